@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.platform;
+
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Where randomness comes from. A seeded chance gives the same numbers for the same seed on every JDK. Safe from any
+ * thread, but only one thread at a time gets a reproducible sequence. Not for secrets.
+ */
+public interface Chance {
+
+    /** Any of the 2^64 values. */
+    long nextLong();
+
+    /**
+     * A value in [0, bound).
+     *
+     * @throws IllegalArgumentException if the bound is not positive
+     */
+    int nextInt(int bound);
+
+    /** A value in [0, 1). */
+    double nextDouble();
+
+    /** Fills the whole array. */
+    void nextBytes(byte[] target);
+
+    /** True in the given share of cases: 0 never, 1 always. */
+    default boolean happens(double probability) {
+        return nextDouble() < probability;
+    }
+
+    /** A sequence that depends on the seed alone. */
+    static Chance seeded(long seed) {
+        return new SeededChance(seed);
+    }
+
+    /** Unseeded: differs from run to run. */
+    static Chance system() {
+        return new DrawnChance() {
+            @Override
+            public long nextLong() {
+                return ThreadLocalRandom.current().nextLong();
+            }
+        };
+    }
+}
