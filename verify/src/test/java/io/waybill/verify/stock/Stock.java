@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.verify.stock;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.TransactionListener;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
+import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.awaitility.Awaitility;
+
+/** Stock clients against one name server; everything it started is shut down by close. */
+final class Stock implements AutoCloseable {
+    private static final AtomicInteger INSTANCES = new AtomicInteger();
+
+    private final String namesrv;
+    private final List<Runnable> closers = new ArrayList<>();
+
+    Stock(String namesrv) {
+        this.namesrv = namesrv;
+    }
+
+    static String unique(String stem) {
+        return stem + "-" + INSTANCES.incrementAndGet();
+    }
+
+    static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static String text(MessageExt message) {
+        return new String(message.getBody(), StandardCharsets.UTF_8);
+    }
+
+    static void await(String what, Duration limit, BooleanSupplier condition) {
+        Awaitility.await(what)
+                .atMost(limit)
+                .pollInterval(Duration.ofMillis(20))
+                .until(condition::getAsBoolean);
+    }
+
+    DefaultMQProducer producer() throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(unique("producers"));
+        producer.setNamesrvAddr(namesrv);
+        producer.setInstanceName(unique("instance"));
+        producer.start();
+        closers.add(producer::shutdown);
+        return producer;
+    }
+
+    TransactionMQProducer transactionProducer(String group, TransactionListener listener) throws Exception {
+        TransactionMQProducer producer = new TransactionMQProducer(group);
+        producer.setNamesrvAddr(namesrv);
+        producer.setInstanceName(unique("instance"));
+        producer.setTransactionListener(listener);
+        producer.start();
+        closers.add(producer::shutdown);
+        return producer;
+    }
+
+    /** A concurrent consumer from the first offset that keeps all it gets. */
+    Inbox consume(String group, String topic, String expression) throws Exception {
+        Inbox inbox = new Inbox();
+        consumer(group, topic, expression, (messages, context) -> {
+            inbox.addAll(messages);
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        return inbox;
+    }
+
+    DefaultMQPushConsumer consumer(String group, String topic, String expression, MessageListenerConcurrently listener)
+            throws Exception {
+        DefaultMQPushConsumer consumer = newPushConsumer(group);
+        consumer.subscribe(topic, expression);
+        consumer.registerMessageListener(listener);
+        consumer.start();
+        return consumer;
+    }
+
+    DefaultMQPushConsumer newPushConsumer(String group) {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        consumer.setNamesrvAddr(namesrv);
+        consumer.setInstanceName(unique("instance"));
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        closers.add(consumer::shutdown);
+        return consumer;
+    }
+
+    DefaultLitePullConsumer newLitePullConsumer(String group) {
+        DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(group);
+        consumer.setNamesrvAddr(namesrv);
+        consumer.setInstanceName(unique("instance"));
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        closers.add(consumer::shutdown);
+        return consumer;
+    }
+
+    static Message message(String topic, String tag, String key, String body) {
+        return new Message(topic, tag, key, utf8(body));
+    }
+
+    @Override
+    public void close() {
+        for (int i = closers.size() - 1; i >= 0; i--) {
+            closers.get(i).run();
+        }
+    }
+
+    /** What a consumer got, in the order of arrival. */
+    static final class Inbox {
+        private final ConcurrentLinkedQueue<MessageExt> messages = new ConcurrentLinkedQueue<>();
+
+        void addAll(List<MessageExt> more) {
+            messages.addAll(more);
+        }
+
+        List<MessageExt> messages() {
+            return List.copyOf(messages);
+        }
+
+        List<String> bodies() {
+            return messages.stream().map(Stock::text).toList();
+        }
+
+        void awaitCount(int count, Duration limit) {
+            Stock.await("messages to arrive", limit, () -> messages.size() >= count);
+        }
+    }
+}

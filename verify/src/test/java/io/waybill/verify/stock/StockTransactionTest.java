@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.verify.stock;
+
+import static io.waybill.verify.stock.Stock.message;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.server.EmbeddedBroker;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.LocalTransactionState;
+import org.apache.rocketmq.client.producer.TransactionListener;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
+import org.apache.rocketmq.client.producer.TransactionSendResult;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class StockTransactionTest {
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static EmbeddedBroker broker;
+    private Stock stock;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        broker = EmbeddedBroker.start(Map.of(
+                "transactionTimeoutMillis", "500", "transactionCheckMillis", "500", "transactionCheckMax", "3"));
+    }
+
+    @AfterAll
+    static void stopBroker() throws Exception {
+        broker.close();
+    }
+
+    @BeforeEach
+    void connect() {
+        stock = new Stock(broker.namesrvAddress());
+    }
+
+    @AfterEach
+    void disconnect() {
+        stock.close();
+    }
+
+    @Test
+    void commitIsDeliveredAndRollbackIsNot() throws Exception {
+        String topic = Stock.unique("tx");
+        Stock.Inbox inbox = consumerOf(topic);
+        TransactionMQProducer producer = stock.transactionProducer(
+                Stock.unique("tx-group"),
+                listener(
+                        m -> m.getTags().equals("commit")
+                                ? LocalTransactionState.COMMIT_MESSAGE
+                                : LocalTransactionState.ROLLBACK_MESSAGE,
+                        m -> LocalTransactionState.UNKNOW));
+        producer.sendMessageInTransaction(message(topic, "rollback", "k1", "gone"), null);
+        TransactionSendResult committed =
+                producer.sendMessageInTransaction(message(topic, "commit", "k2", "kept"), null);
+        inbox.awaitCount(1, LIMIT);
+        sentinel(topic, inbox);
+        assertThat(inbox.bodies()).containsExactly("kept", "sentinel");
+        MessageExt got = inbox.messages().get(0);
+        assertThat(got.getMsgId()).isEqualTo(committed.getMsgId());
+        assertThat(got.getProperty("TRAN_MSG")).isNull();
+        assertThat(got.getPreparedTransactionOffset()).isNotNegative();
+        assertThat(got.getKeys()).isEqualTo("k2");
+    }
+
+    @Test
+    void anUndecidedOneIsDecidedByTheCheck() throws Exception {
+        String topic = Stock.unique("tx");
+        Stock.Inbox inbox = consumerOf(topic);
+        Set<String> checked = ConcurrentHashMap.newKeySet();
+        TransactionMQProducer producer = stock.transactionProducer(
+                Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
+                    checked.add(m.getTags());
+                    return m.getTags().equals("commit")
+                            ? LocalTransactionState.COMMIT_MESSAGE
+                            : LocalTransactionState.ROLLBACK_MESSAGE;
+                }));
+        producer.sendMessageInTransaction(message(topic, "rollback", "k1", "gone"), null);
+        producer.sendMessageInTransaction(message(topic, "commit", "k2", "kept"), null);
+        inbox.awaitCount(1, LIMIT);
+        Stock.await("both checks", LIMIT, () -> checked.size() == 2);
+        sentinel(topic, inbox);
+        assertThat(inbox.bodies()).containsExactly("kept", "sentinel");
+    }
+
+    @Test
+    void anotherInstanceOfTheGroupAnswersWhenTheSenderIsGone() throws Exception {
+        String topic = Stock.unique("tx");
+        String group = Stock.unique("tx-group");
+        Stock.Inbox inbox = consumerOf(topic);
+        try (Stock first = new Stock(broker.namesrvAddress())) {
+            TransactionMQProducer sender = first.transactionProducer(
+                    group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.UNKNOW));
+            sender.sendMessageInTransaction(message(topic, "t", "k", "orphan"), null);
+        }
+        stock.transactionProducer(
+                group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.COMMIT_MESSAGE));
+        inbox.awaitCount(1, LIMIT);
+        assertThat(inbox.bodies()).containsExactly("orphan");
+    }
+
+    @Test
+    void afterTheLastCheckTheMessageIsSetAsideAndNeverDelivered() throws Exception {
+        String topic = Stock.unique("tx");
+        Stock.Inbox inbox = consumerOf(topic);
+        Stock.Inbox aside = stock.consume(Stock.unique("aside"), "TRANS_CHECK_MAX_TIME_TOPIC", "*");
+        AtomicInteger checks = new AtomicInteger();
+        TransactionMQProducer producer = stock.transactionProducer(
+                Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
+                    checks.incrementAndGet();
+                    return LocalTransactionState.UNKNOW;
+                }));
+        producer.sendMessageInTransaction(message(topic, "t", "exhausted-key", "undecided"), null);
+        Stock.await("the message to be set aside", LIMIT, () -> aside.bodies().contains("undecided"));
+        assertThat(checks).hasValue(3);
+        sentinel(topic, inbox);
+        assertThat(inbox.bodies()).containsExactly("sentinel");
+    }
+
+    @Test
+    void aThousandMixedConcurrentTransactionsDeliverExactlyTheCommittedSet() throws Exception {
+        String topic = Stock.unique("tx");
+        Stock.Inbox inbox = consumerOf(topic);
+        // Outcome by number: 0 commit, 1 roll back, 2 commit by check, 3 roll back by check.
+        Function<Message, Integer> outcome = m -> Integer.parseInt(m.getKeys()) % 4;
+        TransactionMQProducer producer = stock.transactionProducer(
+                Stock.unique("tx-group"),
+                listener(
+                        m -> switch (outcome.apply(m)) {
+                            case 0 -> LocalTransactionState.COMMIT_MESSAGE;
+                            case 1 -> LocalTransactionState.ROLLBACK_MESSAGE;
+                            default -> LocalTransactionState.UNKNOW;
+                        },
+                        m -> outcome.apply(m) == 2
+                                ? LocalTransactionState.COMMIT_MESSAGE
+                                : LocalTransactionState.ROLLBACK_MESSAGE));
+        ExecutorService senders = Executors.newFixedThreadPool(8);
+        try {
+            List<? extends Future<?>> sends = IntStream.range(0, 1000)
+                    .mapToObj(i -> senders.submit(() -> producer.sendMessageInTransaction(
+                            message(topic, "t", String.valueOf(i), "tx-" + i), null)))
+                    .toList();
+            for (Future<?> send : sends) {
+                send.get();
+            }
+        } finally {
+            senders.shutdown();
+        }
+        Set<String> expected = new HashSet<>(IntStream.range(0, 1000)
+                .filter(i -> i % 4 == 0 || i % 4 == 2)
+                .mapToObj(i -> "tx-" + i)
+                .toList());
+        inbox.awaitCount(500, Duration.ofSeconds(60));
+        sentinel(topic, inbox);
+        List<String> bodies = inbox.bodies().stream().filter(b -> !b.equals("sentinel")).toList();
+        assertThat(bodies).hasSize(500);
+        assertThat(new HashSet<>(bodies)).isEqualTo(expected);
+    }
+
+    private Stock.Inbox consumerOf(String topic) throws Exception {
+        stock.producer().createTopic("TBW102", topic, 4, null);
+        return stock.consume(Stock.unique("readers"), topic, "*");
+    }
+
+    /** A plain message to each queue after all decisions: when it is there, nothing earlier can still be on its way. */
+    private void sentinel(String topic, Stock.Inbox inbox) throws Exception {
+        DefaultMQProducer producer = stock.producer();
+        producer.send(message(topic, "t", "", "sentinel"));
+        Stock.await("the sentinel", LIMIT, () -> inbox.bodies().contains("sentinel"));
+    }
+
+    private static TransactionListener listener(
+            Function<Message, LocalTransactionState> execute, Function<MessageExt, LocalTransactionState> check) {
+        return new TransactionListener() {
+            @Override
+            public LocalTransactionState executeLocalTransaction(Message message, Object argument) {
+                return execute.apply(message);
+            }
+
+            @Override
+            public LocalTransactionState checkLocalTransaction(MessageExt message) {
+                return check.apply(message);
+            }
+        };
+    }
+}
