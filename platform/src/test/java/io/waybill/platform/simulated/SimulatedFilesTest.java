@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.platform.simulated;
+
+import static io.waybill.platform.simulated.SimulatedFiles.SECTOR_SIZE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.waybill.platform.Chance;
+import io.waybill.platform.DiskFullException;
+import io.waybill.platform.Files;
+import io.waybill.platform.FilesContract;
+import io.waybill.platform.OpenMode;
+import io.waybill.platform.StoreFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+/** Every fault really happens, each one within a hundred seeds or so; and nothing forced is ever lost. */
+class SimulatedFilesTest extends FilesContract {
+    private static final int SEEDS = 300;
+
+    private final SimulatedFiles disk = new SimulatedFiles(Chance.seeded(1));
+
+    @Override
+    protected Files files() {
+        SimulatedFiles limited = new SimulatedFiles();
+        limited.capacityBytes(1L << 40);
+        return limited;
+    }
+
+    private StoreFile durableFile(String name, int sectors, char fill) throws IOException {
+        StoreFile file = disk.open(name, OpenMode.CREATE_NEW);
+        file.write(0, sectors(sectors, fill));
+        file.force();
+        disk.forceDirectory("");
+        return file;
+    }
+
+    private static ByteBuffer sectors(int count, char fill) {
+        byte[] bytes = new byte[count * SECTOR_SIZE];
+        Arrays.fill(bytes, (byte) fill);
+        return ByteBuffer.wrap(bytes);
+    }
+
+    /** One letter per sector: its fill, '0' for zeros, '?' for a mixture. */
+    private static String letters(byte[] bytes) {
+        StringBuilder letters = new StringBuilder();
+        for (int from = 0; from < bytes.length; from += SECTOR_SIZE) {
+            byte first = bytes[from];
+            boolean uniform = true;
+            for (int i = from; i < Math.min(bytes.length, from + SECTOR_SIZE); i++) {
+                uniform &= bytes[i] == first;
+            }
+            letters.append(!uniform ? '?' : first == 0 ? '0' : (char) first);
+        }
+        return letters.toString();
+    }
+
+    private Set<String> outcomes(String name) {
+        Set<String> outcomes = new HashSet<>();
+        for (int seed = 0; seed < SEEDS; seed++) {
+            byte[] bytes = disk.afterPowerCut(Chance.seeded(seed)).contents().get(name);
+            outcomes.add(bytes == null ? "absent" : letters(bytes));
+        }
+        return outcomes;
+    }
+
+    @Test
+    void sectorsOfOneUnforcedWriteShareNoFate() throws IOException {
+        StoreFile file = durableFile("f", 3, 'a');
+        file.write(0, sectors(3, 'b'));
+        assertThat(outcomes("f")).contains("aaa", "bbb", "aab", "aba", "baa", "abb", "bab", "bba");
+        assertThat(outcomes("f")).anyMatch(letters -> letters.contains("?"));
+    }
+
+    @Test
+    void anEarlierWriteMayBeLostWhileALaterOneIsKept() throws IOException {
+        StoreFile file = durableFile("f", 2, 'a');
+        file.write(0, sectors(1, 'b'));
+        file.write(SECTOR_SIZE, sectors(1, 'c'));
+        assertThat(outcomes("f")).contains("aa", "ba", "ac", "bc");
+    }
+
+    @Test
+    void aSectorMayComeBackAsAnEarlierUnforcedWriteLeftIt() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        file.write(0, sectors(1, 'b'));
+        file.write(0, sectors(1, 'c'));
+        assertThat(outcomes("f")).contains("a", "b", "c");
+    }
+
+    @Test
+    void whatIsForcedIsNeverLost() throws IOException {
+        StoreFile file = durableFile("f", 2, 'a');
+        file.write(0, sectors(2, 'b'));
+        file.force();
+        file.write(SECTOR_SIZE, sectors(2, 'c'));
+        for (String outcome : outcomes("f")) {
+            assertThat(outcome).startsWith("b").hasSizeGreaterThanOrEqualTo(2);
+        }
+        file.forceAll();
+        assertThat(outcomes("f")).containsExactly("bcc");
+        assertThat(disk.afterPowerCut(Chance.seeded(3)).evidence().nothingAtStake())
+                .isTrue();
+    }
+
+    @Test
+    void growthMayBeLostInPartAndKeptGrowthMayBeZeros() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        file.write(SECTOR_SIZE, sectors(1, 'b'));
+        file.write(2 * SECTOR_SIZE, sectors(1, 'c'));
+        assertThat(outcomes("f")).contains("a", "ab", "abc", "a0", "a00", "a0c", "ab0");
+    }
+
+    @Test
+    void anAllocationIsDurableOnlyWhenForced() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        file.allocate(3 * SECTOR_SIZE);
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "a00");
+        file.force();
+        assertThat(outcomes("f")).containsExactly("a00");
+    }
+
+    @Test
+    void anUnforcedCutMayBeUndoneAndOldBytesMayComeBackBelowANewSize() throws IOException {
+        StoreFile file = durableFile("f", 3, 'a');
+        file.truncate(SECTOR_SIZE);
+        assertThat(outcomes("f")).contains("a", "aaa");
+        file.write(SECTOR_SIZE, sectors(1, 'b'));
+        assertThat(outcomes("f")).contains("ab", "aa", "aaa", "a");
+    }
+
+    @Test
+    void aForcedCutStays() throws IOException {
+        StoreFile file = durableFile("f", 3, 'a');
+        file.truncate(SECTOR_SIZE);
+        file.force();
+        file.allocate(3 * SECTOR_SIZE);
+        file.force();
+        assertThat(outcomes("f")).containsExactly("a00");
+    }
+
+    @Test
+    void aNewFileMayBeGoneUntilItsDirectoryIsForced() throws IOException {
+        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        file.write(0, sectors(1, 'a'));
+        file.force();
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("absent", "a");
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).containsExactly("a");
+    }
+
+    @Test
+    void aForcedDirectoryDoesNotForceTheData() throws IOException {
+        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        file.write(0, sectors(1, 'a'));
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).contains("", "0", "a").doesNotContain("absent");
+    }
+
+    @Test
+    void aRenameIsOldOrNewNeverAbsentAndStaysWhenForced() throws IOException {
+        durableFile("f", 1, 'a').close();
+        StoreFile next = disk.open("f.new", OpenMode.CREATE_NEW);
+        next.write(0, sectors(1, 'b'));
+        next.force();
+        disk.rename("f.new", "f");
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "b");
+        Set<String> both = new HashSet<>();
+        for (int seed = 0; seed < SEEDS; seed++) {
+            both.add(disk.afterPowerCut(Chance.seeded(seed)).contents().keySet().toString());
+        }
+        assertThat(both).containsExactlyInAnyOrder("[f]", "[f, f.new]");
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).containsExactly("b");
+        assertThat(outcomes("f.new")).containsExactly("absent");
+    }
+
+    @Test
+    void aRenameWithoutForcedDataMayLeaveAnEmptyFile() throws IOException {
+        durableFile("f", 1, 'a').close();
+        disk.open("f.new", OpenMode.CREATE_NEW).write(0, sectors(1, 'b'));
+        disk.rename("f.new", "f");
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).contains("", "0", "b").doesNotContain("a", "absent");
+    }
+
+    @Test
+    void aRenameBetweenDirectoriesNeedsBothForced() throws IOException {
+        disk.createDirectories("d");
+        durableFile("f", 1, 'a').close();
+        disk.rename("f", "d/f");
+        disk.forceDirectory("d");
+        assertThat(outcomes("d/f")).containsExactly("a");
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).containsExactly("absent");
+    }
+
+    @Test
+    void aDeletionMayBeUndoneUntilForced() throws IOException {
+        durableFile("f", 1, 'a').close();
+        disk.delete("f");
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).containsExactly("absent");
+    }
+
+    @Test
+    void whenADirectoryIsLostAllBelowItIs() throws IOException {
+        disk.createDirectories("d/e");
+        StoreFile file = disk.open("d/e/f", OpenMode.CREATE_NEW);
+        file.write(0, sectors(1, 'a'));
+        file.force();
+        disk.forceDirectory("d/e");
+        disk.forceDirectory("d");
+        assertThat(outcomes("d/e/f")).containsExactlyInAnyOrder("a", "absent");
+        disk.forceDirectory("");
+        assertThat(outcomes("d/e/f")).containsExactly("a");
+    }
+
+    @Test
+    void whatAFailedForceWasToWriteStaysDoubtfulThoughALaterForceSucceeds() throws IOException {
+        StoreFile file = durableFile("f", 2, 'a');
+        file.write(0, sectors(1, 'b'));
+        disk.failAt(1, Fault.EIO);
+        assertThatExceptionOfType(IOException.class).isThrownBy(file::force).withMessageContaining("FORCE f");
+        file.write(SECTOR_SIZE, sectors(1, 'c'));
+        file.force();
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("ac", "bc");
+        file.write(0, sectors(1, 'd'));
+        file.force();
+        assertThat(outcomes("f")).containsExactly("dc");
+    }
+
+    @Test
+    void soDoEntriesOfADirectoryWhoseForceFailed() throws IOException {
+        durableFile("f", 1, 'a').close();
+        disk.delete("f");
+        disk.failAt(FileCall.FORCE_DIRECTORY, 1, Fault.EIO);
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.forceDirectory(""));
+        disk.forceDirectory("");
+        assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
+    }
+
+    @Test
+    void theNthChangeFailsAndOnlyThat() throws IOException {
+        disk.failAt(3, Fault.EIO);
+        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        file.write(0, text("one"));
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> file.write(0, text("TWO")))
+                .withMessageContaining("WRITE f");
+        assertThat(read(file, 0, 3)).isIn("one", "Tne", "TWe", "TWO");
+        file.write(0, text("three"));
+        assertThat(disk.faultsDelivered()).isEqualTo(1);
+        assertThat(disk.changes()).isEqualTo(4);
+        assertThat(disk.count(FileCall.WRITE)).isEqualTo(3);
+    }
+
+    @Test
+    void aFailedWriteLeavesAnyLeadingPart() throws IOException {
+        Set<String> left = new HashSet<>();
+        for (int seed = 0; seed < SEEDS; seed++) {
+            SimulatedFiles own = new SimulatedFiles(Chance.seeded(seed));
+            StoreFile file = own.open("f", OpenMode.CREATE_NEW);
+            own.failAt(1, Fault.EIO);
+            assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("abc")));
+            left.add(new String(own.contents().get("f")));
+        }
+        assertThat(left).containsExactlyInAnyOrder("", "a", "ab", "abc");
+    }
+
+    @Test
+    void everyChangingCallCanFailAndThenChangedNothing() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        disk.failFrom(1, Fault.ENOSPC);
+        TreeMap<String, byte[]> before = disk.contents();
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.open("g", OpenMode.CREATE_NEW));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.rename("f", "g"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.delete("f"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.createDirectories("d"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.forceDirectory(""));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> file.allocate(9_999));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> file.truncate(1));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(file::force);
+        assertThat(disk.contents()).containsOnlyKeys(before.keySet());
+        assertThat(disk.contents().get("f")).isEqualTo(before.get("f"));
+        disk.heal();
+        disk.rename("f", "g");
+        assertThat(disk.faultsDelivered()).isEqualTo(8);
+    }
+
+    @Test
+    void readsCanFail() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        disk.failAt(FileCall.READ, 2, Fault.EIO);
+        assertThat(read(file, 0, 1)).isEqualTo("a");
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> read(file, 0, 1));
+        assertThat(read(file, 0, 1)).isEqualTo("a");
+    }
+
+    @Test
+    void aFullDiskTakesWhatFitsAndOverwritesWithoutRoom() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        disk.capacityBytes(SECTOR_SIZE + 10);
+        assertThat(disk.usableBytes()).isEqualTo(10);
+        assertThatExceptionOfType(DiskFullException.class)
+                .isThrownBy(() -> file.allocate(2 * SECTOR_SIZE))
+                .satisfies(e -> assertThat(e.wantedBytes()).isEqualTo(SECTOR_SIZE))
+                .satisfies(e -> assertThat(e.usableBytes()).isEqualTo(10));
+        assertThat(file.size()).isEqualTo(SECTOR_SIZE);
+        assertThatExceptionOfType(DiskFullException.class)
+                .isThrownBy(() -> file.write(SECTOR_SIZE - 2, text("abcdefghijklmnop")));
+        assertThat(file.size()).isEqualTo(SECTOR_SIZE + 10);
+        file.write(0, sectors(1, 'b'));
+        disk.capacityBytes(Long.MAX_VALUE);
+        file.allocate(2 * SECTOR_SIZE);
+    }
+
+    @Test
+    void deletingGivesRoomBack() throws IOException {
+        durableFile("f", 4, 'a').close();
+        disk.capacityBytes(4 * SECTOR_SIZE);
+        assertThat(disk.usableBytes()).isZero();
+        disk.delete("f");
+        assertThat(disk.usableBytes()).isEqualTo(4 * SECTOR_SIZE);
+    }
+
+    @Test
+    void aFlippedBitIsSeenByAllAndSurvivesEveryCrash() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        ByteBuffer map = file.map(0, SECTOR_SIZE);
+        file.write(9, text("b"));
+        disk.flipBit("f", 3 * 8 + 1);
+        assertThat(map.get(3)).isEqualTo((byte) ('a' ^ 2));
+        for (int seed = 0; seed < 20; seed++) {
+            byte[] found = disk.afterPowerCut(Chance.seeded(seed)).contents().get("f");
+            assertThat(found[3]).isEqualTo((byte) ('a' ^ 2));
+            assertThat(found[2]).isEqualTo((byte) 'a');
+        }
+    }
+
+    @Test
+    void aKilledProcessLosesNothingWrittenAndItsLocks() throws IOException {
+        disk.lock("lock");
+        disk.open("f", OpenMode.CREATE_NEW).write(0, sectors(2, 'a'));
+        SimulatedFiles found = disk.kill();
+        assertThat(letters(found.contents().get("f"))).isEqualTo("aa");
+        assertThat(found.afterPowerCut(Chance.seeded(1)).evidence().nothingAtStake())
+                .isTrue();
+        found.lock("lock").close();
+    }
+
+    @Test
+    void afterACrashTheOldDiskIsDeadAndTheNewOneIndependent() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        SimulatedFiles found = disk.crash(Chance.seeded(1));
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("x")));
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.open("f", OpenMode.READ));
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.list(""));
+        SimulatedFiles twin = found.copy();
+        found.open("f", OpenMode.READ_WRITE).write(0, text("x"));
+        assertThat(twin.contents().get("f")).startsWith('a');
+    }
+
+    @Test
+    void theHookSeesTheDiskBeforeEachChange() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        Set<String> seen = new HashSet<>();
+        disk.beforeEachChange(() -> seen.add(letters(disk.copy().contents().get("f"))));
+        file.write(0, sectors(1, 'b'));
+        file.write(0, sectors(1, 'c'));
+        file.force();
+        assertThat(seen).containsExactlyInAnyOrder("a", "b", "c");
+    }
+
+    @Test
+    void thereIsNoHostPath() {
+        assertThatIllegalStateException().isThrownBy(() -> disk.hostPath("views"));
+    }
+
+    @Test
+    void aSeedAlwaysGivesTheSameDisk() throws IOException {
+        for (int seed = 0; seed < 50; seed++) {
+            SimulatedFiles one = history(seed).crash(Chance.seeded(seed));
+            SimulatedFiles two = history(seed).crash(Chance.seeded(seed));
+            assertThat(one.evidence()).isEqualTo(two.evidence());
+            assertThat(one.contents().keySet()).isEqualTo(two.contents().keySet());
+            two.contents()
+                    .forEach((name, bytes) ->
+                            assertThat(one.contents().get(name)).isEqualTo(bytes));
+        }
+    }
+
+    private static SimulatedFiles history(long seed) throws IOException {
+        SimulatedFiles disk = new SimulatedFiles(Chance.seeded(seed));
+        new RandomHistory(disk, Chance.seeded(seed)).run(60);
+        return disk;
+    }
+
+    @Test
+    void randomHistoriesKeepWhatWasForcedAndEveryKindOfLossTurnsUp() throws IOException {
+        int[] sums = new int[8];
+        for (int seed = 0; seed < 2_000; seed++) {
+            SimulatedFiles own = new SimulatedFiles(Chance.seeded(seed));
+            RandomHistory history = new RandomHistory(own, Chance.seeded(seed));
+            history.run(40);
+            SimulatedFiles found = own.crash(Chance.seeded(~seed));
+            history.check(found, "seed " + seed);
+            CrashEvidence e = found.evidence();
+            int[] parts = {
+                e.lostSectors(), e.keptSectors(), e.staleSectors(), e.tornSectors(),
+                e.lostSizes(), e.keptSizes(), e.lostEntries(), e.keptEntries()
+            };
+            for (int i = 0; i < parts.length; i++) {
+                sums[i] += parts[i];
+            }
+        }
+        for (int sum : sums) {
+            assertThat(sum).isGreaterThan(200);
+        }
+    }
+}
