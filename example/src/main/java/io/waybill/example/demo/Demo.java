@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.example.demo;
+
+import io.waybill.client.PullConsumer;
+import io.waybill.client.PushConsumer;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.Replay;
+import io.waybill.client.ReplayPreview;
+import io.waybill.client.ReplayResult;
+import io.waybill.client.Result;
+import io.waybill.client.StartFrom;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.TransactionReceipt;
+import io.waybill.client.WaybillClient;
+import io.waybill.example.OrderDatabase;
+import io.waybill.example.OrderStep;
+import io.waybill.example.OrderTimeout;
+import io.waybill.example.OrderedOrderConsumer;
+import io.waybill.example.TransactionalOrderProducer;
+import io.waybill.example.TransactionalOrderProducer.Fate;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/**
+ * The main job on real input: orders in transactions, decided by check where the service crashed, consumed in order, timed out by delayed messages,
+ * replayed from an instant, and all of it still there after kill -9. Every figure it prints is counted, and every claim is checked against the order
+ * service's database or against what consumers got; what does not hold is printed with the orders that differ.
+ */
+public final class Demo {
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private final DemoSettings settings;
+    private final PrintStream out;
+    private final List<String> problems = new ArrayList<>();
+
+    /** What the audit group got: stored id -> message. One entry is one visible copy in the log. */
+    private final Map<String, ReceivedMessage> audited = new ConcurrentHashMap<>();
+
+    private final AtomicLong auditDeliveries = new AtomicLong();
+    private final Set<String> shipped = ConcurrentHashMap.newKeySet();
+    private final ConcurrentLinkedQueue<String> outOfOrder = new ConcurrentLinkedQueue<>();
+
+    private Demo(DemoSettings settings, PrintStream out) {
+        this.settings = settings;
+        this.out = out;
+    }
+
+    /** Runs it; returns the exit code: 0 = everything held, 1 = something did not. */
+    public static int run(DemoSettings settings, PrintStream out) throws Exception {
+        Path work = settings.data() == null ? Files.createTempDirectory("waybill-demo") : null;
+        Path data = settings.data() == null ? work.resolve("data") : settings.data();
+        try {
+            return new Demo(settings, out).run(data);
+        } finally {
+            if (work != null) {
+                removeAll(work);
+            }
+        }
+    }
+
+    private int run(Path data) throws Exception {
+        long started = System.nanoTime();
+        try (OrderDatabase database = OrderDatabase.inMemory("demo");
+                DemoServer server = DemoServer.start(settings.serverCommand(), data)) {
+            out.printf(
+                    "Waybill demo. JDK %s, data in %s (%s), flush=sync, only this machine can connect%n",
+                    Runtime.version().feature(), data, settings.data() == null ? "temporary" : "kept");
+            out.printf("  name server %s   broker %s%n%n", server.namesrv(), server.broker());
+            Map<String, Long> kept;
+            try (WaybillClient first = WaybillClient.connect(server.namesrv());
+                    WaybillClient second = WaybillClient.connect(server.namesrv())) {
+                orders(first, second, database);
+                timeouts(first);
+                replay(first);
+                kept = copies(audited.values());
+            }
+            try (DemoServer again = killAndRestart(server, data, kept)) {
+                require(again.stop(), "the server did not stop cleanly on SIGTERM");
+            }
+        }
+        double seconds = (System.nanoTime() - started) / 1e9;
+        out.println();
+        if (problems.isEmpty()) {
+            out.printf("All of it held.  %.1f s%n", seconds);
+            return 0;
+        }
+        out.printf("%d of the claims did NOT hold:%n", problems.size());
+        problems.forEach(problem -> out.println("  " + problem));
+        return 1;
+    }
+
+    private void orders(WaybillClient first, WaybillClient second, OrderDatabase database) throws Exception {
+        first.admin().createTopic("orders", 4);
+        Map<String, OrderStep> lastSteps = new ConcurrentHashMap<>();
+        OrderedOrderConsumer.Observer observer = (order, step, inOrder) -> {
+            if (!inOrder) {
+                outOfOrder.add(order + " " + step);
+            }
+            shipped.add(order + " " + step);
+        };
+        try (PushConsumer auditOne = audit(first);
+                PushConsumer auditTwo = audit(second);
+                OrderedOrderConsumer shippingOne = new OrderedOrderConsumer(first, "shipping", lastSteps, observer);
+                OrderedOrderConsumer shippingTwo = new OrderedOrderConsumer(second, "shipping", lastSteps, observer)) {
+            await("each member to own its share of the queues", () -> ownsHalf(auditOne) && ownsHalf(auditTwo)
+                    && shippingOne.ownedQueues() == 2 && shippingTwo.ownedQueues() == 2);
+            placeOrders(first, second, database);
+            awaitDelivery(database);
+        }
+    }
+
+    private void placeOrders(WaybillClient first, WaybillClient second, OrderDatabase database) throws Exception {
+        out.printf("1 Orders inside transactions           topic orders, 4 queues, 2 producers, 8 threads%n");
+        AtomicInteger sent = new AtomicInteger();
+        AtomicInteger committed = new AtomicInteger();
+        AtomicInteger rolledBack = new AtomicInteger();
+        AtomicInteger open = new AtomicInteger();
+        AtomicInteger placed = new AtomicInteger();
+        Progress progress = new Progress(out, settings.terminal(), settings.orders());
+        ExecutorService threads = Executors.newFixedThreadPool(8);
+        try (TransactionalOrderProducer one = new TransactionalOrderProducer(first, database);
+                TransactionalOrderProducer two = new TransactionalOrderProducer(second, database)) {
+            List<Future<?>> work = new ArrayList<>();
+            for (int i = 0; i < settings.orders(); i++) {
+                int number = i;
+                work.add(threads.submit(() -> {
+                    TransactionalOrderProducer producer = number % 2 == 0 ? one : two;
+                    String order = String.format("order-%05d", number);
+                    Fate fate = fateOf(number);
+                    for (OrderStep step : OrderStep.values()) {
+                        TransactionReceipt receipt = producer.handle(order, step, fate);
+                        sent.incrementAndGet();
+                        switch (receipt.decision()) {
+                            case COMMIT -> committed.incrementAndGet();
+                            case ROLLBACK -> rolledBack.incrementAndGet();
+                            case UNKNOWN -> open.incrementAndGet();
+                        }
+                        if (fate != Fate.COMMIT) {
+                            break;
+                        }
+                    }
+                    placed.incrementAndGet();
+                    return null;
+                }));
+            }
+            for (Future<?> order : work) {
+                while (!isDone(order)) {
+                    progress.show(placed.get());
+                }
+            }
+            progress.end(String.format(
+                    "%,d orders, %,d messages sent: %,d committed, %,d rolled back, %,d left open by a crash",
+                    placed.get(), sent.get(), committed.get(), rolledBack.get(), open.get()));
+            decideByCheck(first, database, open.get());
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    /** Of twenty orders sixteen are fine, two are declined, and for two the service crashes after or before its own commit. */
+    private static Fate fateOf(int number) {
+        return switch (number % 20) {
+            case 16, 17 -> Fate.ROLL_BACK;
+            case 18 -> Fate.CRASH_AFTER_COMMIT;
+            case 19 -> Fate.CRASH_BEFORE_COMMIT;
+            default -> Fate.COMMIT;
+        };
+    }
+
+    private void decideByCheck(WaybillClient client, OrderDatabase database, int open) throws Exception {
+        out.printf("2 The broker asks about the open ones  answered from the service's database%n");
+        Progress progress = new Progress(out, settings.terminal(), open);
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        int left = open;
+        while (left > 0 && System.nanoTime() < deadline) {
+            left = client.admin().transactions(open + 1).size();
+            progress.show(open - left);
+        }
+        int byCheckCommitted = 0;
+        int crashed = 0;
+        for (int i = 0; i < settings.orders(); i++) {
+            if (fateOf(i) == Fate.CRASH_AFTER_COMMIT || fateOf(i) == Fate.CRASH_BEFORE_COMMIT) {
+                crashed++;
+                if (database.isRecorded(String.format("order-%05d", i), OrderStep.CREATED)) {
+                    byCheckCommitted++;
+                }
+            }
+        }
+        progress.end(String.format(
+                "%,d decided by check-back: %,d commit, %,d roll back",
+                open - left, byCheckCommitted, crashed - byCheckCommitted));
+        require(left == 0, left + " transactions are still open after " + PATIENCE.toSeconds() + " s");
+        require(open == crashed, "left open: expected " + crashed + ", found " + open);
+    }
+
+    private void awaitDelivery(OrderDatabase database) throws Exception {
+        out.printf("3 Consumed in order, per order         groups shipping (ordered) and audit, 2 members each%n");
+        Set<String> expected = database.recorded();
+        Progress progress = new Progress(out, settings.terminal(), expected.size());
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (System.nanoTime() < deadline
+                && !(shipped.containsAll(expected) && copies(audited.values()).keySet().containsAll(expected))) {
+            progress.show(shipped.size());
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        Map<String, Long> copies = copies(audited.values());
+        long twice = copies.values().stream().filter(count -> count > 1).count();
+        progress.end(String.format(
+                "%,d delivered, %,d committed in the database; out of order per key %d, stored twice %d",
+                copies.size(), expected.size(), outOfOrder.size(), twice));
+        compare("audit delivered", expected, copies.keySet());
+        compare("shipping delivered", expected, shipped);
+        require(outOfOrder.isEmpty(), "out of order: " + first(outOfOrder));
+        require(twice == 0, twice + " messages are stored twice");
+    }
+
+    private void timeouts(WaybillClient client) throws Exception {
+        int count = 100;
+        Duration delay = Duration.ofSeconds(2);
+        out.printf("4 Time-outs by delayed messages        %d orders due in %d s, half of them paid%n", count, delay.toSeconds());
+        client.admin().createTopic("order-timeouts", 4);
+        Map<String, Long> latenessMillis = new ConcurrentHashMap<>();
+        try (OrderTimeout timeouts = new OrderTimeout(
+                client,
+                (order, due) -> latenessMillis.put(order, Duration.between(due, Instant.now()).toMillis()))) {
+            Set<String> unpaid = new TreeSet<>();
+            for (int i = 0; i < count; i++) {
+                String order = String.format("unpaid-%03d", i);
+                timeouts.mustBePaidBy(order, Instant.now().plus(delay));
+                if (i % 2 == 0) {
+                    require(timeouts.paid(order), order + " was paid in time, but its alarm could not be taken back");
+                } else {
+                    unpaid.add(order);
+                }
+            }
+            Progress progress = new Progress(out, settings.terminal(), unpaid.size());
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (System.nanoTime() < deadline && !latenessMillis.keySet().containsAll(unpaid)) {
+                progress.show(latenessMillis.size());
+                TimeUnit.MILLISECONDS.sleep(20);
+            }
+            long[] sorted = latenessMillis.values().stream().mapToLong(Long::longValue).sorted().toArray();
+            long early = latenessMillis.values().stream().filter(late -> late < 0).count();
+            progress.end(String.format(
+                    "%d sent, %d cancelled in time, %d delivered; early %d, lateness p50 %d ms, p99 %d ms",
+                    count,
+                    count - unpaid.size(),
+                    sorted.length,
+                    early,
+                    sorted.length == 0 ? -1 : sorted[sorted.length / 2],
+                    sorted.length == 0 ? -1 : sorted[(int) (sorted.length * 0.99)]));
+            compare("alarms gone off", unpaid, latenessMillis.keySet());
+            require(early == 0, early + " alarms went off early");
+        }
+    }
+
+    private void replay(WaybillClient client) {
+        List<ReceivedMessage> byTime = audited.values().stream()
+                .sorted(Comparator.comparing(ReceivedMessage::storedAt))
+                .toList();
+        Instant since = byTime.get(byTime.size() / 2).storedAt();
+        out.printf("5 Replay orders since %s%n", since);
+        Set<String> expected = new TreeSet<>();
+        byTime.stream()
+                .filter(message -> !message.storedAt().isBefore(since))
+                .forEach(message -> expected.add(message.storedId()));
+        long before = auditDeliveries.get();
+        Set<String> replayed = new TreeSet<>();
+        Replay replay = client.replay("orders").from(since).into("demo-replay").rate(2_000);
+        ReplayPreview preview = replay.preview();
+        Progress progress = new Progress(out, settings.terminal(), preview.count());
+        ReplayResult result = replay.run(message -> {
+            replayed.add(message.storedId());
+            progress.show(replayed.size());
+        });
+        progress.end(String.format(
+                "%,d messages into group demo-replay, the log has %,d since then, preview said %,d; the living groups got %d",
+                result.handled(), expected.size(), preview.count(), auditDeliveries.get() - before));
+        compare("replayed", expected, replayed);
+        require(preview.count() == expected.size(), "preview: expected " + expected.size() + ", found " + preview.count());
+        require(result.handled() == expected.size(), "replayed: expected " + expected.size() + ", found " + result.handled());
+        require(auditDeliveries.get() == before, "the audit group got messages from the replay");
+    }
+
+    private DemoServer killAndRestart(DemoServer server, Path data, Map<String, Long> kept) throws Exception {
+        out.printf("6 kill -9, start again%n");
+        server.killNine();
+        DemoServer again = server.restart(settings.serverCommand(), data);
+        Map<String, ReceivedMessage> found = new HashMap<>();
+        try (WaybillClient client = WaybillClient.connect(again.namesrv());
+                PullConsumer reader =
+                        client.pullConsumer("demo-after-kill").from(StartFrom.FIRST).build()) {
+            reader.assign("orders");
+            long total = 0;
+            for (TopicQueue queue : reader.assignment()) {
+                total += reader.maxOffset(queue) - reader.minOffset(queue);
+            }
+            Progress progress = new Progress(out, settings.terminal(), total);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (found.size() < total && System.nanoTime() < deadline) {
+                reader.poll(Duration.ofSeconds(1)).forEach(message -> found.put(message.storedId(), message));
+                progress.show(found.size());
+            }
+            progress.end(String.format(
+                    "%,d of %,d still there, ready again after %,d ms",
+                    found.size(), kept.values().stream().mapToLong(Long::longValue).sum(), again.startMillis()));
+        }
+        compare("after kill -9", kept.keySet(), copies(found.values()).keySet());
+        return again;
+    }
+
+    private PushConsumer audit(WaybillClient client) {
+        return client.pushConsumer("audit")
+                .subscribe("orders")
+                .from(StartFrom.FIRST)
+                .onMessage(message -> {
+                    auditDeliveries.incrementAndGet();
+                    audited.put(message.storedId(), message);
+                    return Result.SUCCESS;
+                })
+                .start();
+    }
+
+    private static boolean ownsHalf(PushConsumer consumer) {
+        return consumer.assignment().stream()
+                        .filter(queue -> queue.topic().equals("orders"))
+                        .count()
+                == 2;
+    }
+
+    /** "order step" -> how many copies of it are in the log. */
+    private static Map<String, Long> copies(Collection<ReceivedMessage> messages) {
+        Map<String, Long> copies = new TreeMap<>();
+        messages.forEach(message -> copies.merge(message.text(), 1L, Long::sum));
+        return copies;
+    }
+
+    private void compare(String what, Set<String> expected, Set<String> found) {
+        Set<String> missing = new TreeSet<>(expected);
+        missing.removeAll(found);
+        Set<String> foreign = new TreeSet<>(found);
+        foreign.removeAll(expected);
+        require(missing.isEmpty(), what + ": " + missing.size() + " missing: " + first(missing));
+        require(foreign.isEmpty(), what + ": " + foreign.size() + " that should not be there: " + first(foreign));
+    }
+
+    private void require(boolean holds, String problem) {
+        if (!holds) {
+            problems.add(problem);
+        }
+    }
+
+    private void await(String what, BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                problems.add("waited " + PATIENCE.toSeconds() + " s in vain for " + what);
+                return;
+            }
+            TimeUnit.MILLISECONDS.sleep(10);
+        }
+    }
+
+    private static boolean isDone(Future<?> future) throws Exception {
+        try {
+            future.get(100, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException notYet) {
+            return false;
+        }
+    }
+
+    private static String first(Collection<String> names) {
+        return names.stream().limit(20).toList() + (names.size() > 20 ? " and " + (names.size() - 20) + " more" : "");
+    }
+
+    private static void removeAll(Path directory) throws IOException {
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}
