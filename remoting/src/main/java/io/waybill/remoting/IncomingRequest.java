@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+import io.waybill.protocol.frame.Command;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A request that was read, and after {@link #reply} its reply on the way out: one object for both ways. */
+final class IncomingRequest extends Outgoing implements Request {
+    private static final Logger LOG = LoggerFactory.getLogger(IncomingRequest.class);
+    private static final VarHandle ANSWERED;
+
+    static {
+        try {
+            ANSWERED = MethodHandles.lookup().findVarHandle(IncomingRequest.class, "answered", boolean.class);
+        } catch (ReflectiveOperationException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
+
+    /** What this request holds of the in-flight budget, in bytes. */
+    final int charge;
+
+    private final SocketConnection connection;
+    private final Command request;
+
+    @SuppressWarnings("unused") // through ANSWERED
+    private boolean answered;
+
+    private Command response;
+    private List<ByteBuffer> slices;
+    private Runnable released;
+
+    IncomingRequest(SocketConnection connection, Command request, int charge) {
+        this.connection = connection;
+        this.request = request;
+        this.charge = charge;
+    }
+
+    @Override
+    public Command command() {
+        return request;
+    }
+
+    @Override
+    public Connection connection() {
+        return connection;
+    }
+
+    @Override
+    public void reply(Command head) {
+        reply(head, null, null);
+    }
+
+    @Override
+    public void reply(Command head, List<ByteBuffer> body, Runnable whenReleased) {
+        boolean first = ANSWERED.compareAndSet(this, false, true);
+        if (!first || request.isOneway()) {
+            if (!first) {
+                LOG.warn("a second reply to request {} code {} was dropped", request.opaque(), request.code());
+            }
+            run(whenReleased);
+            return;
+        }
+        if (!head.isResponse()) {
+            throw new IllegalArgumentException("a reply is made by Command.response, not request");
+        }
+        response = head;
+        slices = body;
+        released = whenReleased;
+        connection.push(this);
+    }
+
+    boolean isAnswered() {
+        return (boolean) ANSWERED.getAcquire(this);
+    }
+
+    @Override
+    Command outgoing() {
+        return response;
+    }
+
+    @Override
+    int opaque(SocketConnection ignored) {
+        return request.opaque();
+    }
+
+    @Override
+    List<ByteBuffer> slices() {
+        return slices;
+    }
+
+    @Override
+    void slicesReleased() {
+        Runnable once = released;
+        released = null;
+        run(once);
+    }
+
+    @Override
+    void encoded(SocketConnection ignored) {
+        connection.answered(this);
+    }
+
+    @Override
+    void dropped(SocketConnection ignored, RuntimeException reason) {
+        connection.answered(this);
+        slicesReleased();
+    }
+
+    private static void run(Runnable whenReleased) {
+        if (whenReleased != null) {
+            try {
+                whenReleased.run();
+            } catch (RuntimeException e) {
+                LOG.warn("the released callback of a reply failed", e);
+            }
+        }
+    }
+}

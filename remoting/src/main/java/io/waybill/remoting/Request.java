@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+import io.waybill.protocol.frame.Command;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * One request that wants at most one reply. The first reply counts; a later one is dropped with a log line. Replies to a
+ * one-way request are dropped silently, so handlers need not ask. Any thread may reply.
+ */
+public interface Request {
+    Command command();
+
+    default int code() {
+        return command().code();
+    }
+
+    Connection connection();
+
+    /** Sends the response; opaque, response flag and version are filled in. */
+    void reply(Command response);
+
+    /**
+     * Sends the response head followed by the slices as its body, without copying large slices. The slices must stay
+     * valid and unchanged until {@code released} ran. It runs exactly once, on any thread, also when the reply is dropped
+     * or its connection fails; it must not block.
+     */
+    void reply(Command head, List<ByteBuffer> body, Runnable released);
+
+    /** Replies with a code and a sentence and nothing else. */
+    default void refuse(int code, String remark) {
+        if (!isOneway()) {
+            reply(Command.response(code, remark).build());
+        }
+    }
+
+    default boolean isOneway() {
+        return command().isOneway();
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+/**
+ * What a server binds to and what it allows. A frame never exceeds {@code maxFrameBytes}, requests read but not answered
+ * never much exceed the in-flight limits, and replies a peer does not read never much exceed {@code maxUnsentBytes}.
+ *
+ * @param port 0 = any free one
+ * @param maxFrameBytes largest accepted length word
+ * @param maxInFlightBytesPerConnection above it the connection is not read until half of it is answered
+ * @param maxInFlightBytesTotal above it requests of all connections are refused with code 2
+ * @param maxUnsentBytes a connection whose peer leaves more than this unread is closed
+ * @param idleMillis a connection with no byte in either direction for this long is closed
+ * @param maxConnections above it new connections are closed at once
+ * @param drainMillis how long an orderly close waits for pending replies
+ */
+public record ServerSettings(
+        String host,
+        int port,
+        int maxFrameBytes,
+        long maxInFlightBytesPerConnection,
+        long maxInFlightBytesTotal,
+        long maxUnsentBytes,
+        long idleMillis,
+        int maxConnections,
+        long drainMillis) {
+
+    private static final int MIB = 1 << 20;
+
+    public ServerSettings {
+        require(!host.isBlank(), "host", host);
+        require(port >= 0 && port <= 65_535, "port", port);
+        require(maxFrameBytes >= 64 && maxFrameBytes <= 64 * MIB, "maxFrameBytes", maxFrameBytes);
+        require(maxInFlightBytesPerConnection > 0, "maxInFlightBytesPerConnection", maxInFlightBytesPerConnection);
+        require(maxInFlightBytesTotal > 0, "maxInFlightBytesTotal", maxInFlightBytesTotal);
+        require(maxUnsentBytes > 0, "maxUnsentBytes", maxUnsentBytes);
+        require(idleMillis > 0, "idleMillis", idleMillis);
+        require(maxConnections > 0, "maxConnections", maxConnections);
+        require(drainMillis >= 0, "drainMillis", drainMillis);
+    }
+
+    public static ServerSettings defaults(String host, int port) {
+        return new ServerSettings(host, port, 16 * MIB, 16L * MIB, 96L * MIB, 32L * MIB, 120_000, 10_000, 3_000);
+    }
+
+    public ServerSettings withMaxFrameBytes(int value) {
+        return new ServerSettings(
+                host,
+                port,
+                value,
+                maxInFlightBytesPerConnection,
+                maxInFlightBytesTotal,
+                maxUnsentBytes,
+                idleMillis,
+                maxConnections,
+                drainMillis);
+    }
+
+    public ServerSettings withMaxInFlightBytes(long perConnection, long total) {
+        return new ServerSettings(
+                host,
+                port,
+                maxFrameBytes,
+                perConnection,
+                total,
+                maxUnsentBytes,
+                idleMillis,
+                maxConnections,
+                drainMillis);
+    }
+
+    public ServerSettings withMaxUnsentBytes(long value) {
+        return new ServerSettings(
+                host,
+                port,
+                maxFrameBytes,
+                maxInFlightBytesPerConnection,
+                maxInFlightBytesTotal,
+                value,
+                idleMillis,
+                maxConnections,
+                drainMillis);
+    }
+
+    public ServerSettings withIdleMillis(long value) {
+        return new ServerSettings(
+                host,
+                port,
+                maxFrameBytes,
+                maxInFlightBytesPerConnection,
+                maxInFlightBytesTotal,
+                maxUnsentBytes,
+                value,
+                maxConnections,
+                drainMillis);
+    }
+
+    public ServerSettings withMaxConnections(int value) {
+        return new ServerSettings(
+                host,
+                port,
+                maxFrameBytes,
+                maxInFlightBytesPerConnection,
+                maxInFlightBytesTotal,
+                maxUnsentBytes,
+                idleMillis,
+                value,
+                drainMillis);
+    }
+
+    public ServerSettings withDrainMillis(long value) {
+        return new ServerSettings(
+                host,
+                port,
+                maxFrameBytes,
+                maxInFlightBytesPerConnection,
+                maxInFlightBytesTotal,
+                maxUnsentBytes,
+                idleMillis,
+                maxConnections,
+                value);
+    }
+
+    private static void require(boolean holds, String field, Object seen) {
+        if (!holds) {
+            throw new IllegalArgumentException(field + " out of range: " + seen);
+        }
+    }
+}

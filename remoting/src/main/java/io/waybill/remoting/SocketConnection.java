@@ -1,0 +1,802 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.util.collection.IntObjectHashMap;
+import io.netty.util.collection.IntObjectMap;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.MalformedFrame;
+import io.waybill.protocol.message.BadValue;
+import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One end of a socket. All state belongs to its event loop, except the stack of pushed frames, the attributes and the
+ * close actions.
+ *
+ * <p>System calls are what costs, so frames are gathered: whatever is replied while a read is being worked off leaves
+ * with one flush at its end, and whatever other threads push is drained as one burst. A push onto the empty stack wakes
+ * the loop, every further one only adds to it. Small frames are copied together into one buffer; large body slices go to
+ * the socket from where they lie.
+ *
+ * <p>Reading stops while the requests read and not answered exceed their limit, or the peer leaves its replies unread;
+ * bytes already read then wait undivided. One timer per connection serves the deadlines of its calls and its idleness.
+ */
+final class SocketConnection extends ChannelInboundHandlerAdapter implements Connection, FrameCutter.Sink {
+    /** What one connection may use; see the settings of server and client. */
+    record Limits(int maxFrameBytes, long maxInFlightBytes, long maxUnsentBytes, long idleMillis, int maxPendingCalls) {
+        int highWaterMark() {
+            return (int) Math.max(1, Math.min(HIGH_WATER_MARK, maxUnsentBytes / 2));
+        }
+
+        int lowWaterMark() {
+            return highWaterMark() / 2;
+        }
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(SocketConnection.class);
+    private static final AtomicLong IDS = new AtomicLong();
+
+    private static final int HIGH_WATER_MARK = 1 << 20;
+    // What a request occupies beside its bytes, so that a flood of tiny ones is bounded too.
+    private static final int REQUEST_OVERHEAD_BYTES = 512;
+    // Below this a slice is cheaper copied into the gathered buffer than sent as a system call's vector element.
+    private static final int COPIED_SLICE_BYTES = 1024;
+    private static final int COPIED_BODY_BYTES = 32 * 1024;
+    private static final int SMALLEST_CHUNK = 512;
+    private static final int LARGEST_CHUNK = 32 * 1024;
+    private static final int FLUSH_AT_BYTES = 256 * 1024;
+    private static final int SUMMARY_LENGTH = 200;
+    // A peer that is silent this long while calls to it time out is taken for dead: a new connection may find it alive.
+    private static final long SILENT_PEER_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private static final VarHandle PUSHED;
+
+    static {
+        try {
+            PUSHED = MethodHandles.lookup().findVarHandle(SocketConnection.class, "pushed", Outgoing.class);
+        } catch (ReflectiveOperationException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
+
+    private final long id = IDS.incrementAndGet();
+    private final boolean accepted;
+    private final Limits limits;
+    private final Budget budget;
+    private final Clock clock;
+    private final RequestHandler handler;
+    private final ConnectionListener listener;
+    private final FrameCutter cutter;
+    private final Runnable drain = this::drain;
+    private final Runnable resume = this::resume;
+    private final Runnable tick = this::tick;
+
+    // any thread
+    @SuppressWarnings("unused") // through PUSHED
+    private Outgoing pushed;
+
+    private volatile boolean open;
+    private final Map<String, Object> attributes = new ConcurrentHashMap<>(4);
+    private List<Runnable> closeActions = new ArrayList<>(2);
+
+    // set once, before anybody else knows this connection
+    private ChannelHandlerContext context;
+    private Channel channel;
+    private EventLoop loop;
+    private InetSocketAddress remote;
+    private InetSocketAddress local;
+
+    // event loop only
+    private final ArrayDeque<ByteBuf> unread = new ArrayDeque<>(2);
+    private final IntObjectHashMap<PendingCall> calls = new IntObjectHashMap<>();
+    private int lastOpaque;
+    private boolean closed;
+    private boolean reading;
+    private boolean paused;
+    private boolean overInFlight;
+    private boolean resumeScheduled;
+    private boolean draining;
+    private boolean outputShut;
+    private long inFlightBytes;
+    private int inFlightCount;
+    private ByteBuf chunk;
+    private int burstBytes;
+    private int chunkGuess = SMALLEST_CHUNK;
+    private int unflushedBytes;
+    private boolean unflushed;
+    private long framesRead;
+    private long partialFrame = -1;
+    private long partialSinceNanos;
+    private long lastReadNanos;
+    private long lastActivityNanos;
+    private boolean unwritable;
+    private long unwritableSinceNanos;
+    private Future<?> timer;
+    private long timerAtNanos;
+
+    SocketConnection(
+            boolean accepted,
+            Limits limits,
+            Budget budget,
+            Clock clock,
+            RequestHandler handler,
+            ConnectionListener listener) {
+        this.accepted = accepted;
+        this.limits = limits;
+        this.budget = budget;
+        this.clock = clock;
+        this.handler = handler;
+        this.listener = listener;
+        this.cutter = new FrameCutter(limits.maxFrameBytes, budget);
+    }
+
+    // ---- any thread
+
+    @Override
+    public long id() {
+        return id;
+    }
+
+    @Override
+    public InetSocketAddress remoteAddress() {
+        return remote;
+    }
+
+    @Override
+    public InetSocketAddress localAddress() {
+        return local;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return open;
+    }
+
+    @Override
+    public void send(Command oneway) {
+        push(new OnewaySend(oneway));
+    }
+
+    @Override
+    public CompletableFuture<Command> call(Command request, long timeoutMillis) {
+        PendingCall call = new PendingCall(request, clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis));
+        push(call);
+        return call.future;
+    }
+
+    @Override
+    public void onClose(Runnable action) {
+        synchronized (attributes) {
+            if (closeActions != null) {
+                closeActions.add(action);
+                return;
+            }
+        }
+        action.run();
+    }
+
+    @Override
+    public void close() {
+        open = false;
+        channel.close();
+    }
+
+    @Override
+    public Object attribute(String key) {
+        return attributes.get(key);
+    }
+
+    @Override
+    public void attribute(String key, Object value) {
+        if (value == null) {
+            attributes.remove(key);
+        } else {
+            attributes.put(key, value);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "connection " + id + (accepted ? " from " : " to ") + remote;
+    }
+
+    /** Puts a frame on its way. */
+    void push(Outgoing item) {
+        if (loop.inEventLoop() && reading) {
+            sendPushed();
+            write(item);
+            return;
+        }
+        Outgoing before;
+        do {
+            before = (Outgoing) PUSHED.getVolatile(this);
+            item.next = before;
+        } while (!PUSHED.compareAndSet(this, before, item));
+        if (before == null) {
+            try {
+                loop.execute(drain);
+            } catch (RejectedExecutionException loopsClosed) {
+                dropPushed();
+            }
+        }
+    }
+
+    /** Stops taking requests and closes when those read are answered and sent. */
+    void closeWhenAnswered() {
+        try {
+            loop.execute(() -> {
+                draining = true;
+                dropUnread();
+                // Reading goes on and discards: closing a socket with unread bytes would reset it under the last
+                // replies.
+                channel.config().setAutoRead(true);
+                drain();
+            });
+        } catch (RejectedExecutionException loopsClosed) {
+            open = false;
+        }
+    }
+
+    // ---- event loop: life
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext added) {
+        context = added;
+        channel = added.channel();
+        loop = channel.eventLoop();
+        if (channel.isActive()) {
+            activate();
+        }
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext active) {
+        activate();
+    }
+
+    private void activate() {
+        if (open || closed) {
+            return;
+        }
+        remote = (InetSocketAddress) channel.remoteAddress();
+        local = (InetSocketAddress) channel.localAddress();
+        if (remote == null || local == null) {
+            // The peer was gone before it could be looked at.
+            channel.close();
+            return;
+        }
+        long now = clock.nanoTime();
+        lastReadNanos = now;
+        lastActivityNanos = now;
+        open = true;
+        listener.opened(this);
+        tickAt(now + TimeUnit.MILLISECONDS.toNanos(limits.idleMillis), now);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext inactive) {
+        boolean wasActive = remote != null && local != null;
+        closed = true;
+        open = false;
+        if (timer != null) {
+            timer.cancel(false);
+            timer = null;
+        }
+        dropUnread();
+        cutter.release();
+        if (chunk != null) {
+            chunk.release();
+            chunk = null;
+        }
+        budget.give(inFlightBytes);
+        inFlightBytes = 0;
+        inFlightCount = 0;
+        dropPushed();
+        if (!calls.isEmpty()) {
+            List<PendingCall> lost = new ArrayList<>(calls.values());
+            calls.clear();
+            RemotingException reason = new RemotingException(
+                    RemotingException.Kind.CLOSED, true, this + " closed before the response came");
+            lost.forEach(call -> call.future.completeExceptionally(reason));
+        }
+        List<Runnable> actions;
+        synchronized (attributes) {
+            actions = closeActions;
+            closeActions = null;
+        }
+        for (Runnable action : actions) {
+            guarded(action);
+        }
+        if (wasActive) {
+            guarded(() -> listener.closed(this));
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext failed, Throwable cause) {
+        if (cause instanceof IOException) {
+            LOG.debug("{} failed: {}", this, cause.toString());
+        } else {
+            LOG.warn("{} failed", this, cause);
+        }
+        channel.close();
+    }
+
+    private void closeBecause(String reason) {
+        LOG.warn("closing {}: {}", this, reason);
+        open = false;
+        channel.close();
+    }
+
+    private static void guarded(Runnable action) {
+        try {
+            action.run();
+        } catch (RuntimeException e) {
+            LOG.warn("a close action failed", e);
+        }
+    }
+
+    // ---- event loop: reading
+
+    @Override
+    public void channelRead(ChannelHandlerContext ignored, Object message) {
+        ByteBuf in = (ByteBuf) message;
+        reading = true;
+        if (closed || draining || !open) {
+            in.release();
+        } else if (paused || !unread.isEmpty()) {
+            unread.addLast(in);
+        } else {
+            consume(in);
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ignored) {
+        lastReadNanos = clock.nanoTime();
+        lastActivityNanos = lastReadNanos;
+        if (!cutter.insideFrame()) {
+            partialFrame = -1;
+        } else if (partialFrame != framesRead) {
+            partialFrame = framesRead;
+            partialSinceNanos = lastReadNanos;
+        }
+        reading = false;
+        flush();
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ignored) {
+        unwritable = !channel.isWritable();
+        if (unwritable) {
+            unwritableSinceNanos = clock.nanoTime();
+            pause();
+        } else {
+            scheduleResume();
+        }
+    }
+
+    /** Cuts and handles until the bytes are used up or reading is paused. Owns the buffer. */
+    private void consume(ByteBuf in) {
+        boolean kept = false;
+        try {
+            boolean more = true;
+            while (more && !paused && open) {
+                more = cutter.cut(in, context.alloc(), this);
+            }
+            kept = paused && open && in.isReadable();
+        } catch (MalformedFrame e) {
+            closeBecause(e.getMessage());
+        } finally {
+            if (kept) {
+                unread.addFirst(in);
+            } else {
+                in.release();
+            }
+        }
+    }
+
+    @Override
+    public void frame(ByteBuf buffer, int index, int length) throws MalformedFrame {
+        framesRead++;
+        Command command = Command.decode(buffer.nioBuffer(index, length));
+        if (!command.isResponse()) {
+            takeRequest(command, length);
+            return;
+        }
+        PendingCall call = calls.remove(command.opaque());
+        if (call == null) {
+            LOG.debug("{}: response {} came too late or was never asked for", this, command.opaque());
+        } else {
+            call.future.complete(command.detached());
+        }
+    }
+
+    private void takeRequest(Command command, int length) {
+        int charge = length + REQUEST_OVERHEAD_BYTES;
+        boolean fits = budget.take(charge);
+        inFlightBytes += charge;
+        inFlightCount++;
+        if (inFlightBytes > limits.maxInFlightBytes) {
+            overInFlight = true;
+            pause();
+        }
+        IncomingRequest request = new IncomingRequest(this, command, charge);
+        try {
+            if (fits) {
+                handler.handle(request);
+            } else {
+                request.refuse(
+                        ResponseCode.SYSTEM_BUSY,
+                        "[OVERLOAD]unanswered requests exceed " + budget.limit() + " bytes in total, try later");
+            }
+        } catch (BadField e) {
+            refuse(request, ResponseCode.INVALID_PARAMETER, e.getMessage());
+        } catch (BadValue e) {
+            refuse(request, ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
+        } catch (Exception | LinkageError | AssertionError | StackOverflowError | OutOfMemoryError e) {
+            LOG.warn("{}: request code {} failed", this, command.code(), e);
+            refuse(request, ResponseCode.SYSTEM_ERROR, summary(e));
+        } finally {
+            if (command.isOneway()) {
+                answered(request);
+            }
+        }
+    }
+
+    private static void refuse(IncomingRequest request, int code, String remark) {
+        if (!request.isAnswered()) {
+            request.refuse(code, remark);
+        }
+    }
+
+    private static String summary(Throwable e) {
+        String text = e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
+        return text.length() <= SUMMARY_LENGTH ? text : text.substring(0, SUMMARY_LENGTH);
+    }
+
+    private void pause() {
+        if (!paused) {
+            paused = true;
+            channel.config().setAutoRead(draining);
+        }
+    }
+
+    private void scheduleResume() {
+        if (paused && !resumeScheduled && !closed) {
+            resumeScheduled = true;
+            loop.execute(resume);
+        }
+    }
+
+    private void resume() {
+        resumeScheduled = false;
+        if (closed || !paused || overInFlight || unwritable || draining) {
+            return;
+        }
+        paused = false;
+        reading = true;
+        ByteBuf in;
+        while (!paused && open && (in = unread.pollFirst()) != null) {
+            consume(in);
+        }
+        reading = false;
+        flush();
+        if (!paused && open) {
+            channel.config().setAutoRead(true);
+        }
+    }
+
+    private void dropUnread() {
+        ByteBuf in;
+        while ((in = unread.pollFirst()) != null) {
+            in.release();
+        }
+    }
+
+    // ---- event loop: writing
+
+    private void drain() {
+        sendPushed();
+        flush();
+    }
+
+    private void sendPushed() {
+        if (PUSHED.getVolatile(this) == null) {
+            return;
+        }
+        Outgoing item = reversed((Outgoing) PUSHED.getAndSet(this, null));
+        while (item != null) {
+            Outgoing following = item.next;
+            item.next = null;
+            write(item);
+            item = following;
+        }
+    }
+
+    private void dropPushed() {
+        Outgoing item = reversed((Outgoing) PUSHED.getAndSet(this, null));
+        RemotingException reason = null;
+        while (item != null) {
+            if (reason == null) {
+                reason = new RemotingException(RemotingException.Kind.CLOSED, false, this + " is closed");
+            }
+            Outgoing following = item.next;
+            item.next = null;
+            item.dropped(this, reason);
+            item = following;
+        }
+    }
+
+    private static Outgoing reversed(Outgoing newest) {
+        Outgoing oldest = null;
+        while (newest != null) {
+            Outgoing older = newest.next;
+            newest.next = oldest;
+            oldest = newest;
+            newest = older;
+        }
+        return oldest;
+    }
+
+    private void write(Outgoing item) {
+        if (closed) {
+            item.dropped(this, new RemotingException(RemotingException.Kind.CLOSED, false, this + " is closed"));
+            return;
+        }
+        if (!item.wanted()) {
+            return;
+        }
+        if (!(item instanceof IncomingRequest)
+                && (calls.size() >= limits.maxPendingCalls || unsentBytes() > limits.maxUnsentBytes)) {
+            item.dropped(
+                    this,
+                    new RemotingException(
+                            RemotingException.Kind.OVERLOADED,
+                            false,
+                            this + " has " + calls.size() + " calls and " + unsentBytes() + " unsent bytes pending"));
+            return;
+        }
+        Command command = item.outgoing();
+        List<ByteBuffer> slices = item.slices();
+        boolean inPlace = false;
+        try {
+            command = command.withOpaque(item.opaque(this));
+            inPlace = writeFrame(command, slices, item);
+        } catch (RuntimeException e) {
+            LOG.warn("{}: a frame of code {} could not be written", this, command.code(), e);
+            if (item instanceof IncomingRequest) {
+                Command instead = Command.response(ResponseCode.SYSTEM_ERROR, "reply not sent: " + summary(e))
+                        .build();
+                writeFrame(instead.withOpaque(item.opaque(this)), null, item);
+            } else {
+                item.dropped(this, e);
+                return;
+            }
+        }
+        item.encoded(this);
+        if (!inPlace) {
+            item.slicesReleased();
+        }
+        if (unflushedBytes >= FLUSH_AT_BYTES) {
+            flush();
+        }
+    }
+
+    /** Returns true when slices are sent from where they lie and are released by the socket later. */
+    private boolean writeFrame(Command command, List<ByteBuffer> slices, Outgoing item) {
+        int bodyBytes = slices == null ? command.bodyLength() : bytesOf(slices);
+        boolean copied =
+                slices == null || bodyBytes <= Math.min(COPIED_BODY_BYTES, (long) slices.size() * COPIED_SLICE_BYTES);
+        int headRoom = command.maxHeadLength();
+        if ((long) headRoom + bodyBytes > limits.maxFrameBytes) {
+            throw new IllegalArgumentException("frame of up to " + ((long) headRoom + bodyBytes)
+                    + " bytes exceeds the limit of " + limits.maxFrameBytes);
+        }
+        int room = copied ? headRoom + bodyBytes : headRoom;
+        ByteBuf target = room(room);
+        int start = target.writerIndex();
+        ByteBuffer bytes = target.internalNioBuffer(start, room);
+        int from = bytes.position();
+        command.encodeHead(bytes, bodyBytes);
+        if (copied) {
+            if (slices == null) {
+                bytes.put(command.body());
+            } else {
+                for (ByteBuffer slice : slices) {
+                    int length = slice.remaining();
+                    bytes.put(bytes.position(), slice, slice.position(), length);
+                    bytes.position(bytes.position() + length);
+                }
+            }
+        }
+        int written = bytes.position() - from;
+        target.writerIndex(start + written);
+        burstBytes += written;
+        unflushedBytes += written;
+        unflushed = true;
+        if (!copied) {
+            writeInPlace(slices, item);
+            unflushedBytes += bodyBytes;
+        }
+        return !copied;
+    }
+
+    private void writeInPlace(List<ByteBuffer> slices, Outgoing item) {
+        writeChunk();
+        int last = slices.size() - 1;
+        while (last > 0 && !slices.get(last).hasRemaining()) {
+            last--;
+        }
+        for (int i = 0; i < last; i++) {
+            if (slices.get(i).hasRemaining()) {
+                context.write(Unpooled.wrappedBuffer(slices.get(i)), context.voidPromise());
+            }
+        }
+        // Writes end in order, also when they fail, so the last one stands for all.
+        ChannelPromise end = context.newPromise();
+        end.addListener(ended -> item.slicesReleased());
+        context.write(Unpooled.wrappedBuffer(slices.get(last)), end);
+    }
+
+    private static int bytesOf(List<ByteBuffer> slices) {
+        long sum = 0;
+        for (ByteBuffer slice : slices) {
+            sum += slice.remaining();
+        }
+        return (int) Math.min(Integer.MAX_VALUE, sum);
+    }
+
+    /** The gathered buffer, with room for so many bytes. */
+    private ByteBuf room(int bytes) {
+        if (chunk == null || chunk.writableBytes() < bytes) {
+            writeChunk();
+            int capacity = Math.max(bytes, Math.max(chunkGuess, Math.min(LARGEST_CHUNK, burstBytes)));
+            chunk = context.alloc().directBuffer(capacity, capacity);
+        }
+        return chunk;
+    }
+
+    private void writeChunk() {
+        ByteBuf full = chunk;
+        if (full != null) {
+            chunk = null;
+            if (full.isReadable()) {
+                context.write(full, context.voidPromise());
+            } else {
+                full.release();
+            }
+        }
+    }
+
+    private void flush() {
+        if (unflushed && !closed) {
+            writeChunk();
+            unflushed = false;
+            unflushedBytes = 0;
+            chunkGuess = Math.max(SMALLEST_CHUNK, Math.min(LARGEST_CHUNK, (chunkGuess + burstBytes) / 2));
+            burstBytes = 0;
+            context.flush();
+            lastActivityNanos = clock.nanoTime();
+            long unsent = unsentBytes();
+            if (accepted && open && unsent > limits.maxUnsentBytes) {
+                closeBecause(
+                        "its peer leaves " + unsent + " bytes of replies unread, more than " + limits.maxUnsentBytes);
+            }
+        }
+        if (draining && !outputShut && !closed && inFlightCount == 0) {
+            outputShut = true;
+            context.writeAndFlush(Unpooled.EMPTY_BUFFER)
+                    .addListener((ChannelFutureListener) sent -> ((DuplexChannel) channel).shutdownOutput());
+        }
+    }
+
+    private long unsentBytes() {
+        return unwritable ? channel.bytesBeforeWritable() + limits.lowWaterMark() : 0;
+    }
+
+    int nextOpaque() {
+        return ++lastOpaque;
+    }
+
+    void await(int opaque, PendingCall call) {
+        calls.put(opaque, call);
+        if (timer == null || call.deadlineNanos - timerAtNanos < 0) {
+            tickAt(call.deadlineNanos, clock.nanoTime());
+        }
+    }
+
+    /** The request is answered, or never will be. */
+    void answered(IncomingRequest request) {
+        if (closed) {
+            return;
+        }
+        budget.give(request.charge);
+        inFlightBytes -= request.charge;
+        inFlightCount--;
+        if (overInFlight && inFlightBytes <= limits.maxInFlightBytes / 2) {
+            overInFlight = false;
+            scheduleResume();
+        }
+    }
+
+    // ---- event loop: time
+
+    private void tickAt(long atNanos, long nowNanos) {
+        if (timer != null) {
+            timer.cancel(false);
+        }
+        timerAtNanos = atNanos;
+        timer = loop.schedule(tick, Math.max(0, atNanos - nowNanos), TimeUnit.NANOSECONDS);
+    }
+
+    private void tick() {
+        timer = null;
+        if (closed) {
+            return;
+        }
+        long now = clock.nanoTime();
+        long idleNanos = TimeUnit.MILLISECONDS.toNanos(limits.idleMillis);
+        long nextNanos = lastActivityNanos + idleNanos;
+        List<PendingCall> expired = null;
+        for (Iterator<IntObjectMap.PrimitiveEntry<PendingCall>> each =
+                        calls.entries().iterator();
+                each.hasNext(); ) {
+            PendingCall call = each.next().value();
+            if (call.deadlineNanos - now <= 0) {
+                each.remove();
+                expired = expired == null ? new ArrayList<>() : expired;
+                expired.add(call);
+            } else if (call.deadlineNanos - nextNanos < 0) {
+                nextNanos = call.deadlineNanos;
+            }
+        }
+        if (now - lastActivityNanos >= idleNanos) {
+            LOG.debug("closing {}: idle for {} ms", this, limits.idleMillis);
+            close();
+        } else if (unwritable && now - unwritableSinceNanos >= idleNanos) {
+            closeBecause("its peer has not read for " + limits.idleMillis + " ms");
+        } else if (partialFrame >= 0 && now - partialSinceNanos >= idleNanos) {
+            closeBecause("a frame did not arrive whole within " + limits.idleMillis + " ms");
+        } else if (expired != null && !accepted && now - lastReadNanos >= SILENT_PEER_NANOS) {
+            closeBecause("calls time out and its peer has sent nothing for "
+                    + TimeUnit.NANOSECONDS.toMillis(now - lastReadNanos) + " ms");
+        }
+        if (!closed) {
+            tickAt(nextNanos, now);
+        }
+        if (expired != null) {
+            RemotingException reason = new RemotingException(
+                    RemotingException.Kind.TIMEOUT, true, "no response on " + this + " within the time given");
+            expired.forEach(call -> call.future.completeExceptionally(reason));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.waybill.platform.Chance;
+import io.waybill.protocol.frame.MalformedFrame;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class FrameCutterTest {
+    private static final int MAX = 1 << 20;
+    private final Budget budget = new Budget(64 << 20);
+    private final FrameCutter cutter = new FrameCutter(MAX, budget);
+    private final ByteBufAllocator allocator = UnpooledByteBufAllocator.DEFAULT;
+    private final List<byte[]> cut = new ArrayList<>();
+
+    private void feed(byte[] stream, int from, int to) throws MalformedFrame {
+        ByteBuf in = Unpooled.wrappedBuffer(stream, from, to - from);
+        while (cutter.cut(in, allocator, (buffer, index, length) -> {
+            byte[] frame = new byte[length];
+            buffer.getBytes(index, frame);
+            cut.add(frame);
+        })) {
+            // until used up
+        }
+        assertThat(in.isReadable()).isFalse();
+    }
+
+    @Test
+    void cutsTheSameFramesHoweverTheStreamIsSplit() throws MalformedFrame {
+        for (long seed = 0; seed < 300; seed++) {
+            Chance chance = Chance.seeded(seed);
+            List<byte[]> frames = new ArrayList<>();
+            ByteBuf all = Unpooled.buffer();
+            int count = 1 + chance.nextInt(20);
+            for (int i = 0; i < count; i++) {
+                byte[] frame = new byte[4 + chance.nextInt(chance.nextInt(4) == 0 ? 5_000 : 40)];
+                chance.nextBytes(frame);
+                frames.add(frame);
+                all.writeInt(frame.length).writeBytes(frame);
+            }
+            byte[] stream = new byte[all.readableBytes()];
+            all.readBytes(stream);
+            cut.clear();
+            int at = 0;
+            while (at < stream.length) {
+                int to = Math.min(stream.length, at + 1 + chance.nextInt(chance.nextInt(2) == 0 ? 6 : 3_000));
+                feed(stream, at, to);
+                at = to;
+            }
+            assertThat(cut).as("seed %s", seed).containsExactlyElementsOf(frames);
+            assertThat(cutter.insideFrame()).isFalse();
+            assertThat(budget.used()).isZero();
+        }
+    }
+
+    @Test
+    void judgesTheLengthWordBeforeTheFrameArrives() {
+        for (int length : new int[] {0, 3, -1, MAX + 1, Integer.MAX_VALUE, 0x16030100}) {
+            byte[] word = Unpooled.buffer(4).writeInt(length).array();
+            assertThatThrownBy(() -> feed(word, 0, 4))
+                    .isInstanceOf(MalformedFrame.class)
+                    .hasMessageContaining("frame length")
+                    .hasMessageContaining(String.valueOf(length));
+        }
+    }
+
+    @Test
+    void judgesALengthWordThatComesInPieces() throws MalformedFrame {
+        byte[] word = {0x7F, 0, 0, 0};
+        feed(word, 0, 1);
+        feed(word, 1, 3);
+        assertThatThrownBy(() -> feed(word, 3, 4)).isInstanceOf(MalformedFrame.class);
+        cutter.release();
+        assertThat(budget.used()).isZero();
+    }
+
+    @Test
+    void takesMemoryForWhatArrivedAndNotForWhatWasAnnounced() throws MalformedFrame {
+        byte[] stream = new byte[MAX + 4];
+        Unpooled.wrappedBuffer(stream).setInt(0, MAX);
+        int at = 0;
+        while (at < stream.length - 1) {
+            int to = Math.min(stream.length - 1, at + 1_000);
+            feed(stream, at, to);
+            at = to;
+            assertThat(budget.used()).isBetween((long) at, Math.max(2_000L, 2L * at));
+        }
+        feed(stream, at, stream.length);
+        assertThat(cut).hasSize(1);
+        assertThat(cut.get(0)).hasSize(MAX);
+        assertThat(budget.used()).isZero();
+    }
+
+    @Test
+    void aPartialFrameBeyondTheTotalBudgetIsRefused() {
+        FrameCutter poor = new FrameCutter(MAX, new Budget(10_000));
+        ByteBuf in = Unpooled.buffer().writeInt(MAX).writeZero(20_000);
+        assertThatThrownBy(() -> poor.cut(in, allocator, (buffer, index, length) -> {}))
+                .isInstanceOf(MalformedFrame.class)
+                .hasMessageContaining("10000 bytes in total");
+    }
+}
