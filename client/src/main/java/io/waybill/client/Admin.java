@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Questions and changes for tools and scripts. Each call asks the servers anew and waits. Safe for use from any thread. */
+public interface Admin {
+    /** Names of the topics, sorted, without those of the system, retries and dead letters. */
+    List<String> topics();
+
+    /** Names of all topics known to the name server, sorted. */
+    List<String> allTopics();
+
+    /** Creates a topic with this many queues on every broker, or changes the number. */
+    void createTopic(String name, int queues);
+
+    /** @throws WaybillException of kind NOT_FOUND */
+    TopicDescription describe(String topic);
+
+    /** The groups that consume a topic or have progress in it, sorted. */
+    List<String> groups(String topic);
+
+    /** How far a group is, in each queue it has progress in. */
+    GroupProgress progress(String group);
+
+    /**
+     * Moves a group to the first message stored at this time or later, in every queue of the topic; works for groups at work and for groups at rest.
+     *
+     * @return the new offsets
+     */
+    Map<TopicQueue, Long> resetGroup(String group, String topic, Instant time);
+
+    /** The first offset stored at this time or later, else the end, of every queue of a topic. */
+    Map<TopicQueue, Long> offsetsAt(String topic, Instant time);
+
+    /** Messages of a topic with this key (or message id), oldest first. */
+    List<ReceivedMessage> byKey(String topic, String key, int max);
+
+    /** Messages of a topic with this key that were stored in {@code [from, to]}, oldest first. */
+    List<ReceivedMessage> byKey(String topic, String key, int max, Instant from, Instant to);
+
+    /** A message by its message id or its stored id. */
+    Optional<ReceivedMessage> byId(String topic, String id);
+
+    /** Transactions that wait for a decision, oldest first. */
+    List<TransactionState> transactions(int max);
+
+    /** One transaction, open or decided, by its message id. */
+    Optional<TransactionState> transaction(String messageId);
+
+    /**
+     * Decides an open transaction by hand.
+     *
+     * @param outcome COMMIT or ROLLBACK
+     * @param by who decides; recorded
+     * @return its state afterwards
+     * @throws WaybillException of kind REFUSED if it was decided already (the sentence says how), NOT_FOUND if there is none
+     */
+    TransactionState decide(String messageId, Decision outcome, String by);
+
+    /** The brokers of the cluster: name to address of the master. */
+    Map<String, String> brokers();
+
+    /**
+     * A topic.
+     *
+     * @param name its name
+     * @param queues its queues, sorted
+     * @param messages messages kept in all queues
+     */
+    record TopicDescription(String name, List<QueueState> queues, long messages) {}
+
+    /**
+     * A queue of a topic.
+     *
+     * @param queue the queue
+     * @param minOffset the oldest offset kept
+     * @param maxOffset the offset the next message gets
+     * @param lastStored when the newest message was stored, or null if there is none
+     */
+    record QueueState(TopicQueue queue, long minOffset, long maxOffset, Instant lastStored) {}
+
+    /**
+     * How far a group is.
+     *
+     * @param group the group
+     * @param members client ids of the living members, sorted
+     * @param queues its queues, sorted
+     * @param lag messages not consumed yet in all queues
+     */
+    record GroupProgress(String group, List<String> members, List<QueueProgress> queues, long lag) {}
+
+    /**
+     * How far a group is in a queue.
+     *
+     * @param queue the queue
+     * @param committed the offset the group goes on with
+     * @param maxOffset the offset the next message gets
+     */
+    record QueueProgress(TopicQueue queue, long committed, long maxOffset) {
+        /** Messages not consumed yet. */
+        public long lag() {
+            return Math.max(0, maxOffset - committed);
+        }
+    }
+
+    /**
+     * A transaction at the broker.
+     *
+     * @param messageId the id of its message
+     * @param broker the name of the broker that keeps it
+     * @param topic the topic its message will be in
+     * @param producerGroup whom the broker asks
+     * @param keys business keys of the message
+     * @param stage open, or how it was decided
+     * @param storedAt when the half message was stored
+     * @param checks how often the broker has asked
+     * @param nextCheck when it asks next, or null
+     * @param decidedAt when it was decided, or null
+     * @param decidedBy who decided, or null
+     */
+    record TransactionState(
+            String messageId,
+            String broker,
+            String topic,
+            String producerGroup,
+            List<String> keys,
+            Stage stage,
+            Instant storedAt,
+            int checks,
+            Instant nextCheck,
+            Instant decidedAt,
+            String decidedBy) {
+        /** Where a transaction stands. */
+        public enum Stage {
+            /** Waits for a decision. */
+            OPEN,
+            /** Its message is visible. */
+            COMMITTED,
+            /** Its message is gone. */
+            ROLLED_BACK,
+            /** Nobody knew after all checks: its message is put aside and never visible. */
+            EXHAUSTED
+        }
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client;
+
+import io.waybill.client.internal.MessageChecks;
+import io.waybill.client.internal.UniqueIds;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * One message to send. Its {@link #id()} is chosen when it is built and travels with it: sending the same object again (as the library does when it
+ * retries, and as you may after an error) sends the same message, and consumers can recognise the second copy by that id.
+ *
+ * @param id unique id, stored with the message and found by {@link Admin#byId}
+ * @param topic where it goes
+ * @param tag what consumers filter by, or null
+ * @param keys business keys to find it by, without spaces; never null
+ * @param body the content; not copied, so leave it alone until the send has ended
+ * @param properties further properties; never null
+ * @param orderingKey messages of equal ordering key go to the same queue, or null
+ * @param queue the queue it must go to, or null to let the producer choose
+ * @param deliverAt not visible before this time of the broker's clock, or null
+ * @param deliverAfter not visible before this long after its arrival (for a transaction: after the commit), or null
+ */
+public record Message(
+        String id,
+        String topic,
+        String tag,
+        List<String> keys,
+        byte[] body,
+        Map<String, String> properties,
+        String orderingKey,
+        TopicQueue queue,
+        Instant deliverAt,
+        Duration deliverAfter) {
+
+    /** @throws WaybillException of kind INVALID naming the field, its limit and what was seen */
+    public Message {
+        keys = List.copyOf(keys);
+        properties = Collections.unmodifiableMap(new LinkedHashMap<>(properties));
+        MessageChecks.check(id, topic, tag, keys, body, properties, queue, deliverAt, deliverAfter);
+    }
+
+    /** Starts a message for a topic. */
+    public static Builder to(String topic) {
+        return new Builder(topic);
+    }
+
+    /** True if it asks for later delivery. */
+    public boolean isDelayed() {
+        return deliverAt != null || deliverAfter != null;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Message that && id.equals(that.id);
+    }
+
+    @Override
+    public int hashCode() {
+        return id.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "Message[" + id + " to " + topic + (tag == null ? "" : ", tag " + tag)
+                + (keys.isEmpty() ? "" : ", keys " + keys) + ", " + body.length + " bytes]";
+    }
+
+    /** Collects the parts of a message. Not for use from several threads. */
+    public static final class Builder {
+        private final String topic;
+        private final List<String> keys = new ArrayList<>(2);
+        private final Map<String, String> properties = new LinkedHashMap<>();
+        private String tag;
+        private byte[] body;
+        private String orderingKey;
+        private TopicQueue queue;
+        private Instant deliverAt;
+        private Duration deliverAfter;
+
+        private Builder(String topic) {
+            this.topic = topic;
+        }
+
+        /** The tag consumers filter by: no spaces, no {@code |}. */
+        public Builder tag(String value) {
+            tag = value;
+            return this;
+        }
+
+        /** Adds a business key (no spaces). May be called several times. */
+        public Builder key(String value) {
+            keys.add(Objects.requireNonNull(value, "key"));
+            return this;
+        }
+
+        /** The content as UTF-8. */
+        public Builder body(String text) {
+            body = text.getBytes(StandardCharsets.UTF_8);
+            return this;
+        }
+
+        /** The content; 1 byte to 4 MiB. */
+        public Builder body(byte[] bytes) {
+            body = bytes;
+            return this;
+        }
+
+        /** Adds a property of your own; names the protocol reserves are refused. */
+        public Builder property(String name, String value) {
+            properties.put(name, value);
+            return this;
+        }
+
+        /** Messages of equal ordering key go to one queue, and an ordered consumer sees them in the order in which they were stored. */
+        public Builder orderingKey(String value) {
+            orderingKey = value;
+            return this;
+        }
+
+        /** Sends to exactly this queue. */
+        public Builder queue(TopicQueue value) {
+            queue = value;
+            return this;
+        }
+
+        /** Makes it visible at this time, to the millisecond, never earlier; at once if that has passed. */
+        public Builder deliverAt(Instant time) {
+            deliverAt = time;
+            return this;
+        }
+
+        /** Makes it visible this long after the broker got it. */
+        public Builder deliverAfter(Duration delay) {
+            deliverAfter = delay;
+            return this;
+        }
+
+        /** @throws WaybillException of kind INVALID naming the field, its limit and what was seen */
+        public Message build() {
+            return new Message(
+                    UniqueIds.next(), topic, tag, keys, body, properties, orderingKey, queue, deliverAt, deliverAfter);
+        }
+    }
+}

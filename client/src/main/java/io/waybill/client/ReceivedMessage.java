@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+
+/** A stored message as a consumer sees it. Immutable, and valid as long as you keep it. */
+public interface ReceivedMessage {
+    /** The id the producer gave it; equal for all copies and redeliveries of one message. */
+    String messageId();
+
+    /** The id of this stored copy: broker address and log position as 32 or 56 hex digits. */
+    String storedId();
+
+    /** The topic it was sent to; for a retried message the original topic, not the retry topic. */
+    String topic();
+
+    /** The queue this copy came from (for a retried message a queue of the group's retry topic). */
+    TopicQueue queue();
+
+    /** Its offset in {@link #queue()}. */
+    long offset();
+
+    /**
+     * The content, inflated. Each call may return the same array: do not change it.
+     *
+     * @throws WaybillException of kind UNREADABLE when the body is damaged or compressed by something other than zlib
+     */
+    byte[] body();
+
+    /** The content as UTF-8 text. */
+    default String text() {
+        return new String(body(), StandardCharsets.UTF_8);
+    }
+
+    /** The tag, or null. */
+    String tag();
+
+    /** The business keys; never null. */
+    List<String> keys();
+
+    /** The ordering key the producer used, or null. */
+    String orderingKey();
+
+    /** All stored properties, those of the protocol too. */
+    Map<String, String> properties();
+
+    /** One property, or null. */
+    default String property(String name) {
+        return properties().get(name);
+    }
+
+    /** When the producer sent it, by the producer's clock. */
+    Instant bornAt();
+
+    /** When the broker stored this copy, by the broker's clock; never goes back within a queue. */
+    Instant storedAt();
+
+    /** 1 at the first delivery, one more with every retry. */
+    int attempt();
+
+    /** The user flag of the protocol; 0 unless a stock producer set it. */
+    int flag();
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.Decision;
+import io.waybill.client.StartFrom;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumerList;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.message.Message;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Each request of producers and consumers as one method: typed arguments to frame, frame to typed answer. Knows fields and codes, keeps no state.
+ * Futures fail with a {@link Refusal} or a {@code RemotingException} unless a method says otherwise; they complete on an I/O thread.
+ */
+final class Calls {
+    private static final int SUSPEND = 0x2;
+    private static final int SUBSCRIPTION = 0x4;
+    private static final int PULL_BYTES = 256 << 10;
+
+    /** A pull's call may last this much longer than the broker holds it. */
+    private static final long HOLD_GRACE_MILLIS = 10_000;
+
+    private static final int DEFAULT_MAX_ATTEMPTS = 16;
+
+    final Links links;
+    final Timings timings;
+
+    Calls(Links links, Timings timings) {
+        this.links = links;
+        this.timings = timings;
+    }
+
+    /**
+     * What the broker says to a send.
+     *
+     * @param code 0, or 10 to 12 for stored with a doubt
+     */
+    record Stored(int code, String storedId, int queueId, long queueOffset, String recallHandle) {}
+
+    /**
+     * What the broker says to a pull; never a failure for codes 0, 19, 20 and 21.
+     *
+     * @param code 0 found, 19 nothing yet, 20 nothing matched, 21 offset moved
+     */
+    record Pulled(
+            int code, long nextOffset, long minOffset, long maxOffset, long suggestedBroker, List<Message> messages) {}
+
+    /** One pull. */
+    record PullOrder(
+            String group,
+            TopicQueue queue,
+            long offset,
+            int maxMessages,
+            long holdMillis,
+            TagFilter filter,
+            long subscriptionVersion) {}
+
+    private CompletableFuture<Command> ask(String address, Command.Builder request) {
+        return links.ask(address, request.build(), timings.callTimeout());
+    }
+
+    private static Command.Builder request(int code) {
+        return Command.request(code);
+    }
+
+    private static Command.Builder ofQueue(int code, TopicQueue queue) {
+        return request(code)
+                .field("topic", queue.topic())
+                .field("queueId", queue.id())
+                .field("bname", queue.broker());
+    }
+
+    // ---- name server
+
+    /** Fails with a {@link WaybillException}, of kind NOT_FOUND if the topic is unknown. */
+    CompletableFuture<Route> route(String topic) {
+        Command question = request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
+                .field("topic", topic)
+                .field("acceptStandardJsonOnly", true)
+                .build();
+        String doing = "asking the name server for topic " + topic;
+        return links.askNameServer(question, timings.callTimeout()).handle((reply, failure) -> {
+            if (failure != null) {
+                throw explained(failure, doing);
+            }
+            return WireBodies.route(topic, reply.body());
+        });
+    }
+
+    static WaybillException explained(Throwable failure, String doing) {
+        return Failures.of(failure, doing, false);
+    }
+
+    // ---- producers
+
+    CompletableFuture<Stored> send(
+            String address, String group, Outgoing message, TopicQueue queue, long timeoutMillis) {
+        return links.call(address, sendRequest(group, message, queue).build(), timeoutMillis)
+                .thenApply(reply -> {
+                    int code = reply.code();
+                    boolean stored = code == ResponseCode.SUCCESS || code >= 10 && code <= 12;
+                    if (!stored) {
+                        throw new Refusal(code, reply.remark());
+                    }
+                    return new Stored(
+                            code,
+                            reply.fields().require("msgId"),
+                            reply.fields().requireInt("queueId"),
+                            reply.fields().requireLong("queueOffset"),
+                            reply.fields().get("recallHandle"));
+                });
+    }
+
+    void sendOneway(String address, String group, Outgoing message, TopicQueue queue) {
+        links.oneway(address, sendRequest(group, message, queue).oneway().build());
+    }
+
+    private static Command.Builder sendRequest(String group, Outgoing message, TopicQueue queue) {
+        return request(message.batch() ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2)
+                .field("a", group)
+                .field("b", message.topic())
+                .field("c", Names.DEFAULT_TOPIC)
+                .field("d", Routes.NEW_TOPIC_QUEUES)
+                .field("e", queue.id())
+                .field("f", message.sysFlag())
+                .field("g", message.bornMillis())
+                .field("h", 0)
+                .field("i", message.properties())
+                .field("j", 0)
+                .field("k", false)
+                .field("m", message.batch())
+                .field("n", queue.broker())
+                .body(message.body());
+    }
+
+    /**
+     * A message that failed in a consumer, sent to the retry topic of its group as an ordinary message: what is left when the broker cannot take it back
+     * by position.
+     */
+    CompletableFuture<Void> resend(
+            String address, String group, TopicQueue queue, Outgoing message, int tried, int maxRetries) {
+        Command.Builder request =
+                sendRequest(group, message, queue).field("j", tried).field("l", maxRetries);
+        return ask(address, request).thenAccept(reply -> {});
+    }
+
+    /** The header values of a half message or of a check that the end must repeat. */
+    record HalfId(
+            String topic, String broker, long queueOffset, long position, String messageId, String transactionId) {}
+
+    private static Command.Builder endRequest(
+            String group, HalfId half, Decision decision, boolean fromCheck, String remark) {
+        int outcome = switch (decision) {
+            case COMMIT -> 8;
+            case ROLLBACK -> 12;
+            case UNKNOWN -> 0;
+        };
+        Command.Builder request = request(RequestCode.END_TRANSACTION)
+                .field("topic", half.topic())
+                .field("producerGroup", group)
+                .field("tranStateTableOffset", half.queueOffset())
+                .field("commitLogOffset", half.position())
+                .field("commitOrRollback", outcome)
+                .field("fromTransactionCheck", fromCheck)
+                .field("msgId", half.messageId())
+                .field("transactionId", half.transactionId())
+                .field("bname", half.broker());
+        return remark == null ? request : request.remark(remark);
+    }
+
+    CompletableFuture<Void> endTransaction(
+            String address, String group, HalfId half, Decision decision, String remark) {
+        return ask(address, endRequest(group, half, decision, false, remark)).thenAccept(reply -> {});
+    }
+
+    /** The decision as a one-way request. */
+    static Command end(String group, HalfId half, Decision decision, boolean fromCheck, String remark) {
+        return endRequest(group, half, decision, fromCheck, remark).oneway().build();
+    }
+
+    CompletableFuture<Void> recall(String address, String group, String topic, String broker, String handle) {
+        return ask(
+                        address,
+                        request(RequestCode.RECALL_MESSAGE)
+                                .field("producerGroup", group)
+                                .field("topic", topic)
+                                .field("recallHandle", handle)
+                                .field("bname", broker))
+                .thenAccept(reply -> {});
+    }
+
+    // ---- membership
+
+    CompletableFuture<Void> heartbeat(String address, byte[] body) {
+        return ask(address, request(RequestCode.HEART_BEAT).body(body)).thenAccept(reply -> {});
+    }
+
+    /** @param consumer true for a consumer group, false for a producer group */
+    CompletableFuture<Void> unregister(String address, String clientId, String group, boolean consumer) {
+        return ask(
+                        address,
+                        request(RequestCode.UNREGISTER_CLIENT)
+                                .field("clientID", clientId)
+                                .field(consumer ? "consumerGroup" : "producerGroup", group))
+                .thenAccept(reply -> {});
+    }
+
+    CompletableFuture<List<String>> members(String address, String group) {
+        return ask(address, request(RequestCode.GET_CONSUMER_LIST_BY_GROUP).field("consumerGroup", group))
+                .thenApply(reply -> reply.body().hasRemaining()
+                        ? ConsumerList.parse(reply.body()).consumerIdList()
+                        : List.of());
+    }
+
+    /** The queues now locked by this client. */
+    CompletableFuture<List<TopicQueue>> lock(String address, String clientId, String group, List<TopicQueue> queues) {
+        return ask(address, request(RequestCode.LOCK_BATCH_MQ).body(WireBodies.lock(clientId, group, queues)))
+                .thenApply(reply -> WireBodies.locked(reply.body()));
+    }
+
+    CompletableFuture<Void> unlock(String address, String clientId, String group, List<TopicQueue> queues) {
+        return ask(address, request(RequestCode.UNLOCK_BATCH_MQ).body(WireBodies.lock(clientId, group, queues)))
+                .thenAccept(reply -> {});
+    }
+
+    // ---- offsets
+
+    CompletableFuture<OptionalLong> committed(String address, String group, TopicQueue queue) {
+        Command question = ofQueue(RequestCode.QUERY_CONSUMER_OFFSET, queue)
+                .field("consumerGroup", group)
+                .field("setZeroIfNotFound", false)
+                .build();
+        return links.call(address, question, timings.callTimeout()).thenApply(reply -> {
+            if (reply.code() == ResponseCode.QUERY_NOT_FOUND) {
+                return OptionalLong.empty();
+            }
+            long offset = Links.successful(reply).fields().requireLong("offset");
+            return offset < 0 ? OptionalLong.empty() : OptionalLong.of(offset);
+        });
+    }
+
+    CompletableFuture<Void> commit(String address, String group, TopicQueue queue, long offset) {
+        return ask(
+                        address,
+                        ofQueue(RequestCode.UPDATE_CONSUMER_OFFSET, queue)
+                                .field("consumerGroup", group)
+                                .field("commitOffset", offset))
+                .thenAccept(reply -> {});
+    }
+
+    CompletableFuture<Long> maxOffset(String address, TopicQueue queue) {
+        return offset(address, ofQueue(RequestCode.GET_MAX_OFFSET, queue).field("committed", true));
+    }
+
+    CompletableFuture<Long> minOffset(String address, TopicQueue queue) {
+        return offset(address, ofQueue(RequestCode.GET_MIN_OFFSET, queue));
+    }
+
+    /** The first offset stored at this time or later, else the end. */
+    CompletableFuture<Long> offsetAt(String address, TopicQueue queue, long timeMillis) {
+        return offset(
+                address,
+                ofQueue(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, queue)
+                        .field("timestamp", timeMillis)
+                        .field("boundaryType", "LOWER"));
+    }
+
+    private CompletableFuture<Long> offset(String address, Command.Builder request) {
+        return ask(address, request).thenApply(reply -> reply.fields().requireLong("offset"));
+    }
+
+    /** Where a beginning lies in a queue. */
+    CompletableFuture<Long> offsetOf(String address, TopicQueue queue, StartFrom start) {
+        return switch (start.place()) {
+            case FIRST -> minOffset(address, queue);
+            case LAST -> maxOffset(address, queue);
+            case TIME -> offsetAt(address, queue, start.time().toEpochMilli());
+        };
+    }
+
+    // ---- messages
+
+    CompletableFuture<Pulled> pull(String address, PullOrder order) {
+        Command request = ofQueue(RequestCode.PULL_MESSAGE, order.queue())
+                .field("consumerGroup", order.group())
+                .field("queueOffset", order.offset())
+                .field("maxMsgNums", order.maxMessages())
+                .field("sysFlag", order.holdMillis() > 0 ? SUSPEND | SUBSCRIPTION : SUBSCRIPTION)
+                .field("commitOffset", 0L)
+                .field("suspendTimeoutMillis", order.holdMillis())
+                .field("subscription", order.filter().expression())
+                .field("subVersion", order.subscriptionVersion())
+                .field("expressionType", "TAG")
+                .field("maxMsgBytes", PULL_BYTES)
+                .build();
+        long timeout = order.holdMillis() > 0 ? order.holdMillis() + HOLD_GRACE_MILLIS : timings.callTimeout();
+        return links.call(address, request, timeout).thenApply(Calls::pulled);
+    }
+
+    private static Pulled pulled(Command reply) {
+        return switch (reply.code()) {
+            case ResponseCode.SUCCESS,
+                    ResponseCode.PULL_NOT_FOUND,
+                    ResponseCode.PULL_RETRY_IMMEDIATELY,
+                    ResponseCode.PULL_OFFSET_MOVED ->
+                new Pulled(
+                        reply.code(),
+                        reply.fields().requireLong("nextBeginOffset"),
+                        reply.fields().getLong("minOffset", 0),
+                        reply.fields().getLong("maxOffset", 0),
+                        reply.fields().getLong("suggestWhichBrokerId", 0),
+                        reply.code() == ResponseCode.SUCCESS ? Message.decodeAll(reply.body()) : List.of());
+            default -> throw new Refusal(reply.code(), reply.remark());
+        };
+    }
+
+    /** Gives a failed message back by its position in the broker's log. */
+    CompletableFuture<Void> sendBack(
+            String address, String group, InboundMessage message, int delayLevel, int maxRetries) {
+        return ask(
+                        address,
+                        request(RequestCode.CONSUMER_SEND_MSG_BACK)
+                                .field("offset", message.stored().position())
+                                .field("group", group)
+                                .field("delayLevel", delayLevel)
+                                .field("originMsgId", message.messageId())
+                                .field("originTopic", message.topic())
+                                .field("unitMode", false)
+                                .field("maxReconsumeTimes", maxRetries < 0 ? DEFAULT_MAX_ATTEMPTS : maxRetries)
+                                .field("bname", message.queue().broker()))
+                .thenAccept(reply -> {});
+    }
+
+    /** Messages with a key; empty if there are none. */
+    CompletableFuture<List<Message>> byKey(
+            String address, String topic, String key, int max, long fromMillis, long toMillis, boolean unique) {
+        Command.Builder request = request(RequestCode.QUERY_MESSAGE)
+                .field("topic", topic)
+                .field("key", key)
+                .field("maxNum", max)
+                .field("beginTimestamp", fromMillis)
+                .field("endTimestamp", toMillis);
+        if (unique) {
+            request.field("_UNIQUE_KEY_QUERY", true);
+        }
+        return links.call(address, request.build(), timings.callTimeout()).thenApply(reply -> {
+            if (reply.code() == ResponseCode.QUERY_NOT_FOUND) {
+                return List.<Message>of();
+            }
+            return Message.decodeAll(Links.successful(reply).body());
+        });
+    }
+
+    /** The record at a position of a broker's log; fails with a {@link Refusal} if there is none. */
+    CompletableFuture<Message> at(String address, long position) {
+        return ask(address, request(RequestCode.VIEW_MESSAGE_BY_ID).field("offset", position))
+                .thenApply(reply -> Message.decode(reply.body(), reply.body().position()));
+    }
+
+    /** Anything else. */
+    CompletableFuture<ByteBuffer> askBody(String address, Command.Builder request) {
+        return ask(address, request).thenApply(Command::body);
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.platform.Clock;
+import java.util.concurrent.CompletableFuture;
+
+/** Counts what is under way, so that a close can wait for it; refuses new work after the close began. */
+final class InFlight {
+    private final String owner;
+    private int count; // guarded by this
+    private boolean closed; // guarded by this
+
+    InFlight(String owner) {
+        this.owner = owner;
+    }
+
+    synchronized void begin() {
+        if (closed) {
+            throw Failures.closed(owner);
+        }
+        count++;
+    }
+
+    synchronized void end() {
+        if (--count == 0) {
+            notifyAll();
+        }
+    }
+
+    /** Counts the future out when it ends. */
+    <T> CompletableFuture<T> until(CompletableFuture<T> future) {
+        return future.whenComplete((value, failure) -> end());
+    }
+
+    /** Lets nothing new begin and waits for what is under way. True for the first caller only. */
+    boolean close(long waitMillis, Clock clock) {
+        synchronized (this) {
+            if (closed) {
+                return false;
+            }
+            closed = true;
+            long end = clock.nanoTime() + waitMillis * 1_000_000;
+            while (count > 0) {
+                long left = (end - clock.nanoTime()) / 1_000_000;
+                if (left <= 0) {
+                    break;
+                }
+                try {
+                    wait(left);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    break;
+                }
+            }
+            return true;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.RemotingClient;
+import io.waybill.remoting.RemotingException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+
+/** The connections of one client. Answers with an error code come as failed futures with a {@link Refusal}; lost connections are reported once more to a listener. */
+final class Links implements AutoCloseable {
+    private final RemotingClient remoting;
+    private final List<String> nameServers;
+    private final List<Consumer<String>> lostListeners = new CopyOnWriteArrayList<>();
+    private volatile int preferred;
+
+    Links(RemotingClient remoting, List<String> nameServers) {
+        this.remoting = remoting;
+        this.nameServers = List.copyOf(nameServers);
+    }
+
+    /** Hears the address of a server whose connection broke or could not be made; on any thread, must be quick. */
+    void onLost(Consumer<String> listener) {
+        lostListeners.add(listener);
+    }
+
+    /** The answer, whatever its code; fails with a {@link RemotingException} only. */
+    CompletableFuture<Command> call(String address, Command request, long timeoutMillis) {
+        CompletableFuture<Command> answer = remoting.call(address, request, timeoutMillis);
+        return answer.whenComplete((reply, failure) -> {
+            if (failure != null
+                    && Failures.unwrap(failure) instanceof RemotingException e
+                    && (e.kind() == RemotingException.Kind.CLOSED
+                            || e.kind() == RemotingException.Kind.CONNECT_FAILED)) {
+                lostListeners.forEach(listener -> listener.accept(address));
+            }
+        });
+    }
+
+    /** The answer if its code is 0; fails with a {@link Refusal} for any other. */
+    CompletableFuture<Command> ask(String address, Command request, long timeoutMillis) {
+        return call(address, request, timeoutMillis).thenApply(Links::successful);
+    }
+
+    static Command successful(Command reply) {
+        if (reply.code() != 0) {
+            throw new Refusal(reply.code(), reply.remark());
+        }
+        return reply;
+    }
+
+    void oneway(String address, Command request) {
+        remoting.oneway(address, request);
+    }
+
+    /** Asks one name server after the other until one answers; an answer with an error code is an answer. */
+    CompletableFuture<Command> askNameServer(Command request, long timeoutMillis) {
+        return askNameServer(request, timeoutMillis, preferred, nameServers.size());
+    }
+
+    private CompletableFuture<Command> askNameServer(Command request, long timeoutMillis, int index, int left) {
+        String address = nameServers.get(index % nameServers.size());
+        return remoting.call(address, request, timeoutMillis)
+                .handle((reply, failure) -> {
+                    if (failure == null) {
+                        preferred = index % nameServers.size();
+                        return CompletableFuture.completedFuture(reply);
+                    }
+                    return left > 1
+                            ? askNameServer(request, timeoutMillis, index + 1, left - 1)
+                            : CompletableFuture.<Command>failedFuture(Failures.unwrap(failure));
+                })
+                .thenCompose(step -> step)
+                .thenApply(Links::successful);
+    }
+
+    @Override
+    public void close() {
+        remoting.close();
+    }
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.Message;
+import io.waybill.client.TopicQueue;
+import io.waybill.protocol.message.BatchBody;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.SysFlag;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One send as it goes over the wire: the same bytes in every attempt.
+ *
+ * @param topic where to
+ * @param queue the queue it must go to, or null
+ * @param orderingKey chooses the queue if none is given, or null
+ * @param sysFlag compression and transaction bits
+ * @param bornMillis when it was sent, by this process's clock
+ * @param properties encoded
+ * @param body the body or the parts of a batch
+ * @param ids the id of each message
+ * @param batch true for several messages in one body
+ */
+record Outgoing(
+        String topic,
+        TopicQueue queue,
+        String orderingKey,
+        int sysFlag,
+        long bornMillis,
+        String properties,
+        byte[] body,
+        List<String> ids,
+        boolean batch) {
+
+    /** How errors name it. */
+    String name() {
+        return batch
+                ? "sending a batch of " + ids.size() + " messages to " + topic
+                : "sending message " + ids.get(0) + " to " + topic;
+    }
+
+    static Outgoing single(Message message, long nowMillis, int compressFrom) {
+        return encode(message, nowMillis, compressFrom, 0, Map.of());
+    }
+
+    /** A half message of a transaction of this group. */
+    static Outgoing half(Message message, String group, long nowMillis, int compressFrom) {
+        return encode(
+                message,
+                nowMillis,
+                compressFrom,
+                SysFlag.TRANSACTION_PREPARED,
+                Map.of(MessageProperties.TRAN_MSG, "true", MessageProperties.PGROUP, group));
+    }
+
+    private static Outgoing encode(
+            Message message, long nowMillis, int compressFrom, int flags, Map<String, String> extra) {
+        Map<String, String> properties = properties(message);
+        properties.putAll(extra);
+        byte[] body = message.body();
+        int sysFlag = flags;
+        if (body.length >= compressFrom) {
+            byte[] shorter = Bodies.deflate(body);
+            if (shorter != null) {
+                body = shorter;
+                sysFlag |= Bodies.COMPRESSED | Bodies.KIND_ZLIB;
+            }
+        }
+        return new Outgoing(
+                message.topic(),
+                message.queue(),
+                message.orderingKey(),
+                sysFlag,
+                nowMillis,
+                text(properties),
+                body,
+                List.of(message.id()),
+                false);
+    }
+
+    /** Several messages as one; the caller has checked that they fit together. */
+    static Outgoing batch(List<Message> messages, long nowMillis) {
+        List<BatchBody.Part> parts = new ArrayList<>(messages.size());
+        List<String> ids = new ArrayList<>(messages.size());
+        for (Message message : messages) {
+            parts.add(new BatchBody.Part(0, ByteBuffer.wrap(message.body()), encoded(properties(message))));
+            ids.add(message.id());
+        }
+        byte[] body = BatchBody.encode(parts);
+        if (body.length > MessageChecks.MAX_BODY) {
+            throw Failures.invalid(
+                    "a batch must have at most " + MessageChecks.MAX_BODY + " bytes, properties included, but has "
+                            + body.length,
+                    "send it in several batches");
+        }
+        Message first = messages.get(0);
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put(MessageProperties.UNIQ_KEY, UniqueIds.next());
+        properties.put(MessageProperties.WAIT, "true");
+        return new Outgoing(
+                first.topic(),
+                first.queue(),
+                first.orderingKey(),
+                0,
+                nowMillis,
+                text(properties),
+                body,
+                List.copyOf(ids),
+                true);
+    }
+
+    private static Map<String, String> properties(Message message) {
+        Map<String, String> all = new LinkedHashMap<>(message.properties());
+        all.put(MessageProperties.UNIQ_KEY, message.id());
+        all.put(MessageProperties.WAIT, "true");
+        if (message.tag() != null) {
+            all.put(MessageProperties.TAGS, message.tag());
+        }
+        if (!message.keys().isEmpty()) {
+            all.put(MessageProperties.KEYS, String.join(" ", message.keys()));
+        }
+        if (message.orderingKey() != null) {
+            all.put(MessageProperties.SHARDING_KEY, message.orderingKey());
+        }
+        if (message.deliverAt() != null) {
+            all.put(
+                    MessageProperties.TIMER_DELIVER_MS,
+                    Long.toString(message.deliverAt().toEpochMilli()));
+        } else if (message.deliverAfter() != null && message.deliverAfter().toMillis() > 0) {
+            // Relative, so that it counts by the broker's clock and a transaction's delay begins with its commit.
+            all.put(
+                    MessageProperties.TIMER_DELAY_MS,
+                    Long.toString(message.deliverAfter().toMillis()));
+        }
+        return all;
+    }
+
+    private static byte[] encoded(Map<String, String> properties) {
+        try {
+            return MessageProperties.encode(properties);
+        } catch (RuntimeException e) {
+            throw Failures.invalid(e.getMessage(), "shorten the properties");
+        }
+    }
+
+    static String text(Map<String, String> properties) {
+        return new String(encoded(properties), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.TopicQueue;
+import java.util.List;
+
+/** Which queue a message goes to. Pure. */
+final class QueueChoice {
+    private QueueChoice() {}
+
+    /**
+     * The queue of an ordering key: equal keys give equal queues while the topic has the same queues. The same queue as the stock client's selector by
+     * hash gives on one broker.
+     */
+    static TopicQueue byKey(List<TopicQueue> queues, String orderingKey) {
+        return queues.get(Math.abs(orderingKey.hashCode() % queues.size()));
+    }
+
+    /**
+     * The next queue in turn, one of another broker than {@code avoid} if there is one.
+     *
+     * @param turn grows by one with each call; may overflow
+     * @param avoid the broker that just failed, or null
+     */
+    static TopicQueue inTurn(List<TopicQueue> queues, int turn, String avoid) {
+        int start = Math.floorMod(turn, queues.size());
+        if (avoid != null) {
+            for (int i = 0; i < queues.size(); i++) {
+                TopicQueue queue = queues.get((start + i) % queues.size());
+                if (!queue.broker().equals(avoid)) {
+                    return queue;
+                }
+            }
+        }
+        return queues.get(start);
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.ReceivedMessage;
+import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageProperties;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** How a failed message looks when the client itself sends it to the retry topic. Pure. */
+final class Retries {
+    /** The delay level of the first retry (10 s); each further retry takes the next level. */
+    private static final int FIRST_LEVEL = 3;
+
+    private Retries() {}
+
+    static Outgoing resend(InboundMessage failed, String retryTopic) {
+        Message stored = failed.stored();
+        Map<String, String> properties = new LinkedHashMap<>(stored.properties());
+        // Places of the broker's own; they would send the copy astray.
+        properties.remove(MessageProperties.REAL_TOPIC);
+        properties.remove(MessageProperties.REAL_QID);
+        properties.remove(MessageProperties.TIMER_DELAY_MS);
+        properties.remove(MessageProperties.TIMER_DELAY_SEC);
+        properties.remove(MessageProperties.TIMER_DELIVER_MS);
+        properties.remove(MessageProperties.TIMER_OUT_MS);
+        properties.remove(MessageProperties.TRAN_MSG);
+        properties.putIfAbsent(MessageProperties.RETRY_TOPIC, failed.topic());
+        properties.putIfAbsent(MessageProperties.ORIGIN_MESSAGE_ID, failed.storedId());
+        properties.put(MessageProperties.UNIQ_KEY, failed.messageId());
+        properties.put(MessageProperties.DELAY, Integer.toString(delayLevel(failed)));
+        return new Outgoing(
+                retryTopic,
+                null,
+                null,
+                stored.sysFlag() & (Bodies.COMPRESSED | Bodies.KIND_MASK),
+                stored.bornTimestamp(),
+                Outgoing.text(properties),
+                stored.body(),
+                List.of(failed.messageId()),
+                false);
+    }
+
+    static int delayLevel(ReceivedMessage failed) {
+        return FIRST_LEVEL + failed.attempt() - 1;
+    }
+}

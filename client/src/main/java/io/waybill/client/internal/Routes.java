@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.Names;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is known of topics and brokers. A known route is used until it is refreshed (every 30 s while in use, and after errors); questions for the same
+ * topic at the same time are one question. An old route is better than none: it stays when a refresh fails.
+ */
+final class Routes {
+    private static final Logger LOG = LoggerFactory.getLogger(Routes.class);
+    /** Queues asked for when a topic is made by its first send. */
+    static final int NEW_TOPIC_QUEUES = 4;
+
+    private final Calls calls;
+    private final Map<String, Route> known = new ConcurrentHashMap<>();
+    private final Map<String, CompletableFuture<Route>> asked = new ConcurrentHashMap<>();
+    private final Map<String, Map<Long, String>> brokers = new ConcurrentHashMap<>();
+    private final List<Consumer<Route>> listeners = new CopyOnWriteArrayList<>();
+
+    Routes(Calls calls) {
+        this.calls = calls;
+    }
+
+    /** Hears of every route that is new or has changed, on an I/O thread; must be quick. */
+    void onChange(Consumer<Route> listener) {
+        listeners.add(listener);
+    }
+
+    void removeListener(Consumer<Route> listener) {
+        listeners.remove(listener);
+    }
+
+    /** The route of an existing topic; fails with NOT_FOUND if there is none. */
+    CompletableFuture<Route> find(String topic) {
+        Route route = known.get(topic);
+        return route == null || route.provisional() ? refresh(topic) : CompletableFuture.completedFuture(route);
+    }
+
+    /** The route for a send: of the topic, or if it does not exist the one its first send will give it. */
+    CompletableFuture<Route> findForSend(String topic) {
+        Route route = known.get(topic);
+        if (route != null) {
+            return CompletableFuture.completedFuture(route);
+        }
+        return refresh(topic)
+                .handle((found, failure) -> {
+                    if (failure == null) {
+                        return CompletableFuture.completedFuture(found);
+                    }
+                    if (!isNotFound(failure)) {
+                        return CompletableFuture.<Route>failedFuture(Failures.unwrap(failure));
+                    }
+                    return refresh(Names.DEFAULT_TOPIC).handle((template, none) -> {
+                        if (none != null) {
+                            throw (RuntimeException) Failures.unwrap(isNotFound(none) ? failure : none);
+                        }
+                        return provisional(topic, template);
+                    });
+                })
+                .thenCompose(step -> step);
+    }
+
+    private Route provisional(String topic, Route template) {
+        List<TopicQueue> queues = new ArrayList<>();
+        for (TopicQueue queue : template.writable()) {
+            if (queue.id() < NEW_TOPIC_QUEUES) {
+                queues.add(new TopicQueue(topic, queue.broker(), queue.id()));
+            }
+        }
+        Route route = new Route(topic, List.copyOf(queues), List.copyOf(queues), template.brokers(), true);
+        known.putIfAbsent(topic, route);
+        return known.get(topic);
+    }
+
+    static boolean isNotFound(Throwable failure) {
+        return Failures.unwrap(failure) instanceof WaybillException e && e.kind() == WaybillException.Kind.NOT_FOUND;
+    }
+
+    /** Asks the name server, whatever is known. */
+    CompletableFuture<Route> refresh(String topic) {
+        CompletableFuture<Route> mine = new CompletableFuture<>();
+        CompletableFuture<Route> other = asked.putIfAbsent(topic, mine);
+        if (other != null) {
+            return other;
+        }
+        calls.route(topic).whenComplete((route, failure) -> {
+            asked.remove(topic, mine);
+            if (failure == null) {
+                learn(route);
+                mine.complete(route);
+            } else {
+                if (isNotFound(failure)) {
+                    known.computeIfPresent(topic, (name, old) -> old.provisional() ? old : null);
+                }
+                mine.completeExceptionally(Failures.unwrap(failure));
+            }
+        });
+        return mine;
+    }
+
+    private void learn(Route route) {
+        brokers.putAll(route.brokers());
+        Route old = known.put(route.topic(), route);
+        if (!route.equals(old)) {
+            for (Consumer<Route> listener : listeners) {
+                listener.accept(route);
+            }
+        }
+    }
+
+    /** Asks again for everything in use. */
+    void refreshAll() {
+        for (String topic : known.keySet()) {
+            refresh(topic).whenComplete((route, failure) -> {
+                if (failure != null && !isNotFound(failure)) {
+                    LOG.debug("refreshing the route of {} failed: {}", topic, failure.getMessage());
+                }
+            });
+        }
+    }
+
+    /** The address of a broker's master, or null. */
+    String master(String broker) {
+        Map<Long, String> addresses = brokers.get(broker);
+        return addresses == null ? null : addresses.get(Route.MASTER);
+    }
+
+    /** The address to read from: the wanted id, else the master, else any; null if the broker is unknown. */
+    String readAddress(String broker, long wantedId) {
+        Map<Long, String> addresses = brokers.get(broker);
+        if (addresses == null || addresses.isEmpty()) {
+            return null;
+        }
+        String wanted = addresses.get(wantedId);
+        if (wanted != null) {
+            return wanted;
+        }
+        String master = addresses.get(Route.MASTER);
+        return master != null ? master : addresses.values().iterator().next();
+    }
+
+    /** The masters of the brokers of a topic, sorted. */
+    Set<String> masters(Route route) {
+        Set<String> addresses = new TreeSet<>();
+        route.brokers().values().forEach(ids -> {
+            String master = ids.get(Route.MASTER);
+            if (master != null) {
+                addresses.add(master);
+            }
+        });
+        return addresses;
+    }
+
+    /** The masters of all brokers seen in routes. */
+    Set<String> allMasters() {
+        Set<String> addresses = new TreeSet<>();
+        brokers.values().forEach(ids -> {
+            String master = ids.get(Route.MASTER);
+            if (master != null) {
+                addresses.add(master);
+            }
+        });
+        return addresses;
+    }
+}

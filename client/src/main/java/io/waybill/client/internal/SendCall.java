@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.SendReceipt;
+import io.waybill.client.SendReceipt.Durability;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.platform.Clock;
+import io.waybill.remoting.RemotingException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One send with all its attempts: route, queue, request, and on trouble a pause and the same again, until a receipt or the end of the time. Its steps
+ * follow one another, each on the thread that completed the last, so its fields need no lock.
+ */
+final class SendCall {
+    /** What all sends of a producer share. */
+    record Context(
+            String group,
+            Calls calls,
+            Routes routes,
+            Membership membership,
+            Timers timers,
+            Clock clock,
+            long timeoutMillis,
+            SendPolicy policy,
+            AtomicInteger turn) {}
+
+    private final Context context;
+    private final Outgoing message;
+    private final boolean announceFirst;
+    private final long startNanos;
+    private final CompletableFuture<List<SendReceipt>> result = new CompletableFuture<>();
+    private int attempts;
+    private boolean maybeStored;
+    private String lastBroker;
+    private boolean provisional;
+    private boolean severalBrokers;
+
+    private SendCall(Context context, Outgoing message, boolean announceFirst) {
+        this.context = context;
+        this.message = message;
+        this.announceFirst = announceFirst;
+        this.startNanos = context.clock().nanoTime();
+    }
+
+    /**
+     * Begins a send; the future gives one receipt for each message or fails with a {@link WaybillException}.
+     *
+     * @param announceFirst the broker must know the producer's group before it gets the message
+     */
+    static CompletableFuture<List<SendReceipt>> start(Context context, Outgoing message, boolean announceFirst) {
+        SendCall call = new SendCall(context, message, announceFirst);
+        call.attempt();
+        return call.result;
+    }
+
+    private long remainingMillis() {
+        return context.timeoutMillis() - (context.clock().nanoTime() - startNanos) / 1_000_000;
+    }
+
+    private void attempt() {
+        CompletableFuture<Route> found = context.routes().findForSend(message.topic());
+        if (found.isDone() && !found.isCompletedExceptionally()) {
+            withRoute(found.join());
+            return;
+        }
+        found.whenComplete((route, failure) -> {
+            if (failure == null) {
+                withRoute(route);
+            } else if (failure instanceof WaybillException known && known.code() >= 0) {
+                result.completeExceptionally(mayBe(known));
+            } else {
+                attempts++;
+                trouble(failure, SendPolicy.Trouble.NOT_SENT);
+            }
+        });
+    }
+
+    private void withRoute(Route route) {
+        provisional = route.provisional();
+        severalBrokers = route.hasSeveralWritableBrokers();
+        TopicQueue queue = choose(route);
+        if (queue == null) {
+            result.completeExceptionally(mayBe(Failures.refused(
+                    message.name(), 17, "no broker takes messages of topic " + message.topic(), maybeStored)));
+            return;
+        }
+        attempts++;
+        String address = context.routes().master(queue.broker());
+        if (address == null) {
+            trouble(
+                    new RemotingException(
+                            RemotingException.Kind.CONNECT_FAILED,
+                            false,
+                            "the address of broker " + queue.broker() + " is not known"),
+                    SendPolicy.Trouble.NOT_SENT);
+            return;
+        }
+        lastBroker = queue.broker();
+        if (!announceFirst) {
+            send(address, queue);
+            return;
+        }
+        context.membership().announce(address).whenComplete((done, failure) -> {
+            if (failure == null) {
+                send(address, queue);
+            } else {
+                Throwable inner = Failures.unwrap(failure);
+                trouble(
+                        inner,
+                        inner instanceof Refusal refusal
+                                ? SendPolicy.Trouble.ofCode(refusal.code())
+                                : SendPolicy.Trouble.NOT_SENT);
+            }
+        });
+    }
+
+    private TopicQueue choose(Route route) {
+        if (message.queue() != null) {
+            return message.queue();
+        }
+        if (route.writable().isEmpty()) {
+            return null;
+        }
+        return message.orderingKey() != null
+                ? QueueChoice.byKey(route.writable(), message.orderingKey())
+                : QueueChoice.inTurn(route.writable(), context.turn().getAndIncrement(), lastBroker(route));
+    }
+
+    private String lastBroker(Route route) {
+        return attempts > 0 && route.hasSeveralWritableBrokers() ? lastBroker : null;
+    }
+
+    private void send(String address, TopicQueue queue) {
+        long remaining = remainingMillis();
+        if (remaining <= 0) {
+            trouble(
+                    new RemotingException(RemotingException.Kind.TIMEOUT, false, "no time was left to send"),
+                    SendPolicy.Trouble.NOT_SENT);
+            return;
+        }
+        context.calls()
+                .send(
+                        address,
+                        context.group(),
+                        message,
+                        queue,
+                        SendPolicy.attemptMillis(remaining, severalBrokers && free()))
+                .whenComplete((stored, failure) -> {
+                    if (failure == null) {
+                        stored(stored, queue);
+                    } else {
+                        failed(Failures.unwrap(failure));
+                    }
+                });
+    }
+
+    /** True if another attempt may go to another broker. */
+    private boolean free() {
+        return message.queue() == null && message.orderingKey() == null;
+    }
+
+    private void failed(Throwable failure) {
+        SendPolicy.Trouble trouble;
+        if (failure instanceof Refusal refusal) {
+            trouble = SendPolicy.Trouble.ofCode(refusal.code());
+            maybeStored |= trouble.unsure;
+        } else if (failure instanceof RemotingException remoting) {
+            maybeStored |= remoting.maybeDelivered();
+            trouble = !remoting.maybeDelivered()
+                    ? SendPolicy.Trouble.NOT_SENT
+                    : remoting.kind() == RemotingException.Kind.TIMEOUT
+                            ? SendPolicy.Trouble.TIMEOUT
+                            : SendPolicy.Trouble.BROKEN;
+        } else {
+            // An answer that cannot be read: the broker did something.
+            maybeStored = true;
+            trouble = SendPolicy.Trouble.FINAL;
+        }
+        trouble(failure, trouble);
+    }
+
+    private void trouble(Throwable failure, SendPolicy.Trouble trouble) {
+        long pause = context.policy().pauseBeforeNext(trouble, attempts, remainingMillis(), severalBrokers && free());
+        if (pause == SendPolicy.NO) {
+            result.completeExceptionally(explain(Failures.unwrap(failure)));
+            return;
+        }
+        if (lastBroker != null) {
+            context.routes().refresh(message.topic());
+        }
+        context.timers().after(pause, this::attempt);
+    }
+
+    private WaybillException explain(Throwable failure) {
+        String doing = message.name() + (attempts > 1 ? " (" + attempts + " attempts, all with the same id)" : "");
+        return mayBe(Failures.of(failure, doing, maybeStored));
+    }
+
+    /** The same failure with what this call knows of earlier attempts. */
+    private WaybillException mayBe(WaybillException failure) {
+        return failure.mayHaveBeenStored() == maybeStored
+                ? failure
+                : new WaybillException(
+                        failure.kind(),
+                        failure.code(),
+                        maybeStored,
+                        message.name() + " failed: " + failure.getMessage(),
+                        failure.advice(),
+                        failure);
+    }
+
+    private void stored(Calls.Stored stored, TopicQueue asked) {
+        if (provisional) {
+            context.routes().refresh(message.topic());
+        }
+        Durability durability = switch (stored.code()) {
+            case 10 -> Durability.FLUSH_TIMEOUT;
+            case 11 -> Durability.NO_REPLICA;
+            case 12 -> Durability.REPLICA_TIMEOUT;
+            default -> Durability.CONFIRMED;
+        };
+        TopicQueue queue = new TopicQueue(message.topic(), asked.broker(), stored.queueId());
+        String[] storedIds = stored.storedId().split(",");
+        List<SendReceipt> receipts = new ArrayList<>(message.ids().size());
+        for (int i = 0; i < message.ids().size(); i++) {
+            receipts.add(new SendReceipt(
+                    message.ids().get(i),
+                    storedIds[Math.min(i, storedIds.length - 1)],
+                    queue,
+                    stored.queueOffset() + i,
+                    durability,
+                    stored.recallHandle(),
+                    attempts,
+                    maybeStored));
+        }
+        result.complete(List.copyOf(receipts));
+    }
+}

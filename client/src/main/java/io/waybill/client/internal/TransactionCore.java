@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.Decision;
+import io.waybill.client.Message;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.SendReceipt;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.TransactionListener;
+import io.waybill.client.TransactionProducer;
+import io.waybill.client.TransactionReceipt;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.remoting.Connection;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The transactional producer. The order is fixed: the broker knows the group, the half message is stored, the local transaction runs, the decision
+ * goes out. The local transaction runs only for a half message that is surely stored, and never twice for one send.
+ */
+final class TransactionCore implements TransactionProducer {
+    private static final Logger LOG = LoggerFactory.getLogger(TransactionCore.class);
+    private static final int MAX_REMARK = 512;
+
+    private final ClientCore client;
+    private final String group;
+    private final TransactionListener listener;
+    private final int compressFrom;
+    private final SendCall.Context context;
+    private final InFlight inFlight;
+
+    TransactionCore(
+            ClientCore client, String group, TransactionListener listener, long timeoutMillis, int compressFrom) {
+        this.client = client;
+        this.group = group;
+        this.listener = listener;
+        this.compressFrom = compressFrom;
+        this.context = client.sendContext(
+                group, timeoutMillis, new SendPolicy(ProducerCore.DEFAULT_ATTEMPTS, false), new AtomicInteger());
+        this.inFlight = new InFlight("the transactional producer of group " + group);
+        client.membership().addProducer(group);
+    }
+
+    @Override
+    public String group() {
+        return group;
+    }
+
+    @Override
+    public TransactionReceipt send(Message message, Object argument) {
+        ProducerCore.checkSendable(message);
+        inFlight.begin();
+        try {
+            SendReceipt half = Failures.await(storeHalf(message), "storing the half message " + message.id(), true);
+            Executed executed = execute(message, argument, half);
+            return Failures.await(tell(half, executed), "telling the decision on " + message.id(), false);
+        } finally {
+            inFlight.end();
+        }
+    }
+
+    @Override
+    public CompletableFuture<TransactionReceipt> sendAsync(Message message, Object argument) {
+        try {
+            ProducerCore.checkSendable(message);
+            inFlight.begin();
+        } catch (WaybillException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        CompletableFuture<TransactionReceipt> result = storeHalf(message).thenCompose(half -> {
+            CompletableFuture<Executed> executed = new CompletableFuture<>();
+            client.threads()
+                    .listeners
+                    .execute(() -> Workers.asHandler(() -> {
+                        try {
+                            executed.complete(execute(message, argument, half));
+                        } catch (Throwable e) {
+                            executed.completeExceptionally(e);
+                            throw e;
+                        }
+                    }));
+            return executed.thenCompose(outcome -> tell(half, outcome));
+        });
+        return inFlight.until(result);
+    }
+
+    private CompletableFuture<SendReceipt> storeHalf(Message message) {
+        try {
+            Outgoing outgoing = Outgoing.half(message, group, client.clock().wallMillis(), compressFrom);
+            return SendCall.start(context, outgoing, true).thenApply(receipts -> receipts.get(0));
+        } catch (WaybillException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private record Executed(Decision decision, Throwable failure) {}
+
+    private Executed execute(Message message, Object argument, SendReceipt half) {
+        if (half.durability() != SendReceipt.Durability.CONFIRMED) {
+            // The broker could lose the half message and with it the event of a transaction that went through.
+            return new Executed(
+                    Decision.ROLLBACK,
+                    new IllegalStateException("the half message is not safe yet: " + half.durability()));
+        }
+        try {
+            Decision decision = listener.execute(message, argument);
+            return decision == null
+                    ? new Executed(Decision.UNKNOWN, new NullPointerException("the listener returned null"))
+                    : new Executed(decision, null);
+        } catch (Exception e) {
+            LOG.warn("the local transaction of message {} threw; the broker will ask for its outcome", message.id(), e);
+            return new Executed(Decision.UNKNOWN, e);
+        }
+    }
+
+    private CompletableFuture<TransactionReceipt> tell(SendReceipt half, Executed executed) {
+        Calls.HalfId id = new Calls.HalfId(
+                half.queue().topic(),
+                half.queue().broker(),
+                half.offset(),
+                MessageIds.decode(half.storedId()).position(),
+                half.messageId(),
+                half.messageId());
+        String address = context.routes().master(half.queue().broker());
+        if (executed.decision() == Decision.UNKNOWN) {
+            // A stock broker does not answer this one; the check follows anyway.
+            if (address != null) {
+                context.calls()
+                        .links
+                        .oneway(address, Calls.end(group, id, Decision.UNKNOWN, false, remark(executed.failure())));
+            }
+            return CompletableFuture.completedFuture(
+                    new TransactionReceipt(half, Decision.UNKNOWN, false, executed.failure()));
+        }
+        CompletableFuture<Void> told = address == null
+                ? CompletableFuture.failedFuture(
+                        new IllegalStateException("the address of broker " + id.broker() + " is gone"))
+                : context.calls().endTransaction(address, group, id, executed.decision(), remark(executed.failure()));
+        return told.handle((done, failure) -> {
+            if (failure != null) {
+                LOG.warn(
+                        "the decision {} on message {} did not reach the broker, which will ask for it: {}",
+                        executed.decision(),
+                        half.messageId(),
+                        failure.getMessage());
+            }
+            Throwable why = executed.failure() != null || failure == null
+                    ? executed.failure()
+                    : Calls.explained(failure, "telling the decision on " + half.messageId());
+            return new TransactionReceipt(half, executed.decision(), failure == null, why);
+        });
+    }
+
+    /** The broker asks for a decision. Called on an I/O thread; the answer goes the way the question came. */
+    void check(Connection asker, Calls.HalfId half, ReceivedMessage message) {
+        try {
+            client.threads().listeners.execute(() -> Workers.asHandler(() -> answer(asker, half, message)));
+        } catch (RejectedExecutionException e) {
+            LOG.warn("no thread for the check of message {}; the broker will ask again", half.messageId());
+        }
+    }
+
+    private void answer(Connection asker, Calls.HalfId half, ReceivedMessage message) {
+        Decision decision = Decision.UNKNOWN;
+        Throwable thrown = null;
+        try {
+            Decision answer = listener.check(message);
+            if (answer != null) {
+                decision = answer;
+            }
+        } catch (Exception e) {
+            LOG.warn("the check of message {} threw; the broker will ask again", message.messageId(), e);
+            thrown = e;
+        }
+        Command end = Calls.end(group, half, decision, true, remark(thrown));
+        if (asker.isOpen()) {
+            asker.send(end);
+        } else {
+            String address = half.broker() == null ? null : context.routes().master(half.broker());
+            if (address != null) {
+                context.calls().links.oneway(address, end);
+            }
+        }
+    }
+
+    private static String remark(Throwable failure) {
+        if (failure == null) {
+            return null;
+        }
+        String text = failure.toString();
+        return text.length() > MAX_REMARK ? text.substring(0, MAX_REMARK) : text;
+    }
+
+    /** Tells the brokers of these topics of the group. */
+    void announceFor(List<String> topics) {
+        for (String topic : topics) {
+            Route route = Failures.await(context.routes().findForSend(topic), "finding topic " + topic, false);
+            for (TopicQueue queue : route.writable()) {
+                String address = context.routes().master(queue.broker());
+                if (address != null) {
+                    try {
+                        client.membership().announce(address).join();
+                    } catch (RuntimeException e) {
+                        throw Calls.explained(e, "telling the broker at " + address + " of group " + group);
+                    }
+                }
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        if (inFlight.close(context.timeoutMillis() + 1_000, client.clock())) {
+            client.forgetTransactions(group);
+            Failures.await(client.membership().removeProducer(group), "leaving group " + group, false);
+            client.forget(this);
+        }
+    }
+
+    /** Settings until {@link #build()}. */
+    static final class Settings implements Builder {
+        private final ClientCore client;
+        private final String group;
+        private TransactionListener listener;
+        private long timeoutMillis = ProducerCore.DEFAULT_TIMEOUT_MILLIS;
+        private int compressFrom = ProducerCore.DEFAULT_COMPRESS_FROM;
+        private List<String> topics = List.of();
+
+        Settings(ClientCore client, String group) {
+            MessageChecks.group(group);
+            this.client = client;
+            this.group = group;
+        }
+
+        @Override
+        public Builder listener(TransactionListener value) {
+            listener = value;
+            return this;
+        }
+
+        @Override
+        public Builder sendTimeout(Duration timeout) {
+            timeoutMillis = Checks.millis("sendTimeout", timeout);
+            return this;
+        }
+
+        @Override
+        public Builder compressFrom(int bytes) {
+            compressFrom = Checks.positive("compressFrom", bytes);
+            return this;
+        }
+
+        @Override
+        public Builder topics(String... names) {
+            topics = List.of(names);
+            topics.forEach(MessageChecks::topic);
+            return this;
+        }
+
+        @Override
+        public TransactionProducer build() {
+            Checks.given("listener", listener);
+            TransactionCore core = client.keepTransactions(
+                    group, () -> new TransactionCore(client, group, listener, timeoutMillis, compressFrom));
+            try {
+                core.announceFor(topics);
+            } catch (RuntimeException e) {
+                core.close();
+                throw e;
+            }
+            return core;
+        }
+    }
+}
