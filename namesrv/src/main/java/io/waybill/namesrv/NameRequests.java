@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.namesrv;
+
+import io.waybill.namesrv.RouteTable.Address;
+import io.waybill.namesrv.RouteTable.Registered;
+import io.waybill.namesrv.RouteTable.Registration;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.BrokerMemberGroup;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.KvTable;
+import io.waybill.protocol.body.RegisterBrokerBody;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicList;
+import io.waybill.protocol.body.TopicRoute;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.Fields;
+import io.waybill.protocol.header.BrokerHeader;
+import io.waybill.protocol.header.BrokerNameHeader;
+import io.waybill.protocol.header.DeleteTopicInNamesrvHeader;
+import io.waybill.protocol.header.KvHeader;
+import io.waybill.protocol.header.RegisterBrokerHeader;
+import io.waybill.protocol.header.RegisterBrokerReply;
+import io.waybill.protocol.header.RouteHeader;
+import io.waybill.remoting.Connection;
+import io.waybill.remoting.ConnectionListener;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Each request in terms of the route table. Nothing here waits, so all of it runs on event loops. */
+final class NameRequests implements RequestHandler, ConnectionListener {
+    private static final Logger LOG = LoggerFactory.getLogger(NameRequests.class);
+
+    private static final String ORDER_NAMESPACE = "ORDER_TOPIC_CONFIG";
+    private static final int MAX_NAME_LENGTH = 255;
+    // From 4.9.4 on clients read integer keys of JSON objects in quotes.
+    private static final int STANDARD_JSON_VERSION = 401;
+
+    private final RouteTable table;
+    private final KvConfig kv;
+    private final Clock clock;
+    private final Runnable livenessChanged;
+
+    NameRequests(RouteTable table, KvConfig kv, Clock clock, Runnable livenessChanged) {
+        this.table = table;
+        this.kv = kv;
+        this.clock = clock;
+        this.livenessChanged = livenessChanged;
+    }
+
+    /** Time as the route table counts it. */
+    static long millis(Clock clock) {
+        return TimeUnit.NANOSECONDS.toMillis(clock.nanoTime());
+    }
+
+    @Override
+    public void handle(Request request) {
+        switch (request.code()) {
+            case RequestCode.GET_ROUTEINFO_BY_TOPIC -> route(request);
+            case RequestCode.REGISTER_BROKER -> register(request);
+            case RequestCode.BROKER_HEARTBEAT -> heartbeat(request);
+            case RequestCode.UNREGISTER_BROKER -> unregister(request);
+            case RequestCode.QUERY_DATA_VERSION -> queryDataVersion(request);
+            case RequestCode.GET_BROKER_CLUSTER_INFO ->
+                body(request, table.clusterInfo().toJson());
+            case RequestCode.GET_BROKER_MEMBER_GROUP -> memberGroup(request);
+            case RequestCode.WIPE_WRITE_PERM_OF_BROKER -> {
+                String name = BrokerNameHeader.read(fields(request)).brokerName();
+                request.reply(
+                        ok().field("wipeTopicCount", table.forbidWriting(name)).build());
+            }
+            case RequestCode.ADD_WRITE_PERM_OF_BROKER -> {
+                String name = BrokerNameHeader.read(fields(request)).brokerName();
+                request.reply(
+                        ok().field("addTopicCount", table.allowWriting(name)).build());
+            }
+            case RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER ->
+                body(request, new TopicList(table.topics()).toJson());
+            case RequestCode.GET_TOPICS_BY_CLUSTER ->
+                body(request, new TopicList(table.topicsOf(fields(request).require("cluster"))).toJson());
+            case RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS ->
+                body(request, new TopicList(table.systemTopics(), table.anyAddress()).toJson());
+            case RequestCode.DELETE_TOPIC_IN_NAMESRV -> deleteTopic(request);
+            case RequestCode.PUT_KV_CONFIG -> putKv(request);
+            case RequestCode.GET_KV_CONFIG -> getKv(request);
+            case RequestCode.DELETE_KV_CONFIG -> deleteKv(request);
+            case RequestCode.GET_KVLIST_BY_NAMESPACE -> listKv(request);
+            default ->
+                request.refuse(
+                        ResponseCode.REQUEST_CODE_NOT_SUPPORTED, "request type " + request.code() + " not supported");
+        }
+    }
+
+    @Override
+    public void closed(Connection connection) {
+        List<String> gone = table.connectionClosed(connection.id());
+        if (!gone.isEmpty()) {
+            LOG.info("brokers at {} are gone: their connection closed", gone);
+        }
+    }
+
+    private void route(Request request) {
+        RouteHeader header = RouteHeader.read(fields(request));
+        TopicRoute route = table.route(header.topic());
+        if (route == null) {
+            request.refuse(
+                    ResponseCode.TOPIC_NOT_EXIST,
+                    "No topic route info in name server for the topic: " + header.topic());
+            return;
+        }
+        boolean quoted = header.acceptStandardJsonOnly() || request.command().version() >= STANDARD_JSON_VERSION;
+        body(request, route.toJson(quoted));
+    }
+
+    private void register(Request request) {
+        RegisterBrokerHeader header = RegisterBrokerHeader.read(fields(request));
+        ByteBuffer bytes = request.command().body();
+        if (header.bodyCrc32() != 0 && header.bodyCrc32() != RegisterBrokerBody.crc(bytes)) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "crc32 not match");
+            return;
+        }
+        checkLength("brokerName", header.brokerName());
+        checkLength("brokerAddr", header.brokerAddr());
+        checkLength("clusterName", header.clusterName());
+        RegisterBrokerBody body = bytes.hasRemaining() ? RegisterBrokerBody.parse(bytes, header.compressed()) : null;
+        List<TopicConfig> topics = new ArrayList<>();
+        if (body != null) {
+            for (TopicConfig topic : body.topics().topicConfigTable().values()) {
+                String fault = Names.checkTopic(topic.topicName());
+                if (fault == null) {
+                    topics.add(topic);
+                } else {
+                    LOG.warn("a topic of broker {} is left out: {}", header.brokerName(), fault);
+                }
+            }
+        }
+        Registration asked = new Registration(
+                header.clusterName(),
+                header.brokerName(),
+                header.brokerId(),
+                header.brokerAddr(),
+                header.haServerAddr(),
+                header.enableActingMaster(),
+                header.zoneName(),
+                body == null ? DataVersion.NONE : body.topics().dataVersion(),
+                topics);
+        boolean isNew = table.version(asked.key()) == null;
+        Registered result = table.register(asked, request.connection().id(), millis(clock));
+        if (!result.accepted()) {
+            LOG.warn("broker {} id {} at {} is refused", asked.brokerName(), asked.brokerId(), asked.address());
+            request.refuse(
+                    ResponseCode.SYSTEM_ERROR,
+                    "broker " + asked.brokerName() + " id " + asked.brokerId()
+                            + " is registered by a newer process or in another cluster, or there are too many brokers");
+            return;
+        }
+        if (isNew) {
+            LOG.info(
+                    "broker {} id {} of cluster {} is at {}",
+                    asked.brokerName(),
+                    asked.brokerId(),
+                    asked.cluster(),
+                    asked.address());
+            livenessChanged.run();
+        }
+        if (result.topicsIgnored() > 0) {
+            LOG.warn("{} topics of broker {} exceed the limit", result.topicsIgnored(), asked.brokerName());
+        }
+        Command.Builder reply = ok().header(new RegisterBrokerReply(result.masterHaAddress(), result.masterAddress()));
+        Map<String, String> orders = kv.list(ORDER_NAMESPACE);
+        if (orders != null) {
+            reply.body(new KvTable(orders).toJson());
+        }
+        request.reply(reply.build());
+    }
+
+    private void heartbeat(Request request) {
+        BrokerHeader header = BrokerHeader.read(fields(request));
+        table.heartbeat(address(header), millis(clock));
+        request.reply(ok().build());
+    }
+
+    private void unregister(Request request) {
+        BrokerHeader header = BrokerHeader.read(fields(request));
+        if (table.unregister(address(header), header.brokerName(), header.brokerId())) {
+            LOG.info("broker {} id {} has left", header.brokerName(), header.brokerId());
+        }
+        request.reply(ok().build());
+    }
+
+    private void queryDataVersion(Request request) {
+        Address address = address(BrokerHeader.read(fields(request)));
+        DataVersion theirs = DataVersion.parse(request.command().body());
+        DataVersion ours = table.version(address);
+        boolean changed = !theirs.equals(ours);
+        if (!changed) {
+            table.heartbeat(address, millis(clock));
+        }
+        Command.Builder reply = ok().field("changed", changed);
+        if (ours != null) {
+            reply.body(ours.toJson());
+        }
+        request.reply(reply.build());
+    }
+
+    private void memberGroup(Request request) {
+        BrokerHeader header = BrokerHeader.read(fields(request));
+        body(
+                request,
+                new BrokerMemberGroup(
+                                header.clusterName(),
+                                header.brokerName(),
+                                table.members(header.clusterName(), header.brokerName()))
+                        .toJson());
+    }
+
+    private void deleteTopic(Request request) {
+        DeleteTopicInNamesrvHeader header = DeleteTopicInNamesrvHeader.read(fields(request));
+        String cluster = header.clusterName();
+        table.deleteTopic(header.topic(), cluster == null || cluster.isEmpty() ? null : cluster);
+        request.reply(ok().build());
+    }
+
+    private void putKv(Request request) {
+        KvHeader header = KvHeader.read(fields(request));
+        checkLength("namespace", header.namespace());
+        checkLength("key", header.key());
+        if (header.value() == null) {
+            throw new BadField("value", "present", null);
+        }
+        if (kv.put(header.namespace(), header.key(), header.value())) {
+            request.reply(ok().build());
+        } else {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the table is full: " + KvConfig.MAX_ENTRIES + " entries");
+        }
+    }
+
+    private void getKv(Request request) {
+        KvHeader header = KvHeader.read(fields(request));
+        checkLength("key", header.key());
+        String value = kv.get(header.namespace(), header.key());
+        if (value == null) {
+            request.refuse(
+                    ResponseCode.QUERY_NOT_FOUND,
+                    "No config item, Namespace: " + header.namespace() + " Key: " + header.key());
+        } else {
+            request.reply(ok().field("value", value).build());
+        }
+    }
+
+    private void deleteKv(Request request) {
+        KvHeader header = KvHeader.read(fields(request));
+        checkLength("key", header.key());
+        kv.delete(header.namespace(), header.key());
+        request.reply(ok().build());
+    }
+
+    private void listKv(Request request) {
+        KvHeader header = KvHeader.read(fields(request));
+        Map<String, String> entries = kv.list(header.namespace());
+        if (entries == null) {
+            request.refuse(ResponseCode.QUERY_NOT_FOUND, "No config item, Namespace: " + header.namespace());
+        } else {
+            body(request, new KvTable(entries).toJson());
+        }
+    }
+
+    private static Address address(BrokerHeader header) {
+        if (header.brokerAddr() == null) {
+            throw new BadField("brokerAddr", "present", null);
+        }
+        return new Address(header.clusterName(), header.brokerAddr());
+    }
+
+    private static void checkLength(String field, String value) {
+        if (value == null || value.isEmpty() || value.length() > MAX_NAME_LENGTH) {
+            throw new BadField(field, "1 to " + MAX_NAME_LENGTH + " characters", value);
+        }
+    }
+
+    private static Fields fields(Request request) {
+        return request.command().fields();
+    }
+
+    private static Command.Builder ok() {
+        return Command.response(ResponseCode.SUCCESS, null);
+    }
+
+    private static void body(Request request, byte[] json) {
+        request.reply(ok().body(json).build());
+    }
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.namesrv;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
+import io.waybill.platform.Platform;
+import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.RemotingServer;
+import io.waybill.remoting.ServerSettings;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One name server: a route table, the requests on it, and a duty that forgets silent brokers. */
+public final class NameServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NameServer.class);
+
+    private final DutyHandle expiry;
+    private final RemotingServer server;
+
+    private NameServer(DutyHandle expiry, RemotingServer server) {
+        this.expiry = expiry;
+        this.server = server;
+    }
+
+    /**
+     * Listens at once. The event loops and the platform stay the caller's.
+     *
+     * @throws IOException names the address when it cannot be bound
+     */
+    public static NameServer start(NameServerSettings settings, EventLoops loops, Platform platform)
+            throws IOException {
+        RouteTable table = new RouteTable();
+        DutyHandle expiry = platform.duties().start(new Expiry(table, platform.clock(), settings.brokerExpiryMillis()));
+        NameRequests requests = new NameRequests(table, new KvConfig(), platform.clock(), expiry::wake);
+        try {
+            RemotingServer server = RemotingServer.start(
+                    ServerSettings.defaults(settings.host(), settings.port()), loops, requests, requests);
+            return new NameServer(expiry, server);
+        } catch (IOException | RuntimeException e) {
+            expiry.close();
+            throw e;
+        }
+    }
+
+    /** Where it listens, with the real port. */
+    public InetSocketAddress address() {
+        return server.address();
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        expiry.close();
+    }
+
+    /** Wakes when the next broker would expire, and not at all without brokers. */
+    private record Expiry(RouteTable table, Clock clock, long expiryMillis) implements Duty {
+        @Override
+        public String roleName() {
+            return "namesrv-expiry";
+        }
+
+        @Override
+        public long run() {
+            List<String> gone = table.expire(NameRequests.millis(clock), expiryMillis);
+            if (!gone.isEmpty()) {
+                LOG.warn("brokers at {} are gone: silent for {} ms", gone, expiryMillis);
+            }
+            long next = table.nextExpiry(expiryMillis);
+            return next == Long.MAX_VALUE
+                    ? WHEN_WOKEN
+                    : TimeUnit.MILLISECONDS.toNanos(Math.max(1, next - NameRequests.millis(clock) + 1));
+        }
+    }
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.namesrv;
+
+import io.waybill.protocol.body.BrokerData;
+import io.waybill.protocol.body.ClusterInfo;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.QueueData;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicRoute;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+
+/**
+ * Who serves what. Every broker address in a route belongs to a living registration, and every topic has at least one
+ * queue entry of a broker name that is still known. Pure state: time and connections come in as arguments, and nothing
+ * goes out. Thread-safe by its own monitor, which is never held over anything slow.
+ *
+ * <p>Registrations add topics and change them; a topic ends when it is deleted here or when its last broker goes. (A
+ * broker may register only what has changed, so a topic missing from a registration says nothing.)
+ */
+final class RouteTable {
+    static final int MAX_BROKERS = 1_000;
+    static final int MAX_TOPICS = 200_000;
+
+    /** A broker process: cluster and the address it serves. */
+    record Address(String cluster, String address) {}
+
+    /** What a broker says when it registers. */
+    record Registration(
+            String cluster,
+            String brokerName,
+            long brokerId,
+            String address,
+            String haAddress,
+            boolean enableActingMaster,
+            String zone,
+            DataVersion version,
+            Collection<TopicConfig> topics) {
+
+        Address key() {
+            return new Address(cluster, address);
+        }
+    }
+
+    /**
+     * What became of a registration.
+     *
+     * @param accepted false when a newer process already holds the same name and id
+     * @param masterAddress for slaves, else null
+     * @param masterHaAddress for slaves, else null
+     * @param topicsIgnored topics beyond the limit
+     */
+    record Registered(boolean accepted, String masterAddress, String masterHaAddress, int topicsIgnored) {}
+
+    private static final class Living {
+        final String brokerName;
+        final long brokerId;
+        final String haAddress;
+        final DataVersion version;
+        final long connectionId;
+        long seenMillis;
+
+        Living(Registration last, long connectionId, long nowMillis) {
+            this.brokerName = last.brokerName();
+            this.brokerId = last.brokerId();
+            this.haAddress = last.haAddress();
+            this.version = last.version();
+            this.connectionId = connectionId;
+            this.seenMillis = nowMillis;
+        }
+    }
+
+    private static final class Broker {
+        final String cluster;
+        final TreeMap<Long, String> addresses = new TreeMap<>();
+        boolean enableActingMaster;
+        String zone;
+
+        Broker(String cluster) {
+            this.cluster = cluster;
+        }
+    }
+
+    private final Map<Address, Living> living = new HashMap<>();
+    private final TreeMap<String, Broker> brokers = new TreeMap<>();
+    private final TreeMap<String, TreeMap<String, QueueData>> topics = new TreeMap<>();
+
+    /**
+     * Takes a registration that came on a connection.
+     *
+     * @param nowMillis time for expiry, from any origin
+     */
+    synchronized Registered register(Registration asked, long connectionId, long nowMillis) {
+        Broker broker = brokers.get(asked.brokerName());
+        if (broker != null) {
+            if (!broker.cluster.equals(asked.cluster())) {
+                return new Registered(false, null, null, 0);
+            }
+            String holder = broker.addresses.get(asked.brokerId());
+            if (holder != null && !holder.equals(asked.address()) && isNewer(holder, asked)) {
+                return new Registered(false, null, null, 0);
+            }
+        } else if (brokers.size() >= MAX_BROKERS) {
+            return new Registered(false, null, null, 0);
+        }
+        Living before = living.get(asked.key());
+        if (before != null && (before.brokerId != asked.brokerId() || !before.brokerName.equals(asked.brokerName()))) {
+            // The same process under another name or id, as when a slave was promoted.
+            remove(asked.key());
+            before = null;
+            broker = brokers.get(asked.brokerName());
+        }
+        if (broker == null) {
+            broker = new Broker(asked.cluster());
+            brokers.put(asked.brokerName(), broker);
+        }
+        String replaced = broker.addresses.put(asked.brokerId(), asked.address());
+        if (replaced != null && !replaced.equals(asked.address())) {
+            living.remove(new Address(asked.cluster(), replaced));
+        }
+        broker.enableActingMaster = asked.enableActingMaster();
+        broker.zone = asked.zone();
+        living.put(asked.key(), new Living(asked, connectionId, nowMillis));
+
+        int ignored = 0;
+        boolean changed = before == null || !asked.version().equals(before.version);
+        if (changed && speaksForTopics(asked, broker)) {
+            boolean acting = asked.brokerId() != BrokerData.MASTER_ID;
+            for (TopicConfig topic : asked.topics()) {
+                ignored += put(topic, asked.brokerName(), acting) ? 0 : 1;
+            }
+        }
+        if (asked.brokerId() == BrokerData.MASTER_ID) {
+            return new Registered(true, null, null, ignored);
+        }
+        String master = broker.addresses.get(BrokerData.MASTER_ID);
+        Living masterLiving = master == null ? null : living.get(new Address(asked.cluster(), master));
+        return new Registered(true, master, masterLiving == null ? null : masterLiving.haAddress, ignored);
+    }
+
+    private boolean isNewer(String holder, Registration asked) {
+        Living held = living.get(new Address(asked.cluster(), holder));
+        return held != null && held.version.stateVersion() > asked.version().stateVersion();
+    }
+
+    /** The master speaks for its name; without one the slave with the lowest id does, when it was allowed to act. */
+    private static boolean speaksForTopics(Registration asked, Broker broker) {
+        return asked.brokerId() == BrokerData.MASTER_ID
+                || asked.enableActingMaster() && broker.addresses.firstKey() == asked.brokerId();
+    }
+
+    private boolean put(TopicConfig topic, String brokerName, boolean readOnly) {
+        TreeMap<String, QueueData> entries = topics.get(topic.topicName());
+        if (entries == null) {
+            if (topics.size() >= MAX_TOPICS) {
+                return false;
+            }
+            entries = new TreeMap<>();
+            topics.put(topic.topicName(), entries);
+        }
+        int perm = readOnly ? topic.perm() & ~Perm.WRITE : topic.perm();
+        entries.put(
+                brokerName,
+                new QueueData(brokerName, topic.readQueueNums(), topic.writeQueueNums(), perm, topic.topicSysFlag()));
+        return true;
+    }
+
+    /** A sign of life between registrations; false when the broker is not known. */
+    synchronized boolean heartbeat(Address address, long nowMillis) {
+        Living known = living.get(address);
+        if (known != null) {
+            known.seenMillis = nowMillis;
+        }
+        return known != null;
+    }
+
+    /** The version a broker registered last; null when it is not known. */
+    synchronized DataVersion version(Address address) {
+        Living known = living.get(address);
+        return known == null ? null : known.version;
+    }
+
+    /** Forgets one broker process; false when it is not known under that name and id. */
+    synchronized boolean unregister(Address address, String brokerName, long brokerId) {
+        Living known = living.get(address);
+        return known != null && known.brokerName.equals(brokerName) && known.brokerId == brokerId && remove(address);
+    }
+
+    /** Forgets what registered on a connection and not since on another one; returns the addresses. */
+    synchronized List<String> connectionClosed(long connectionId) {
+        return removeIf(known -> known.connectionId == connectionId);
+    }
+
+    /** Forgets brokers without a sign of life for longer than the expiry; returns their addresses. */
+    synchronized List<String> expire(long nowMillis, long expiryMillis) {
+        return removeIf(known -> nowMillis - known.seenMillis > expiryMillis);
+    }
+
+    /** When the next broker would expire if it stayed silent; Long.MAX_VALUE without brokers. */
+    synchronized long nextExpiry(long expiryMillis) {
+        long next = Long.MAX_VALUE;
+        for (Living known : living.values()) {
+            next = Math.min(next, known.seenMillis + expiryMillis);
+        }
+        return next;
+    }
+
+    private List<String> removeIf(Predicate<Living> dead) {
+        List<Address> gone = new ArrayList<>();
+        living.forEach((address, known) -> {
+            if (dead.test(known)) {
+                gone.add(address);
+            }
+        });
+        gone.forEach(this::remove);
+        return gone.stream().map(Address::address).toList();
+    }
+
+    private boolean remove(Address address) {
+        Living known = living.remove(address);
+        if (known == null) {
+            return false;
+        }
+        String name = known.brokerName;
+        Broker broker = brokers.get(name);
+        if (broker != null) {
+            broker.addresses.remove(known.brokerId, address.address());
+            if (broker.addresses.isEmpty()) {
+                brokers.remove(name);
+                removeTopicsOf(name);
+            } else if (known.brokerId == BrokerData.MASTER_ID && broker.enableActingMaster) {
+                forbidWriting(name);
+            }
+        }
+        return true;
+    }
+
+    private void removeTopicsOf(String brokerName) {
+        Iterator<TreeMap<String, QueueData>> each = topics.values().iterator();
+        while (each.hasNext()) {
+            Map<String, QueueData> entries = each.next();
+            entries.remove(brokerName);
+            if (entries.isEmpty()) {
+                each.remove();
+            }
+        }
+    }
+
+    /** Takes the write permission from all topics of a broker name; returns how many topics it has. */
+    synchronized int forbidWriting(String brokerName) {
+        return changePerm(brokerName, Perm.WRITE, 0);
+    }
+
+    /** Gives the write permission to all topics of a broker name; returns how many topics it has. */
+    synchronized int allowWriting(String brokerName) {
+        return changePerm(brokerName, Perm.WRITE, Perm.WRITE);
+    }
+
+    private int changePerm(String brokerName, int bits, int to) {
+        int count = 0;
+        for (Map<String, QueueData> entries : topics.values()) {
+            QueueData old = entries.get(brokerName);
+            if (old != null) {
+                int perm = old.perm() & ~bits | to;
+                entries.put(
+                        brokerName,
+                        new QueueData(brokerName, old.readQueueNums(), old.writeQueueNums(), perm, old.topicSysFlag()));
+                count++;
+            }
+        }
+        return count;
+    }
+
+    /** Forgets a topic, in one cluster only when it is given. */
+    synchronized void deleteTopic(String topic, String clusterOrNull) {
+        Map<String, QueueData> entries = topics.get(topic);
+        if (entries == null) {
+            return;
+        }
+        if (clusterOrNull == null) {
+            entries.clear();
+        } else {
+            entries.keySet().removeIf(name -> brokers.get(name).cluster.equals(clusterOrNull));
+        }
+        if (entries.isEmpty()) {
+            topics.remove(topic);
+        }
+    }
+
+    /** Null when no living broker serves the topic. */
+    synchronized TopicRoute route(String topic) {
+        Map<String, QueueData> entries = topics.get(topic);
+        if (entries == null) {
+            return null;
+        }
+        List<BrokerData> serving = new ArrayList<>(entries.size());
+        for (String name : entries.keySet()) {
+            serving.add(brokerData(name));
+        }
+        return new TopicRoute(null, List.copyOf(entries.values()), serving);
+    }
+
+    private BrokerData brokerData(String name) {
+        Broker broker = brokers.get(name);
+        return new BrokerData(
+                broker.cluster, name, new TreeMap<>(broker.addresses), broker.zone, broker.enableActingMaster);
+    }
+
+    synchronized ClusterInfo clusterInfo() {
+        Map<String, BrokerData> byName = new TreeMap<>();
+        Map<String, Set<String>> byCluster = new TreeMap<>();
+        brokers.forEach((name, broker) -> {
+            byName.put(name, brokerData(name));
+            byCluster
+                    .computeIfAbsent(broker.cluster, cluster -> new TreeSet<>())
+                    .add(name);
+        });
+        return new ClusterInfo(byName, byCluster);
+    }
+
+    /** Addresses by id of a broker name; empty when it is not known. */
+    synchronized TreeMap<Long, String> members(String cluster, String brokerName) {
+        Broker broker = brokers.get(brokerName);
+        return broker == null || !broker.cluster.equals(cluster) ? new TreeMap<>() : new TreeMap<>(broker.addresses);
+    }
+
+    synchronized List<String> topics() {
+        return List.copyOf(topics.keySet());
+    }
+
+    synchronized List<String> topicsOf(String cluster) {
+        List<String> found = new ArrayList<>();
+        topics.forEach((topic, entries) -> {
+            if (entries.keySet().stream()
+                    .anyMatch(name -> brokers.get(name).cluster.equals(cluster))) {
+                found.add(topic);
+            }
+        });
+        return found;
+    }
+
+    /** Names of clusters and brokers: each of them is a topic that brokers create for themselves. */
+    synchronized List<String> systemTopics() {
+        Set<String> names = new TreeSet<>(brokers.keySet());
+        brokers.values().forEach(broker -> names.add(broker.cluster));
+        return List.copyOf(names);
+    }
+
+    /** The address of some living broker, or null. */
+    synchronized String anyAddress() {
+        return brokers.isEmpty()
+                ? null
+                : brokers.firstEntry().getValue().addresses.firstEntry().getValue();
+    }
+}

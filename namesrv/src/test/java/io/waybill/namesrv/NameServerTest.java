@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.namesrv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.waybill.platform.Chance;
+import io.waybill.platform.Platform;
+import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.body.BrokerMemberGroup;
+import io.waybill.protocol.body.ClusterInfo;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.KvTable;
+import io.waybill.protocol.body.QueueData;
+import io.waybill.protocol.body.RegisterBrokerBody;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicConfigTable;
+import io.waybill.protocol.body.TopicList;
+import io.waybill.protocol.body.TopicRoute;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.BrokerHeader;
+import io.waybill.protocol.header.KvHeader;
+import io.waybill.protocol.header.RegisterBrokerHeader;
+import io.waybill.protocol.header.RouteHeader;
+import io.waybill.remoting.ClientSettings;
+import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.RemotingClient;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class NameServerTest {
+    private final EventLoops loops = EventLoops.create(1);
+    private final SimulatedClock clock = new SimulatedClock();
+    private final SimulatedDuties duties = new SimulatedDuties(clock, Chance.seeded(1));
+    private final Platform platform = new Platform(clock, Chance.seeded(2), duties);
+    private NameServer server;
+    private RemotingClient client;
+    private String address;
+
+    @BeforeEach
+    void start() throws IOException {
+        server = NameServer.start(NameServerSettings.on("127.0.0.1", 0), loops, platform);
+        client = new RemotingClient(loops, ClientSettings.defaults(), null);
+        address = "127.0.0.1:" + server.address().getPort();
+    }
+
+    @AfterEach
+    void stop() {
+        client.close();
+        server.close();
+        loops.close();
+    }
+
+    private Command ask(Command request) throws Exception {
+        return client.call(address, request, 20_000).get(20, TimeUnit.SECONDS);
+    }
+
+    private static RegisterBrokerHeader header(byte[] body, boolean compressed, long id, String brokerAddress) {
+        return new RegisterBrokerHeader(
+                "broker-a",
+                brokerAddress,
+                "DefaultCluster",
+                "127.0.0.1:10912",
+                id,
+                0,
+                false,
+                compressed,
+                RegisterBrokerBody.crc(ByteBuffer.wrap(body)),
+                null);
+    }
+
+    private static RegisterBrokerBody body(String... topics) {
+        Map<String, TopicConfig> table = new LinkedHashMap<>();
+        for (String topic : topics) {
+            table.put(topic, new TopicConfig(topic, 4, 4, 6));
+        }
+        return new RegisterBrokerBody(new TopicConfigTable(new DataVersion(0, 5, topics.length), table));
+    }
+
+    private Command register(String... topics) throws Exception {
+        byte[] body = body(topics).toJson();
+        return ask(Command.request(RequestCode.REGISTER_BROKER)
+                .header(header(body, false, 0, "127.0.0.1:10911"))
+                .body(body)
+                .build());
+    }
+
+    private Command route(String topic) throws Exception {
+        return ask(Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
+                .header(new RouteHeader(topic, false))
+                .build());
+    }
+
+    @Test
+    void aRegisteredTopicHasARouteAndAnotherHasNone() throws Exception {
+        assertThat(register("T").code()).isZero();
+        Command found = route("T");
+        assertThat(found.code()).isZero();
+        TopicRoute route = TopicRoute.parse(found.body());
+        assertThat(route.queueDatas()).containsExactly(new QueueData("broker-a", 4, 4, 6, 0));
+        assertThat(route.brokerDatas().get(0).brokerAddrs()).isEqualTo(Map.of(0L, "127.0.0.1:10911"));
+        Command missing = route("U");
+        assertThat(missing.code()).isEqualTo(17);
+        assertThat(missing.remark()).startsWith("No topic route info in name server for the topic: U");
+    }
+
+    @Test
+    void idsAreQuotedForClientsThatReadStandardJson() throws Exception {
+        register("T");
+        assertThat(text(route("T"))).contains("{\"0\":\"127.0.0.1:10911\"}");
+        Command old = Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
+                .version(400)
+                .field("topic", "T")
+                .build();
+        assertThat(text(ask(old))).contains("{0:\"127.0.0.1:10911\"}");
+        Command strict = Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
+                .version(121)
+                .header(new RouteHeader("T", true))
+                .build();
+        assertThat(text(ask(strict))).contains("{\"0\":\"127.0.0.1:10911\"}");
+    }
+
+    @Test
+    void aCompressedRegistrationIsRead() throws Exception {
+        byte[] body = body("T", "U").toCompressed();
+        assertThat(ask(Command.request(RequestCode.REGISTER_BROKER)
+                                .header(header(body, true, 0, "127.0.0.1:10911"))
+                                .body(body)
+                                .build())
+                        .code())
+                .isZero();
+        assertThat(route("U").code()).isZero();
+    }
+
+    @Test
+    void aDamagedOrHostileRegistrationIsRefusedOrTrimmed() throws Exception {
+        byte[] body = body("T").toJson();
+        Command damaged = Command.request(RequestCode.REGISTER_BROKER)
+                .header(header(new byte[] {1}, false, 0, "127.0.0.1:10911"))
+                .body(body)
+                .build();
+        assertThat(ask(damaged).code()).isEqualTo(1);
+        assertThat(ask(damaged).remark()).isEqualTo("crc32 not match");
+        assertThat(ask(Command.request(RequestCode.REGISTER_BROKER).build()).code())
+                .isEqualTo(29);
+        byte[] noJson = "{\"topicConfigSerializeWrapper\":[".getBytes(StandardCharsets.UTF_8);
+        assertThat(ask(Command.request(RequestCode.REGISTER_BROKER)
+                                .header(header(noJson, false, 0, "127.0.0.1:10911"))
+                                .body(noJson)
+                                .build())
+                        .code())
+                .isEqualTo(29);
+        register("../../etc/passwd", "T");
+        assertThat(TopicList.parse(ask(Command.request(206).build()).body()).topicList())
+                .containsExactly("T");
+    }
+
+    @Test
+    void slavesLearnTheirMaster() throws Exception {
+        register("T");
+        byte[] body = body("T").toJson();
+        Command reply = ask(Command.request(RequestCode.REGISTER_BROKER)
+                .header(header(body, false, 1, "127.0.0.1:20911"))
+                .body(body)
+                .build());
+        assertThat(reply.fields().get("masterAddr")).isEqualTo("127.0.0.1:10911");
+        assertThat(reply.fields().get("haServerAddr")).isEqualTo("127.0.0.1:10912");
+        BrokerMemberGroup group = BrokerMemberGroup.parse(ask(Command.request(RequestCode.GET_BROKER_MEMBER_GROUP)
+                        .field("clusterName", "DefaultCluster")
+                        .field("brokerName", "broker-a")
+                        .build())
+                .body());
+        assertThat(group.brokerAddrs()).isEqualTo(Map.of(0L, "127.0.0.1:10911", 1L, "127.0.0.1:20911"));
+    }
+
+    @Test
+    void aSilentBrokerExpiresAndABeatingOneStays() throws Exception {
+        register("T");
+        BrokerHeader beat = new BrokerHeader("broker-a", "127.0.0.1:10911", "DefaultCluster", 0);
+        duties.advance(100_000);
+        assertThat(ask(Command.request(RequestCode.BROKER_HEARTBEAT)
+                                .header(beat)
+                                .build())
+                        .code())
+                .isZero();
+        duties.advance(100_000);
+        assertThat(route("T").code()).isZero();
+        duties.advance(20_002);
+        assertThat(route("T").code()).isEqualTo(17);
+    }
+
+    @Test
+    void aBrokerIsForgottenWhenItsConnectionCloses() throws Exception {
+        register("T");
+        client.closeConnection(address);
+        Awaitility.await().untilAsserted(() -> assertThat(route("T").code()).isEqualTo(17));
+    }
+
+    @Test
+    void aBrokerThatLeavesIsForgottenAtOnce() throws Exception {
+        register("T");
+        BrokerHeader leave = new BrokerHeader("broker-a", "127.0.0.1:10911", "DefaultCluster", 0);
+        assertThat(ask(Command.request(RequestCode.UNREGISTER_BROKER)
+                                .header(leave)
+                                .build())
+                        .code())
+                .isZero();
+        assertThat(route("T").code()).isEqualTo(17);
+    }
+
+    @Test
+    void theDataVersionIsCompared() throws Exception {
+        register("T");
+        BrokerHeader broker = new BrokerHeader("broker-a", "127.0.0.1:10911", "DefaultCluster", 0);
+        Command same = ask(Command.request(RequestCode.QUERY_DATA_VERSION)
+                .header(broker)
+                .body(new DataVersion(0, 5, 1).toJson())
+                .build());
+        assertThat(same.fields().get("changed")).isEqualTo("false");
+        Command other = ask(Command.request(RequestCode.QUERY_DATA_VERSION)
+                .header(broker)
+                .body(new DataVersion(0, 5, 2).toJson())
+                .build());
+        assertThat(other.fields().get("changed")).isEqualTo("true");
+        assertThat(DataVersion.parse(other.body())).isEqualTo(new DataVersion(0, 5, 1));
+    }
+
+    @Test
+    void listsAndPermissions() throws Exception {
+        register("T", "U");
+        assertThat(TopicList.parse(ask(Command.request(206).build()).body()).topicList())
+                .containsExactly("T", "U");
+        assertThat(TopicList.parse(ask(Command.request(224)
+                                        .field("cluster", "DefaultCluster")
+                                        .build())
+                                .body())
+                        .topicList())
+                .containsExactly("T", "U");
+        TopicList system = TopicList.parse(ask(Command.request(304).build()).body());
+        assertThat(system.topicList()).containsExactly("DefaultCluster", "broker-a");
+        assertThat(system.brokerAddr()).isEqualTo("127.0.0.1:10911");
+        ClusterInfo info = ClusterInfo.parse(ask(Command.request(106).build()).body());
+        assertThat(info.brokerAddrTable()).containsOnlyKeys("broker-a");
+        Command wiped = ask(Command.request(205).field("brokerName", "broker-a").build());
+        assertThat(wiped.fields().get("wipeTopicCount")).isEqualTo("2");
+        assertThat(TopicRoute.parse(route("T").body()).queueDatas().get(0).perm())
+                .isEqualTo(4);
+        Command added = ask(Command.request(327).field("brokerName", "broker-a").build());
+        assertThat(added.fields().get("addTopicCount")).isEqualTo("2");
+        assertThat(ask(Command.request(216).field("topic", "T").build()).code()).isZero();
+        assertThat(route("T").code()).isEqualTo(17);
+    }
+
+    @Test
+    void theSmallTable() throws Exception {
+        KvHeader entry = new KvHeader("ORDER_TOPIC_CONFIG", "T", "broker-a:2");
+        assertThat(ask(Command.request(101).header(entry).build()).code()).isEqualTo(22);
+        assertThat(ask(Command.request(219).header(entry).build()).code()).isEqualTo(22);
+        assertThat(ask(Command.request(100).header(entry).build()).code()).isZero();
+        assertThat(ask(Command.request(101).header(entry).build()).fields().get("value"))
+                .isEqualTo("broker-a:2");
+        assertThat(KvTable.parse(ask(Command.request(219).header(entry).build()).body())
+                        .table())
+                .isEqualTo(Map.of("T", "broker-a:2"));
+        assertThat(KvTable.parse(register("T").body()).table()).isEqualTo(Map.of("T", "broker-a:2"));
+        assertThat(ask(Command.request(102).header(entry).build()).code()).isZero();
+        assertThat(ask(Command.request(101).header(entry).build()).code()).isEqualTo(22);
+        assertThat(ask(Command.request(100)
+                                .header(new KvHeader("n", "k".repeat(256), "v"))
+                                .build())
+                        .code())
+                .isEqualTo(29);
+    }
+
+    @Test
+    void whatItDoesNotKnowIsRefused() throws Exception {
+        Command reply = ask(Command.request(318).build());
+        assertThat(reply.code()).isEqualTo(3);
+        assertThat(reply.remark()).isEqualTo("request type 318 not supported");
+    }
+
+    @Test
+    void aPortInUseLeavesNothingBehind() {
+        assertThatThrownBy(() -> NameServer.start(
+                        NameServerSettings.on("127.0.0.1", server.address().getPort()), loops, platform))
+                .isInstanceOf(IOException.class);
+    }
+
+    private static String text(Command command) {
+        return new String(command.bodyBytes(), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.namesrv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.namesrv.RouteTable.Address;
+import io.waybill.namesrv.RouteTable.Registered;
+import io.waybill.namesrv.RouteTable.Registration;
+import io.waybill.platform.Chance;
+import io.waybill.protocol.body.BrokerData;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.QueueData;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicRoute;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class RouteTableTest {
+    private static final long EXPIRY = 120_000;
+    private final RouteTable table = new RouteTable();
+
+    private static Registration broker(String name, long id, String address, long version, String... topics) {
+        return new Registration(
+                "C",
+                name,
+                id,
+                address,
+                "ha-" + address,
+                false,
+                null,
+                new DataVersion(0, version, version),
+                Stream.of(topics).map(topic -> new TopicConfig(topic, 4, 8, 6)).toList());
+    }
+
+    private QueueData only(String topic) {
+        return table.route(topic).queueDatas().get(0);
+    }
+
+    @Test
+    void aTopicIsServedByAllWhoRegisteredIt() {
+        table.register(broker("a", 0, "h1:1", 1, "T", "U"), 1, 0);
+        table.register(broker("b", 0, "h2:1", 1, "T"), 2, 0);
+        TopicRoute route = table.route("T");
+        assertThat(route.queueDatas()).containsExactly(new QueueData("a", 4, 8, 6, 0), new QueueData("b", 4, 8, 6, 0));
+        assertThat(route.brokerDatas())
+                .containsExactly(
+                        new BrokerData("C", "a", Map.of(0L, "h1:1")), new BrokerData("C", "b", Map.of(0L, "h2:1")));
+        assertThat(table.route("U").brokerDatas()).hasSize(1);
+        assertThat(table.route("V")).isNull();
+        assertThat(table.topics()).containsExactly("T", "U");
+    }
+
+    @Test
+    void theTopicsAreReadAgainOnlyWhenTheVersionChanged() {
+        table.register(broker("a", 0, "h:1", 1, "T"), 1, 0);
+        assertThat(table.forbidWriting("a")).isEqualTo(1);
+        assertThat(only("T").perm()).isEqualTo(4);
+        table.register(broker("a", 0, "h:1", 1, "T", "U"), 1, 1);
+        assertThat(only("T").perm()).isEqualTo(4);
+        assertThat(table.route("U")).isNull();
+        table.register(broker("a", 0, "h:1", 2, "T", "U"), 1, 2);
+        assertThat(only("T").perm()).isEqualTo(6);
+        assertThat(table.route("U")).isNotNull();
+        table.forbidWriting("a");
+        assertThat(table.allowWriting("a")).isEqualTo(2);
+        assertThat(only("T").perm()).isEqualTo(6);
+        assertThat(table.allowWriting("nobody")).isZero();
+    }
+
+    @Test
+    void aSlaveLearnsItsMasterAndDoesNotSpeakForTopics() {
+        assertThat(table.register(broker("a", 1, "h2:1", 1, "T"), 2, 0)).isEqualTo(new Registered(true, null, null, 0));
+        assertThat(table.route("T")).isNull();
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        assertThat(table.register(broker("a", 1, "h2:1", 1, "T"), 2, 0))
+                .isEqualTo(new Registered(true, "h1:1", "ha-h1:1", 0));
+        assertThat(table.route("T").brokerDatas().get(0).brokerAddrs()).isEqualTo(Map.of(0L, "h1:1", 1L, "h2:1"));
+        assertThat(table.members("C", "a")).hasSize(2);
+        assertThat(table.members("D", "a")).isEmpty();
+    }
+
+    @Test
+    void aSlaveThatMayActServesItsTopicsForReading() {
+        Registration slave = broker("a", 2, "h2:1", 1, "T");
+        table.register(new Registration("C", "a", 2, "h2:1", "ha", true, null, slave.version(), slave.topics()), 2, 0);
+        assertThat(only("T").perm()).isEqualTo(4);
+    }
+
+    @Test
+    void theNewerOfTwoProcessesWithOneIdHoldsIt() {
+        Registration newer =
+                new Registration("C", "a", 0, "h1:1", null, false, null, new DataVersion(7, 1, 1), List.of());
+        table.register(newer, 1, 0);
+        assertThat(table.register(broker("a", 0, "h2:1", 1, "T"), 2, 0).accepted())
+                .isFalse();
+        assertThat(table.members("C", "a")).containsEntry(0L, "h1:1");
+        Registration newest =
+                new Registration("C", "a", 0, "h3:1", null, false, null, new DataVersion(7, 1, 1), List.of());
+        assertThat(table.register(newest, 3, 0).accepted()).isTrue();
+        assertThat(table.members("C", "a")).containsEntry(0L, "h3:1");
+        // The one replaced is not alive any more: its end changes nothing.
+        assertThat(table.connectionClosed(1)).isEmpty();
+        assertThat(table.members("C", "a")).hasSize(1);
+    }
+
+    @Test
+    void aNameBelongsToOneCluster() {
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        Registration other = new Registration("D", "a", 0, "h2:1", null, false, null, DataVersion.NONE, List.of());
+        assertThat(table.register(other, 2, 0).accepted()).isFalse();
+    }
+
+    @Test
+    void aProcessMayChangeItsId() {
+        table.register(broker("a", 1, "h1:1", 1, "T"), 1, 0);
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        assertThat(table.members("C", "a")).isEqualTo(Map.of(0L, "h1:1"));
+        assertThat(table.route("T")).isNotNull();
+    }
+
+    @Test
+    void aSilentBrokerIsForgottenAfterTheExpiryAndNotBefore() {
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 1_000);
+        table.register(broker("b", 0, "h2:1", 1, "T"), 2, 1_000);
+        assertThat(table.nextExpiry(EXPIRY)).isEqualTo(121_000);
+        assertThat(table.heartbeat(new Address("C", "h2:1"), 60_000)).isTrue();
+        assertThat(table.heartbeat(new Address("C", "h9:1"), 60_000)).isFalse();
+        assertThat(table.expire(121_000, EXPIRY)).isEmpty();
+        assertThat(table.expire(121_001, EXPIRY)).containsExactly("h1:1");
+        assertThat(table.route("T").queueDatas())
+                .extracting(QueueData::brokerName)
+                .containsExactly("b");
+        assertThat(table.nextExpiry(EXPIRY)).isEqualTo(180_000);
+        assertThat(table.expire(180_001, EXPIRY)).containsExactly("h2:1");
+        assertThat(table.route("T")).isNull();
+        assertThat(table.nextExpiry(EXPIRY)).isEqualTo(Long.MAX_VALUE);
+        assertThat(table.anyAddress()).isNull();
+    }
+
+    @Test
+    void aBrokerGoesWithTheConnectionItRegisteredOnLast() {
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        table.register(broker("a", 0, "h1:1", 1, "T"), 2, 0);
+        assertThat(table.connectionClosed(1)).isEmpty();
+        assertThat(table.route("T")).isNotNull();
+        assertThat(table.connectionClosed(2)).containsExactly("h1:1");
+        assertThat(table.route("T")).isNull();
+        // Back with the same version: the topics are there again.
+        table.register(broker("a", 0, "h1:1", 1, "T"), 3, 0);
+        assertThat(table.route("T")).isNotNull();
+    }
+
+    @Test
+    void unregisteringNeedsTheRightNameAndId() {
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        assertThat(table.unregister(new Address("C", "h1:1"), "b", 0)).isFalse();
+        assertThat(table.unregister(new Address("C", "h1:1"), "a", 1)).isFalse();
+        assertThat(table.unregister(new Address("D", "h1:1"), "a", 0)).isFalse();
+        assertThat(table.route("T")).isNotNull();
+        assertThat(table.unregister(new Address("C", "h1:1"), "a", 0)).isTrue();
+        assertThat(table.route("T")).isNull();
+    }
+
+    @Test
+    void topicsAreDeletedEverywhereOrInOneCluster() {
+        table.register(broker("a", 0, "h1:1", 1, "T", "U"), 1, 0);
+        Registration other = new Registration(
+                "D", "d", 0, "h2:1", null, false, null, DataVersion.NONE, List.of(new TopicConfig("T", 1, 1, 6)));
+        table.register(other, 2, 0);
+        table.deleteTopic("T", "C");
+        assertThat(table.route("T").queueDatas())
+                .extracting(QueueData::brokerName)
+                .containsExactly("d");
+        assertThat(table.topicsOf("C")).containsExactly("U");
+        assertThat(table.topicsOf("D")).containsExactly("T");
+        table.deleteTopic("T", null);
+        table.deleteTopic("never", null);
+        assertThat(table.route("T")).isNull();
+        assertThat(table.systemTopics()).containsExactly("C", "D", "a", "d");
+        assertThat(table.clusterInfo().clusterAddrTable()).isEqualTo(Map.of("C", Set.of("a"), "D", Set.of("d")));
+    }
+
+    @Test
+    void brokersAreBounded() {
+        for (int i = 0; i < RouteTable.MAX_BROKERS; i++) {
+            assertThat(table.register(broker("b" + i, 0, "h:" + i, 1), i, 0).accepted())
+                    .isTrue();
+        }
+        assertThat(table.register(broker("more", 0, "h:x", 1), 0, 0).accepted()).isFalse();
+        assertThat(table.register(broker("b1", 0, "h:1", 2), 1, 0).accepted()).isTrue();
+    }
+
+    @Test
+    void noRouteEverNamesABrokerThatIsNotAlive() {
+        for (long seed = 0; seed < 200; seed++) {
+            Chance chance = Chance.seeded(seed);
+            RouteTable random = new RouteTable();
+            long now = 0;
+            for (int step = 0; step < 60; step++) {
+                now += chance.nextInt(50_000);
+                String name = "b" + chance.nextInt(3);
+                long id = chance.nextInt(3);
+                String address = "h:" + chance.nextInt(5);
+                switch (chance.nextInt(6)) {
+                    case 0 -> random.expire(now, EXPIRY);
+                    case 1 -> random.connectionClosed(chance.nextInt(4));
+                    case 2 -> random.unregister(new Address("C", address), name, id);
+                    case 3 -> random.deleteTopic("T" + chance.nextInt(3), chance.nextInt(2) == 0 ? null : "C");
+                    default ->
+                        random.register(
+                                broker(name, id, address, chance.nextInt(4), "T" + chance.nextInt(3), "T0"),
+                                chance.nextInt(4),
+                                now);
+                }
+                Set<String> alive = new HashSet<>();
+                for (BrokerData broker : random.clusterInfo().brokerAddrTable().values()) {
+                    assertThat(broker.brokerAddrs()).as("seed %s", seed).isNotEmpty();
+                    for (String each : broker.brokerAddrs().values()) {
+                        assertThat(random.version(new Address("C", each)))
+                                .as("seed %s", seed)
+                                .isNotNull();
+                        alive.add(each);
+                    }
+                }
+                List<String> served = new ArrayList<>();
+                for (String topic : random.topics()) {
+                    TopicRoute route = random.route(topic);
+                    assertThat(route.queueDatas())
+                            .hasSameSizeAs(route.brokerDatas())
+                            .isNotEmpty();
+                    route.brokerDatas()
+                            .forEach(
+                                    broker -> served.addAll(broker.brokerAddrs().values()));
+                }
+                assertThat(alive).as("seed %s", seed).containsAll(served);
+            }
+        }
+    }
+}
