@@ -11,8 +11,10 @@ import java.nio.file.Path;
  * reading, because a forced mapping writes whole page-cache blocks and a write to an unallocated one can kill the process.
  */
 final class HostFile implements StoreFile {
-    /** Zeros for {@link #allocate}; large enough that the system calls do not count. */
-    private static final int ZEROS_LENGTH = 1 << 20;
+    /** For {@link #allocate}, made when first needed; large enough that the system calls do not count. */
+    private static final class Zeros {
+        static final ByteBuffer BLOCK = ByteBuffer.allocateDirect(1 << 18);
+    }
 
     private final String name;
     private final Path path;
@@ -79,7 +81,7 @@ final class HostFile implements StoreFile {
         if (usable < length - start) {
             throw new DiskFullException(name, length - start, usable);
         }
-        ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(ZEROS_LENGTH, length - start));
+        ByteBuffer zeros = Zeros.BLOCK.duplicate();
         try {
             for (long at = start; at < length; ) {
                 zeros.clear().limit((int) Math.min(zeros.capacity(), length - at));
