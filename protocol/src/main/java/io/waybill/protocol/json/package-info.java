@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** JSON bodies: a bounded parser and a streaming writer for the dialect of fastjson, whose maps may have objects and bare numbers as keys. */
+package io.waybill.protocol.json;
