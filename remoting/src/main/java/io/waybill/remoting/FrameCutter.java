@@ -68,14 +68,14 @@ final class FrameCutter {
         return true;
     }
 
-    /** Drops a partial frame. */
+    /** Drops a partial frame, and what was charged for one that was refused. */
     void release() {
         ByteBuf dropped = partial;
         if (dropped != null) {
             partial = null;
             dropped.release();
-            settle();
         }
+        settle();
     }
 
     private boolean finishPartial(ByteBuf in, ByteBufAllocator allocator, Sink sink) throws MalformedFrame {

@@ -58,6 +58,10 @@ final class IncomingRequest extends Outgoing implements Request {
 
     @Override
     public void reply(Command head, List<ByteBuffer> body, Runnable whenReleased) {
+        if (!head.isResponse()) {
+            run(whenReleased);
+            throw new IllegalArgumentException("a reply is made by Command.response, not request");
+        }
         boolean first = ANSWERED.compareAndSet(this, false, true);
         if (!first || request.isOneway()) {
             if (!first) {
@@ -65,9 +69,6 @@ final class IncomingRequest extends Outgoing implements Request {
             }
             run(whenReleased);
             return;
-        }
-        if (!head.isResponse()) {
-            throw new IllegalArgumentException("a reply is made by Command.response, not request");
         }
         response = head;
         slices = body;

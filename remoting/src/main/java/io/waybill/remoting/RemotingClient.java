@@ -215,7 +215,12 @@ public final class RemotingClient implements AutoCloseable {
             try {
                 SocketConnection fresh = new SocketConnection(false, limits, budget, loops.clock(), handler, listener);
                 ChannelFuture connected = bootstrap(fresh).connect(target);
-                connected.addListener(done -> finish(done.isSuccess() ? fresh : null, done.cause()));
+                connected.addListener(done -> {
+                    if (done.isSuccess()) {
+                        fresh.activate();
+                    }
+                    finish(done.isSuccess() ? fresh : null, done.cause());
+                });
             } catch (RuntimeException e) {
                 finish(null, e);
             }

@@ -23,6 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class RemotingServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RemotingServer.class);
     private static final int BACKLOG = 1024;
+    private static final int MAX_CALLS_TO_ONE_PEER = 1024;
     private static final int SMALLEST_READ = 1024;
     private static final int FIRST_READ = 8 * 1024;
     private static final int LARGEST_READ = 64 * 1024;
@@ -35,6 +36,7 @@ public final class RemotingServer implements AutoCloseable {
     private final Budget budget;
     private final ChannelGroup connections;
     private Channel listening;
+    private volatile boolean closing;
 
     private RemotingServer(
             ServerSettings settings, EventLoops loops, RequestHandler handler, ConnectionListener listener) {
@@ -51,8 +53,6 @@ public final class RemotingServer implements AutoCloseable {
         this.budget = new Budget(settings.maxInFlightBytesTotal());
         this.connections = new DefaultChannelGroup(loops.group().next());
     }
-
-    private static final int MAX_CALLS_TO_ONE_PEER = 1024;
 
     /**
      * Binds and accepts at once.
@@ -88,13 +88,17 @@ public final class RemotingServer implements AutoCloseable {
      */
     @Override
     public void close() {
+        closing = true;
         boolean mayWait = !loops.isLoopThread();
         ChannelFuture stopped = listening.close();
         if (mayWait) {
             stopped.awaitUninterruptibly();
         }
         for (Channel each : connections) {
-            each.pipeline().get(SocketConnection.class).closeWhenAnswered();
+            SocketConnection connection = each.pipeline().get(SocketConnection.class);
+            if (connection != null) {
+                connection.closeWhenAnswered();
+            }
         }
         if (mayWait
                 && !connections.newCloseFuture().awaitUninterruptibly(settings.drainMillis(), TimeUnit.MILLISECONDS)) {
@@ -142,7 +146,10 @@ public final class RemotingServer implements AutoCloseable {
             channel.close();
             return;
         }
-        connections.add(channel);
         channel.pipeline().addLast(new SocketConnection(true, limits, budget, loops.clock(), handler, listener));
+        connections.add(channel);
+        if (closing) {
+            channel.close();
+        }
     }
 }

@@ -282,8 +282,9 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         activate();
     }
 
-    private void activate() {
-        if (open || closed) {
+    /** Opens the connection, the first time only; on its event loop, before anybody may find it. */
+    void activate() {
+        if (remote != null || closed) {
             return;
         }
         remote = (InetSocketAddress) channel.remoteAddress();
@@ -297,7 +298,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         lastReadNanos = now;
         lastActivityNanos = now;
         open = true;
-        listener.opened(this);
+        guarded(() -> listener.opened(this));
         tickAt(now + TimeUnit.MILLISECONDS.toNanos(limits.idleMillis), now);
     }
 
@@ -360,7 +361,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         try {
             action.run();
         } catch (RuntimeException e) {
-            LOG.warn("a close action failed", e);
+            LOG.warn("a connection listener or close action failed", e);
         }
     }
 
@@ -415,6 +416,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             kept = paused && open && in.isReadable();
         } catch (MalformedFrame e) {
             closeBecause(e.getMessage());
+        } catch (OutOfMemoryError e) {
+            closeBecause("no memory for what it sends: " + e.getMessage());
         } finally {
             if (kept) {
                 unread.addFirst(in);
@@ -591,6 +594,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         try {
             command = command.withOpaque(item.opaque(this));
             inPlace = writeFrame(command, slices, item);
+        } catch (OutOfMemoryError e) {
+            closeBecause("no memory for what is sent to it: " + e.getMessage());
+            item.dropped(
+                    this, new RemotingException(RemotingException.Kind.CLOSED, false, "no memory to send to " + this));
+            return;
         } catch (RuntimeException e) {
             LOG.warn("{}: a frame of code {} could not be written", this, command.code(), e);
             if (item instanceof IncomingRequest) {

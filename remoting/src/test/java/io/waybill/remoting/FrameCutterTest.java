@@ -100,11 +100,23 @@ class FrameCutterTest {
     }
 
     @Test
-    void aPartialFrameBeyondTheTotalBudgetIsRefused() {
-        FrameCutter poor = new FrameCutter(MAX, new Budget(10_000));
-        ByteBuf in = Unpooled.buffer().writeInt(MAX).writeZero(20_000);
+    void aPartialFrameBeyondTheTotalBudgetIsRefused() throws MalformedFrame {
+        Budget small = new Budget(10_000);
+        FrameCutter poor = new FrameCutter(MAX, small);
+        ByteBuf first = Unpooled.buffer().writeInt(MAX).writeZero(2_000);
+        assertThat(poor.cut(first, allocator, (buffer, index, length) -> {})).isFalse();
+        ByteBuf in = Unpooled.buffer().writeZero(20_000);
         assertThatThrownBy(() -> poor.cut(in, allocator, (buffer, index, length) -> {}))
                 .isInstanceOf(MalformedFrame.class)
                 .hasMessageContaining("10000 bytes in total");
+        poor.release();
+        assertThat(small.used()).isZero();
+
+        FrameCutter poorer = new FrameCutter(MAX, small);
+        ByteBuf all = Unpooled.buffer().writeInt(MAX).writeZero(20_000);
+        assertThatThrownBy(() -> poorer.cut(all, allocator, (buffer, index, length) -> {}))
+                .isInstanceOf(MalformedFrame.class);
+        poorer.release();
+        assertThat(small.used()).isZero();
     }
 }

@@ -15,7 +15,9 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,6 +127,29 @@ class RoundTripTest {
         }
         for (int i = 0; i < 2_000; i++) {
             assertThat(seen.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS)).isEqualTo(i);
+        }
+    }
+
+    @Test
+    void callsThatStartTogetherShareOneConnection() throws Exception {
+        AtomicInteger opened = new AtomicInteger();
+        RemotingServer server = bench.server(Bench.settings(), RoundTripTest::echo, new ConnectionListener() {
+            @Override
+            public void opened(Connection connection) {
+                opened.incrementAndGet();
+            }
+        });
+        String address = address(server);
+        for (int round = 1; round <= 30; round++) {
+            RemotingClient client = bench.client();
+            List<CompletableFuture<Command>> calls = IntStream.range(0, 40)
+                    .parallel()
+                    .mapToObj(i -> client.call(address, Command.request(i).build(), 20_000))
+                    .toList();
+            for (CompletableFuture<Command> call : calls) {
+                Bench.get(call);
+            }
+            assertThat(opened).hasValue(round);
         }
     }
 
@@ -248,7 +273,7 @@ class RoundTripTest {
         EventLoops first = EventLoops.shared();
         EventLoops second = EventLoops.shared();
         assertThat(second.group()).isSameAs(first.group());
-        assertThat(first.transport()).isIn("epoll", "nio");
+        assertThat(first.transport()).isIn("epoll", "io_uring", "nio");
         first.close();
         first.close();
         assertThat(second.group().isShuttingDown()).isFalse();
