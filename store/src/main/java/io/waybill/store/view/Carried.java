@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What would be lost if the log below a position were dropped, as the views know it now: its latest record stands below
+ * that position. Appended again (halves with their handle, {@code firstCheckMillis = nextCheckMillis} and, if there
+ * were checks, a CHECKED record behind it), the log above the position folds to the same views.
+ */
+public record Carried(
+        List<PendingHalf> halves,
+        List<PendingDue> dues,
+        List<ProgressEntry> progress,
+        List<CatalogValue> catalog,
+        Map<QueueKey, Long> queueBases) {
+    /** One catalog entry. */
+    public record CatalogValue(CatalogKind kind, String name, byte[] value) {}
+
+    public boolean isEmpty() {
+        return halves.isEmpty() && dues.isEmpty() && progress.isEmpty() && catalog.isEmpty() && queueBases.isEmpty();
+    }
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.List;
+
+/**
+ * The typed form of one log record: made by the writer on the live path and by the record reader in recovery.
+ * {@code position} is always where the record (of a message: the stored message) stands in the log, {@code size} the
+ * bytes of the stored message, {@code frameDelta} position minus the base of its frame.
+ */
+public sealed interface Entry {
+    long position();
+
+    /**
+     * A message that is readable from its queue once applied.
+     *
+     * @param keys unique key and KEYS tokens; null or empty if none; null elements are skipped
+     */
+    record VisibleMessage(
+            long position,
+            int size,
+            int frameDelta,
+            String topic,
+            int queueId,
+            long queueOffset,
+            long tagsCode,
+            long storeTimeMillis,
+            String[] keys)
+            implements Entry {}
+
+    /** A half message. An earlier half of the same handle is restated (carry-forward): it moves to this position and keeps its checks. */
+    record Half(
+            long position,
+            int size,
+            int frameDelta,
+            long handle,
+            String producerGroup,
+            long firstCheckMillis,
+            long storeTimeMillis)
+            implements Entry {}
+
+    /**
+     * A delayed message. An earlier one of the same handle is restated: it moves to this position and due time.
+     *
+     * @param uniqueKey null if it has none
+     */
+    record Due(
+            long position,
+            int size,
+            int frameDelta,
+            long handle,
+            long dueMillis,
+            String topic,
+            String uniqueKey,
+            long storeTimeMillis)
+            implements Entry {}
+
+    /** The final decision of a half. The first one counts. */
+    record Decided(long position, long handle, Decision outcome, boolean fromCheck, long atMillis, String by)
+            implements Entry {}
+
+    /** A delayed message became visible; its copy is a VisibleMessage of the same frame. */
+    record Fired(long position, long handle) implements Entry {}
+
+    /** A delayed message was called back. */
+    record Cancelled(long position, long handle, String by) implements Entry {}
+
+    /** A delayed message has another due time. */
+    record Rescheduled(long position, long handle, long dueMillis) implements Entry {}
+
+    /** A check was delivered: how many there were so far, and when the next is due. */
+    record Checked(long position, long handle, int count, long nextCheckMillis) implements Entry {}
+
+    /** Consumer offsets. */
+    record Progress(long position, List<ProgressEntry> entries) implements Entry {}
+
+    /**
+     * A topic, group or setting.
+     *
+     * @param value null deletes
+     */
+    record Catalog(long position, CatalogKind kind, String name, byte[] value) implements Entry {}
+
+    /** The queue's next offset, restated so that offsets never restart after everything of the queue was dropped. */
+    record QueueBase(long position, String topic, int queueId, long nextOffset) implements Entry {}
+}

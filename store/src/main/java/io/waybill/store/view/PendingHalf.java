@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+/**
+ * An open transaction.
+ *
+ * @param handle position of the embedded message when it was first stored; never changes
+ * @param position where the embedded message stands now (differs from the handle after a carry-forward)
+ * @param size bytes of the embedded message
+ * @param frameDelta position minus the base of its frame
+ * @param checks how many checks were delivered
+ * @param nextCheckMillis when the next check is due
+ * @param storeTimeMillis store time of the record at {@code position}
+ */
+public record PendingHalf(
+        long handle,
+        long position,
+        int size,
+        int frameDelta,
+        int checks,
+        long nextCheckMillis,
+        long storeTimeMillis,
+        String producerGroup) {}

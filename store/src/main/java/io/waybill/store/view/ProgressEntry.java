@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.Objects;
+
+/** A consumer group's committed offset in one queue; a negative offset removes it. */
+public record ProgressEntry(String group, String topic, int queueId, long offset) {
+    public ProgressEntry {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(topic, "topic");
+    }
+}

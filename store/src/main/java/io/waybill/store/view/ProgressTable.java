@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+
+/** Committed offsets: {@code group | topic | queueId 4 -> offset 8 | position of the record 8}. */
+final class ProgressTable {
+    private final Table table;
+
+    ProgressTable(Table table) {
+        this.table = table;
+    }
+
+    private static byte[] key(String group, String topic, int queueId) {
+        return new Packer(64).text(group).text(topic).i32(queueId).done();
+    }
+
+    /** Applier only. */
+    void progress(Entry.Progress record) {
+        for (ProgressEntry entry : record.entries()) {
+            byte[] key = key(entry.group(), entry.topic(), entry.queueId());
+            if (entry.offset() < 0) {
+                table.remove(key);
+            } else {
+                table.put(
+                        key,
+                        new Packer(16)
+                                .i64(entry.offset())
+                                .i64(record.position())
+                                .done());
+            }
+        }
+    }
+
+    long get(String group, String topic, int queueId) {
+        byte[] value = table.get(key(group, topic, queueId));
+        return value == null ? -1 : new Unpacker(value, 0).i64();
+    }
+
+    List<ProgressEntry> of(String group) {
+        byte[] prefix = new Packer(64).text(group).done();
+        return find(prefix, Packer.behind(prefix), Long.MAX_VALUE);
+    }
+
+    /** Those whose latest record stands below a position. */
+    List<ProgressEntry> below(long position) {
+        return find(new byte[0], null, position);
+    }
+
+    TreeSet<String> groups(String topic) {
+        TreeSet<String> groups = new TreeSet<>();
+        for (ProgressEntry entry : below(Long.MAX_VALUE)) {
+            if (entry.topic().equals(topic)) {
+                groups.add(entry.group());
+            }
+        }
+        return groups;
+    }
+
+    private List<ProgressEntry> find(byte[] from, byte[] to, long below) {
+        List<ProgressEntry> found = new ArrayList<>();
+        table.scan(from, to, (key, value) -> {
+            Unpacker name = new Unpacker(key, 0);
+            Unpacker state = new Unpacker(value, 0);
+            ProgressEntry entry = new ProgressEntry(name.text(), name.text(), name.i32(), state.i64());
+            if (state.i64() < below) {
+                found.add(entry);
+            }
+            return true;
+        });
+        return found;
+    }
+}

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+/** The name of a queue. */
+public record QueueKey(String topic, int queueId) {}

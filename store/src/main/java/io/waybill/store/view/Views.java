@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All views of one store. At any moment they are the fold of the log from its oldest position to {@link #applied}; the
+ * backend holds them exactly as of one earlier position, {@link #checkpoint}. In between only memory changes.
+ *
+ * <p>Three roles, each one thread at a time: the <em>applier</em> applies entries and swaps generations; the
+ * <em>duty thread</em> writes a swapped generation; readers are any threads and see what was applied before they
+ * asked. Readers look in the current generation, then in the one being written, then in the backend. Nothing here waits for
+ * another thread.
+ */
+public final class Views implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Views.class);
+    private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
+    private static final int VERSION = 1;
+
+    /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
+    private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
+        byte[] encode() {
+            return new Packer(64)
+                    .i8(VERSION)
+                    .i64(checkpoint.position())
+                    .i64(checkpoint.frameIndex())
+                    .i64(checkpoint.epoch())
+                    .i64(checkpoint.storeTimeMillis())
+                    .i64(checkpoint.oldestPosition())
+                    .i64(openHalves)
+                    .i64(pendingDue)
+                    .done();
+        }
+
+        static Mark decode(byte[] value) {
+            if (value == null) {
+                return new Mark(Checkpoint.EMPTY, 0, 0);
+            }
+            Unpacker unpacker = new Unpacker(value, 0);
+            int version = unpacker.i8();
+            if (version != VERSION) {
+                throw new ViewsDamaged("the views have version " + version + ", known is " + VERSION);
+            }
+            Checkpoint checkpoint =
+                    new Checkpoint(unpacker.i64(), unpacker.i64(), unpacker.i64(), unpacker.i64(), unpacker.i64());
+            return new Mark(checkpoint, unpacker.i64(), unpacker.i64());
+        }
+    }
+
+    private final ViewsBackend backend;
+    private final Table progressTable;
+    private final Table catalogTable;
+    private final Table dueTable;
+    private final Table transactionsTable;
+
+    private final ConsumeQueues queues;
+    private final KeyIndex keys;
+    private final DueIndex dueIndex;
+    private final DueMessages dueMessages;
+    private final Transactions transactions;
+    private final ProgressTable progress;
+    private final CatalogTable catalog;
+
+    private volatile Checkpoint applied;
+    private volatile Checkpoint written;
+    private volatile Checkpoint flushed;
+
+    /** Applier only: whether there is something that no checkpoint holds. */
+    private boolean dirty;
+
+    /** The mark of the swapped generation until it is written; set by the applier, cleared by the duty thread. */
+    private volatile Mark prepared;
+
+    private volatile boolean closed;
+
+    private Views(ViewsBackend backend) {
+        this.backend = backend;
+        Mark mark = Mark.decode(backend.get(Family.META, MARK_KEY));
+        applied = mark.checkpoint;
+        written = mark.checkpoint;
+        flushed = mark.checkpoint;
+        progressTable = new Table(backend, Family.PROGRESS);
+        catalogTable = new Table(backend, Family.CATALOG);
+        dueTable = new Table(backend, Family.DUE);
+        transactionsTable = new Table(backend, Family.TRANSACTIONS);
+        long oldest = mark.checkpoint.oldestPosition();
+        queues = new ConsumeQueues(backend, oldest);
+        keys = new KeyIndex(backend);
+        dueIndex = new DueIndex(dueTable);
+        dueMessages = new DueMessages(dueTable, dueIndex, mark.pendingDue);
+        transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
+        progress = new ProgressTable(progressTable);
+        catalog = new CatalogTable(catalogTable);
+    }
+
+    /**
+     * Opens what the backend holds. A backend that cannot be read is emptied, with a line in the log: folding the log
+     * from its oldest position makes it again.
+     *
+     * @throws ViewsDamaged if it can neither be opened nor emptied
+     */
+    public static Views open(ViewsBackend backend) {
+        try {
+            return tryOpen(backend);
+        } catch (ViewsDamaged e) {
+            LOG.warn("the views cannot be read and will be rebuilt from the log: {}", e.getMessage());
+            backend.deleteAll();
+            return tryOpen(backend);
+        }
+    }
+
+    private static Views tryOpen(ViewsBackend backend) {
+        backend.open();
+        try {
+            return new Views(backend);
+        } catch (RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    /** Up to where the backend holds everything. Recovery applies what follows. Any thread. */
+    public Checkpoint checkpoint() {
+        return written;
+    }
+
+    /** Up to where the backend holds everything durably: after a power cut the checkpoint is here or later. Any thread. */
+    public Checkpoint flushedCheckpoint() {
+        return flushed;
+    }
+
+    /** Up to where entries were applied. Any thread. */
+    public Checkpoint applied() {
+        return applied;
+    }
+
+    // ---- applier
+
+    /**
+     * Applies the entries of confirmed frames, in log order, each once.
+     *
+     * @param upToPosition the end of the last frame; everything below counts as applied, with entries or without
+     * @throws IllegalStateException if the entries do not follow from what was applied before: a bug or a damaged log. The
+     *     views must then be closed
+     * @throws ViewsDamaged if the backend fails
+     */
+    public void apply(
+            List<? extends Entry> entries, long upToPosition, long frameIndex, long epoch, long storeTimeMillis) {
+        Checkpoint before = applied;
+        if (upToPosition < before.position()) {
+            throw new IllegalStateException(
+                    "asked to apply up to " + upToPosition + ", but " + before.position() + " is applied");
+        }
+        dirty = true;
+        for (int i = 0, count = entries.size(); i < count; i++) {
+            Entry entry = entries.get(i);
+            if (entry instanceof Entry.VisibleMessage message) {
+                keys.message(message);
+                queues.message(message);
+            } else {
+                applyControl(entry);
+            }
+        }
+        dueIndex.publish();
+        applied = new Checkpoint(
+                upToPosition,
+                frameIndex,
+                epoch,
+                Math.max(storeTimeMillis, before.storeTimeMillis()),
+                before.oldestPosition());
+    }
+
+    private void applyControl(Entry entry) {
+        if (entry instanceof Entry.Half half) {
+            transactions.half(half);
+        } else if (entry instanceof Entry.Decided decided) {
+            transactions.decided(decided);
+        } else if (entry instanceof Entry.Checked checked) {
+            transactions.checked(checked);
+        } else if (entry instanceof Entry.Due due) {
+            dueMessages.due(due);
+        } else if (entry instanceof Entry.Fired fired) {
+            dueMessages.ended(fired.handle());
+        } else if (entry instanceof Entry.Cancelled cancelled) {
+            dueMessages.ended(cancelled.handle());
+        } else if (entry instanceof Entry.Rescheduled rescheduled) {
+            dueMessages.rescheduled(rescheduled);
+        } else if (entry instanceof Entry.Progress record) {
+            progress.progress(record);
+        } else if (entry instanceof Entry.Catalog record) {
+            catalog.catalog(record);
+        } else if (entry instanceof Entry.QueueBase base) {
+            queues.base(base);
+        } else {
+            throw new IllegalStateException("no view takes " + entry);
+        }
+    }
+
+    /**
+     * The log below the position is gone, or goes after the next flushed checkpoint: entries of that part disappear from
+     * queues and keys, decisions from the transactions. Never goes back. Applier only; cheap.
+     */
+    public void trimBefore(long position) {
+        Checkpoint before = applied;
+        if (position > before.oldestPosition()) {
+            queues.trimBefore(position);
+            transactions.trimBefore(position);
+            applied = new Checkpoint(
+                    before.position(), before.frameIndex(), before.epoch(), before.storeTimeMillis(), position);
+            dirty = true;
+        }
+    }
+
+    /**
+     * Closes the current generation, so that {@link #writeCheckpoint} can write it. Applier only; the cost does not
+     * depend on what changed.
+     *
+     * @return false, and nothing is done, if nothing changed or the last generation is not written yet
+     */
+    public boolean prepareCheckpoint() {
+        if (!dirty || prepared != null) {
+            return false;
+        }
+        dirty = false;
+        queues.swap();
+        keys.swap();
+        for (Table table : tables()) {
+            table.swap();
+        }
+        prepared = new Mark(applied, transactions.openCount(), dueMessages.count());
+        return true;
+    }
+
+    private List<Table> tables() {
+        return List.of(progressTable, catalogTable, dueTable, transactionsTable);
+    }
+
+    // ---- duty thread
+
+    /**
+     * Writes the generation closed by {@link #prepareCheckpoint}, if there is one, as one atomic batch; then makes all
+     * that was written durable if asked.
+     *
+     * @throws ViewsDamaged if the backend fails (a full disk, for one); nothing is lost, and the next call tries again
+     */
+    public void writeCheckpoint(boolean flush) {
+        Mark mark = prepared;
+        if (mark != null) {
+            long oldest = mark.checkpoint.oldestPosition();
+            try (Batch batch = backend.newBatch()) {
+                if (oldest > written.oldestPosition()) {
+                    queues.clean(batch, oldest);
+                    transactions.clean(batch, oldest);
+                }
+                queues.write(batch);
+                keys.write(batch, oldest);
+                for (Table table : tables()) {
+                    table.write(batch);
+                }
+                batch.put(Family.META, MARK_KEY, mark.encode());
+                backend.write(batch);
+            }
+            queues.written();
+            keys.written();
+            for (Table table : tables()) {
+                table.written();
+            }
+            written = mark.checkpoint;
+            prepared = null;
+        }
+        Checkpoint durable = written;
+        if (flush && !durable.equals(flushed)) {
+            backend.flush();
+            flushed = durable;
+        }
+    }
+
+    // ---- readers
+
+    /** Everything that would be lost with the log below a position. Not on the applier: it may read much. */
+    public Carried pendingBefore(long position) {
+        return new Carried(
+                transactions.below(position),
+                dueMessages.below(position),
+                progress.below(position),
+                catalog.below(position),
+                queues.basesBelow(position));
+    }
+
+    /** The queue; one that was never written to is empty and starts at 0. */
+    public QueueView queue(String topic, int queueId) {
+        return queues.view(topic, queueId);
+    }
+
+    /** All queues that ever had a message or a base, sorted. */
+    public List<QueueKey> queues() {
+        return sorted(queues.names(null));
+    }
+
+    /** The queues of a topic that ever had a message or a base, sorted. */
+    public List<QueueKey> queuesOf(String topic) {
+        return sorted(queues.names(Objects.requireNonNull(topic)));
+    }
+
+    private static List<QueueKey> sorted(List<QueueKey> names) {
+        names.sort(Comparator.comparing(QueueKey::topic).thenComparing(QueueKey::queueId));
+        return names;
+    }
+
+    /**
+     * Where messages stand that may carry a key: a hash found them, so the caller verifies topic and key at each position.
+     * Newest first, each once. Ask again with {@code beforePosition} = the last one returned for more.
+     *
+     * @param fromMillis only narrows the search, as toMillis (inclusive) does: the caller verifies store times too
+     * @param beforePosition exclusive; Long.MAX_VALUE for all
+     */
+    public long[] keyPositions(String topic, String key, long fromMillis, long toMillis, long beforePosition, int max) {
+        return keys.find(topic, key, fromMillis, toMillis, applied.oldestPosition(), beforePosition, max);
+    }
+
+    /** Handles of delayed messages that wait and may carry the unique key (the caller verifies it), ascending. */
+    public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
+        return dueMessages.byUniqueKey(topic, uniqueKey);
+    }
+
+    /** The open transaction of a handle, or null. */
+    public PendingHalf half(long handle) {
+        return transactions.get(handle);
+    }
+
+    /** Open transactions in handle order. */
+    public List<PendingHalf> openHalves(int max) {
+        return transactions.first(max);
+    }
+
+    public long openHalfCount() {
+        return transactions.openCount();
+    }
+
+    /** How a transaction ended; null if it is open, never was, or the record is no longer in the log. */
+    public DecisionRecord decisionOf(long handle) {
+        return transactions.decisionOf(handle);
+    }
+
+    /** The waiting delayed message of a handle, or null. */
+    public PendingDue due(long handle) {
+        return dueMessages.get(handle);
+    }
+
+    /** Waiting delayed messages in handle order. */
+    public List<PendingDue> pendingDue(int max) {
+        return dueMessages.first(max);
+    }
+
+    public long pendingDueCount() {
+        return dueMessages.count();
+    }
+
+    /** At most {@code max} items of either kind that are due at or before an instant, earliest first. */
+    public DueBatch dueUpTo(long nowMillis, int max) {
+        return dueIndex.upTo(nowMillis, max);
+    }
+
+    /** When the next item of either kind is due; Long.MAX_VALUE if there is none. Costs one volatile read. */
+    public long nextDueMillis() {
+        return dueIndex.nextDueMillis();
+    }
+
+    /** What the applier runs after {@link #nextDueMillis} moved to an earlier time; quick, and must not call back. One at most. */
+    public void onDueEarlier(Runnable wake) {
+        dueIndex.onEarlier(wake);
+    }
+
+    /** Committed offset; -1 if there is none. */
+    public long progress(String group, String topic, int queueId) {
+        return progress.get(group, topic, queueId);
+    }
+
+    public List<ProgressEntry> progressOf(String group) {
+        return progress.of(group);
+    }
+
+    public List<ProgressEntry> progressAll() {
+        return progress.below(Long.MAX_VALUE);
+    }
+
+    /** Groups with a committed offset in the topic. Looks at all progress. */
+    public Set<String> groupsWithProgress(String topic) {
+        return progress.groups(topic);
+    }
+
+    /** The value, or null. */
+    public byte[] catalog(CatalogKind kind, String name) {
+        return catalog.get(kind, name);
+    }
+
+    /** By name. */
+    public Map<String, byte[]> catalogAll(CatalogKind kind) {
+        return catalog.all(kind);
+    }
+
+    /**
+     * Compares with the views of a fresh fold of the same log, which was told the same oldest position. Only while
+     * neither is applied to.
+     *
+     * @return null if they are equal, else a sentence that names the first difference
+     */
+    public String difference(Views other) {
+        String found = queueDifference(other);
+        if (found == null) {
+            found = keyDifference(other);
+        }
+        for (int i = 0; found == null && i < tables().size(); i++) {
+            found = tableDifference(tables().get(i), other.tables().get(i));
+        }
+        if (found == null && openHalfCount() != other.openHalfCount()) {
+            found = "open halves: " + openHalfCount() + " here, " + other.openHalfCount() + " there";
+        }
+        if (found == null && pendingDueCount() != other.pendingDueCount()) {
+            found = "waiting delayed messages: " + pendingDueCount() + " here, " + other.pendingDueCount() + " there";
+        }
+        if (found == null && nextDueMillis() != other.nextDueMillis()) {
+            found = "next due: " + nextDueMillis() + " here, " + other.nextDueMillis() + " there";
+        }
+        return found;
+    }
+
+    private String queueDifference(Views other) {
+        Set<QueueKey> names = new HashSet<>(queues());
+        names.addAll(other.queues());
+        for (QueueKey key : sorted(new ArrayList<>(names))) {
+            QueueView here = queue(key.topic(), key.queueId());
+            QueueView there = other.queue(key.topic(), key.queueId());
+            if (here.min() != there.min() || here.max() != there.max()) {
+                return "queue " + key + ": offsets " + here.min() + " to " + here.max() + " here, " + there.min()
+                        + " to " + there.max() + " there";
+            }
+            for (long from = here.min(); from < here.max(); from += Block.ENTRIES) {
+                long[][] left = entries(here, from);
+                long[][] right = entries(there, from);
+                for (int i = 0; i < Math.max(left.length, right.length); i++) {
+                    long[] a = i < left.length ? left[i] : null;
+                    long[] b = i < right.length ? right[i] : null;
+                    if (!Arrays.equals(a, b)) {
+                        return "queue " + key + " at offset " + (from + i) + ": " + Arrays.toString(a) + " here, "
+                                + Arrays.toString(b) + " there";
+                    }
+                }
+            }
+        }
+        return null;
+    }
+
+    private static long[][] entries(QueueView queue, long from) {
+        List<long[]> entries = new ArrayList<>();
+        queue.visit(from, from + Block.ENTRIES, (offset, position, size, frameDelta, tagsCode, storeTimeMillis) -> {
+            entries.add(new long[] {offset, position, size, frameDelta, tagsCode, storeTimeMillis});
+            return true;
+        });
+        return entries.toArray(new long[0][]);
+    }
+
+    private String keyDifference(Views other) {
+        long oldest = applied.oldestPosition();
+        List<long[]> left = keys.all(oldest);
+        List<long[]> right = other.keys.all(oldest);
+        for (int i = 0; i < Math.max(left.size(), right.size()); i++) {
+            long[] a = i < left.size() ? left.get(i) : null;
+            long[] b = i < right.size() ? right.get(i) : null;
+            if (!Arrays.equals(a, b)) {
+                return "key entry " + i + " (position, hash): " + Arrays.toString(a) + " here, " + Arrays.toString(b)
+                        + " there";
+            }
+        }
+        return null;
+    }
+
+    private String tableDifference(Table here, Table there) {
+        String[] found = new String[1];
+        here.scan(new byte[0], null, (key, value) -> {
+            if (isKept(here.family(), key, value)) {
+                byte[] otherValue = there.get(key);
+                if (!Arrays.equals(value, otherValue)) {
+                    found[0] = difference(here.family(), key, value, otherValue);
+                }
+            }
+            return found[0] == null;
+        });
+        if (found[0] == null) {
+            there.scan(new byte[0], null, (key, value) -> {
+                if (isKept(here.family(), key, value) && here.get(key) == null) {
+                    found[0] = difference(here.family(), key, null, value);
+                }
+                return found[0] == null;
+            });
+        }
+        return found[0];
+    }
+
+    private boolean isKept(Family family, byte[] key, byte[] value) {
+        return family != Family.TRANSACTIONS || transactions.isKept(key, value);
+    }
+
+    private static String difference(Family family, byte[] key, byte[] here, byte[] there) {
+        return family.tableName + " " + hex(key) + ": " + hex(here) + " here, " + hex(there) + " there";
+    }
+
+    private static String hex(byte[] bytes) {
+        return bytes == null ? "nothing" : HexFormat.of().formatHex(bytes);
+    }
+
+    /** Says everything but the key hashes, a line each, in the same order for equal views. */
+    public void dump(Consumer<String> line) {
+        line.accept("applied " + applied);
+        for (QueueKey key : queues()) {
+            QueueView queue = queue(key.topic(), key.queueId());
+            line.accept("queue " + key.topic() + "/" + key.queueId() + " min " + queue.min() + " max " + queue.max());
+        }
+        openHalves(Integer.MAX_VALUE).forEach(half -> line.accept("open " + half));
+        transactions.decisions().forEach(decision -> line.accept("decided " + decision));
+        pendingDue(Integer.MAX_VALUE).forEach(due -> line.accept("waiting " + due));
+        progressAll().forEach(entry -> line.accept("progress " + entry));
+        for (CatalogKind kind : CatalogKind.values()) {
+            catalogAll(kind)
+                    .forEach((name, value) -> line.accept(
+                            "catalog " + kind + " " + name + " " + new String(value, StandardCharsets.UTF_8)));
+        }
+    }
+
+    /** Closes the backend. What no checkpoint wrote is not kept, what none flushed may be. Readers then fail. Idempotent. */
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            backend.close();
+        }
+    }
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.platform.Chance;
+import io.waybill.platform.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Random histories of entries, checkpoints, crashes, reopenings, deletions and trims: whatever happened, the views are what
+ * the plainest fold of the same log is.
+ */
+class ViewsHistoryTest {
+    private static final int SEEDS = Integer.getInteger("waybill.histories", 150);
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void memoryHistories() {
+        for (long seed = 1; seed <= SEEDS; seed++) {
+            MemoryBackend backend = ViewsBackend.memory();
+            new History(seed, backend, chance -> backend.crash(chance), 60).run();
+        }
+    }
+
+    @Test
+    void rocksHistories() {
+        for (long seed = 1; seed <= Math.max(6, SEEDS / 25); seed++) {
+            ViewsBackend backend = ViewsBackend.rocks(Files.real(directory.resolve("s" + seed)));
+            new History(seed, backend, chance -> {}, 120).run();
+        }
+    }
+
+    private interface Crash {
+        void now(Chance chance);
+    }
+
+    private static final class History {
+        private final long seed;
+        private final Chance chance;
+        private final ViewsBackend backend;
+        private final Crash crash;
+        private final int steps;
+        private final ViewsModel model;
+        private Views views;
+        private boolean prepared;
+
+        History(long seed, ViewsBackend backend, Crash crash, int steps) {
+            this.seed = seed;
+            this.chance = Chance.seeded(seed);
+            this.backend = backend;
+            this.crash = crash;
+            this.steps = steps;
+            this.model = new ViewsModel(chance);
+        }
+
+        void run() {
+            views = Views.open(backend);
+            for (int step = 0; step < steps; step++) {
+                try {
+                    step();
+                    if (chance.nextInt(6) == 0) {
+                        verify();
+                    }
+                } catch (RuntimeException | AssertionError e) {
+                    throw new AssertionError("seed " + seed + " step " + step + ": " + e.getMessage(), e);
+                }
+            }
+            try {
+                verify();
+            } catch (RuntimeException | AssertionError e) {
+                throw new AssertionError("seed " + seed + " at the end: " + e.getMessage(), e);
+            }
+            views.close();
+        }
+
+        private void apply(ViewsModel.Frame frame) {
+            views.apply(frame.entries(), frame.end(), frame.index(), 1, frame.storeTimeMillis());
+        }
+
+        private void step() {
+            switch (chance.nextInt(20)) {
+                case 0, 1 -> prepared |= views.prepareCheckpoint();
+                case 2, 3 -> {
+                    views.writeCheckpoint(chance.nextInt(2) == 0);
+                    prepared = false;
+                }
+                case 4 -> {
+                    views.close();
+                    if (chance.nextInt(2) == 0) {
+                        crash.now(chance);
+                    } else if (chance.nextInt(4) == 0) {
+                        backend.deleteAll();
+                    }
+                    reopen();
+                }
+                case 5 -> trim();
+                default -> apply(model.frame());
+            }
+        }
+
+        private void reopen() {
+            views = Views.open(backend);
+            prepared = false;
+            Checkpoint checkpoint = views.checkpoint();
+            for (ViewsModel.Frame frame : model.log) {
+                if (frame.base() >= checkpoint.position()) {
+                    apply(frame);
+                }
+            }
+            views.trimBefore(model.oldest);
+        }
+
+        private void trim() {
+            if (model.log.isEmpty()) {
+                return;
+            }
+            long position = model.log.get(chance.nextInt(model.log.size())).base();
+            Carried carried = views.pendingBefore(position);
+            Carried expected = model.carried(position);
+            assertThat(carried.halves()).isEqualTo(expected.halves());
+            assertThat(carried.dues()).isEqualTo(expected.dues());
+            assertThat(carried.progress()).isEqualTo(expected.progress());
+            assertThat(carried.catalog())
+                    .usingRecursiveFieldByFieldElementComparator()
+                    .containsExactlyInAnyOrderElementsOf(expected.catalog());
+            assertThat(carried.queueBases()).isEqualTo(expected.queueBases());
+            apply(model.carry(carried));
+            views.trimBefore(position);
+            if (prepared) {
+                views.writeCheckpoint(false);
+            }
+            assertThat(views.prepareCheckpoint()).isTrue();
+            if (chance.nextInt(2) == 0) {
+                apply(model.frame());
+            }
+            views.writeCheckpoint(true);
+            prepared = false;
+            model.drop(position);
+        }
+
+        private void verify() {
+            verifyQueues();
+            verifyKeys();
+            assertThat(views.openHalves(1000)).isEqualTo(List.copyOf(model.halves.values()));
+            assertThat(views.openHalfCount()).isEqualTo(model.halves.size());
+            assertThat(views.pendingDue(1000)).isEqualTo(List.copyOf(model.dues.values()));
+            assertThat(views.pendingDueCount()).isEqualTo(model.dues.size());
+            model.halves.forEach(
+                    (handle, half) -> assertThat(views.half(handle)).isEqualTo(half));
+            model.dues.forEach((handle, due) -> assertThat(views.due(handle)).isEqualTo(due));
+            model.dueKeys.forEach((handle, key) -> {
+                if (key != null) {
+                    assertThat(views.pendingByUniqueKey(ViewsModel.topic(0), key)
+                                    .contains(handle))
+                            .isEqualTo(model.dues.containsKey(handle));
+                }
+            });
+            for (ViewsModel.Frame frame : model.log) {
+                for (Entry entry : frame.entries()) {
+                    if (entry instanceof Entry.Decided decided) {
+                        assertThat(views.decisionOf(decided.handle())).isEqualTo(model.decisions.get(decided.handle()));
+                    }
+                }
+            }
+            verifyDue();
+            assertThat(views.progressAll())
+                    .isEqualTo(model.progress.values().stream()
+                            .map(ViewsModel.Located::value)
+                            .toList());
+            model.progress.values().forEach(located -> {
+                ProgressEntry entry = located.value();
+                assertThat(views.progress(entry.group(), entry.topic(), entry.queueId()))
+                        .isEqualTo(entry.offset());
+                assertThat(views.progressOf(entry.group())).contains(entry);
+                assertThat(views.groupsWithProgress(entry.topic())).contains(entry.group());
+            });
+            for (CatalogKind kind : CatalogKind.values()) {
+                assertThat(views.catalogAll(kind).size()).isEqualTo((int) model.catalog.values().stream()
+                        .filter(located -> located.value().kind() == kind)
+                        .count());
+            }
+            model.catalog
+                    .values()
+                    .forEach(located -> assertThat(views.catalog(
+                                    located.value().kind(), located.value().name()))
+                            .isEqualTo(located.value().value()));
+            assertThat(views.applied().position()).isEqualTo(model.end);
+
+            Views fresh = Views.open(ViewsBackend.memory());
+            for (ViewsModel.Frame frame : model.log) {
+                fresh.apply(frame.entries(), frame.end(), frame.index(), 1, frame.storeTimeMillis());
+            }
+            fresh.trimBefore(model.oldest);
+            assertThat(views.difference(fresh)).isNull();
+            assertThat(fresh.difference(views)).isNull();
+            List<String> here = new ArrayList<>();
+            List<String> there = new ArrayList<>();
+            views.dump(here::add);
+            fresh.dump(there::add);
+            assertThat(here).isEqualTo(there);
+        }
+
+        private void verifyQueues() {
+            assertThat(views.queues()).containsExactlyInAnyOrderElementsOf(model.evidence.keySet());
+            for (QueueKey key : model.evidence.keySet()) {
+                QueueView queue = views.queue(key.topic(), key.queueId());
+                long min = model.min(key);
+                long max = model.next(key);
+                assertThat(queue.min()).as("min of %s", key).isEqualTo(min);
+                assertThat(queue.max()).as("max of %s", key).isEqualTo(max);
+                assertThat(views.queuesOf(key.topic())).contains(key);
+                List<Entry.VisibleMessage> kept = model.kept(key);
+                List<Entry.VisibleMessage> seen = new ArrayList<>();
+                long end = queue.visit(0, Long.MAX_VALUE, (offset, position, size, frameDelta, tagsCode, time) -> {
+                    seen.add(new Entry.VisibleMessage(
+                            position, size, frameDelta, key.topic(), key.queueId(), offset, tagsCode, time, null));
+                    return true;
+                });
+                assertThat(end).isEqualTo(max);
+                assertThat(seen)
+                        .isEqualTo(kept.stream()
+                                .map(m -> new Entry.VisibleMessage(
+                                        m.position(),
+                                        m.size(),
+                                        m.frameDelta(),
+                                        m.topic(),
+                                        m.queueId(),
+                                        m.queueOffset(),
+                                        m.tagsCode(),
+                                        m.storeTimeMillis(),
+                                        null))
+                                .toList());
+                for (int i = 0; i < 20 && min < max; i++) {
+                    long offset = min + chance.nextInt((int) (max - min));
+                    Entry.VisibleMessage message = kept.get((int) (offset - min));
+                    assertThat(queue.positionOf(offset)).isEqualTo(message.position());
+                    assertThat(queue.storeTimeOf(offset)).isEqualTo(message.storeTimeMillis());
+                    verifyTime(queue, kept, message.storeTimeMillis() + chance.nextInt(3) - 1);
+                }
+                verifyTime(queue, kept, 0);
+                verifyTime(queue, kept, model.now + 1);
+                verifyTime(queue, kept, Long.MAX_VALUE);
+                assertThat(queue.positionOf(min - 1)).isEqualTo(-1);
+                assertThat(queue.positionOf(max)).isEqualTo(-1);
+            }
+        }
+
+        private static void verifyTime(QueueView queue, List<Entry.VisibleMessage> kept, long time) {
+            long lower = kept.stream()
+                    .filter(message -> message.storeTimeMillis() >= time)
+                    .mapToLong(Entry.VisibleMessage::queueOffset)
+                    .findFirst()
+                    .orElse(queue.max());
+            long upper = kept.stream()
+                    .filter(message -> message.storeTimeMillis() <= time)
+                    .mapToLong(Entry.VisibleMessage::queueOffset)
+                    .max()
+                    .orElse(queue.min());
+            assertThat(queue.offsetByTime(time, Boundary.LOWER)).isEqualTo(lower);
+            assertThat(queue.offsetByTime(time, Boundary.UPPER)).isEqualTo(upper);
+        }
+
+        private void verifyKeys() {
+            for (int topic = 0; topic < 3; topic++) {
+                for (int key = 0; key < 41; key++) {
+                    long before = chance.nextInt(2) == 0 ? Long.MAX_VALUE : chance.nextInt((int) model.end + 1);
+                    int max = 1 + chance.nextInt(64);
+                    assertThat(views.keyPositions(
+                                    ViewsModel.topic(topic), ViewsModel.key(key), 0, Long.MAX_VALUE, before, max))
+                            .isEqualTo(model.positions(ViewsModel.topic(topic), ViewsModel.key(key), before, max));
+                }
+            }
+        }
+
+        private void verifyDue() {
+            List<DueItem> schedule = model.schedule();
+            assertThat(views.nextDueMillis())
+                    .isEqualTo(
+                            schedule.isEmpty()
+                                    ? Long.MAX_VALUE
+                                    : schedule.get(0).dueMillis());
+            for (long now : new long[] {0, model.now, model.now + 10_000, Long.MAX_VALUE}) {
+                int max = 1 + chance.nextInt(30);
+                List<DueItem> expected = schedule.stream()
+                        .filter(item -> item.dueMillis() <= now)
+                        .limit(max)
+                        .toList();
+                DueBatch batch = views.dueUpTo(now, max);
+                assertThat(batch.items()).isEqualTo(expected);
+                assertThat(batch.nextDueMillis())
+                        .isEqualTo(
+                                expected.size() < schedule.size()
+                                        ? schedule.get(expected.size()).dueMillis()
+                                        : Long.MAX_VALUE);
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import io.waybill.platform.Chance;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** A log of random entries that make sense, and its fold in the plainest collections. */
+final class ViewsModel {
+    record Frame(long base, long end, long index, long storeTimeMillis, List<Entry> entries) {}
+
+    record Located<T>(T value, long position) {}
+
+    final Chance chance;
+    final List<Frame> log = new ArrayList<>();
+    long end;
+    long index;
+    long now = 1_000_000;
+    long oldest;
+
+    final Map<QueueKey, List<Entry.VisibleMessage>> queues = new HashMap<>();
+    final Map<QueueKey, Long> bases = new HashMap<>();
+    final Map<QueueKey, Long> evidence = new HashMap<>();
+    final List<Entry.VisibleMessage> messages = new ArrayList<>();
+    final TreeMap<Long, PendingHalf> halves = new TreeMap<>();
+    final TreeMap<Long, DecisionRecord> decisions = new TreeMap<>();
+    final TreeMap<Long, PendingDue> dues = new TreeMap<>();
+    final Map<Long, String> dueKeys = new HashMap<>();
+    final TreeMap<String, Located<ProgressEntry>> progress = new TreeMap<>();
+    final TreeMap<String, Located<Carried.CatalogValue>> catalog = new TreeMap<>();
+
+    private List<Entry> building;
+    private long base;
+
+    ViewsModel(Chance chance) {
+        this.chance = chance;
+    }
+
+    static String topic(int i) {
+        return "topic-" + i;
+    }
+
+    static String key(int i) {
+        return "key-" + i;
+    }
+
+    QueueKey anyQueue() {
+        return new QueueKey(topic(chance.nextInt(3)), chance.nextInt(3));
+    }
+
+    long next(QueueKey key) {
+        List<Entry.VisibleMessage> queue = queues.get(key);
+        return queue == null || queue.isEmpty()
+                ? bases.getOrDefault(key, 0L)
+                : queue.get(queue.size() - 1).queueOffset() + 1;
+    }
+
+    long min(QueueKey key) {
+        for (Entry.VisibleMessage message : queues.getOrDefault(key, List.of())) {
+            if (message.position() >= oldest) {
+                return message.queueOffset();
+            }
+        }
+        return next(key);
+    }
+
+    List<Entry.VisibleMessage> kept(QueueKey key) {
+        return queues.getOrDefault(key, List.of()).stream()
+                .filter(message -> message.position() >= oldest)
+                .toList();
+    }
+
+    void begin() {
+        building = new ArrayList<>();
+        base = end;
+        end += 56;
+        // Several frames of one millisecond are as usual as pauses.
+        now += chance.nextInt(3) == 0 ? chance.nextInt(2000) : 0;
+    }
+
+    Frame finish() {
+        Frame frame = new Frame(base, end, index++, now, building);
+        log.add(frame);
+        return frame;
+    }
+
+    private long place(int size) {
+        long position = end;
+        end += size;
+        return position;
+    }
+
+    /** A frame of random entries. */
+    Frame frame() {
+        begin();
+        int count = 1 + chance.nextInt(4);
+        for (int i = 0; i < count; i++) {
+            entry();
+        }
+        return finish();
+    }
+
+    private void entry() {
+        switch (chance.nextInt(14)) {
+            case 0, 1, 2, 3 -> visible(anyQueue());
+            case 4 -> {
+                QueueKey key = anyQueue();
+                for (int i = chance.nextInt(300); i >= 0; i--) {
+                    visible(key);
+                }
+            }
+            case 5 -> half();
+            case 6 -> pick(halves).ifPresent(this::decide);
+            case 7 ->
+                pick(halves)
+                        .ifPresent(handle -> checked(handle, halves.get(handle).checks() + 1, later()));
+            case 8, 9 -> due(-1, later());
+            case 10 -> pick(dues).ifPresent(this::fire);
+            case 11 ->
+                pick(dues).ifPresent(handle -> {
+                    if (chance.nextInt(3) == 0) {
+                        building.add(new Entry.Cancelled(place(30), handle, "someone"));
+                        dues.remove(handle);
+                    } else {
+                        long dueMillis = later();
+                        building.add(new Entry.Rescheduled(place(30), handle, dueMillis));
+                        PendingDue old = dues.get(handle);
+                        dues.put(
+                                handle,
+                                new PendingDue(
+                                        handle,
+                                        old.position(),
+                                        old.size(),
+                                        old.frameDelta(),
+                                        dueMillis,
+                                        old.storeTimeMillis()));
+                    }
+                });
+            case 12 -> {
+                List<ProgressEntry> entries = new ArrayList<>();
+                for (int i = chance.nextInt(3); i >= 0; i--) {
+                    QueueKey key = anyQueue();
+                    entries.add(new ProgressEntry(
+                            "group-" + chance.nextInt(3), key.topic(), key.queueId(), chance.nextInt(20) - 1));
+                }
+                progress(entries);
+            }
+            default ->
+                catalog(
+                        CatalogKind.values()[chance.nextInt(3)],
+                        "name-" + chance.nextInt(4),
+                        chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
+        }
+    }
+
+    private long later() {
+        return now + chance.nextInt(20_000);
+    }
+
+    private static java.util.Optional<Long> none() {
+        return java.util.Optional.empty();
+    }
+
+    private java.util.Optional<Long> pick(TreeMap<Long, ?> map) {
+        if (map.isEmpty()) {
+            return none();
+        }
+        List<Long> handles = new ArrayList<>(map.keySet());
+        return java.util.Optional.of(handles.get(chance.nextInt(handles.size())));
+    }
+
+    void visible(QueueKey queue) {
+        int size = 100 + chance.nextInt(50);
+        long position = place(size);
+        String[] keys = new String[chance.nextInt(3)];
+        for (int i = 0; i < keys.length; i++) {
+            keys[i] = chance.nextInt(10) == 0 ? null : key(chance.nextInt(40));
+        }
+        Entry.VisibleMessage message = new Entry.VisibleMessage(
+                position,
+                size,
+                (int) (position - base),
+                queue.topic(),
+                queue.queueId(),
+                next(queue),
+                chance.nextInt(3) == 0 ? chance.nextLong() : chance.nextInt(3) - 1,
+                now,
+                keys.length == 0 ? null : keys);
+        building.add(message);
+        queues.computeIfAbsent(queue, k -> new ArrayList<>()).add(message);
+        messages.add(message);
+        evidence.put(queue, position);
+    }
+
+    void half() {
+        long position = place(150);
+        building.add(new Entry.Half(position, 150, (int) (position - base), position, "producers", later(), now));
+        Entry.Half half = (Entry.Half) building.get(building.size() - 1);
+        halves.put(
+                position,
+                new PendingHalf(
+                        position, position, 150, half.frameDelta(), 0, half.firstCheckMillis(), now, "producers"));
+    }
+
+    void decide(long handle) {
+        Decision outcome = Decision.values()[chance.nextInt(3)];
+        long position = place(40);
+        boolean fromCheck = chance.nextInt(2) == 0;
+        building.add(new Entry.Decided(position, handle, outcome, fromCheck, now, "me"));
+        halves.remove(handle);
+        decisions.put(handle, new DecisionRecord(handle, position, outcome, fromCheck, now, "me"));
+        if (outcome == Decision.COMMIT) {
+            visible(anyQueue());
+        }
+    }
+
+    void checked(long handle, int count, long nextMillis) {
+        building.add(new Entry.Checked(place(30), handle, count, nextMillis));
+        PendingHalf old = halves.get(handle);
+        halves.put(
+                handle,
+                new PendingHalf(
+                        handle,
+                        old.position(),
+                        old.size(),
+                        old.frameDelta(),
+                        count,
+                        nextMillis,
+                        old.storeTimeMillis(),
+                        old.producerGroup()));
+    }
+
+    void due(long restated, long dueMillis) {
+        long position = place(160);
+        long handle = restated < 0 ? position : restated;
+        String key = restated < 0 ? (chance.nextInt(4) == 0 ? null : key(chance.nextInt(40))) : dueKeys.get(handle);
+        building.add(new Entry.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), key, now));
+        dues.put(handle, new PendingDue(handle, position, 160, (int) (position - base), dueMillis, now));
+        dueKeys.put(handle, key);
+    }
+
+    void fire(long handle) {
+        building.add(new Entry.Fired(place(20), handle));
+        dues.remove(handle);
+        visible(anyQueue());
+    }
+
+    void progress(List<ProgressEntry> entries) {
+        long position = place(30 * entries.size());
+        building.add(new Entry.Progress(position, entries));
+        for (ProgressEntry entry : entries) {
+            String name = entry.group() + "/" + entry.topic() + "/" + entry.queueId();
+            if (entry.offset() < 0) {
+                progress.remove(name);
+            } else {
+                progress.put(name, new Located<>(entry, position));
+            }
+        }
+    }
+
+    void catalog(CatalogKind kind, String name, byte[] value) {
+        long position = place(30);
+        building.add(new Entry.Catalog(position, kind, name, value));
+        if (value == null) {
+            catalog.remove(kind + "/" + name);
+        } else {
+            catalog.put(kind + "/" + name, new Located<>(new Carried.CatalogValue(kind, name, value), position));
+        }
+    }
+
+    /** Restates what is lost with the log below a position, as the store does before it drops a segment. */
+    Frame carry(Carried carried) {
+        begin();
+        for (PendingHalf half : carried.halves()) {
+            long position = place(150);
+            building.add(new Entry.Half(
+                    position,
+                    150,
+                    (int) (position - base),
+                    half.handle(),
+                    half.producerGroup(),
+                    half.nextCheckMillis(),
+                    now));
+            halves.put(
+                    half.handle(),
+                    new PendingHalf(
+                            half.handle(),
+                            position,
+                            150,
+                            (int) (position - base),
+                            half.checks(),
+                            half.nextCheckMillis(),
+                            now,
+                            half.producerGroup()));
+            if (half.checks() > 0) {
+                checked(half.handle(), half.checks(), half.nextCheckMillis());
+            }
+        }
+        carried.dues().forEach(due -> due(due.handle(), due.dueMillis()));
+        if (!carried.progress().isEmpty()) {
+            progress(carried.progress());
+        }
+        carried.catalog().forEach(value -> catalog(value.kind(), value.name(), value.value()));
+        carried.queueBases().forEach((key, next) -> {
+            long position = place(30);
+            building.add(new Entry.QueueBase(position, key.topic(), key.queueId(), next));
+            evidence.put(key, position);
+        });
+        return finish();
+    }
+
+    /** What {@link Views#pendingBefore} is to say. */
+    Carried carried(long position) {
+        Map<QueueKey, Long> queueBases = new HashMap<>();
+        evidence.forEach((key, at) -> {
+            if (at < position) {
+                queueBases.put(key, next(key));
+            }
+        });
+        return new Carried(
+                halves.values().stream()
+                        .filter(half -> half.position() < position)
+                        .toList(),
+                dues.values().stream().filter(due -> due.position() < position).toList(),
+                progress.values().stream()
+                        .filter(entry -> entry.position() < position)
+                        .map(Located::value)
+                        .toList(),
+                catalog.values().stream()
+                        .filter(entry -> entry.position() < position)
+                        .map(Located::value)
+                        .toList(),
+                queueBases);
+    }
+
+    void drop(long position) {
+        oldest = position;
+        log.removeIf(frame -> frame.end() <= position);
+        decisions.values().removeIf(decision -> decision.position() < position);
+    }
+
+    List<DueItem> schedule() {
+        List<DueItem> items = new ArrayList<>();
+        dues.values().forEach(due -> items.add(new DueItem(due.dueMillis(), due.handle(), DueItem.Kind.DELIVER)));
+        halves.values()
+                .forEach(half -> items.add(new DueItem(half.nextCheckMillis(), half.handle(), DueItem.Kind.CHECK)));
+        items.sort(java.util.Comparator.comparingLong(DueItem::dueMillis)
+                .thenComparing(DueItem::handle)
+                .thenComparing(DueItem::kind));
+        return items;
+    }
+
+    /** Positions of messages with the key, newest first. */
+    long[] positions(String topic, String key, long before, int max) {
+        TreeSet<Long> found = new TreeSet<>(java.util.Comparator.reverseOrder());
+        for (Entry.VisibleMessage message : messages) {
+            if (message.position() >= oldest
+                    && message.position() < before
+                    && message.topic().equals(topic)
+                    && message.keys() != null
+                    && Arrays.asList(message.keys()).contains(key)) {
+                found.add(message.position());
+            }
+        }
+        return found.stream().limit(max).mapToLong(Long::longValue).toArray();
+    }
+}
