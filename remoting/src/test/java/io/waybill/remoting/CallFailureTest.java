@@ -89,13 +89,15 @@ class CallFailureTest {
     void closingEitherEndFailsWhatIsPending() throws Exception {
         RemotingServer server = bench.server(held::add);
         String address = RoundTripTest.address(server);
-        RemotingClient client = bench.client();
+        BlockingQueue<Request> atClient = new LinkedBlockingQueue<>();
+        RemotingClient client = bench.client(ClientSettings.defaults(), atClient::add);
 
         CompletableFuture<Command> first =
                 client.call(address, Command.request(1).build(), 20_000);
         Request request = heldRequest();
         CompletableFuture<Command> toClient =
                 request.connection().call(Command.request(9).build(), 20_000);
+        assertThat(atClient.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS)).isNotNull();
         client.closeConnection(address);
         for (CompletableFuture<Command> call : List.of(first, toClient)) {
             RemotingException failure = Bench.failure(call);
