@@ -3,6 +3,7 @@ package io.waybill.protocol.frame;
 
 import io.waybill.protocol.RequestCode;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * One walk over the bytes of a header. Afterwards the fixed members are known and the range of the extension fields has been checked: its
@@ -17,8 +18,16 @@ import java.nio.charset.StandardCharsets;
 final class HeaderScan {
     private static final int BINARY_FIXED_LENGTH = 2 + 1 + 2 + 4 + 4 + 4 + 4;
 
+    private static final int USUAL_FIELDS = 16;
+    private static final long[] NO_INDEX = {};
+
     private final byte[] b;
     private int at;
+    /** Whether the string skipped last had escapes. */
+    private boolean escaped;
+
+    private long[] index = NO_INDEX;
+    private int count;
 
     int code;
     int flag;
@@ -51,23 +60,30 @@ final class HeaderScan {
         int from = 17 + remarkLength + 4;
         int fieldsLength = binaryLength("extFields length", from - 4, b.length - from);
         int limit = from + fieldsLength;
-        int count = 0;
-        for (int i = from; i < limit; count++) {
-            if (count == Limits.MAX_FIELDS) {
+        int entries = 0;
+        for (int i = from; i < limit; entries++) {
+            if (entries == Limits.MAX_FIELDS) {
                 throw tooManyFields();
             }
             if (limit - i < 6) {
                 throw bad("extFields", "whole entries", (limit - i) + " bytes left");
             }
+            int keyFrom = i + 2;
             int keyLength = uint16(b, i);
             if (keyLength > Limits.MAX_KEY_LENGTH || keyLength > limit - i - 6) {
-                throw bad("key of field " + count, Limits.MAX_KEY_LENGTH + " bytes at most", keyLength + " bytes");
+                throw bad("key of field " + entries, Limits.MAX_KEY_LENGTH + " bytes at most", keyLength + " bytes");
             }
-            i += 2 + keyLength;
-            i += 4 + binaryLength("value of field " + count, i, limit - i - 4);
+            i = keyFrom + keyLength;
+            int valueFrom = i + 4;
+            int valueLength = binaryLength("value of field " + entries, i, limit - valueFrom);
+            i = valueFrom + valueLength;
+            // The reference reads an entry without a key or a value as none.
+            if (keyLength > 0 && valueLength > 0) {
+                index(RawFields.entry(keyFrom, keyLength, false, valueFrom, valueLength, false));
+            }
         }
         if (count > 0) {
-            fields = new RawFields(b, from, limit, count, SerializeType.ROCKETMQ);
+            fields = new RawFields(b, from, limit, index, count, SerializeType.ROCKETMQ);
         }
     }
 
@@ -130,7 +146,7 @@ final class HeaderScan {
         if (peek() == '"') {
             at++;
             Slice text = new Slice();
-            stringInto(text);
+            text.set(b, at, string(), escaped);
             remark = text.toString();
         } else {
             int from = at;
@@ -151,7 +167,8 @@ final class HeaderScan {
         }
         at++;
         int from = at;
-        int count = 0;
+        int entries = 0;
+        count = 0;
         space();
         if (peek() == '}') {
             at++;
@@ -159,25 +176,39 @@ final class HeaderScan {
             return;
         }
         do {
-            if (count++ == Limits.MAX_FIELDS) {
+            if (entries++ == Limits.MAX_FIELDS) {
                 throw tooManyFields();
             }
             expect('"');
+            int keyFrom = at;
             int keyLength = string();
+            boolean keyEscaped = escaped;
             if (keyLength > Limits.MAX_KEY_LENGTH) {
-                throw bad("key of field " + count, Limits.MAX_KEY_LENGTH + " bytes at most", keyLength + " bytes");
+                throw bad("key of field " + entries, Limits.MAX_KEY_LENGTH + " bytes at most", keyLength + " bytes");
             }
             expect(':');
             space();
+            int valueFrom = at;
             if (peek() == '"') {
                 at++;
-                string();
+                int valueLength = string();
+                index(RawFields.entry(keyFrom, keyLength, keyEscaped, valueFrom + 1, valueLength, escaped));
             } else {
                 skipWord();
+                if (!isNull(valueFrom)) {
+                    index(RawFields.entry(keyFrom, keyLength, keyEscaped, valueFrom, at - valueFrom, false));
+                }
             }
             space();
         } while (nextIs(',', '}'));
-        fields = new RawFields(b, from, at - 1, count, SerializeType.JSON);
+        fields = new RawFields(b, from, at - 1, index, count, SerializeType.JSON);
+    }
+
+    private void index(long entry) {
+        if (count == index.length) {
+            index = Arrays.copyOf(index, Math.max(USUAL_FIELDS, count * 2));
+        }
+        index[count++] = entry;
     }
 
     /** A whole number, bare or quoted, of 32 bits; null reads as 0. */
@@ -276,15 +307,9 @@ final class HeaderScan {
             throw syntax("a string");
         }
         int length = (end & ~JsonText.ESCAPED) - at;
+        escaped = (end & JsonText.ESCAPED) != 0;
         at += length + 1;
         return length;
-    }
-
-    private void stringInto(Slice slice) throws MalformedFrame {
-        int from = at;
-        int end = JsonText.endOfString(b, at, b.length);
-        int length = string();
-        slice.set(b, from, length, (end & JsonText.ESCAPED) != 0);
     }
 
     private boolean nextIs(char more, char close) throws MalformedFrame {

@@ -47,7 +47,7 @@ final class JsonFieldSink implements FieldSink {
     }
 
     RawFields toFields() {
-        return count == 0 ? RawFields.NONE : new RawFields(out.array(), 0, out.size(), count, SerializeType.JSON);
+        return count == 0 ? RawFields.NONE : new RawFields(out.array(), 0, out.size(), null, count, SerializeType.JSON);
     }
 
     private void open(String key) {

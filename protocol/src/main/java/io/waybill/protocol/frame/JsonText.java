@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.protocol.frame;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -10,6 +13,12 @@ import java.util.Arrays;
 public final class JsonText {
     /** Set in the result of {@link #endOfString} when the string contains an escape. */
     public static final int ESCAPED = 1 << 30;
+
+    private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
+    private static final long ONES = 0x0101010101010101L;
+    private static final long HIGHS = 0x8080808080808080L;
+    private static final long QUOTES = ONES * '"';
+    private static final long BACKSLASHES = ONES * '\\';
 
     private JsonText() {}
 
@@ -31,6 +40,12 @@ public final class JsonText {
     public static int endOfString(byte[] b, int at, int limit) {
         int escaped = 0;
         while (at < limit) {
+            while (limit - at >= Long.BYTES && isPlain((long) LONGS.get(b, at))) {
+                at += Long.BYTES;
+            }
+            if (at == limit) {
+                break;
+            }
             byte c = b[at];
             if (c == '"') {
                 return at | escaped;
@@ -128,6 +143,13 @@ public final class JsonText {
             out[at++] = (byte) (0x80 | codePoint & 0x3F);
         }
         return at;
+    }
+
+    /** True when none of eight bytes is a quote or a backslash. */
+    private static boolean isPlain(long eight) {
+        long quotes = eight ^ QUOTES;
+        long backslashes = eight ^ BACKSLASHES;
+        return (((quotes - ONES) & ~quotes | (backslashes - ONES) & ~backslashes) & HIGHS) == 0;
     }
 
     private static byte plain(byte escape) {

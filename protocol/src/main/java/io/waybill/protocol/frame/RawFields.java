@@ -5,24 +5,46 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Fields as a range of validated bytes: the inside of a JSON object, or binary entries. {@link HeaderScan} has walked over them once, so the
- * walks here check nothing again.
+ * Fields as a range of bytes: the inside of a JSON object, or binary entries. {@link HeaderScan} has checked a received range and noted where
+ * each field with a value stands, in one long:
+ *
+ * <pre>
+ *  63..58 free | 57..42 keyFrom | 41..34 keyLength | 33 key has escapes | 32..17 valueFrom | 16..1 valueLength | 0 value has escapes
+ * </pre>
+ *
+ * A header has at most 64 KiB, so 16 bits are enough. A range built here, by {@link JsonFieldSink}, has no such index and is always JSON
+ * without spaces whose values are all quoted; it is walked when somebody asks.
  */
 final class RawFields implements Fields {
-    static final RawFields NONE = new RawFields(new byte[0], 0, 0, 0, SerializeType.JSON);
+    static final RawFields NONE = new RawFields(new byte[0], 0, 0, null, 0, SerializeType.JSON);
+
+    private static final long KEY_ESCAPED = 1L << 33;
+    private static final long VALUE_ESCAPED = 1;
 
     private final byte[] bytes;
     private final int from;
     private final int limit;
+    private final long[] index;
     private final int count;
     private final SerializeType encoding;
 
-    RawFields(byte[] bytes, int from, int limit, int count, SerializeType encoding) {
+    RawFields(byte[] bytes, int from, int limit, long[] index, int count, SerializeType encoding) {
         this.bytes = bytes;
         this.from = from;
         this.limit = limit;
+        this.index = index;
         this.count = count;
         this.encoding = encoding;
+    }
+
+    static long entry(
+            int keyFrom, int keyLength, boolean keyEscaped, int valueFrom, int valueLength, boolean valueEscaped) {
+        return (long) keyFrom << 42
+                | (long) keyLength << 34
+                | (keyEscaped ? KEY_ESCAPED : 0)
+                | (long) valueFrom << 17
+                | (long) valueLength << 1
+                | (valueEscaped ? VALUE_ESCAPED : 0);
     }
 
     byte[] array() {
@@ -54,10 +76,17 @@ final class RawFields implements Fields {
 
     @Override
     public void forEach(Visitor visitor) {
-        if (encoding == SerializeType.JSON) {
-            forEachJson(visitor);
-        } else {
-            forEachBinary(visitor);
+        if (index == null) {
+            walk(visitor);
+            return;
+        }
+        Slice key = new Slice();
+        Slice value = new Slice();
+        for (int i = 0; i < count; i++) {
+            long entry = index[i];
+            key.set(bytes, (int) (entry >>> 42), (int) (entry >>> 34) & 0xFF, (entry & KEY_ESCAPED) != 0);
+            value.set(bytes, (int) (entry >>> 17) & 0xFFFF, (int) (entry >>> 1) & 0xFFFF, (entry & VALUE_ESCAPED) != 0);
+            visitor.field(key, value);
         }
     }
 
@@ -119,52 +148,22 @@ final class RawFields implements Fields {
         return finder.found;
     }
 
-    private void forEachJson(Visitor visitor) {
-        Slice key = new Slice();
-        Slice value = new Slice();
-        int at = JsonText.skipSpace(bytes, from, limit);
-        while (at < limit) {
-            int keyFrom = at + 1;
-            int end = JsonText.endOfString(bytes, keyFrom, limit);
-            int keyEnd = end & ~JsonText.ESCAPED;
-            key.set(bytes, keyFrom, keyEnd - keyFrom, end != keyEnd);
-            at = JsonText.skipSpace(bytes, keyEnd + 1, limit) + 1;
-            at = JsonText.skipSpace(bytes, at, limit);
-            if (bytes[at] == '"') {
-                int valueFrom = at + 1;
-                end = JsonText.endOfString(bytes, valueFrom, limit);
-                int valueEnd = end & ~JsonText.ESCAPED;
-                value.set(bytes, valueFrom, valueEnd - valueFrom, end != valueEnd);
-                visitor.field(key, value);
-                at = valueEnd + 1;
-            } else {
-                int wordEnd = JsonText.endOfWord(bytes, at, limit);
-                if (bytes[at] != 'n') {
-                    value.set(bytes, at, wordEnd - at, false);
-                    visitor.field(key, value);
-                }
-                at = wordEnd;
-            }
-            at = JsonText.skipSpace(bytes, at, limit) + 1;
-            at = JsonText.skipSpace(bytes, at, limit);
-        }
-    }
-
-    private void forEachBinary(Visitor visitor) {
+    private void walk(Visitor visitor) {
         Slice key = new Slice();
         Slice value = new Slice();
         for (int at = from; at < limit; ) {
-            int keyLength = HeaderScan.uint16(bytes, at);
-            key.set(bytes, at + 2, keyLength, false);
-            at += 2 + keyLength;
-            int valueLength = HeaderScan.int32(bytes, at);
-            value.set(bytes, at + 4, valueLength, false);
-            at += 4 + valueLength;
-            // The reference reads an entry without a key or a value as none.
-            if (keyLength > 0 && valueLength > 0) {
-                visitor.field(key, value);
-            }
+            int keyEnd = quoted(at, key);
+            at = quoted(keyEnd + 1, value) + 1;
+            visitor.field(key, value);
         }
+    }
+
+    /** Reads the string whose opening quote is at an index; returns the index after its closing quote. */
+    private int quoted(int at, Slice slice) {
+        int end = JsonText.endOfString(bytes, at + 1, limit);
+        int closing = end & ~JsonText.ESCAPED;
+        slice.set(bytes, at + 1, closing - at - 1, end != closing);
+        return closing + 1;
     }
 
     /** Keeps the last value of one key, in a slice of its own. */
