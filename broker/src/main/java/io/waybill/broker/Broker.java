@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.platform.Files;
+import io.waybill.platform.Platform;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.remoting.ClientSettings;
+import io.waybill.remoting.Connection;
+import io.waybill.remoting.ConnectionListener;
+import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.RemotingClient;
+import io.waybill.remoting.RemotingServer;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.remoting.ServerSettings;
+import io.waybill.store.Store;
+import io.waybill.store.log.StoreException;
+import io.waybill.store.view.ViewsBackend;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running broker: a store, a server and the features between them. Composition only.
+ *
+ * <p>Steps of the start, each undone when a later one fails: open the store; listen (requests are refused with 14 for the
+ * moment); put the features together, which needs the port; let requests in; register with the name servers. Steps of the
+ * end: refuse requests, leave the name servers, answer what waits, close the server, record the last offsets, close the
+ * store. Nothing acknowledged depends on the end being reached.
+ */
+public final class Broker implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Broker.class);
+    private static final int MIB = 1 << 20;
+    /** Room for the header of a message of the largest size. */
+    private static final int FRAME_ROOM_BYTES = MIB;
+
+    private static final int USUAL_FRAME_BYTES = 16 * MIB;
+
+    private final BrokerSettings settings;
+    private final Store store;
+    private final RemotingServer server;
+    private final RemotingClient nameServers;
+    private final Features features;
+    private final InetSocketAddress address;
+    private final Gate gate;
+    private boolean closed;
+
+    private Broker(
+            BrokerSettings settings,
+            Store store,
+            RemotingServer server,
+            RemotingClient nameServers,
+            Features features,
+            InetSocketAddress address,
+            Gate gate) {
+        this.settings = settings;
+        this.store = store;
+        this.server = server;
+        this.nameServers = nameServers;
+        this.features = features;
+        this.address = address;
+        this.gate = gate;
+    }
+
+    /** What the server talks to: nobody, then the features, then nobody again. */
+    private static final class Gate implements ConnectionListener {
+        final AtomicReference<RequestHandler> handler = new AtomicReference<>(refusing("this broker is starting"));
+        final AtomicReference<Features> features = new AtomicReference<>();
+
+        static RequestHandler refusing(String why) {
+            return request -> request.refuse(ResponseCode.SERVICE_NOT_AVAILABLE, why);
+        }
+
+        @Override
+        public void closed(Connection connection) {
+            Features current = features.get();
+            if (current != null) {
+                current.connectionClosed(connection);
+            }
+        }
+    }
+
+    /**
+     * Starts a broker. The platform and the event loops stay the caller's, who closes them after the broker.
+     *
+     * @throws StoreException when the store cannot be opened
+     * @throws IOException when the address cannot be listened on or is not known
+     */
+    public static Broker start(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
+            throws StoreException, IOException {
+        InetAddress advertised = advertised(settings);
+        Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
+        Gate gate = new Gate();
+        RemotingServer server = null;
+        RemotingClient nameServers = null;
+        try {
+            server = RemotingServer.start(
+                    serverSettings(settings),
+                    loops,
+                    request -> gate.handler.get().handle(request),
+                    gate);
+            nameServers = new RemotingClient(
+                    loops, ClientSettings.defaults(), Gate.refusing("a broker takes no requests from name servers"));
+            InetSocketAddress address =
+                    new InetSocketAddress(advertised, server.address().getPort());
+            Features features = new Features(store, settings, platform, address, nameServers::call);
+            gate.features.set(features);
+            gate.handler.set(features.handler());
+            features.start();
+            await(features.registered(), settings.registerTimeoutMillis());
+            log.info("Broker {} serves at {}", settings.brokerName(), address);
+            return new Broker(settings, store, server, nameServers, features, address, gate);
+        } catch (IOException | RuntimeException e) {
+            closeQuietly(nameServers);
+            closeQuietly(server);
+            closeQuietly(store);
+            throw e;
+        }
+    }
+
+    /** Where clients reach this broker. */
+    public InetSocketAddress address() {
+        return address;
+    }
+
+    @Override
+    public void close() throws StoreException {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        gate.handler.set(Gate.refusing("this broker is closing"));
+        await(features.leave(), settings.registerTimeoutMillis());
+        server.close();
+        features.stop();
+        nameServers.close();
+        store.close();
+    }
+
+    private static ServerSettings serverSettings(BrokerSettings settings) {
+        int frame = Math.max(USUAL_FRAME_BYTES, Math.min(64 * MIB, settings.maxMessageBytes() + FRAME_ROOM_BYTES));
+        return ServerSettings.defaults(settings.host(), settings.port()).withMaxFrameBytes(frame);
+    }
+
+    private static InetAddress advertised(BrokerSettings settings) throws UnknownHostException {
+        InetAddress advertised = InetAddress.getByName(settings.advertisedHost());
+        if (advertised.isAnyLocalAddress()) {
+            throw new IllegalArgumentException("host " + settings.host()
+                    + " listens on every address; set advertisedHost to the one that clients use");
+        }
+        return advertised;
+    }
+
+    private static void await(CompletableFuture<Void> done, long timeoutMillis) {
+        try {
+            done.get(timeoutMillis, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            log.warn("Not every name server answered within {} ms", timeoutMillis);
+        } catch (ExecutionException e) {
+            log.warn("The name servers could not be told", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void closeQuietly(AutoCloseable opened) {
+        if (opened == null) {
+            return;
+        }
+        try {
+            opened.close();
+        } catch (Exception e) {
+            log.warn("A part of the broker that did not start could not be closed", e);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import io.waybill.broker.admin.Administration;
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Members;
+import io.waybill.broker.group.Memberships;
+import io.waybill.broker.lock.QueueLocks;
+import io.waybill.broker.offset.OffsetRequests;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.pull.Pulls;
+import io.waybill.broker.query.Queries;
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.route.NameServers;
+import io.waybill.broker.route.Registration;
+import io.waybill.broker.send.Sends;
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.timer.DelayLevels;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DueEngine;
+import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.TimerSettings;
+import io.waybill.broker.topic.TopicRequests;
+import io.waybill.broker.topic.Topics;
+import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.TransactionChecks;
+import io.waybill.broker.transaction.TransactionSettings;
+import io.waybill.broker.transaction.Transactions;
+import io.waybill.platform.Clock;
+import io.waybill.platform.DutyHandle;
+import io.waybill.platform.Platform;
+import io.waybill.remoting.Connection;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+
+/**
+ * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly.
+ * Composition only.
+ */
+final class Features {
+    private final Platform platform;
+    private final Members members;
+    private final Offsets offsets;
+    private final Pulls pulls;
+    private final Registration registration;
+    private final DueEngine dueEngine;
+    private final RequestHandler handler;
+    private final List<DutyHandle> duties = new ArrayList<>();
+
+    /**
+     * @param address where clients reach this broker, resolved
+     */
+    Features(
+            Store store,
+            BrokerSettings settings,
+            Platform platform,
+            InetSocketAddress address,
+            NameServers nameServers) {
+        this.platform = platform;
+        Clock clock = platform.clock();
+        String broker = settings.brokerName();
+        Executor blocking = platform.duties().executor("broker-cold-read", settings.coldReadThreads());
+
+        Topics topics = new Topics(store, settings);
+        Groups groups = new Groups(store, settings);
+        members = new Members(groups, settings, clock);
+        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
+        QueueLocks locks = new QueueLocks(clock, settings.lockExpiryMillis(), broker);
+        registration = new Registration(
+                nameServers, topics, settings, address.getAddress().getHostAddress() + ":" + address.getPort());
+        topics.publishTo(registration);
+
+        DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
+        TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
+        DelayedSends delays = new DelayedSends(store, timers, broker);
+        TransactionSettings transactions = new TransactionSettings(
+                settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
+        HalfSends halves = new HalfSends(store, clock, transactions, delays);
+        TransactionChecks checks =
+                new TransactionChecks(store, clock, transactions, members::producerOf, delays, broker);
+        members.onProducer(checks::producerRegistered);
+        dueEngine = new DueEngine(store, clock, checks);
+        checks.onOverdue(dueEngine::wake);
+        RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, clock);
+        pulls = new Pulls(store, topics, groups, members, offsets, settings, clock, blocking);
+
+        Routes routes = new Routes();
+        new Sends(store, topics, halves, delays, retries, settings, platform, address).register(routes);
+        pulls.register(routes);
+        new Memberships(groups, members, topics).register(routes);
+        new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
+        locks.register(routes);
+        new TopicRequests(topics).register(routes);
+        new Transactions(store, topics, clock, delays, broker, blocking).register(routes);
+        new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null).register(routes);
+        new SendBack(store, topics, groups, levels, clock, platform.chance(), blocking).register(routes);
+        new Queries(store, blocking).register(routes);
+        new Administration(store, topics, groups, members, offsets, clock, broker, blocking).register(routes);
+        handler = routes.handler();
+    }
+
+    RequestHandler handler() {
+        return handler;
+    }
+
+    /** Starts the background duties. */
+    void start() {
+        DutyHandle parked = platform.duties().start(pulls.parked());
+        pulls.parked().startedAs(parked);
+        duties.add(parked);
+        duties.add(platform.duties().start(members));
+        duties.add(platform.duties().start(offsets));
+        duties.add(platform.duties().start(registration));
+        duties.add(dueEngine.start(platform.duties()));
+    }
+
+    void connectionClosed(Connection connection) {
+        members.closed(connection);
+    }
+
+    /** Completes when every name server knows this broker, or did not answer in time. */
+    CompletableFuture<Void> registered() {
+        return registration.registerNow();
+    }
+
+    /** Takes the broker off the name servers and lets go of the pulls that wait. */
+    CompletableFuture<Void> leave() {
+        CompletableFuture<Void> gone = registration.unregister();
+        pulls.parked().releaseAll();
+        return gone;
+    }
+
+    /** Ends the duties; what groups committed last is handed to the store. */
+    void stop() {
+        duties.forEach(DutyHandle::close);
+        offsets.close();
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Member;
+import io.waybill.broker.group.Members;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ClientConnection;
+import io.waybill.protocol.body.ConsumerConnections;
+import io.waybill.protocol.body.ProducerConnections;
+import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.Language;
+import io.waybill.protocol.header.GroupHeader;
+import io.waybill.protocol.header.ProducerGroupHeader;
+import io.waybill.remoting.Request;
+import java.net.InetSocketAddress;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** GET_CONSUMER_CONNECTION_LIST (203) and GET_PRODUCER_CONNECTION_LIST (204): who is connected for a group. */
+final class Connections {
+    private final Members members;
+
+    Connections(Members members) {
+        this.members = members;
+    }
+
+    void consumers(Request request) {
+        String name = GroupHeader.read(request.command().fields()).consumerGroup();
+        ConsumerGroup group = members.consumerGroup(name);
+        if (group == null) {
+            request.refuse(ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + name + " is not online");
+            return;
+        }
+        Map<String, SubscriptionData> subscriptions = new TreeMap<>();
+        group.subscriptions().forEach((topic, subscription) -> subscriptions.put(topic, subscription.data()));
+        ConsumerConnections body = new ConsumerConnections(
+                connections(group.members()),
+                subscriptions,
+                group.consumeType(),
+                group.messageModel(),
+                group.consumeFromWhere());
+        reply(request, body.toJson());
+    }
+
+    void producers(Request request) {
+        String name = ProducerGroupHeader.read(request.command().fields()).producerGroup();
+        Collection<Member> producers = members.producersOf(name);
+        if (producers.isEmpty()) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "producer group " + name + " is not online");
+            return;
+        }
+        reply(request, new ProducerConnections(connections(producers)).toJson());
+    }
+
+    private static List<ClientConnection> connections(Collection<Member> members) {
+        return members.stream()
+                .map(member -> new ClientConnection(
+                        member.clientId(),
+                        text(member.connection().remoteAddress()),
+                        Language.name(member.language()),
+                        member.version()))
+                .sorted(Comparator.comparing(ClientConnection::clientId))
+                .toList();
+    }
+
+    private static String text(InetSocketAddress address) {
+        return address.getAddress().getHostAddress() + ':' + address.getPort();
+    }
+
+    private static void reply(Request request, byte[] body) {
+        request.reply(Command.response(ResponseCode.SUCCESS, null).body(body).build());
+    }
+}

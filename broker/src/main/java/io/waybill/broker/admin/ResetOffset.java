@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.OffsetTable;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.ResetOffsetHeader;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.QueueRange;
+import io.waybill.store.Store;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.Boundary;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * INVOKE_BROKER_TO_RESET_OFFSET (222): moves a group to the first message of each queue that was stored at or after a time, whether the group is
+ * online or not. Without such a message, and for a negative time, that is the end of the queue. With a queue and an offset of 0 or more in the
+ * request it is that offset, brought into the range of the queue.
+ *
+ * <p>Answered when every new offset is in the log. Running members learn it by the answer to their held or next pull. A reset without force never
+ * moves a group forward.
+ */
+final class ResetOffset implements RequestHandler {
+    private final Store store;
+    private final Topics topics;
+    private final Groups groups;
+    private final Offsets offsets;
+    private final String brokerName;
+    private final Executor blocking;
+
+    ResetOffset(Store store, Topics topics, Groups groups, Offsets offsets, String brokerName, Executor blocking) {
+        this.store = store;
+        this.topics = topics;
+        this.groups = groups;
+        this.offsets = offsets;
+        this.brokerName = brokerName;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        ResetOffsetHeader header = ResetOffsetHeader.read(request.command().fields());
+        TopicConfig topic = topics.find(header.topic());
+        if (topic == null) {
+            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
+        } else if (groups.find(header.group()) == null) {
+            request.refuse(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
+        } else if (header.queueId() >= topic.readQueueNums()) {
+            request.refuse(
+                    ResponseCode.INVALID_PARAMETER,
+                    "queueId: must be less than " + topic.readQueueNums() + ", but was " + header.queueId());
+        } else {
+            blocking.execute(() -> {
+                try {
+                    reset(request, header, topic);
+                } catch (RuntimeException e) {
+                    request.refuse(ResponseCode.SYSTEM_ERROR, "the offsets were not reset: " + e.getMessage());
+                }
+            });
+        }
+    }
+
+    private void reset(Request request, ResetOffsetHeader header, TopicConfig topic) {
+        boolean one = header.queueId() >= 0;
+        int first = one ? header.queueId() : 0;
+        int end = one ? first + 1 : topic.readQueueNums();
+        Map<MessageQueue, Long> targets = new TreeMap<>();
+        for (int queueId = first; queueId < end; queueId++) {
+            targets.put(new MessageQueue(header.topic(), brokerName, queueId), target(header, queueId));
+        }
+        byte[] answer = new OffsetTable(targets).toJson();
+        AtomicInteger open = new AtomicInteger(targets.size());
+        AtomicReference<Outcome> failure = new AtomicReference<>();
+        targets.forEach((queue, offset) ->
+                offsets.reset(header.group(), header.topic(), queue.queueId(), offset, outcome -> {
+                    if (!(outcome instanceof Stored)) {
+                        failure.set(outcome);
+                    }
+                    if (open.decrementAndGet() == 0) {
+                        reply(request, answer, failure.get());
+                    }
+                }));
+    }
+
+    private long target(ResetOffsetHeader header, int queueId) {
+        QueueRange range = store.range(header.topic(), queueId);
+        long wanted;
+        if (header.queueId() >= 0 && header.offset() >= 0) {
+            wanted = Math.max(range.minOffset(), Math.min(header.offset(), range.maxOffset()));
+        } else if (header.timestamp() < 0) {
+            wanted = range.maxOffset();
+        } else {
+            wanted = store.offsetByTime(header.topic(), queueId, header.timestamp(), Boundary.LOWER);
+        }
+        long current = offsets.query(header.group(), header.topic(), queueId);
+        return !header.isForce() && current >= 0 ? Math.min(current, wanted) : wanted;
+    }
+
+    private static void reply(Request request, byte[] answer, Outcome failure) {
+        if (failure == null) {
+            request.reply(
+                    Command.response(ResponseCode.SUCCESS, null).body(answer).build());
+        } else {
+            request.refuse(Outcomes.code(failure), Outcomes.text(failure));
+        }
+    }
+}

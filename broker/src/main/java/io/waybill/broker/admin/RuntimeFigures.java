@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.platform.Clock;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.KvTable;
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import io.waybill.store.log.LogStats;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * GET_BROKER_RUNTIME_INFO (28): figures of the running broker by name. The names that tools look for are all there; those that describe thread
+ * pools and page caches, which this broker does not have, are 0.
+ */
+final class RuntimeFigures implements RequestHandler {
+    private final Store store;
+    private final Clock clock;
+    private final long bootMillis;
+
+    RuntimeFigures(Store store, Clock clock) {
+        this.store = store;
+        this.clock = clock;
+        this.bootMillis = clock.wallMillis();
+    }
+
+    @Override
+    public void handle(Request request) {
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .body(new KvTable(figures()).toJson())
+                .build());
+    }
+
+    private Map<String, String> figures() {
+        Map<String, String> table = new TreeMap<>();
+        for (String nothing : new String[] {
+            "sendThreadPoolQueueSize",
+            "pullThreadPoolQueueSize",
+            "ackThreadPoolQueueSize",
+            "sendThreadPoolQueueHeadWaitTimeMills",
+            "pullThreadPoolQueueHeadWaitTimeMills",
+            "ackThreadPoolQueueHeadWaitTimeMills",
+            "pageCacheLockTimeMills",
+            "timerReadBehind",
+            "timerOffsetBehind",
+            "timerCongestNum",
+            "msgPutTotalYesterdayMorning",
+            "msgPutTotalTodayMorning",
+            "msgGetTotalYesterdayMorning",
+            "msgGetTotalTodayMorning",
+            "msgGetTotalTodayNow"
+        }) {
+            table.put(nothing, "0");
+        }
+        for (String rate : new String[] {"putTps", "getTransferredTps", "getFoundTps", "getMissTps", "getTotalTps"}) {
+            table.put(rate, "0.0 0.0 0.0");
+        }
+        table.put("timerEnqueueTps", "0.0");
+        table.put("timerDequeueTps", "0.0");
+        LogStats stats = store.stats();
+        table.put("msgPutTotalTodayNow", Long.toString(stats.records()));
+        table.put("putMessageSizeTotal", Long.toString(stats.bytes()));
+        table.put("commitLogMinOffset", Long.toString(store.oldestPosition()));
+        table.put("commitLogMaxOffset", Long.toString(store.positions().confirmed()));
+        table.put("commitLogDiskRatio", "0.0");
+        table.put("consumeQueueDiskRatio", "0.0");
+        table.put("earliestMessageTimeStamp", "-1");
+        table.put("openTransactions", Long.toString(store.openHalfCount()));
+        table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
+        table.put("storeState", store.state().kind().name());
+        table.put("brokerActive", Boolean.toString(store.state().isOpen()));
+        table.put("brokerVersionDesc", "V5_5_0");
+        table.put("brokerVersion", Integer.toString(Command.CURRENT_VERSION));
+        table.put("bootTimestamp", Long.toString(bootMillis));
+        Duration up = Duration.ofMillis(Math.max(0, clock.wallMillis() - bootMillis));
+        table.put(
+                "runtime",
+                "[ " + up.toDays() + " days, " + up.toHoursPart() + " hours, " + up.toMinutesPart() + " minutes, "
+                        + up.toSecondsPart() + " seconds ]");
+        return table;
+    }
+}

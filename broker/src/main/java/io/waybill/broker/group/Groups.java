@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.group;
+
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.body.SubscriptionGroupTable;
+import io.waybill.store.Store;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.CatalogKind;
+import java.nio.ByteBuffer;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The settings of consumer groups: a view of the catalog in the log.
+ *
+ * <p>A group nobody created gets the default settings when it is first seen, if that is allowed; these are used at once
+ * and recorded behind its back, since losing them would only mean making the same ones again. Reads never block.
+ */
+public final class Groups {
+    private static final Logger log = LoggerFactory.getLogger(Groups.class);
+
+    private final Store store;
+    private final BrokerSettings settings;
+    private final Map<String, SubscriptionGroupConfig> table = new ConcurrentHashMap<>();
+    private volatile DataVersion version;
+
+    /** Reads the catalog; an entry that cannot be read stops the start. */
+    public Groups(Store store, BrokerSettings settings) {
+        this.store = store;
+        this.settings = settings;
+        store.catalogAll(CatalogKind.GROUP)
+                .forEach((name, value) -> table.put(name, SubscriptionGroupConfig.parse(ByteBuffer.wrap(value))));
+        version = new DataVersion(0, store.nowMillis(), 0);
+    }
+
+    /** The group's settings, or null when there is no such group. */
+    public SubscriptionGroupConfig find(String group) {
+        return table.get(group);
+    }
+
+    /**
+     * The group's settings, made from the defaults when the group is new and such groups are accepted; null when it may
+     * not come into being: creation is off, the name is illegal, or there are too many groups.
+     */
+    public SubscriptionGroupConfig findOrCreate(String group) {
+        SubscriptionGroupConfig known = table.get(group);
+        if (known != null) {
+            return known;
+        }
+        if (!settings.autoCreateGroup() || Names.checkGroup(group) != null || table.size() >= settings.maxGroups()) {
+            return null;
+        }
+        SubscriptionGroupConfig fresh = defaults(group);
+        SubscriptionGroupConfig raced = table.putIfAbsent(group, fresh);
+        if (raced != null) {
+            return raced;
+        }
+        changed();
+        store.putCatalog(CatalogKind.GROUP, group, fresh.toJson(), outcome -> {
+            if (!(outcome instanceof Stored)) {
+                log.warn("The settings of the new group {} are only in memory: {}", group, outcome);
+            }
+        });
+        return fresh;
+    }
+
+    /** The settings a new group gets. */
+    public SubscriptionGroupConfig defaults(String group) {
+        SubscriptionGroupConfig usual = SubscriptionGroupConfig.of(group);
+        return new SubscriptionGroupConfig(
+                group,
+                usual.consumeEnable(),
+                usual.consumeFromMinEnable(),
+                usual.consumeBroadcastEnable(),
+                usual.consumeMessageOrderly(),
+                usual.retryQueueNums(),
+                settings.retryMax(),
+                usual.groupRetryPolicy(),
+                usual.brokerId(),
+                usual.whichBrokerWhenConsumeSlowly(),
+                usual.notifyConsumerIdsChangedEnable(),
+                usual.groupSysFlag(),
+                usual.consumeTimeoutMinute(),
+                usual.attributes());
+    }
+
+    /** Sets a group's settings; in force once stored. {@code then} is called exactly once. */
+    public void put(SubscriptionGroupConfig config, Consumer<Outcome> then) {
+        store.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
+            if (outcome instanceof Stored) {
+                table.put(config.groupName(), config);
+                changed();
+            }
+            then.accept(outcome);
+        });
+    }
+
+    /** Every group's settings, by name. */
+    public Collection<SubscriptionGroupConfig> all() {
+        return Collections.unmodifiableCollection(new TreeMap<>(table).values());
+    }
+
+    /** All groups together with the version they make up. */
+    SubscriptionGroupTable snapshot() {
+        DataVersion current = version;
+        return new SubscriptionGroupTable(current, new TreeMap<>(table));
+    }
+
+    /** Changes with every change of the table. */
+    public DataVersion version() {
+        return version;
+    }
+
+    private synchronized void changed() {
+        version = version.next(store.nowMillis());
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.group;
+
+import io.waybill.broker.topic.TopicChange;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.HeartbeatData;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * HEART_BEAT (34): who a client is and what it subscribes to.
+ *
+ * <p>Answered only after it is in force, and after the retry topic of a new group is stored and known to the name servers:
+ * the client's next pull or route query must find it. A retry topic that cannot be made (a full disk, a frozen log) does
+ * not keep a consumer from consuming.
+ */
+final class HeartBeat implements RequestHandler {
+    private static final Logger log = LoggerFactory.getLogger(HeartBeat.class);
+    private static final int MAX_GROUPS = 4096;
+
+    private final Groups groups;
+    private final Members members;
+    private final Topics topics;
+
+    HeartBeat(Groups groups, Members members, Topics topics) {
+        this.groups = groups;
+        this.members = members;
+        this.topics = topics;
+    }
+
+    @Override
+    public void handle(Request request) {
+        HeartbeatData data = HeartbeatData.parse(request.command().body());
+        String refusal = refusal(data);
+        if (refusal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
+            return;
+        }
+        List<SubscriptionGroupConfig> wanting = new ArrayList<>();
+        for (ConsumerData consumer : data.consumers()) {
+            SubscriptionGroupConfig config = groups.findOrCreate(consumer.groupName());
+            if (config == null) {
+                request.refuse(
+                        ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                        "group '" + consumer.groupName() + "' does not exist and is not created");
+                return;
+            }
+            boolean missing = topics.find(Names.retryTopic(consumer.groupName())) == null;
+            if (missing && config.retryQueueNums() > 0) {
+                wanting.add(config);
+            }
+        }
+        if (wanting.isEmpty()) {
+            apply(request, data);
+            return;
+        }
+        AtomicInteger missing = new AtomicInteger(wanting.size());
+        for (SubscriptionGroupConfig config : wanting) {
+            topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), change -> {
+                warnIfRefused(config.groupName(), change);
+                if (missing.decrementAndGet() == 0) {
+                    apply(request, data);
+                }
+            });
+        }
+    }
+
+    private void apply(Request request, HeartbeatData data) {
+        boolean fullWanted = members.heartbeat(
+                request.connection(),
+                request.command().language(),
+                request.command().version(),
+                data);
+        // Clients that do not use fingerprints are told the same as by any broker: true.
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .field("IS_SUPPORT_HEART_BEAT_V2", true)
+                .field("IS_SUB_CHANGE", fullWanted)
+                .build());
+    }
+
+    private static String refusal(HeartbeatData data) {
+        if (data.clientId() == null || data.clientId().isBlank()) {
+            return "clientID: must not be empty";
+        }
+        if (data.clientId().length() > Names.MAX_GROUP_TOPIC_LENGTH) {
+            return "clientID: must have at most " + Names.MAX_GROUP_TOPIC_LENGTH + " characters, had "
+                    + data.clientId().length();
+        }
+        int count = data.consumers().size() + data.producers().size();
+        if (count > MAX_GROUPS) {
+            return "a heartbeat may name at most " + MAX_GROUPS + " groups, had " + count;
+        }
+        for (ConsumerData consumer : data.consumers()) {
+            String illegal = Names.checkGroup(consumer.groupName());
+            if (illegal != null) {
+                return illegal;
+            }
+            for (var subscription : consumer.subscriptions()) {
+                String topic = Names.checkTopic(subscription.topic());
+                if (topic != null) {
+                    return topic;
+                }
+            }
+        }
+        for (String producer : data.producers()) {
+            String illegal = Names.checkGroup(producer);
+            if (illegal != null) {
+                return "producer " + illegal;
+            }
+        }
+        return null;
+    }
+
+    private static void warnIfRefused(String group, TopicChange change) {
+        if (change.isRefused()) {
+            log.warn("The retry topic of group {} could not be created: {}", group, change.text());
+        }
+    }
+}

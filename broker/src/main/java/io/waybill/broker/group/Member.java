@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.group;
+
+import io.waybill.remoting.Connection;
+
+/**
+ * A client that is connected for a group. One client may be there twice for a moment, on its old and its new connection.
+ */
+public final class Member {
+    private final String clientId;
+    private final Connection connection;
+    private volatile byte language;
+    private volatile int version;
+    private volatile long lastSeenNanos;
+    private volatile long lastSeenMillis;
+
+    Member(String clientId, Connection connection) {
+        this.clientId = clientId;
+        this.connection = connection;
+    }
+
+    void seen(byte clientLanguage, int clientVersion, long nowNanos, long nowMillis) {
+        this.language = clientLanguage;
+        this.version = clientVersion;
+        this.lastSeenNanos = nowNanos;
+        this.lastSeenMillis = nowMillis;
+    }
+
+    public String clientId() {
+        return clientId;
+    }
+
+    public Connection connection() {
+        return connection;
+    }
+
+    /** The client's language as on the wire. */
+    public byte language() {
+        return language;
+    }
+
+    /** The client's protocol version as on the wire. */
+    public int version() {
+        return version;
+    }
+
+    /** Wall-clock time of the last heartbeat, for people; expiry goes by the monotonic clock. */
+    public long lastSeenMillis() {
+        return lastSeenMillis;
+    }
+
+    boolean isSilent(long nowNanos, long limitNanos) {
+        return nowNanos - lastSeenNanos > limitNanos;
+    }
+}

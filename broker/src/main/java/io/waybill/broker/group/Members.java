@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.group;
+
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.HeartbeatData;
+import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Connection;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who is connected: producers and consumers by group and connection.
+ *
+ * <p>What always holds: a member's connection was open when it was added; a connection that closed is in no group once
+ * {@link #closed} ran. A group without members is not kept. Changes happen under one lock; the reads that requests need
+ * take none. The notices of a change (code 40) are sent after it is visible.
+ */
+public final class Members implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(Members.class);
+    private static final long SCAN_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final Groups groups;
+    private final Clock clock;
+    private final long expiryNanos;
+    private final Map<String, ConsumerGroup> consumers = new ConcurrentHashMap<>();
+    private final Map<String, ProducerGroup> producers = new ConcurrentHashMap<>();
+    /** Fingerprints of the last full heartbeat, by connection and client; of connections that are still open. */
+    private final Map<Long, Map<String, Integer>> fingerprints = new ConcurrentHashMap<>();
+
+    private volatile Consumer<String> producerListener = group -> {};
+
+    public Members(Groups groups, BrokerSettings settings, Clock clock) {
+        this.groups = groups;
+        this.clock = clock;
+        this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
+    }
+
+    private static final class ProducerGroup {
+        final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
+        final AtomicInteger turn = new AtomicInteger();
+    }
+
+    // ---- reads
+
+    /** A living connection of the producer group, another one each time; null when there is none. */
+    public Connection producerOf(String group) {
+        ProducerGroup producer = producers.get(group);
+        if (producer == null) {
+            return null;
+        }
+        List<Member> members = new ArrayList<>(producer.members.values());
+        int start = producer.turn.getAndIncrement() & Integer.MAX_VALUE;
+        for (int i = 0; i < members.size(); i++) {
+            Connection connection = members.get((start + i) % members.size()).connection();
+            if (connection.isOpen()) {
+                return connection;
+            }
+        }
+        return null;
+    }
+
+    /** The producers of a group, one per client and connection; empty when there are none. */
+    public Collection<Member> producersOf(String group) {
+        ProducerGroup producer = producers.get(group);
+        return producer == null ? List.of() : List.copyOf(producer.members.values());
+    }
+
+    /** Names of the producer groups somebody is connected for. */
+    public Set<String> producerGroups() {
+        return new TreeSet<>(producers.keySet());
+    }
+
+    /** A consumer group somebody is connected for, or null. */
+    public ConsumerGroup consumerGroup(String group) {
+        return consumers.get(group);
+    }
+
+    /** Every consumer group somebody is connected for, by name. */
+    public Collection<ConsumerGroup> consumerGroups() {
+        return new TreeMap<>(consumers).values();
+    }
+
+    /** The consumers of a group, one per client and connection; empty when it is offline. */
+    public Collection<Member> membersOf(String group) {
+        ConsumerGroup consumer = consumers.get(group);
+        return consumer == null ? List.of() : consumer.members();
+    }
+
+    /** What an online group wants of a topic, or null. */
+    public Subscription subscription(String group, String topic) {
+        ConsumerGroup consumer = consumers.get(group);
+        return consumer == null ? null : consumer.subscription(topic);
+    }
+
+    /** The consumer of a group with this client id on a living connection, or null. */
+    public Member member(String group, String clientId) {
+        for (Member member : membersOf(group)) {
+            if (member.clientId().equals(clientId) && member.connection().isOpen()) {
+                return member;
+            }
+        }
+        return null;
+    }
+
+    // ---- changes
+
+    /** Sets who is told the name of a producer group when somebody new is connected for it; once, at the start. */
+    public void onProducer(Consumer<String> listener) {
+        this.producerListener = listener;
+    }
+
+    /**
+     * Applies a heartbeat; when this returns, pulls and member lists see it.
+     *
+     * @return whether the client must send a full heartbeat the next time
+     */
+    boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data) {
+        boolean fullWanted = !knowsFingerprint(connection, data);
+        Set<String> changed = new LinkedHashSet<>();
+        Set<String> newProducers = new LinkedHashSet<>();
+        synchronized (this) {
+            if (!connection.isOpen()) {
+                return fullWanted;
+            }
+            for (String group : data.producers()) {
+                ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
+                if (seen(producer.members, connection, data.clientId(), language, version)) {
+                    newProducers.add(group);
+                }
+            }
+            for (ConsumerData consumer : data.consumers()) {
+                if (applyConsumer(connection, language, version, data, consumer)) {
+                    changed.add(consumer.groupName());
+                }
+            }
+        }
+        // Outside the lock: a slow peer's buffer must not hold up heartbeats.
+        changed.forEach(this::announce);
+        newProducers.forEach(producerListener);
+        return fullWanted;
+    }
+
+    private boolean applyConsumer(
+            Connection connection, byte language, int version, HeartbeatData data, ConsumerData consumer) {
+        ConsumerGroup group = consumers.computeIfAbsent(consumer.groupName(), ConsumerGroup::new);
+        group.describe(consumer.consumeType(), consumer.messageModel(), consumer.consumeFromWhere());
+        boolean changed = seen(group.memberTable(), connection, data.clientId(), language, version);
+        if (!data.withoutSub()) {
+            changed |= replaceSubscriptions(group, consumer.subscriptions());
+        }
+        return changed;
+    }
+
+    private boolean seen(
+            Map<MemberKey, Member> members, Connection connection, String clientId, byte language, int version) {
+        MemberKey key = new MemberKey(connection.id(), clientId);
+        Member known = members.get(key);
+        boolean isNew = known == null;
+        Member member = isNew ? new Member(clientId, connection) : known;
+        member.seen(language, version, clock.nanoTime(), clock.wallMillis());
+        if (isNew) {
+            members.put(key, member);
+        }
+        return isNew;
+    }
+
+    private static boolean replaceSubscriptions(ConsumerGroup group, Collection<SubscriptionData> wanted) {
+        boolean changed = false;
+        Map<String, Subscription> table = group.subscriptionTable();
+        Set<String> topics = new HashSet<>();
+        for (SubscriptionData data : wanted) {
+            topics.add(data.topic());
+            Subscription known = table.get(data.topic());
+            // The newest version wins: during a rolling change an old member must not undo a new one's wish.
+            if (known == null || known.version() < data.subVersion()) {
+                table.put(data.topic(), Subscription.of(data));
+                changed |= known == null || !sameExpression(known.data(), data);
+            }
+        }
+        changed |= table.keySet().removeIf(topic -> !topics.contains(topic));
+        return changed;
+    }
+
+    private static boolean sameExpression(SubscriptionData a, SubscriptionData b) {
+        return Objects.equals(a.subString(), b.subString()) && Objects.equals(a.expressionType(), b.expressionType());
+    }
+
+    private boolean knowsFingerprint(Connection connection, HeartbeatData data) {
+        int fingerprint = data.heartbeatFingerprint();
+        if (fingerprint == 0) {
+            return false;
+        }
+        Map<String, Integer> known = fingerprints.computeIfAbsent(connection.id(), id -> new ConcurrentHashMap<>());
+        if (data.withoutSub()) {
+            return Integer.valueOf(fingerprint).equals(known.get(data.clientId()));
+        }
+        known.put(data.clientId(), fingerprint);
+        return true;
+    }
+
+    /** A client leaves one of its groups; either name may be null. */
+    void unregister(Connection connection, String clientId, String producerGroup, String consumerGroup) {
+        MemberKey key = new MemberKey(connection.id(), clientId);
+        boolean changed = false;
+        synchronized (this) {
+            if (producerGroup != null) {
+                removeProducer(producerGroup, key::equals);
+            }
+            if (consumerGroup != null) {
+                changed = removeConsumer(consumerGroup, key::equals);
+                fingerprints.remove(connection.id());
+            }
+        }
+        if (changed) {
+            announce(consumerGroup);
+        }
+    }
+
+    /** Forgets a connection in every group. */
+    public void closed(Connection connection) {
+        Set<String> changed = new LinkedHashSet<>();
+        Predicate<MemberKey> ofConnection = key -> key.connectionId() == connection.id();
+        synchronized (this) {
+            fingerprints.remove(connection.id());
+            producers.keySet().forEach(group -> removeProducer(group, ofConnection));
+            for (String group : consumers.keySet()) {
+                if (removeConsumer(group, ofConnection)) {
+                    changed.add(group);
+                }
+            }
+        }
+        changed.forEach(this::announce);
+    }
+
+    private void removeProducer(String name, Predicate<MemberKey> gone) {
+        ProducerGroup group = producers.get(name);
+        if (group != null && group.members.keySet().removeIf(gone) && group.members.isEmpty()) {
+            producers.remove(name);
+        }
+    }
+
+    private boolean removeConsumer(String name, Predicate<MemberKey> gone) {
+        ConsumerGroup group = consumers.get(name);
+        if (group == null || !group.memberTable().keySet().removeIf(gone)) {
+            return false;
+        }
+        if (group.memberTable().isEmpty()) {
+            consumers.remove(name);
+        }
+        return true;
+    }
+
+    /** Tells every member that the group changed, so that they share out the queues anew at once. */
+    private void announce(String group) {
+        SubscriptionGroupConfig config = groups.find(group);
+        if (config != null && !config.notifyConsumerIdsChangedEnable()) {
+            return;
+        }
+        for (Member member : membersOf(group)) {
+            member.connection()
+                    .send(Command.request(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED)
+                            .oneway()
+                            .field("consumerGroup", group)
+                            .build());
+        }
+    }
+
+    // ---- expiry
+
+    @Override
+    public String roleName() {
+        return "broker-members";
+    }
+
+    /** Drops clients that were silent for too long, by the monotonic clock. */
+    @Override
+    public long run() {
+        long now = clock.nanoTime();
+        Set<Connection> silent = new LinkedHashSet<>();
+        producers.values().forEach(g -> collectSilent(g.members.values(), now, silent));
+        consumers.values().forEach(g -> collectSilent(g.memberTable().values(), now, silent));
+        for (Connection connection : silent) {
+            log.info("Client at {} was silent for too long and is dropped", connection.remoteAddress());
+            closed(connection);
+            connection.close();
+        }
+        return SCAN_NANOS;
+    }
+
+    private void collectSilent(Collection<Member> members, long now, Set<Connection> silent) {
+        for (Member member : members) {
+            if (member.isSilent(now, expiryNanos)) {
+                silent.add(member.connection());
+            }
+        }
+    }
+}

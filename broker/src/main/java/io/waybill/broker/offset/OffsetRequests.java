@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.offset;
+
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.HeaderWriter;
+import io.waybill.protocol.header.OffsetReply;
+import io.waybill.protocol.header.QueryOffsetHeader;
+import io.waybill.protocol.header.QueueHeader;
+import io.waybill.protocol.header.SearchOffsetHeader;
+import io.waybill.protocol.header.TimestampReply;
+import io.waybill.protocol.header.UpdateOffsetHeader;
+import io.waybill.remoting.Request;
+import io.waybill.store.QueueRange;
+import io.waybill.store.Store;
+import io.waybill.store.view.Boundary;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Predicate;
+
+/** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
+public final class OffsetRequests {
+    private final Store store;
+    private final Offsets offsets;
+    private final Topics topics;
+    private final Predicate<String> groupExists;
+    private final Executor coldReads;
+
+    /**
+     * @param groupExists whether a consumer group has settings
+     * @param coldReads runs what may have to read the disk
+     */
+    public OffsetRequests(
+            Store store, Offsets offsets, Topics topics, Predicate<String> groupExists, Executor coldReads) {
+        this.store = store;
+        this.offsets = offsets;
+        this.topics = topics;
+        this.groupExists = groupExists;
+        this.coldReads = coldReads;
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.QUERY_CONSUMER_OFFSET, this::query)
+                .on(RequestCode.UPDATE_CONSUMER_OFFSET, this::update)
+                .on(RequestCode.GET_MAX_OFFSET, this::max)
+                .on(RequestCode.GET_MIN_OFFSET, this::min)
+                .on(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, this::search)
+                .on(RequestCode.GET_EARLIEST_MSG_STORETIME, this::earliest);
+    }
+
+    /**
+     * 14. Without a committed offset: 0 while the queue's very first message is still in memory, so that a new group on a
+     * young topic misses nothing; else, or when the client wants no zero, "not found", and it starts by its own policy.
+     */
+    private void query(Request request) {
+        QueryOffsetHeader header = QueryOffsetHeader.read(request.command().fields());
+        long offset = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
+        if (offset < 0 && header.setZeroIfNotFound() && isYoung(header.topic(), header.queueId())) {
+            offset = 0;
+        }
+        if (offset < 0) {
+            request.refuse(
+                    ResponseCode.QUERY_NOT_FOUND,
+                    "group '" + header.consumerGroup() + "' has no offset for queue " + header.queueId() + " of topic '"
+                            + header.topic() + "'");
+            return;
+        }
+        reply(request, new OffsetReply(offset));
+    }
+
+    private boolean isYoung(String topic, int queueId) {
+        QueueRange range = store.range(topic, queueId);
+        return range.minOffset() == 0 && range.maxOffset() > 0 && store.isHot(topic, queueId, 0);
+    }
+
+    /** 15; normally one-way. */
+    private void update(Request request) {
+        UpdateOffsetHeader header = UpdateOffsetHeader.read(request.command().fields());
+        if (!groupExists.test(header.consumerGroup())) {
+            request.refuse(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + header.consumerGroup() + "' does not exist");
+            return;
+        }
+        if (!hasQueue(request, header.topic(), header.queueId())) {
+            return;
+        }
+        if (header.commitOffset() < 0) {
+            request.refuse(
+                    ResponseCode.INVALID_PARAMETER, "commitOffset: must not be negative, was " + header.commitOffset());
+            return;
+        }
+        boolean taken = offsets.commit(header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset());
+        request.reply(Command.response(ResponseCode.SUCCESS, taken ? null : "ignored: the offset was reset meanwhile")
+                .build());
+    }
+
+    private void max(Request request) {
+        QueueHeader header = QueueHeader.read(request.command().fields());
+        if (hasQueue(request, header.topic(), header.queueId())) {
+            reply(
+                    request,
+                    new OffsetReply(
+                            store.range(header.topic(), header.queueId()).maxOffset()));
+        }
+    }
+
+    private void min(Request request) {
+        QueueHeader header = QueueHeader.read(request.command().fields());
+        if (hasQueue(request, header.topic(), header.queueId())) {
+            reply(
+                    request,
+                    new OffsetReply(
+                            store.range(header.topic(), header.queueId()).minOffset()));
+        }
+    }
+
+    private void search(Request request) {
+        SearchOffsetHeader header = SearchOffsetHeader.read(request.command().fields());
+        if (!hasQueue(request, header.topic(), header.queueId())) {
+            return;
+        }
+        Boundary boundary = "UPPER".equalsIgnoreCase(header.boundaryType()) ? Boundary.UPPER : Boundary.LOWER;
+        away(
+                request,
+                () -> reply(
+                        request,
+                        new OffsetReply(
+                                store.offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary))));
+    }
+
+    private void earliest(Request request) {
+        QueueHeader header = QueueHeader.read(request.command().fields());
+        if (hasQueue(request, header.topic(), header.queueId())) {
+            away(
+                    request,
+                    () -> reply(
+                            request, new TimestampReply(store.earliestStoreTime(header.topic(), header.queueId()))));
+        }
+    }
+
+    private boolean hasQueue(Request request, String name, int queueId) {
+        TopicConfig topic = topics.find(name);
+        if (topic == null) {
+            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic '" + name + "' does not exist");
+            return false;
+        }
+        int queues = Math.max(topic.readQueueNums(), topic.writeQueueNums());
+        if (queueId < 0 || queueId >= queues) {
+            request.refuse(
+                    ResponseCode.INVALID_PARAMETER,
+                    "queueId: must be from 0 to " + (queues - 1) + " for topic '" + name + "', was " + queueId);
+            return false;
+        }
+        return true;
+    }
+
+    private void away(Request request, Runnable work) {
+        try {
+            coldReads.execute(() -> {
+                try {
+                    work.run();
+                } catch (RuntimeException e) {
+                    request.refuse(ResponseCode.SYSTEM_ERROR, "the read failed: " + e);
+                    throw e;
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many reads of old messages are waiting");
+        }
+    }
+
+    private static void reply(Request request, HeaderWriter header) {
+        request.reply(
+                Command.response(ResponseCode.SUCCESS, null).header(header).build());
+    }
+}

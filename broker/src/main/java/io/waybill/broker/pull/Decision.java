@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pull;
+
+import io.waybill.protocol.ResponseCode;
+import io.waybill.store.ReadResult;
+
+/**
+ * What a pull is answered: the table of the wire, as a pure function of the offset asked for and what the read found.
+ *
+ * @param code 0 found, 19 nothing yet, 20 nothing that matches, 21 the offset is moved, 1 damaged
+ * @param nextOffset where the client goes on
+ * @param remark the case by name, for people
+ */
+record Decision(int code, long nextOffset, String remark) {
+    static Decision of(long offset, ReadResult read) {
+        return switch (read.status()) {
+            case FOUND -> new Decision(ResponseCode.SUCCESS, read.nextOffset(), "FOUND");
+            case NO_MATCH -> noMatch(read.nextOffset());
+            case DAMAGED -> new Decision(ResponseCode.SYSTEM_ERROR, offset, read.damage());
+            case END, BELOW_MIN, ABOVE_MAX, EMPTY -> outside(offset, read.minOffset(), read.maxOffset());
+        };
+    }
+
+    /** Entries were there, none of them was wanted. */
+    static Decision noMatch(long nextOffset) {
+        return new Decision(ResponseCode.PULL_RETRY_IMMEDIATELY, nextOffset, "NO_MATCHED_MESSAGE");
+    }
+
+    /** A reset from outside is waiting for this group. */
+    static Decision reset(long offset) {
+        return new Decision(ResponseCode.PULL_OFFSET_MOVED, offset, "OFFSET_RESET");
+    }
+
+    private static Decision outside(long offset, long min, long max) {
+        if (max == 0) {
+            return offset == 0
+                    ? new Decision(ResponseCode.PULL_NOT_FOUND, 0, "NO_MESSAGE_IN_QUEUE")
+                    : new Decision(ResponseCode.PULL_OFFSET_MOVED, 0, "NO_MESSAGE_IN_QUEUE");
+        }
+        if (offset < min) {
+            return new Decision(ResponseCode.PULL_OFFSET_MOVED, min, "OFFSET_TOO_SMALL");
+        }
+        if (offset > max) {
+            return new Decision(ResponseCode.PULL_OFFSET_MOVED, max, "OFFSET_OVERFLOW_BADLY");
+        }
+        return new Decision(ResponseCode.PULL_NOT_FOUND, offset, "OFFSET_OVERFLOW_ONE");
+    }
+
+    boolean isNothingYet() {
+        return code == ResponseCode.PULL_NOT_FOUND;
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.query;
+
+import io.waybill.broker.request.Routes;
+import io.waybill.protocol.RequestCode;
+import io.waybill.store.Store;
+import java.util.concurrent.Executor;
+
+/** The requests that look for single messages. They may read the disk, so they run on the executor given. */
+public final class Queries {
+    private final Store store;
+    private final Executor blocking;
+
+    public Queries(Store store, Executor blocking) {
+        this.store = store;
+        this.blocking = blocking;
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.QUERY_MESSAGE, new QueryMessage(store, blocking));
+        routes.on(RequestCode.VIEW_MESSAGE_BY_ID, new ViewMessage(store, blocking));
+    }
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.query;
+
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.QueryMessageHeader;
+import io.waybill.protocol.header.QueryMessageReply;
+import io.waybill.protocol.message.IndexTerms;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Executor;
+
+/**
+ * QUERY_MESSAGE (12): visible messages of a topic with a key, newest first, at most as many as asked for. A message is returned only when
+ * the text of its key is the one asked for, so never because two keys share a hash.
+ */
+final class QueryMessage implements RequestHandler {
+    /** Messages in one answer, whatever is asked for. */
+    private static final int MOST_MESSAGES = 256;
+
+    /** A unique key normally has one message, and a few more after retries. */
+    private static final int UNIQUE_KEY_MESSAGES = 32;
+
+    /** Body bytes of one answer; one message always fits. */
+    private static final int MOST_BYTES = 4 << 20;
+
+    private final Store store;
+    private final Executor blocking;
+
+    QueryMessage(Store store, Executor blocking) {
+        this.store = store;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        QueryMessageHeader header = QueryMessageHeader.read(request.command().fields());
+        boolean unique = header.uniqueKeyQuery() || "U".equals(header.indexType());
+        if (!unique && "T".equals(header.indexType())) {
+            request.refuse(
+                    ResponseCode.INVALID_PARAMETER, "indexType: must be K or U, tags are not indexed, but was T");
+            return;
+        }
+        blocking.execute(() -> answer(request, header, unique));
+    }
+
+    private void answer(Request request, QueryMessageHeader header, boolean unique) {
+        int most = unique ? UNIQUE_KEY_MESSAGES : Math.max(0, Math.min(header.maxNum(), MOST_MESSAGES));
+        List<ByteBuffer> found;
+        try {
+            found = find(header, unique, most);
+        } catch (RuntimeException e) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the query failed: " + e.getMessage());
+            return;
+        }
+        if (found.isEmpty()) {
+            request.refuse(
+                    ResponseCode.QUERY_NOT_FOUND,
+                    "no message of topic " + header.topic() + " with key " + header.key() + " in this time");
+            return;
+        }
+        ByteBuffer newest = found.get(0);
+        Command head = Command.response(ResponseCode.SUCCESS, null)
+                .header(new QueryMessageReply(
+                        StoredMessage.storeTimestamp(newest, 0), StoredMessage.position(newest, 0)))
+                .build();
+        request.reply(head, found, () -> {});
+    }
+
+    /** The store's index holds both kinds of keys; here only the asked kind counts. */
+    private List<ByteBuffer> find(QueryMessageHeader header, boolean unique, int most) {
+        List<ByteBuffer> found = new ArrayList<>();
+        long bytes = 0;
+        for (ByteBuffer message : store.byKey(
+                header.topic(), header.key(), MOST_MESSAGES, header.beginTimestamp(), header.endTimestamp())) {
+            if (found.size() == most || bytes > 0 && bytes + message.remaining() > MOST_BYTES) {
+                break;
+            }
+            IndexTerms terms = StoredMessage.indexTerms(message, 0);
+            boolean wanted = unique
+                    ? header.key().equals(terms.uniqueKey())
+                    : Arrays.asList(terms.keys()).contains(header.key());
+            if (wanted) {
+                found.add(message);
+                bytes += message.remaining();
+            }
+        }
+        return found;
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.retry;
+
+import io.waybill.protocol.message.MessageProperties;
+import java.util.Map;
+
+/**
+ * What is written on a message that failed, so that whoever finds it later can tell where it came from and why it lies there.
+ *
+ * <p>On every retry copy: RETRY_TOPIC (where it was sent first), ORIGIN_MESSAGE_ID (its first offset id), {@link #RETRY_SINCE_MS}. On a dead
+ * letter also DLQ_ORIGIN_TOPIC, DLQ_ORIGIN_MESSAGE_ID and the three below; DELAY is gone, so that sending it again does not delay it.
+ */
+final class DeadLetter {
+    /** When the message was given back for the first time, wall-clock milliseconds. */
+    static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
+    /** When it became a dead letter, wall-clock milliseconds. */
+    static final String DLQ_MS = "DLQ_MS";
+    /** How often it was delivered in vain. */
+    static final String DLQ_TRIES = "DLQ_TRIES";
+    /** One sentence. */
+    static final String DLQ_REASON = "DLQ_REASON";
+
+    private DeadLetter() {}
+
+    static String triesUsedUp(int maxTries) {
+        return "the retries of the group are used up: " + maxTries;
+    }
+
+    static void mark(Map<String, String> properties, String reason, int tries, long nowMillis) {
+        properties.remove(MessageProperties.DELAY);
+        properties.remove(MessageProperties.REAL_TOPIC);
+        properties.remove(MessageProperties.REAL_QID);
+        copy(properties, MessageProperties.RETRY_TOPIC, MessageProperties.DLQ_ORIGIN_TOPIC);
+        copy(properties, MessageProperties.ORIGIN_MESSAGE_ID, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
+        properties.putIfAbsent(RETRY_SINCE_MS, Long.toString(nowMillis));
+        properties.put(DLQ_MS, Long.toString(nowMillis));
+        properties.put(DLQ_TRIES, Integer.toString(tries));
+        properties.put(DLQ_REASON, reason);
+    }
+
+    private static void copy(Map<String, String> properties, String from, String to) {
+        String value = properties.get(from);
+        if (value != null) {
+            properties.put(to, value);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.retry;
+
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.timer.Delay;
+import io.waybill.broker.timer.DelayLevels;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.TopicChange;
+import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.SendBackHeader;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * CONSUMER_SEND_MSG_BACK (36): a consumer gives a message back that it could not handle.
+ *
+ * <p>The message returns to the group's retry topic after a delay: the level the consumer names, or 3 + tries so far. When the tries are used
+ * up, or the consumer asks for it with level -1, it goes to the group's dead-letter topic at once. Either is one change of the log, answered when
+ * it is stored.
+ */
+public final class SendBack implements RequestHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(SendBack.class);
+
+    /** Level of the first retry; each further one is one level later. */
+    private static final int FIRST_LEVEL = 3;
+
+    private final Store store;
+    private final Topics topics;
+    private final Groups groups;
+    private final DelayLevels levels;
+    private final Clock clock;
+    private final Chance chance;
+    private final Executor blocking;
+
+    /** @param blocking for reading a message that may have to come from the disk */
+    public SendBack(
+            Store store,
+            Topics topics,
+            Groups groups,
+            DelayLevels levels,
+            Clock clock,
+            Chance chance,
+            Executor blocking) {
+        this.store = store;
+        this.topics = topics;
+        this.groups = groups;
+        this.levels = levels;
+        this.clock = clock;
+        this.chance = chance;
+        this.blocking = blocking;
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.CONSUMER_SEND_MSG_BACK, this);
+    }
+
+    @Override
+    public void handle(Request request) {
+        SendBackHeader header = SendBackHeader.read(request.command().fields());
+        SubscriptionGroupConfig group = groups.findOrCreate(header.group());
+        if (group == null) {
+            request.refuse(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
+        } else if (group.retryQueueNums() <= 0) {
+            succeed(request); // the group wants no retries
+        } else {
+            blocking.execute(() -> {
+                try {
+                    takeBack(request, header, group);
+                } catch (BadValue e) {
+                    request.refuse(ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
+                } catch (RuntimeException e) {
+                    LOG.error(
+                            "a message of group {} at {} could not be taken back", header.group(), header.offset(), e);
+                    request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not taken back: " + e.getMessage());
+                }
+            });
+        }
+    }
+
+    private void takeBack(Request request, SendBackHeader header, SubscriptionGroupConfig group) {
+        ByteBuffer stored = store.readAt(header.offset());
+        if (stored == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
+            return;
+        }
+        long nowMillis = clock.wallMillis();
+        int tries = StoredMessage.reconsumeTimes(stored, 0);
+        int most = header.maxReconsumeTimes() >= 0 ? header.maxReconsumeTimes() : group.retryMaxTimes();
+        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(stored, 0));
+        properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(stored, 0));
+        properties.putIfAbsent(
+                MessageProperties.ORIGIN_MESSAGE_ID,
+                MessageIds.offsetId(StoredMessage.storeHost(stored, 0), StoredMessage.position(stored, 0)));
+        properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
+        properties.put(MessageProperties.WAIT, "false");
+        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
+                .reconsumeTimes(tries + 1)
+                .preparedTransactionOffset(0)
+                .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, 0), SysFlag.TRANSACTION_NONE));
+        if (tries >= most || header.delayLevel() < 0) {
+            String reason = tries >= most ? DeadLetter.triesUsedUp(most) : "asked for by the consumer";
+            DeadLetter.mark(properties, reason, tries + 1, nowMillis);
+            String topic = Names.deadLetterTopic(header.group());
+            MessageDraft dead =
+                    copy.topic(topic).queueId(0).properties(properties).build();
+            topics.ensure(topic, 1, change -> storeIn(request, change, done -> store.put(dead, done)));
+        } else {
+            int level = levels.clamp(header.delayLevel() > 0 ? header.delayLevel() : FIRST_LEVEL + tries);
+            int queueId = chance.nextInt(group.retryQueueNums());
+            String topic = Names.retryTopic(header.group());
+            Delay delay = Delay.dueAt(nowMillis + levels.delayMillis(level), level);
+            DelayedSends.markDelayed(delay, topic, queueId, nowMillis, properties);
+            MessageDraft again =
+                    copy.topic(topic).queueId(queueId).properties(properties).build();
+            topics.ensure(
+                    topic,
+                    group.retryQueueNums(),
+                    change -> storeIn(request, change, done -> store.putDue(again, delay.dueMillis(), done)));
+        }
+    }
+
+    private interface Change {
+        void apply(Completion done);
+    }
+
+    private static void storeIn(Request request, TopicChange topic, Change change) {
+        if (topic.isRefused()) {
+            request.refuse(topic.code(), topic.text());
+            return;
+        }
+        change.apply(outcome -> {
+            int code = Outcomes.code(outcome);
+            if (code == ResponseCode.SUCCESS) {
+                succeed(request);
+            } else {
+                request.refuse(code, Outcomes.text(outcome));
+            }
+        });
+    }
+
+    private static void succeed(Request request) {
+        request.reply(Command.response(ResponseCode.SUCCESS, null).build());
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.header.SendMessageHeader;
+
+/** What a send must fulfil before anything is stored. Pure; null means nothing speaks against it. */
+final class SendChecks {
+    private final int maxMessageBytes;
+
+    SendChecks(int maxMessageBytes) {
+        this.maxMessageBytes = maxMessageBytes;
+    }
+
+    /** Looks at the request alone. */
+    Refusal ofRequest(SendMessageHeader header, int bodyLength) {
+        String topic = Names.checkTopic(header.topic());
+        if (topic != null) {
+            return new Refusal(ResponseCode.INVALID_PARAMETER, topic);
+        }
+        if (Names.isSendForbidden(header.topic())) {
+            return new Refusal(
+                    ResponseCode.NO_PERMISSION,
+                    "topic '" + header.topic() + "' is not open for sending: it is internal");
+        }
+        String group = Names.checkGroup(header.producerGroup());
+        if (group != null) {
+            return new Refusal(ResponseCode.INVALID_PARAMETER, "producer " + group);
+        }
+        if (bodyLength > maxMessageBytes) {
+            return new Refusal(
+                    ResponseCode.MESSAGE_ILLEGAL,
+                    "body: must have at most " + maxMessageBytes + " bytes (maxMessageBytes), had " + bodyLength);
+        }
+        return null;
+    }
+
+    /** Looks at the request together with its topic. */
+    Refusal ofTopic(SendMessageHeader header, TopicConfig topic) {
+        if (!Perm.isWriteable(topic.perm())) {
+            return new Refusal(
+                    ResponseCode.NO_PERMISSION,
+                    "topic '" + topic.topicName() + "' does not allow sending: perm is " + topic.perm());
+        }
+        int queues = Math.max(topic.readQueueNums(), topic.writeQueueNums());
+        if (header.queueId() >= queues) {
+            return new Refusal(
+                    ResponseCode.INVALID_PARAMETER,
+                    "queueId: must be less than " + queues + " for topic '" + topic.topicName() + "', was "
+                            + header.queueId());
+        }
+        return null;
+    }
+}

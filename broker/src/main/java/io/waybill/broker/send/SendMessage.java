@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.timer.Delay;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.Topics;
+import io.waybill.broker.transaction.HalfSends;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.BatchBody;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.protocol.message.UniqueKeys;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * SEND_MESSAGE (10), SEND_MESSAGE_V2 (310) and SEND_BATCH_MESSAGE (320).
+ *
+ * <p>The steps: read the header, check, find the topic or create it, place (visible now, later, or half), store; the reply
+ * is sent by the thread that confirmed. The body is copied once, into the record. Nothing is answered with success that
+ * the store did not report as stored. Runs on the event loop and does not block.
+ */
+final class SendMessage implements RequestHandler {
+    private final Store store;
+    private final Topics topics;
+    private final SendChecks checks;
+    private final HalfSends halves;
+    private final DelayedSends delays;
+    private final RetrySends retries;
+    private final SendReplies replies;
+    private final Clock clock;
+    private final Chance chance;
+    private final UniqueKeys uniqueKeys;
+    private final InetSocketAddress storeHost;
+    /** What every single message gets: cluster, region and trace switch, encoded once. */
+    private final byte[] brokerProperties;
+
+    private final Map<String, String> brokerPropertyTable;
+
+    SendMessage(
+            Store store,
+            Topics topics,
+            SendChecks checks,
+            HalfSends halves,
+            DelayedSends delays,
+            RetrySends retries,
+            SendReplies replies,
+            Clock clock,
+            Chance chance,
+            InetSocketAddress storeHost,
+            Map<String, String> brokerProperties) {
+        this.store = store;
+        this.topics = topics;
+        this.checks = checks;
+        this.halves = halves;
+        this.delays = delays;
+        this.retries = retries;
+        this.replies = replies;
+        this.clock = clock;
+        this.chance = chance;
+        this.storeHost = storeHost;
+        this.brokerPropertyTable = Map.copyOf(brokerProperties);
+        this.brokerProperties = MessageProperties.encode(brokerProperties);
+        byte[] host = new byte[4];
+        chance.nextBytes(host);
+        this.uniqueKeys = new UniqueKeys(host, chance.nextInt(1 << 16), (int) chance.nextLong());
+    }
+
+    @Override
+    public void handle(Request request) {
+        try {
+            begin(request);
+        } catch (BadValue e) {
+            refuse(request, e);
+        }
+    }
+
+    private void begin(Request request) {
+        SendMessageHeader header = SendMessageHeader.read(request.command().fields());
+        Refusal refusal = checks.ofRequest(header, request.command().bodyLength());
+        if (refusal != null) {
+            request.refuse(refusal.code(), refusal.text());
+            return;
+        }
+        TopicConfig topic = topics.find(header.topic());
+        if (topic != null) {
+            place(request, header, topic, request.command().body());
+            return;
+        }
+        // The creation ends later, when the socket's buffer is gone: this one time the body is copied twice.
+        ByteBuffer body = ByteBuffer.wrap(request.command().bodyBytes());
+        topics.findOrCreateForSend(header.topic(), header.defaultTopic(), header.defaultTopicQueueNums(), change -> {
+            if (change.isRefused()) {
+                request.refuse(change.code(), change.text());
+                return;
+            }
+            try {
+                place(request, header, change.config(), body);
+            } catch (BadValue e) {
+                refuse(request, e);
+            }
+        });
+    }
+
+    /** A message that breaks a limit of messages is 13, a request that cannot be read is 29. */
+    private static void refuse(Request request, BadValue e) {
+        boolean ofHeader = e instanceof BadField && !"properties".equals(e.field());
+        request.refuse(ofHeader ? ResponseCode.INVALID_PARAMETER : ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
+    }
+
+    private void place(Request request, SendMessageHeader header, TopicConfig topic, ByteBuffer body) {
+        Refusal refusal = checks.ofTopic(header, topic);
+        if (refusal != null) {
+            request.refuse(refusal.code(), refusal.text());
+            return;
+        }
+        int queueId = header.queueId() >= 0 ? header.queueId() : chance.nextInt(Math.max(1, topic.writeQueueNums()));
+        if (header.batch() || request.code() == RequestCode.SEND_BATCH_MESSAGE) {
+            placeBatch(request, header, topic, queueId, body);
+            return;
+        }
+        int marks = PropertyMarks.of(header.properties());
+        MessageDraft.Builder draft = draft(request, header, topic, body)
+                .topic(topic.topicName())
+                .queueId(queueId)
+                .flag(header.flag())
+                .reconsumeTimes(header.reconsumeTimes());
+        boolean half = (marks & PropertyMarks.TRANSACTION) != 0
+                || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED;
+        boolean retry = Names.isRetry(topic.topicName());
+        if (half || retry || (marks & PropertyMarks.DELAY) != 0) {
+            placeSpecially(request, header, draft, queueId, half, retry);
+            return;
+        }
+        draft.properties(header.properties());
+        addBrokerProperties(draft, marks);
+        MessageDraft message = draft.build();
+        store.put(message, outcome -> replies.single(request, outcome, queueId, message.uniqueKey(), null));
+    }
+
+    private MessageDraft.Builder draft(Request request, SendMessageHeader header, TopicConfig topic, ByteBuffer body) {
+        boolean multiTag = "MULTI_TAG".equals(topic.topicFilterType());
+        return MessageDraft.builder()
+                .sysFlag(multiTag ? header.sysFlag() | SysFlag.MULTI_TAGS : header.sysFlag())
+                .bornTimestamp(header.bornTimestamp())
+                .bornHost(request.connection().remoteAddress())
+                .storeHost(storeHost)
+                .body(body);
+    }
+
+    private void addBrokerProperties(MessageDraft.Builder draft, int marks) {
+        if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
+            draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
+        }
+        if ((marks & PropertyMarks.CLUSTER) == 0) {
+            draft.appendProperties(brokerProperties);
+        } else {
+            // A message that went through a broker before: replace what that one wrote.
+            brokerPropertyTable.forEach(draft::property);
+        }
+    }
+
+    /** The ways that read or change the properties: half messages, retries, delays. */
+    private void placeSpecially(
+            Request request,
+            SendMessageHeader header,
+            MessageDraft.Builder draft,
+            int queueId,
+            boolean half,
+            boolean retry) {
+        Map<String, String> properties = MessageProperties.decode(header.properties());
+        properties.putAll(brokerPropertyTable);
+        properties.computeIfAbsent(MessageProperties.UNIQ_KEY, k -> uniqueKeys.next(clock.wallMillis()));
+        String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
+        if (half) {
+            halves.accept(
+                    draft,
+                    header.sysFlag(),
+                    header.producerGroup(),
+                    properties,
+                    outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
+            return;
+        }
+        if (retry) {
+            RetrySends.Placement place =
+                    retries.place(header.topic(), header.reconsumeTimes(), header.maxReconsumeTimes(), properties);
+            if (place.code() != 0) {
+                request.refuse(place.code(), place.remark());
+                return;
+            }
+            if (place.deadLetter()) {
+                placeDeadLetter(request, place.topic(), draft.properties(properties), uniqueKey);
+                return;
+            }
+        }
+        placeByDelay(request, draft, header.topic(), queueId, properties, uniqueKey);
+    }
+
+    private void placeDeadLetter(Request request, String topic, MessageDraft.Builder draft, String uniqueKey) {
+        MessageDraft message = draft.topic(topic).queueId(0).build();
+        store.put(message, outcome -> replies.single(request, outcome, 0, uniqueKey, null));
+    }
+
+    private void placeByDelay(
+            Request request,
+            MessageDraft.Builder draft,
+            String topic,
+            int queueId,
+            Map<String, String> properties,
+            String uniqueKey) {
+        Delay delay = delays.delayOf(properties, clock.wallMillis());
+        if (delay.isRefused()) {
+            request.refuse(delay.code(), delay.remark());
+        } else if (delay.isDue()) {
+            DelayedReply reply =
+                    new DelayedReply((outcome, handle) -> replies.single(request, outcome, queueId, uniqueKey, handle));
+            reply.handle(delays.accept(delay, draft, topic, queueId, properties, reply));
+        } else {
+            MessageDraft message = draft.properties(properties).build();
+            store.put(message, outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
+        }
+    }
+
+    private void placeBatch(
+            Request request, SendMessageHeader header, TopicConfig topic, int queueId, ByteBuffer body) {
+        if (Names.isRetry(topic.topicName()) || Names.isDeadLetter(topic.topicName())) {
+            request.refuse(ResponseCode.MESSAGE_ILLEGAL, "a batch cannot be sent to topic '" + topic.topicName() + "'");
+            return;
+        }
+        List<BatchBody.Part> parts = BatchBody.parse(body);
+        List<MessageDraft> drafts = new ArrayList<>(parts.size());
+        for (BatchBody.Part part : parts) {
+            int marks = PropertyMarks.of(part.properties());
+            if ((marks & (PropertyMarks.TRANSACTION | PropertyMarks.DELAY)) != 0) {
+                request.refuse(
+                        ResponseCode.MESSAGE_ILLEGAL,
+                        "message " + drafts.size() + " of the batch asks for a delay or a transaction;"
+                                + " a batch takes plain messages only");
+                return;
+            }
+            MessageDraft.Builder draft = draft(request, header, topic, part.body())
+                    .topic(topic.topicName())
+                    .queueId(queueId)
+                    .flag(part.flag())
+                    .reconsumeTimes(header.reconsumeTimes())
+                    .properties(part.properties());
+            if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
+                draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
+            }
+            drafts.add(draft.build());
+        }
+        String batchKey = MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY);
+        store.putBatch(drafts, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
+    }
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.SendReply;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.remoting.Request;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import java.net.InetSocketAddress;
+import java.util.List;
+
+/**
+ * The one reply every kind of send gets. Success is said only for {@link Stored}: the message is confirmed, and the reply
+ * carries id, queue and offset, with the address of this broker in the id.
+ */
+final class SendReplies {
+    private final InetSocketAddress address;
+    private final String region;
+    private final boolean trace;
+
+    SendReplies(InetSocketAddress address, String region, boolean trace) {
+        this.address = address;
+        this.region = region;
+        this.trace = trace;
+    }
+
+    /** Answers the send of one message. A half or delayed message has no offset yet; 0 stands for it. */
+    void single(Request request, Outcome outcome, int queueId, String transactionId, String recallHandle) {
+        if (request.isOneway()) {
+            return;
+        }
+        if (!(outcome instanceof Stored stored)) {
+            refuse(request, outcome);
+            return;
+        }
+        String id = MessageIds.offsetId(address, stored.position());
+        success(request, id, queueId, Math.max(0, stored.queueOffset()), transactionId, recallHandle);
+    }
+
+    /** Answers a batch with the ids of all its messages, which lie back to back in the log. */
+    void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
+        if (request.isOneway()) {
+            return;
+        }
+        if (!(outcome instanceof Stored stored)) {
+            refuse(request, outcome);
+            return;
+        }
+        StringBuilder ids = new StringBuilder(drafts.size() * 33);
+        long position = stored.position();
+        for (MessageDraft draft : drafts) {
+            if (ids.length() > 0) {
+                ids.append(',');
+            }
+            ids.append(MessageIds.offsetId(address, position));
+            position += draft.size();
+        }
+        success(request, ids.toString(), queueId, stored.queueOffset(), transactionId, null);
+    }
+
+    private void success(
+            Request request, String id, int queueId, long queueOffset, String transactionId, String recallHandle) {
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .header(new SendReply(id, queueId, queueOffset, transactionId, null, recallHandle, region, trace))
+                .build());
+    }
+
+    private static void refuse(Request request, Outcome outcome) {
+        request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
+    }
+}

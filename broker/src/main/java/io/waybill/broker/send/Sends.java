@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.Topics;
+import io.waybill.broker.transaction.HalfSends;
+import io.waybill.platform.Platform;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.Store;
+import java.net.InetSocketAddress;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The feature "send": its handler, put together. */
+public final class Sends {
+    private final SendMessage handler;
+
+    /**
+     * @param address where clients reach this broker; part of every message id
+     */
+    public Sends(
+            Store store,
+            Topics topics,
+            HalfSends halves,
+            DelayedSends delays,
+            RetrySends retries,
+            BrokerSettings settings,
+            Platform platform,
+            InetSocketAddress address) {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put(MessageProperties.CLUSTER, settings.clusterName());
+        properties.put(MessageProperties.MSG_REGION, settings.region());
+        properties.put(MessageProperties.TRACE_ON, Boolean.toString(settings.trace()));
+        handler = new SendMessage(
+                store,
+                topics,
+                new SendChecks(settings.maxMessageBytes()),
+                halves,
+                delays,
+                retries,
+                new SendReplies(address, settings.region(), settings.trace()),
+                platform.clock(),
+                platform.chance(),
+                address,
+                properties);
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.SEND_MESSAGE, handler)
+                .on(RequestCode.SEND_MESSAGE_V2, handler)
+                .on(RequestCode.SEND_BATCH_MESSAGE, handler);
+    }
+}

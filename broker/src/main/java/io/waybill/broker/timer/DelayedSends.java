@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.timer;
+
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import java.util.Map;
+
+/**
+ * Sends that become visible later. The message is stored once, invisible, with the properties it will be delivered with.
+ *
+ * <p>What decides, in this order: a delay level above 0; TIMER_DELAY_SEC; TIMER_DELAY_MS; TIMER_DELIVER_MS. A due time that has passed is
+ * no delay. A message that carries TIMER_OUT_MS was timed before and is not timed again.
+ *
+ * <p>Thread-safe, without state of its own.
+ */
+public final class DelayedSends {
+    /** Room left in the properties for what the delivery adds, so that it cannot fail by length. */
+    private static final int PROPERTY_HEADROOM_BYTES = 64;
+
+    private final Store store;
+    private final TimerSettings settings;
+    private final String brokerName;
+
+    public DelayedSends(Store store, TimerSettings settings, String brokerName) {
+        this.store = store;
+        this.settings = settings;
+        this.brokerName = brokerName;
+    }
+
+    /** A cheap test on encoded properties; false means that {@link #delayOf} would say NONE. */
+    public static boolean mentionsDelay(String encodedProperties) {
+        return encodedProperties != null
+                && (encodedProperties.contains("DELAY\u0001") || encodedProperties.contains("TIMER_DEL"));
+    }
+
+    public DelayLevels levels() {
+        return settings.levels();
+    }
+
+    /** What the properties ask for, seen from {@code nowMillis}. Pure; never throws. */
+    public Delay delayOf(Map<String, String> properties, long nowMillis) {
+        String levelText = properties.get(MessageProperties.DELAY);
+        if (levelText != null) {
+            int level;
+            try {
+                level = Integer.parseInt(levelText.trim());
+            } catch (NumberFormatException e) {
+                return illegal(MessageProperties.DELAY, levelText, "is not a whole number");
+            }
+            if (level > 0) {
+                int clamped = settings.levels().clamp(level);
+                return Delay.dueAt(nowMillis + settings.levels().delayMillis(clamped), clamped);
+            }
+        }
+        if (properties.containsKey(MessageProperties.TIMER_OUT_MS)) {
+            return Delay.NONE;
+        }
+        if (properties.containsKey(MessageProperties.TIMER_DELAY_SEC)) {
+            return timed(properties, MessageProperties.TIMER_DELAY_SEC, 1000, nowMillis, nowMillis);
+        }
+        if (properties.containsKey(MessageProperties.TIMER_DELAY_MS)) {
+            return timed(properties, MessageProperties.TIMER_DELAY_MS, 1, nowMillis, nowMillis);
+        }
+        if (properties.containsKey(MessageProperties.TIMER_DELIVER_MS)) {
+            return timed(properties, MessageProperties.TIMER_DELIVER_MS, 1, 0, nowMillis);
+        }
+        return Delay.NONE;
+    }
+
+    private Delay timed(Map<String, String> properties, String name, long unitMillis, long baseMillis, long nowMillis) {
+        String text = properties.get(name);
+        long dueMillis;
+        try {
+            dueMillis = Math.addExact(baseMillis, Math.multiplyExact(Long.parseLong(text.trim()), unitMillis));
+        } catch (NumberFormatException e) {
+            return illegal(name, text, "is not a whole number");
+        } catch (ArithmeticException e) {
+            return illegal(name, text, "is beyond any time");
+        }
+        if (dueMillis <= nowMillis) {
+            return Delay.NONE;
+        }
+        if (dueMillis - nowMillis > settings.maxDelayMillis()) {
+            return illegal(
+                    name,
+                    text,
+                    "is " + (dueMillis - nowMillis) + " ms from now; timerMaxDelayMillis is "
+                            + settings.maxDelayMillis());
+        }
+        return Delay.dueAt(dueMillis, 0);
+    }
+
+    private static Delay illegal(String name, String text, String why) {
+        return Delay.refused(ResponseCode.MESSAGE_ILLEGAL, "property " + name + "=" + text + " " + why);
+    }
+
+    /**
+     * Stores the message until it is due. The draft has all but its properties; {@code properties} is changed to what will be delivered.
+     *
+     * @throws BadValue when the properties leave no room for what the broker adds
+     * @return the handle that recalls it, or null when there is none (retry topics, no unique key)
+     */
+    public String accept(
+            Delay delay,
+            MessageDraft.Builder draft,
+            String topic,
+            int queueId,
+            Map<String, String> properties,
+            Completion done) {
+        markDelayed(delay, topic, queueId, store.nowMillis(), properties);
+        byte[] encoded = MessageProperties.encode(properties);
+        int limit = MessageProperties.MAX_LENGTH - PROPERTY_HEADROOM_BYTES;
+        if (encoded.length > limit) {
+            throw new BadValue("properties", "at most " + limit + " bytes when delayed", encoded.length + " bytes");
+        }
+        store.putDue(draft.properties(encoded).build(), delay.dueMillis(), done);
+        String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
+        boolean recallable = uniqueKey != null && !Names.isRetry(topic);
+        return recallable ? new RecallHandle(topic, brokerName, delay.dueMillis(), uniqueKey).encode() : null;
+    }
+
+    /** Gives the properties the form in which a delayed message is delivered: where it really goes, and what decided. */
+    public static void markDelayed(
+            Delay delay, String topic, int queueId, long nowMillis, Map<String, String> properties) {
+        properties.put(MessageProperties.REAL_TOPIC, topic);
+        properties.put(MessageProperties.REAL_QID, Integer.toString(queueId));
+        if (delay.level() > 0) {
+            properties.put(MessageProperties.DELAY, Integer.toString(delay.level()));
+            properties.remove(MessageProperties.TIMER_DELAY_SEC);
+            properties.remove(MessageProperties.TIMER_DELAY_MS);
+            properties.remove(MessageProperties.TIMER_DELIVER_MS);
+        } else {
+            properties.put(MessageProperties.TIMER_OUT_MS, Long.toString(delay.dueMillis()));
+            properties.put(MessageProperties.TIMER_ENQUEUE_MS, Long.toString(nowMillis));
+        }
+    }
+}

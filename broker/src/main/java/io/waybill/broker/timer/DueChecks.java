@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.timer;
+
+import java.util.List;
+
+/** The transaction side of the due index. Called on the engine's thread only. */
+public interface DueChecks {
+    /**
+     * Asks about one half message, or gives it up. Never throws.
+     *
+     * @param done to be told exactly once, from any thread, after the store has answered
+     */
+    void run(long handle, DueDone done);
+
+    /** Handles to be asked about now although their time in the index is later; empty most of the time. */
+    List<Long> takeOverdue();
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.timer;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duties;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.Store;
+import io.waybill.store.log.Failed;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.view.DueItem;
+import java.nio.ByteBuffer;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Wakes what sleeps in the store's due index: delivers delayed messages, hands transaction checks to {@link DueChecks}.
+ *
+ * <p>What always holds: nothing is delivered before the wall clock reached its due time. An entry is in work at most once at a time. The
+ * index itself is the only state: after a restart the duty finds everything again. One entry that cannot be handled is set aside for
+ * {@link #HOLD_MILLIS} and never stops the others.
+ *
+ * <p>One duty; completions of the store arrive on other threads and only take the handle out of {@link #inWork} and wake the duty.
+ */
+public final class DueEngine implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(DueEngine.class);
+
+    /** Started in one run; a run is short so that a burst cannot delay the checks of transactions for long. */
+    private static final int BATCH = 256;
+
+    /** Entries that wait for the store at the same time. */
+    private static final int MAX_IN_WORK = 2048;
+
+    /** How long an entry that failed is left alone. */
+    static final long HOLD_MILLIS = 1_000;
+
+    /** The same for an entry whose message cannot be read: nothing changes that soon. */
+    private static final long UNREADABLE_HOLD_MILLIS = 60_000;
+
+    /** The longest sleep while something is pending: the wall clock may be set while the monotonic one runs on. */
+    private static final long LONGEST_SLEEP_MILLIS = 5_000;
+
+    private final Store store;
+    private final Clock clock;
+    private final DueChecks checks;
+
+    /** Handles in work, or held after a failure until the given time; MAX_VALUE while the store has not answered. */
+    private final Map<Long, Long> inWork = new ConcurrentHashMap<>();
+
+    private final AtomicBoolean wakeAsked = new AtomicBoolean();
+    private volatile DutyHandle duty;
+
+    public DueEngine(Store store, Clock clock, DueChecks checks) {
+        this.store = store;
+        this.clock = clock;
+        this.checks = checks;
+    }
+
+    /** Starts the duty and asks the store to wake it when something nearer is stored. */
+    public DutyHandle start(Duties duties) {
+        duty = duties.start(this);
+        store.onDueEarlier(this::wake);
+        return duty;
+    }
+
+    /** Runs the duty soon. Any thread. */
+    public void wake() {
+        DutyHandle started = duty;
+        if (started != null) {
+            started.wake();
+        }
+    }
+
+    @Override
+    public String roleName() {
+        return "due";
+    }
+
+    @Override
+    public long run() {
+        wakeAsked.set(false);
+        if (!store.state().isOpen()) {
+            return WHEN_WOKEN;
+        }
+        long nowMillis = clock.wallMillis();
+        long nextHoldEndMillis = releaseHeld(nowMillis);
+        for (long handle : checks.takeOverdue()) {
+            startCheck(handle);
+        }
+        int room = Math.min(BATCH, MAX_IN_WORK - inWork.size());
+        if (room <= 0) {
+            return WHEN_WOKEN; // a completion wakes
+        }
+        int started = 0;
+        for (DueItem item : store.dueUpTo(nowMillis, inWork.size() + room).items()) {
+            if (started == room) {
+                break;
+            }
+            if (start(item)) {
+                started++;
+            }
+        }
+        if (started == room) {
+            return 0;
+        }
+        return sleepNanos(nextHoldEndMillis);
+    }
+
+    /** The nearest of: the end of a hold, the first entry that is not in work. An answer of the store wakes the duty anyway. */
+    private long sleepNanos(long nextHoldEndMillis) {
+        long nextMillis = Math.min(nextHoldEndMillis, firstNotInWorkMillis());
+        if (nextMillis == Long.MAX_VALUE) {
+            return WHEN_WOKEN;
+        }
+        long millis = Math.min(Math.max(0, nextMillis - clock.wallMillis()), LONGEST_SLEEP_MILLIS);
+        return TimeUnit.MILLISECONDS.toNanos(millis);
+    }
+
+    private long firstNotInWorkMillis() {
+        int busy = inWork.size();
+        if (busy == 0) {
+            return store.nextDueMillis();
+        }
+        if (busy > BATCH) {
+            return Long.MAX_VALUE;
+        }
+        for (DueItem item : store.dueUpTo(Long.MAX_VALUE, busy + 1).items()) {
+            if (!inWork.containsKey(item.handle())) {
+                return item.dueMillis();
+            }
+        }
+        return Long.MAX_VALUE;
+    }
+
+    private long releaseHeld(long nowMillis) {
+        long next = Long.MAX_VALUE;
+        for (Iterator<Map.Entry<Long, Long>> i = inWork.entrySet().iterator(); i.hasNext(); ) {
+            long until = i.next().getValue();
+            if (until <= nowMillis) {
+                i.remove();
+            } else {
+                next = Math.min(next, until);
+            }
+        }
+        return next;
+    }
+
+    private boolean start(DueItem item) {
+        return switch (item.kind()) {
+            case DELIVER -> startDelivery(item.handle());
+            case CHECK -> startCheck(item.handle());
+        };
+    }
+
+    private boolean startCheck(long handle) {
+        if (inWork.putIfAbsent(handle, Long.MAX_VALUE) != null) {
+            return false;
+        }
+        checks.run(handle, settled -> {
+            if (settled) {
+                finish(handle);
+            } else {
+                hold(handle, HOLD_MILLIS);
+            }
+        });
+        return true;
+    }
+
+    private boolean startDelivery(long handle) {
+        if (inWork.putIfAbsent(handle, Long.MAX_VALUE) != null) {
+            return false;
+        }
+        try {
+            ByteBuffer stored = store.readPending(handle);
+            if (stored == null && store.due(handle) == null) { // recalled since the index was read
+                finish(handle);
+                return true;
+            }
+            if (stored == null) {
+                LOG.error("delayed message {} cannot be read from the log", handle);
+                hold(handle, UNREADABLE_HOLD_MILLIS);
+                return true;
+            }
+            store.fire(handle, visibleCopy(stored), outcome -> fired(handle, outcome));
+        } catch (RuntimeException e) {
+            LOG.error(
+                    "delayed message {} could not be delivered, next try in {} ms", handle, UNREADABLE_HOLD_MILLIS, e);
+            hold(handle, UNREADABLE_HOLD_MILLIS);
+        }
+        return true;
+    }
+
+    private MessageDraft visibleCopy(ByteBuffer stored) {
+        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0);
+        byte[] properties = copy.properties();
+        if (MessageProperties.has(properties, MessageProperties.TIMER_OUT_MS)
+                && !MessageProperties.has(properties, MessageProperties.DELAY)) {
+            copy.property(MessageProperties.TIMER_DEQUEUE_MS, Long.toString(clock.wallMillis()));
+        }
+        return copy.build();
+    }
+
+    private void fired(long handle, Outcome outcome) {
+        if (outcome instanceof Failed failed) {
+            LOG.warn("delayed message {} was not delivered, the store says: {}", handle, failed.text());
+            hold(handle, HOLD_MILLIS);
+        } else {
+            finish(handle); // delivered, or refused because it was recalled in the meantime
+        }
+    }
+
+    private void finish(long handle) {
+        inWork.remove(handle);
+        // Under load one wake serves many answers.
+        if (wakeAsked.compareAndSet(false, true)) {
+            wake();
+        }
+    }
+
+    private void hold(long handle, long millis) {
+        inWork.put(handle, clock.wallMillis() + millis);
+        wake();
+    }
+}

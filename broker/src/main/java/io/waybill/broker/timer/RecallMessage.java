@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.timer;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Routes;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.RecallHeader;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Refused;
+import io.waybill.store.log.Stored;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * RECALL_MESSAGE (370): cancels a delayed message that is still asleep. The answer is the truth of the log: 0 means that the message will
+ * never be delivered, 604 that it is too late or that there is no such message.
+ *
+ * <p>A producer that retried a send may have stored the message twice under one unique key; all of them are cancelled.
+ */
+public final class RecallMessage implements RequestHandler {
+    private final Store store;
+    private final TimerSettings settings;
+    private final String brokerName;
+    private final Predicate<String> topicExists;
+
+    public RecallMessage(Store store, TimerSettings settings, String brokerName, Predicate<String> topicExists) {
+        this.store = store;
+        this.settings = settings;
+        this.brokerName = brokerName;
+        this.topicExists = topicExists;
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.RECALL_MESSAGE, this);
+    }
+
+    @Override
+    public void handle(Request request) {
+        RecallHeader header = RecallHeader.read(request.command().fields());
+        if (!settings.recallEnabled()) {
+            request.refuse(ResponseCode.NO_PERMISSION, "recall failed, operation is forbidden");
+            return;
+        }
+        if (!topicExists.test(header.topic())) {
+            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
+            return;
+        }
+        RecallHandle handle;
+        try {
+            handle = RecallHandle.parse(header.recallHandle());
+        } catch (IllegalArgumentException e) {
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, e.getMessage());
+            return;
+        }
+        if (!handle.topic().equals(header.topic()) || !handle.brokerName().equals(brokerName)) {
+            request.refuse(
+                    ResponseCode.ILLEGAL_OPERATION,
+                    "recallHandle belongs to topic " + handle.topic() + " on broker " + handle.brokerName()
+                            + ", not to " + header.topic() + " on " + brokerName);
+            return;
+        }
+        String by = "recall by " + header.producerGroup() + " at "
+                + request.connection().remoteAddress();
+        cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
+    }
+
+    private void cancel(Request request, RecallHandle handle, String by, List<Long> pending, int next, int cancelled) {
+        if (next == pending.size()) {
+            answer(request, handle, cancelled);
+            return;
+        }
+        store.cancel(
+                pending.get(next), by, outcome -> cancelled(request, handle, by, pending, next, cancelled, outcome));
+    }
+
+    private void cancelled(
+            Request request,
+            RecallHandle handle,
+            String by,
+            List<Long> pending,
+            int next,
+            int cancelled,
+            Outcome outcome) {
+        if (outcome instanceof Stored) {
+            cancel(request, handle, by, pending, next + 1, cancelled + 1);
+        } else if (outcome instanceof Refused) {
+            cancel(request, handle, by, pending, next + 1, cancelled);
+        } else {
+            request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
+        }
+    }
+
+    private static void answer(Request request, RecallHandle handle, int cancelled) {
+        if (cancelled == 0) {
+            request.refuse(
+                    ResponseCode.ILLEGAL_OPERATION,
+                    "no delayed message " + handle.uniqueKey() + " is pending in topic " + handle.topic()
+                            + ": it was delivered or recalled before");
+            return;
+        }
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .field("msgId", handle.uniqueKey())
+                .build());
+    }
+}

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Messages that become visible later: delay levels, arbitrary times, retries with back-off and transaction checks all sleep in the
+ * store's due index, and one duty wakes them. A sleeping message can be recalled with a true answer.
+ */
+package io.waybill.broker.timer;

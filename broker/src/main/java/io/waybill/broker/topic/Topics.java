@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.topic;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.DataVersion;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicConfigTable;
+import io.waybill.store.Store;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.CatalogKind;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The topics of this broker: a view of the catalog in the log, plus the built-in ones, which are never stored.
+ *
+ * <p>What always holds: a topic in the table is confirmed in the log, or built in; a change is visible here before it
+ * is published, and published before its caller is told. Several wishes at once to create the same topic lead to one
+ * record, and all are answered. Reads never block; callbacks come from the thread that confirmed or published.
+ */
+public final class Topics {
+    private static final Logger log = LoggerFactory.getLogger(Topics.class);
+
+    /** A wish for a new topic is refused beyond this many queues; a typing error must not cost a million of them. */
+    static final int MAX_QUEUES = 4096;
+
+    private final Store store;
+    private final BrokerSettings settings;
+    private final Map<String, TopicConfig> table = new ConcurrentHashMap<>();
+    private final Map<String, TopicConfig> builtIn;
+    /** Creations on their way, by topic, with everybody who waits for the result. Guarded by itself. */
+    private final Map<String, List<Consumer<TopicChange>>> creating = new HashMap<>();
+
+    private volatile TopicPublisher publisher = TopicPublisher.NONE;
+    private volatile DataVersion version;
+
+    /** Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it. */
+    public Topics(Store store, BrokerSettings settings) {
+        this.store = store;
+        this.settings = settings;
+        this.builtIn = BuiltInTopics.of(settings);
+        table.putAll(builtIn);
+        store.catalogAll(CatalogKind.TOPIC).forEach((name, value) -> {
+            if (settings.autoCreateTopic() || !name.equals(Names.DEFAULT_TOPIC)) {
+                table.put(name, TopicConfig.parse(ByteBuffer.wrap(value)));
+            }
+        });
+        // The time of the start makes the version differ from that of the run before, whose counter is not kept.
+        version = new DataVersion(0, store.nowMillis(), 0);
+    }
+
+    /** Sets who is told about changes; once, before the first request. */
+    public void publishTo(TopicPublisher topicPublisher) {
+        this.publisher = topicPublisher;
+    }
+
+    /** The topic's settings, or null when there is no such topic. */
+    public TopicConfig find(String topic) {
+        return table.get(topic);
+    }
+
+    /** Every topic, by name. */
+    public Collection<TopicConfig> all() {
+        return Collections.unmodifiableCollection(new TreeMap<>(table).values());
+    }
+
+    /** All topics together with the version they make up. */
+    public TopicConfigTable snapshot() {
+        // The version first: a change in between is then announced once more, never lost.
+        DataVersion current = version;
+        return new TopicConfigTable(current, new TreeMap<>(table));
+    }
+
+    public boolean isBuiltIn(String topic) {
+        return builtIn.containsKey(topic);
+    }
+
+    /** Changes with every change of the table; what brokers and tools compare to see that something changed. */
+    public DataVersion version() {
+        return version;
+    }
+
+    /** A topic with as many queues to read as to write and no attributes. */
+    public static TopicConfig config(String name, int queues, int perm) {
+        return new TopicConfig(name, queues, queues, perm);
+    }
+
+    /**
+     * Finds the topic of a send or creates it from the template topic: as many queues as asked for, but no more than
+     * the template has. {@code then} is called exactly once, at once when the topic exists.
+     */
+    public void findOrCreateForSend(String topic, String template, int queues, Consumer<TopicChange> then) {
+        TopicConfig known = table.get(topic);
+        if (known != null) {
+            then.accept(TopicChange.done(known));
+            return;
+        }
+        if (Names.isRetry(topic) || Names.isDeadLetter(topic)) {
+            ensure(topic, 1, then);
+            return;
+        }
+        TopicConfig pattern = table.get(template);
+        if (!settings.autoCreateTopic() || pattern == null || !Perm.isInherited(pattern.perm())) {
+            String why = settings.autoCreateTopic()
+                    ? "the template topic '" + template + "' does not exist or is none"
+                    : "autoCreateTopic is off";
+            then.accept(TopicChange.refused(
+                    ResponseCode.TOPIC_NOT_EXIST, "topic '" + topic + "' does not exist and is not created: " + why));
+            return;
+        }
+        int most = Math.min(pattern.writeQueueNums(), settings.autoCreateTopicQueues());
+        create(config(topic, Math.max(1, Math.min(queues, most)), pattern.perm() & ~Perm.INHERIT), then);
+    }
+
+    /**
+     * Finds a topic or creates it with this many queues for reading and writing, whatever the switch for creation by
+     * sends says: for topics the broker itself needs, such as those of retries and dead letters.
+     */
+    public void ensure(String topic, int queues, Consumer<TopicChange> then) {
+        TopicConfig known = table.get(topic);
+        if (known != null) {
+            then.accept(TopicChange.done(known));
+        } else {
+            create(config(topic, queues, Perm.READ_WRITE), then);
+        }
+    }
+
+    private void create(TopicConfig wanted, Consumer<TopicChange> then) {
+        String refusal = Names.checkTopic(wanted.topicName());
+        if (refusal != null) {
+            then.accept(TopicChange.refused(ResponseCode.INVALID_PARAMETER, refusal));
+            return;
+        }
+        synchronized (creating) {
+            List<Consumer<TopicChange>> waiting = creating.get(wanted.topicName());
+            if (waiting != null) {
+                waiting.add(then);
+                return;
+            }
+            creating.put(wanted.topicName(), new ArrayList<>(List.of(then)));
+        }
+        TopicConfig known = table.get(wanted.topicName());
+        if (known != null) {
+            created(wanted.topicName(), TopicChange.done(known));
+            return;
+        }
+        put(wanted, change -> created(wanted.topicName(), change));
+    }
+
+    private void created(String topic, TopicChange change) {
+        List<Consumer<TopicChange>> waiting;
+        synchronized (creating) {
+            waiting = creating.remove(topic);
+        }
+        for (Consumer<TopicChange> then : waiting) {
+            try {
+                then.accept(change);
+            } catch (RuntimeException e) {
+                log.warn("A waiter for the creation of topic {} failed", topic, e);
+            }
+        }
+    }
+
+    /** Sets a topic's settings, new or changed. {@code then} is called exactly once. */
+    public void put(TopicConfig config, Consumer<TopicChange> then) {
+        String refusal = refusal(config);
+        if (refusal != null) {
+            then.accept(TopicChange.refused(ResponseCode.INVALID_PARAMETER, refusal));
+            return;
+        }
+        if (!table.containsKey(config.topicName()) && table.size() >= settings.maxTopics()) {
+            then.accept(TopicChange.refused(
+                    ResponseCode.SYSTEM_ERROR,
+                    "topic '" + config.topicName() + "' is not created: this broker has " + table.size()
+                            + " topics, the limit maxTopics is " + settings.maxTopics()));
+            return;
+        }
+        store.putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
+            if (!(outcome instanceof Stored)) {
+                then.accept(failed(outcome));
+                return;
+            }
+            table.put(config.topicName(), config);
+            changed(() -> then.accept(TopicChange.done(config)));
+        });
+    }
+
+    private void changed(Runnable then) {
+        synchronized (this) {
+            version = version.next(store.nowMillis());
+        }
+        publisher.publish(then);
+    }
+
+    private static TopicChange failed(Outcome outcome) {
+        return TopicChange.refused(Outcomes.code(outcome), Outcomes.text(outcome));
+    }
+
+    private static String refusal(TopicConfig config) {
+        String name = Names.checkTopic(config.topicName());
+        if (name != null) {
+            return name;
+        }
+        if (config.readQueueNums() < 1 || config.readQueueNums() > MAX_QUEUES) {
+            return "readQueueNums must be from 1 to " + MAX_QUEUES + ", seen: " + config.readQueueNums();
+        }
+        if (config.writeQueueNums() < 1 || config.writeQueueNums() > MAX_QUEUES) {
+            return "writeQueueNums must be from 1 to " + MAX_QUEUES + ", seen: " + config.writeQueueNums();
+        }
+        if (config.perm() < 0 || config.perm() > 7) {
+            return "perm must be from 0 to 7 (4 read, 2 write, 1 template), seen: " + config.perm();
+        }
+        return null;
+    }
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.Message;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Refused;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * DECIDE_TRANSACTION (30563): an operator commits or rolls back an open transaction by hand. Who, from where and why is kept in the decision's
+ * record for as long as the log keeps it.
+ */
+final class DecideTransaction implements RequestHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(DecideTransaction.class);
+    private static final int MAX_TEXT_LENGTH = 256;
+
+    private final Store store;
+    private final TransactionLookup lookup;
+    private final FinalDecisions decisions;
+    private final Clock clock;
+    private final Executor blocking;
+
+    DecideTransaction(Store store, TransactionLookup lookup, FinalDecisions decisions, Clock clock, Executor blocking) {
+        this.store = store;
+        this.lookup = lookup;
+        this.decisions = decisions;
+        this.clock = clock;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        JsonObject wanted = Json.parse(request.command().body());
+        String id = wanted.requireString("id");
+        Decision decision = switch (wanted.requireString("decision")) {
+            case "COMMIT" -> Decision.COMMIT;
+            case "ROLLBACK" -> Decision.ROLLBACK;
+            default -> throw new BadField("decision", "COMMIT or ROLLBACK", wanted.getString("decision"));
+        };
+        String reason = shortText("reason", wanted.requireString("reason"));
+        String operator = wanted.getString("operator");
+        String by = "operator" + (operator == null ? "" : " " + shortText("operator", operator)) + " at "
+                + request.connection().remoteAddress() + ": " + reason;
+        blocking.execute(() -> {
+            try {
+                decide(request, id, decision, by);
+            } catch (RuntimeException e) {
+                LOG.error("transaction {} could not be decided by hand", id, e);
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not decided: " + e.getMessage());
+            }
+        });
+    }
+
+    private static String shortText(String field, String text) {
+        if (text.isBlank() || text.length() > MAX_TEXT_LENGTH) {
+            throw new BadField(field, "1 to " + MAX_TEXT_LENGTH + " characters", text);
+        }
+        return text;
+    }
+
+    private void decide(Request request, String id, Decision decision, String by) {
+        TransactionLookup.Found found = lookup.find(id, null);
+        if (found == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "no open transaction " + id + " is known here");
+            return;
+        }
+        if (found.decision() != null) {
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
+            return;
+        }
+        if (found.stored() == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the message of transaction " + id + " cannot be read");
+            return;
+        }
+        Completion done = outcome -> answer(request, found, outcome);
+        if (decision == Decision.COMMIT) {
+            decisions.commit(found.half(), found.stored(), false, by, done);
+        } else {
+            decisions.rollback(found.half(), found.stored(), false, by, done);
+        }
+    }
+
+    private void answer(Request request, TransactionLookup.Found found, Outcome outcome) {
+        DecisionRecord decision = store.decisionOf(found.handle());
+        if (outcome instanceof Refused && decision != null) {
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(decision));
+            return;
+        }
+        if (!(outcome instanceof Stored)) {
+            request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
+            return;
+        }
+        LOG.info("transaction {}: {}", found.handle(), DecisionWords.sentence(decision));
+        JsonWriter json = new JsonWriter().beginObject().field("state", DecisionWords.state(decision.outcome()));
+        json.name("transaction");
+        Message message = Message.decode(found.stored(), 0);
+        TransactionJson.transaction(json, found.handle(), null, message, clock.wallMillis());
+        TransactionJson.decision(json, decision);
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .body(json.endObject().toByteArray())
+                .build());
+    }
+}

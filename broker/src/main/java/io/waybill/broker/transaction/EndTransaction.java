@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.EndTransactionHeader;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Refused;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PendingHalf;
+import java.nio.ByteBuffer;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * END_TRANSACTION (37): the producer's word on a half message, with or without an answer.
+ *
+ * <p>The half is found by the position its send was answered with, and must belong to the producer group and carry the unique key that the
+ * request names, so that an id from another life of the store cannot end a foreign transaction. The first decision wins: the same word again
+ * is answered with success, another word with 604 and what was decided.
+ */
+final class EndTransaction implements RequestHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(EndTransaction.class);
+
+    static final int UNKNOWN = 0;
+    static final int COMMIT = 8;
+    static final int ROLLBACK = 12;
+
+    private final Store store;
+    private final FinalDecisions decisions;
+    private final Executor blocking;
+
+    EndTransaction(Store store, FinalDecisions decisions, Executor blocking) {
+        this.store = store;
+        this.decisions = decisions;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        EndTransactionHeader header =
+                EndTransactionHeader.read(request.command().fields());
+        switch (header.commitOrRollback()) {
+            case UNKNOWN -> reply(request, "still open: the producer does not know yet");
+            case COMMIT, ROLLBACK -> blocking.execute(() -> guarded(request, header));
+            default ->
+                request.refuse(
+                        ResponseCode.INVALID_PARAMETER,
+                        "commitOrRollback: must be 8 (commit), 12 (rollback) or 0 (unknown), but was "
+                                + header.commitOrRollback());
+        }
+    }
+
+    private void guarded(Request request, EndTransactionHeader header) {
+        try {
+            end(request, header);
+        } catch (RuntimeException e) {
+            LOG.error("the end of transaction {} failed; a check will ask again", header.commitLogOffset(), e);
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not ended: " + e.getMessage());
+        }
+    }
+
+    private void end(Request request, EndTransactionHeader header) {
+        long handle = header.commitLogOffset();
+        Decision wanted = header.commitOrRollback() == COMMIT ? Decision.COMMIT : Decision.ROLLBACK;
+        PendingHalf half = store.half(handle);
+        ByteBuffer stored = half == null ? null : store.readPending(handle);
+        if (stored == null) {
+            answerDecided(request, handle, wanted, store.decisionOf(handle));
+            return;
+        }
+        String refusal = refusal(half, stored, header);
+        if (refusal != null) {
+            LOG.warn("refused the end of transaction {}: {}", handle, refusal);
+            request.refuse(ResponseCode.SYSTEM_ERROR, refusal);
+            return;
+        }
+        String by = "producer group " + header.producerGroup() + " at "
+                + request.connection().remoteAddress();
+        Completion done = outcome -> answer(request, handle, wanted, outcome);
+        if (wanted == Decision.COMMIT) {
+            decisions.commit(half, stored, header.fromTransactionCheck(), by, done);
+        } else {
+            decisions.rollback(half, stored, header.fromTransactionCheck(), by, done);
+        }
+    }
+
+    /** Null, or why this request may not end this half. */
+    private static String refusal(PendingHalf half, ByteBuffer stored, EndTransactionHeader header) {
+        if (!half.producerGroup().equals(header.producerGroup())) {
+            return "the half message belongs to producer group " + half.producerGroup() + ", the request names "
+                    + header.producerGroup();
+        }
+        String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
+        Set<String> named = new LinkedHashSet<>();
+        addIfPresent(named, header.transactionId());
+        addIfPresent(named, header.msgId());
+        if (!named.isEmpty() && !named.contains(uniqueKey)) {
+            return "the half message at this position is " + uniqueKey + ", the request names " + named;
+        }
+        return null;
+    }
+
+    private static void addIfPresent(Set<String> named, String id) {
+        if (id != null && !id.isEmpty()) {
+            named.add(id);
+        }
+    }
+
+    private void answer(Request request, long handle, Decision wanted, Outcome outcome) {
+        if (outcome instanceof Refused refused) {
+            DecisionRecord prior = refused.prior() instanceof DecisionRecord first ? first : store.decisionOf(handle);
+            answerDecided(request, handle, wanted, prior);
+        } else {
+            int code = Outcomes.code(outcome);
+            if (code == ResponseCode.SUCCESS) {
+                reply(request, null);
+            } else {
+                LOG.warn("transaction {} was not ended: {}", handle, Outcomes.text(outcome));
+                request.refuse(code, Outcomes.text(outcome));
+            }
+        }
+    }
+
+    private static void answerDecided(Request request, long handle, Decision wanted, DecisionRecord prior) {
+        if (prior == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "there is no half message at position " + handle);
+        } else if (prior.outcome() == wanted) {
+            reply(request, DecisionWords.sentence(prior));
+        } else {
+            LOG.warn("a late {} of transaction {} changes nothing: {}", wanted, handle, DecisionWords.sentence(prior));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(prior));
+        }
+    }
+
+    private static void reply(Request request, String remark) {
+        request.reply(Command.response(ResponseCode.SUCCESS, remark).build());
+    }
+}

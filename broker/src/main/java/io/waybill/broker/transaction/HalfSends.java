@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.broker.timer.Delay;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import java.util.Map;
+
+/**
+ * Half messages of transactional sends: stored once, invisible, in the form in which a commit will show them.
+ *
+ * <p>The stored half keeps topic, queue, body and properties; TRAN_MSG is gone, the transaction bits of sysFlag are clear, and
+ * {@code __transactionId__} is the unique key. Its first check is due {@code transactionTimeoutMillis} after now by the broker's clock, or after
+ * CHECK_IMMUNITY_TIME_IN_SECONDS when that is a number of 0 or more.
+ *
+ * <p>Thread-safe, without state of its own.
+ */
+public final class HalfSends {
+    /** Room left in the properties for what a commit, a check or a delay adds, so that none of them can fail by length. */
+    static final int PROPERTY_HEADROOM_BYTES = 1024;
+
+    private static final long LONGEST_IMMUNITY_SECONDS = 10L * 365 * 86_400;
+
+    private final Store store;
+    private final Clock clock;
+    private final TransactionSettings settings;
+    private final DelayedSends delays;
+
+    public HalfSends(Store store, Clock clock, TransactionSettings settings, DelayedSends delays) {
+        this.store = store;
+        this.clock = clock;
+        this.settings = settings;
+        this.delays = delays;
+    }
+
+    /**
+     * Stores the half. The draft has all but sysFlag and properties; UNIQ_KEY is among the properties, which are changed.
+     *
+     * @param producerGroup the group of the request, used when the message itself names none
+     * @param done gets a {@code Stored} whose position is the handle of the transaction: the id of the reply is made from it
+     * @throws BadValue when the properties leave no room for what the broker adds, or ask for a delay that cannot be kept
+     */
+    public void accept(
+            MessageDraft.Builder draft,
+            int sysFlag,
+            String producerGroup,
+            Map<String, String> properties,
+            Completion done) {
+        properties.remove(MessageProperties.TRAN_MSG);
+        properties.putIfAbsent(MessageProperties.PGROUP, producerGroup);
+        properties.put(MessageProperties.TRANSACTION_ID, properties.get(MessageProperties.UNIQ_KEY));
+        Delay delay = delays.delayOf(properties, clock.wallMillis());
+        if (delay.isRefused()) { // a delay starts at the commit, but then it would be too late to refuse it
+            throw new BadValue("properties", "a delay that can be kept", delay.remark());
+        }
+        byte[] encoded = MessageProperties.encode(properties);
+        int limit = MessageProperties.MAX_LENGTH - PROPERTY_HEADROOM_BYTES;
+        if (encoded.length > limit) {
+            throw new BadValue("properties", "at most " + limit + " bytes in a transaction", encoded.length + " bytes");
+        }
+        MessageDraft half = draft.sysFlag(SysFlag.withTransactionState(sysFlag, SysFlag.TRANSACTION_NONE))
+                .properties(encoded)
+                .build();
+        store.putHalf(
+                half,
+                properties.get(MessageProperties.PGROUP),
+                clock.wallMillis()
+                        + firstCheckDelayMillis(
+                                properties.get(MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
+                                settings.timeoutMillis()),
+                done);
+    }
+
+    /** Age of the half at its first check; the property is null when absent. */
+    static long firstCheckDelayMillis(String immunitySeconds, long timeoutMillis) {
+        if (immunitySeconds == null) {
+            return timeoutMillis;
+        }
+        try {
+            long seconds = Long.parseLong(immunitySeconds.trim());
+            return seconds < 0 ? timeoutMillis : Math.min(seconds, LONGEST_IMMUNITY_SECONDS) * 1000;
+        } catch (NumberFormatException e) {
+            return timeoutMillis;
+        }
+    }
+}

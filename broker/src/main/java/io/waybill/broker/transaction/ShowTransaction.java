@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.platform.Clock;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.Message;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.concurrent.Executor;
+
+/** SHOW_TRANSACTION (30562): one transaction with its message, and its decision if it has one. */
+final class ShowTransaction implements RequestHandler {
+    /** Of a longer body only the beginning is shown. */
+    private static final int MOST_BODY_BYTES = 64 << 10;
+
+    private final TransactionLookup lookup;
+    private final Clock clock;
+    private final Executor blocking;
+
+    ShowTransaction(TransactionLookup lookup, Clock clock, Executor blocking) {
+        this.lookup = lookup;
+        this.clock = clock;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        JsonObject wanted = Json.parse(request.command().body());
+        String id = wanted.requireString("id");
+        String topic = wanted.getString("topic");
+        blocking.execute(() -> {
+            try {
+                show(request, id, topic);
+            } catch (RuntimeException e) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction could not be shown: " + e.getMessage());
+            }
+        });
+    }
+
+    private void show(Request request, String id, String topic) {
+        TransactionLookup.Found found = lookup.find(id, topic);
+        if (found == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
+            return;
+        }
+        boolean open = found.decision() == null;
+        JsonWriter json = new JsonWriter().beginObject();
+        json.field("state", open ? "OPEN" : DecisionWords.state(found.decision().outcome()));
+        if (found.stored() != null) {
+            Message message = Message.decode(found.stored(), 0);
+            json.name("transaction");
+            TransactionJson.transaction(json, found.handle(), found.half(), message, clock.wallMillis());
+            json.field("properties", message.properties());
+            byte[] body = message.body();
+            byte[] shown = body.length > MOST_BODY_BYTES ? Arrays.copyOf(body, MOST_BODY_BYTES) : body;
+            if (shown.length > 0) {
+                json.field("body", Base64.getEncoder().encodeToString(shown));
+            }
+        }
+        if (!open) {
+            TransactionJson.decision(json, found.decision());
+        }
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .body(json.endObject().toByteArray())
+                .build());
+    }
+}

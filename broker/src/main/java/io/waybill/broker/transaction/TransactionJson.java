@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PendingHalf;
+
+/** Transactions as the tools of an operator read them. Members without a value are left out. */
+final class TransactionJson {
+    private TransactionJson() {}
+
+    /** One object; {@code half} is null for a decided transaction. */
+    static void transaction(JsonWriter json, long handle, PendingHalf half, Message message, long nowMillis) {
+        String realTopic = message.property(MessageProperties.REAL_TOPIC);
+        json.beginObject()
+                .field("handle", handle)
+                .field("offsetMsgId", MessageIds.offsetId(message.storeHost(), handle));
+        json.field("transactionId", message.uniqueKey());
+        json.field("topic", realTopic == null ? message.topic() : realTopic).field("queueId", message.queueId());
+        json.field("producerGroup", message.property(MessageProperties.PGROUP));
+        json.field("bornTimestamp", message.bornTimestamp()).field("storeTimestamp", message.storeTimestamp());
+        json.field("ageMillis", Math.max(0, nowMillis - message.storeTimestamp()));
+        if (half != null) {
+            json.field("checks", half.checks()).field("nextCheckTimestamp", half.nextCheckMillis());
+        }
+        json.field("tags", message.tags());
+        json.field("keys", message.keys());
+        if (message.body().length > 0) { // of what was rolled back no body is kept
+            json.field("bodySize", message.body().length);
+        }
+        json.endObject();
+    }
+
+    /** The member {@code decision}. */
+    static void decision(JsonWriter json, DecisionRecord decision) {
+        json.name("decision").beginObject();
+        json.field("outcome", DecisionWords.state(decision.outcome()));
+        json.field("fromCheck", decision.fromCheck());
+        json.field("timestamp", decision.atMillis());
+        json.field("by", decision.by());
+        json.endObject();
+    }
+}

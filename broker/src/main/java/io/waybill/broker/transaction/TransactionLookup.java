@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.Store;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PendingHalf;
+import java.nio.ByteBuffer;
+
+/**
+ * Finds a transaction by what a person has at hand: its id (the unique key of the message), the offset message id of the half, or the handle.
+ * May read the disk.
+ */
+final class TransactionLookup {
+    /** Open halves looked through for a unique key, oldest first. */
+    static final int MOST_SCANNED = 100_000;
+
+    private final Store store;
+    private final FinalDecisions decisions;
+    private final Topics topics;
+
+    TransactionLookup(Store store, FinalDecisions decisions, Topics topics) {
+        this.store = store;
+        this.decisions = decisions;
+        this.topics = topics;
+    }
+
+    /**
+     * @param half null when it is decided
+     * @param stored the half, or the message it became, or a rolled back one without its body; null when nothing is left to read
+     * @param decision null while it is open
+     */
+    record Found(long handle, PendingHalf half, ByteBuffer stored, DecisionRecord decision) {}
+
+    /**
+     * Null when there is none.
+     *
+     * @param topic where to look for a decided message with this unique key; null looks everywhere
+     */
+    Found find(String id, String topic) {
+        Found found = byHandle(handleOf(id));
+        if (found == null) {
+            found = openByUniqueKey(id);
+        }
+        if (found == null) {
+            found = rolledBack(decisions.rolledBack(id));
+        }
+        if (found == null) {
+            found = topic == null ? decidedInAnyTopic(id) : decidedByUniqueKey(topic, id);
+        }
+        return found;
+    }
+
+    private static long handleOf(String id) {
+        if (MessageIds.isOffsetId(id)) {
+            return MessageIds.decode(id).position();
+        }
+        try {
+            return Long.parseLong(id);
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
+    private Found byHandle(long handle) {
+        if (handle < 0) {
+            return null;
+        }
+        PendingHalf half = store.half(handle);
+        if (half != null) {
+            return new Found(handle, half, store.readPending(handle), null);
+        }
+        Found rolledBack = rolledBack(decisions.rolledBack(handle));
+        if (rolledBack != null) {
+            return rolledBack;
+        }
+        DecisionRecord decision = store.decisionOf(handle);
+        return decision == null ? null : new Found(handle, null, store.readAt(handle), decision);
+    }
+
+    private Found rolledBack(FinalDecisions.RolledBack known) {
+        DecisionRecord decision = known == null ? null : store.decisionOf(known.handle());
+        return decision == null ? null : new Found(known.handle(), null, known.message(), decision);
+    }
+
+    Found openByUniqueKey(String uniqueKey) {
+        for (PendingHalf half : store.openHalves(MOST_SCANNED)) {
+            ByteBuffer stored = store.readPending(half.handle());
+            if (stored != null && uniqueKey.equals(StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY))) {
+                return new Found(half.handle(), half, stored, null);
+            }
+        }
+        return null;
+    }
+
+    /** The key index goes by topic. The topic of what was given up is among them. */
+    private Found decidedInAnyTopic(String uniqueKey) {
+        for (TopicConfig topic : topics.all()) {
+            Found found = decidedByUniqueKey(topic.topicName(), uniqueKey);
+            if (found != null) {
+                return found;
+            }
+        }
+        return null;
+    }
+
+    private Found decidedByUniqueKey(String topic, String uniqueKey) {
+        for (ByteBuffer visible : store.byKey(topic, uniqueKey, 32, 0, Long.MAX_VALUE)) {
+            long handle = StoredMessage.preparedTransactionOffset(visible, 0);
+            DecisionRecord decision = store.decisionOf(handle);
+            if (decision != null && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
+                return new Found(handle, null, visible, decision);
+            }
+        }
+        return null;
+    }
+}

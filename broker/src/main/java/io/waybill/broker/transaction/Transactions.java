@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.RequestCode;
+import io.waybill.store.Store;
+import java.util.concurrent.Executor;
+
+/** The requests about transactions: a producer's word, and what operators ask and decide. */
+public final class Transactions {
+    private final EndTransaction end;
+    private final ListTransactions list;
+    private final ShowTransaction show;
+    private final DecideTransaction decide;
+    private final ResumeCheck resume;
+
+    /** @param blocking for reading messages that may have to come from the disk */
+    public Transactions(
+            Store store, Topics topics, Clock clock, DelayedSends delays, String brokerName, Executor blocking) {
+        FinalDecisions decisions = new FinalDecisions(store, clock, delays);
+        TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
+        end = new EndTransaction(store, decisions, blocking);
+        list = new ListTransactions(store, clock, brokerName, blocking);
+        show = new ShowTransaction(lookup, clock, blocking);
+        decide = new DecideTransaction(store, lookup, decisions, clock, blocking);
+        resume = new ResumeCheck(store, lookup, clock, blocking);
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.END_TRANSACTION, end)
+                .on(RequestCode.LIST_TRANSACTIONS, list)
+                .on(RequestCode.SHOW_TRANSACTION, show)
+                .on(RequestCode.DECIDE_TRANSACTION, decide)
+                .on(RequestCode.RESUME_CHECK_HALF_MESSAGE, resume);
+    }
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.MalformedFrame;
+import io.waybill.remoting.Connection;
+import io.waybill.remoting.Request;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * A request as it comes from a socket: its body is overwritten once the handler has returned, and a second reply is an
+ * error of the test.
+ */
+final class Asked implements Request {
+    private final byte[] frame;
+    private final Command command;
+    private final FakeConnection connection;
+    private Command reply;
+
+    Asked(Command command, FakeConnection connection) {
+        this.frame = command.encode();
+        this.connection = connection;
+        try {
+            this.command =
+                    Command.decode(ByteBuffer.wrap(frame, 4, frame.length - 4).slice());
+        } catch (MalformedFrame e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    void handlerReturned() {
+        int bodyLength = command.bodyLength();
+        for (int i = frame.length - bodyLength; i < frame.length; i++) {
+            frame[i] = '#';
+        }
+    }
+
+    /** The reply as a client reads it, or null while there is none. */
+    Command reply() {
+        return reply;
+    }
+
+    boolean isOpen() {
+        return reply == null;
+    }
+
+    int result() {
+        if (reply == null) {
+            throw new AssertionError("no reply to " + command);
+        }
+        return reply.code();
+    }
+
+    String remark() {
+        return reply == null ? null : reply.remark();
+    }
+
+    String field(String name) {
+        return reply.fields().get(name);
+    }
+
+    long number(String name) {
+        return reply.fields().requireLong(name);
+    }
+
+    @Override
+    public Command command() {
+        return command;
+    }
+
+    @Override
+    public Connection connection() {
+        return connection;
+    }
+
+    @Override
+    public void reply(Command response) {
+        if (isOneway()) {
+            return;
+        }
+        if (reply != null) {
+            throw new AssertionError("a second reply to " + command + ": " + response);
+        }
+        try {
+            byte[] encoded = response.withOpaque(command.opaque()).encode();
+            reply = Command.decode(
+                    ByteBuffer.wrap(encoded, 4, encoded.length - 4).slice());
+        } catch (MalformedFrame e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Override
+    public void reply(Command head, List<ByteBuffer> body, Runnable released) {
+        int size = body.stream().mapToInt(ByteBuffer::remaining).sum();
+        ByteBuffer joined = ByteBuffer.allocate(size);
+        body.forEach(slice -> joined.put(slice.duplicate()));
+        reply(head.withBody(joined.flip()));
+        released.run();
+    }
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.simulated;
+
+import io.waybill.broker.admin.Administration;
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Members;
+import io.waybill.broker.group.Memberships;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.query.Queries;
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.timer.Delay;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DueEngine;
+import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.TimerSettings;
+import io.waybill.broker.topic.Topics;
+import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.TransactionChecks;
+import io.waybill.broker.transaction.TransactionSettings;
+import io.waybill.broker.transaction.Transactions;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Platform;
+import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
+import io.waybill.platform.simulated.SimulatedFiles;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.body.HeartbeatData;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.ReadResult;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreSettings;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.MemoryBackend;
+import io.waybill.store.view.ViewsBackend;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * The features around the due index on a real store, on simulated files, time and threads. Nothing happens by itself: {@link #pass} lets time go
+ * by, {@link #settle} only runs what is due.
+ */
+public final class SimulatedBroker implements AutoCloseable {
+    public static final InetSocketAddress HOST = new InetSocketAddress("127.0.0.1", 10911);
+    public static final String NAME = "broker-a";
+
+    public final SimulatedClock clock = new SimulatedClock();
+    public final Set<String> inOrderGroups = new HashSet<>();
+    private final ViewsBackend views = ViewsBackend.memory();
+    private final BrokerSettings settings;
+    private SimulatedFiles files = new SimulatedFiles();
+    private SimulatedDuties duties;
+    private RequestHandler handler;
+    private long connections;
+
+    public Store store;
+    public Topics topics;
+    public Groups groups;
+    public Members members;
+    public Offsets offsets;
+    public DelayedSends delays;
+    public HalfSends halves;
+    public RetrySends retries;
+
+    public SimulatedBroker() {
+        this(BrokerSettings.defaults());
+    }
+
+    public SimulatedBroker(BrokerSettings settings) {
+        this.settings = settings;
+        start();
+    }
+
+    private void start() {
+        duties = new SimulatedDuties(clock);
+        Platform platform = new Platform(clock, Chance.seeded(7), duties);
+        try {
+            store = Store.open(files, platform, StoreSettings.defaults().withSegmentBytes(1 << 20), views);
+        } catch (StoreException e) {
+            throw new AssertionError(e);
+        }
+        Executor blocking = duties.executor("reads", 1);
+        topics = new Topics(store, settings);
+        groups = new Groups(store, settings);
+        members = new Members(groups, settings, clock);
+        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
+        TimerSettings timers = TimerSettings.defaults();
+        delays = new DelayedSends(store, timers, NAME);
+        TransactionSettings transactions = new TransactionSettings(
+                settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
+        halves = new HalfSends(store, clock, transactions, delays);
+        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members::producerOf, delays, NAME);
+        members.onProducer(checks::producerRegistered);
+        DueEngine due = new DueEngine(store, clock, checks);
+        checks.onOverdue(due::wake);
+        Routes routes = new Routes();
+        new Memberships(groups, members, topics).register(routes);
+        new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null).register(routes);
+        new Transactions(store, topics, clock, delays, NAME, blocking).register(routes);
+        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), blocking).register(routes);
+        retries = new RetrySends(groups, topics, inOrderGroups::contains, clock);
+        new Queries(store, blocking).register(routes);
+        new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
+        handler = routes.handler();
+        due.start(duties);
+        settle();
+    }
+
+    /** Ends in good order and starts again; clients are gone. */
+    public void restart() {
+        close();
+        start();
+    }
+
+    /** The power is cut, as the seed decides what survives, and the broker starts again; clients are gone. */
+    public void crash(long seed) {
+        files = files.crash(Chance.seeded(seed));
+        ((MemoryBackend) views).crash();
+        start();
+    }
+
+    @Override
+    public void close() {
+        try {
+            store.close();
+        } catch (StoreException e) {
+            throw new AssertionError(e);
+        }
+        duties.close();
+    }
+
+    // ---- time
+
+    public void settle() {
+        duties.runUntilIdle();
+    }
+
+    public void pass(long millis) {
+        duties.advance(millis);
+    }
+
+    public long now() {
+        return clock.wallMillis();
+    }
+
+    // ---- clients
+
+    public FakeConnection connect() {
+        return new FakeConnection(++connections);
+    }
+
+    public FakeConnection producer(String group) {
+        FakeConnection connection = connect();
+        HeartbeatData heartbeat = new HeartbeatData("client-" + connection.id(), List.of(), List.of(group));
+        request(
+                connection,
+                Command.request(RequestCode.HEART_BEAT).body(heartbeat.toJson()).build());
+        return connection;
+    }
+
+    public void gone(FakeConnection connection) {
+        connection.close();
+        members.closed(connection);
+    }
+
+    /** The reply, null for none. */
+    public Command request(FakeConnection connection, Command command) {
+        FakeRequest request = new FakeRequest(command, connection);
+        handler.handle(request);
+        settle();
+        return request.reply();
+    }
+
+    // ---- messages
+
+    public void topic(String name, int queues) {
+        topics.put(Topics.config(name, queues, 6), change -> {
+            if (change.isRefused()) {
+                throw new AssertionError(change.text());
+            }
+        });
+        settle();
+    }
+
+    public static Map<String, String> properties(String uniqueKey, String... more) {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put(MessageProperties.UNIQ_KEY, uniqueKey);
+        properties.put(MessageProperties.WAIT, "true");
+        for (int i = 0; i < more.length; i += 2) {
+            properties.put(more[i], more[i + 1]);
+        }
+        return properties;
+    }
+
+    public MessageDraft.Builder draft(String topic, int queueId, String body) {
+        return MessageDraft.builder()
+                .topic(topic)
+                .queueId(queueId)
+                .flag(42)
+                .bornTimestamp(now() - 3)
+                .bornHost(new InetSocketAddress("127.0.0.1", 4711))
+                .storeHost(HOST)
+                .body(body.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Stores a visible message. */
+    public Stored put(String topic, int queueId, String body, Map<String, String> properties) {
+        MessageDraft draft = draft(topic, queueId, body).properties(properties).build();
+        return stored(done -> store.put(draft, done));
+    }
+
+    /** Sends a half message; its handle. */
+    public long half(String producerGroup, String topic, int queueId, Map<String, String> properties) {
+        properties.put(MessageProperties.TRAN_MSG, "true");
+        properties.put(MessageProperties.PGROUP, producerGroup);
+        return stored(done -> halves.accept(
+                        draft(topic, queueId, "half of " + properties.get(MessageProperties.UNIQ_KEY)),
+                        4,
+                        producerGroup,
+                        properties,
+                        done))
+                .position();
+    }
+
+    /** Sends a delayed message; its recall handle. */
+    public String delayed(String topic, int queueId, String body, Map<String, String> properties) {
+        Delay delay = delays.delayOf(properties, now());
+        if (!delay.isDue()) {
+            throw new AssertionError(delay);
+        }
+        AtomicReference<String> handle = new AtomicReference<>();
+        stored(done -> handle.set(delays.accept(delay, draft(topic, queueId, body), topic, queueId, properties, done)));
+        return handle.get();
+    }
+
+    public interface Change {
+        void apply(Completion done);
+    }
+
+    public Stored stored(Change change) {
+        Outcome outcome = outcome(change);
+        if (outcome instanceof Stored stored) {
+            return stored;
+        }
+        throw new AssertionError(outcome);
+    }
+
+    public Outcome outcome(Change change) {
+        AtomicReference<Outcome> outcome = new AtomicReference<>();
+        change.apply(outcome::set);
+        settle();
+        return outcome.get();
+    }
+
+    /** What consumers can read of a queue. */
+    public List<Message> visible(String topic, int queueId) {
+        List<Message> messages = new ArrayList<>();
+        long offset = store.range(topic, queueId).minOffset();
+        while (true) {
+            ReadResult read = store.read(topic, queueId, offset, 1_000, 1 << 20, null, null);
+            if (read.status() != ReadResult.Status.FOUND) {
+                return messages;
+            }
+            for (ByteBuffer slice : read.slices()) {
+                messages.addAll(Message.decodeAll(slice));
+            }
+            offset = read.nextOffset();
+        }
+    }
+
+    /** Their unique keys. */
+    public List<String> visibleKeys(String topic, int queueId) {
+        return visible(topic, queueId).stream().map(Message::uniqueKey).toList();
+    }
+}

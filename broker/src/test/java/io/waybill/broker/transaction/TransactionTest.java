@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.transaction;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.broker.simulated.SimulatedBroker;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.CheckTransactionHeader;
+import io.waybill.protocol.header.EndTransactionHeader;
+import io.waybill.protocol.header.ResumeCheckHeader;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.store.view.Decision;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Half messages from the send to every end they can take. Checks: first after 6 s, then every 30 s, 15 of them. */
+class TransactionTest {
+    private static final String GROUP = "orders-service";
+    private static final int COMMIT = 8;
+    private static final int ROLLBACK = 12;
+    private static final int UNKNOWN = 0;
+
+    private SimulatedBroker broker;
+
+    @BeforeEach
+    void start() {
+        broker = new SimulatedBroker();
+        broker.topic("orders", 4);
+    }
+
+    @AfterEach
+    void stop() {
+        broker.close();
+    }
+
+    private long half(String key, String... more) {
+        return broker.half(GROUP, "orders", 1, SimulatedBroker.properties(key, more));
+    }
+
+    private Command end(FakeConnection from, long handle, String group, String key, int decision, boolean checked) {
+        EndTransactionHeader header =
+                new EndTransactionHeader("orders", group, 0, handle, decision, checked, key, key, "broker-a");
+        return broker.request(
+                from,
+                Command.request(RequestCode.END_TRANSACTION).header(header).build());
+    }
+
+    private Command end(long handle, String key, int decision) {
+        return end(broker.connect(), handle, GROUP, key, decision, false);
+    }
+
+    /** The checks a producer was sent, by transaction id. */
+    private static List<CheckTransactionHeader> checks(FakeConnection producer) {
+        List<CheckTransactionHeader> checks = new ArrayList<>();
+        for (Command command : producer.take()) {
+            if (command.code() == RequestCode.CHECK_TRANSACTION_STATE) {
+                assertThat(command.isOneway()).isTrue();
+                checks.add(CheckTransactionHeader.read(command.fields()));
+            }
+        }
+        return checks;
+    }
+
+    private JsonObject ask(int code, String json) {
+        Command reply = broker.request(
+                broker.connect(), Command.request(code).body(json.getBytes()).build());
+        assertThat(reply.code()).as(reply.remark()).isZero();
+        return Json.parse(reply.body());
+    }
+
+    @Test
+    void aHalfIsInvisibleUntilItsCommitAndThenLooksAsOnTheWire() {
+        long handle = half("u1", "TAGS", "CREATED", "KEYS", "order-1");
+        assertThat(broker.visible("orders", 1)).isEmpty();
+
+        assertThat(end(handle, "u1", COMMIT).code()).isZero();
+
+        Message message = broker.visible("orders", 1).get(0);
+        assertThat(message.topic()).isEqualTo("orders");
+        assertThat(message.queueId()).isEqualTo(1);
+        assertThat(message.queueOffset()).isZero();
+        assertThat(message.flag()).isEqualTo(42);
+        assertThat(SysFlag.transactionState(message.sysFlag())).isEqualTo(SysFlag.TRANSACTION_COMMIT);
+        assertThat(message.preparedTransactionOffset()).isEqualTo(handle);
+        assertThat(new String(message.body())).isEqualTo("half of u1");
+        assertThat(message.properties())
+                .containsEntry("__transactionId__", "u1")
+                .containsEntry("PGROUP", GROUP)
+                .containsEntry("TAGS", "CREATED")
+                .containsEntry("WAIT", "true")
+                .doesNotContainKeys("TRAN_MSG", "REAL_TOPIC", "REAL_QID", "TRANSACTION_CHECK_TIMES");
+        assertThat(broker.store.decisionOf(handle).by()).contains(GROUP).contains("127.0.0.1");
+    }
+
+    @Test
+    void aRollbackLeavesNothingToSee() {
+        long handle = half("u1");
+        assertThat(end(handle, "u1", ROLLBACK).code()).isZero();
+        assertThat(broker.store.decisionOf(handle).outcome()).isEqualTo(Decision.ROLLBACK);
+        FakeConnection producer = broker.producer(GROUP);
+        broker.pass(120_000);
+        assertThat(checks(producer)).isEmpty();
+        assertThat(broker.visible("orders", 1)).isEmpty();
+    }
+
+    @Test
+    void theFirstDecisionWinsAndALaterOneHearsTheTruth() {
+        long handle = half("u1");
+        end(handle, "u1", COMMIT);
+        assertThat(end(handle, "u1", COMMIT).code()).isZero();
+        Command late = end(handle, "u1", ROLLBACK);
+        assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(late.remark()).contains("committed").contains(GROUP);
+        assertThat(broker.visible("orders", 1)).hasSize(1);
+    }
+
+    @Test
+    void unknownLeavesItOpen() {
+        long handle = half("u1");
+        assertThat(end(handle, "u1", UNKNOWN).code()).isZero();
+        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(end(handle, "u1", 5).code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
+    }
+
+    @Test
+    void aForeignGroupAnotherIdAndAPositionThatIsNoneAreRefused() {
+        long handle = half("u1");
+        assertThat(end(broker.connect(), handle, "others", "u1", COMMIT, false).code())
+                .isEqualTo(ResponseCode.SYSTEM_ERROR);
+        assertThat(end(handle, "of-another-life", COMMIT).code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        assertThat(end(handle + 1, "u1", COMMIT).code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(broker.visible("orders", 1)).isEmpty();
+    }
+
+    @Test
+    void aSilentProducerIsAskedOnTimeAndItsAnswerCounts() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1");
+        broker.pass(5_999);
+        assertThat(producer.take()).isEmpty();
+        broker.pass(1);
+        Command check = producer.take().get(0);
+        CheckTransactionHeader header = CheckTransactionHeader.read(check.fields());
+        assertThat(header.topic()).isEqualTo(Names.HALF_TOPIC);
+        assertThat(header.commitLogOffset()).isEqualTo(handle);
+        assertThat(header.msgId()).isEqualTo("u1");
+        assertThat(header.transactionId()).isEqualTo("u1");
+        assertThat(header.offsetMsgId()).isEqualTo(MessageIds.offsetId(SimulatedBroker.HOST, handle));
+        Message shown = Message.decode(check.body(), check.body().position());
+        assertThat(shown.topic()).isEqualTo("orders");
+        assertThat(shown.queueId()).isEqualTo(1);
+        assertThat(shown.position()).isEqualTo(handle);
+        assertThat(shown.sysFlag()).isZero();
+        assertThat(shown.properties()).containsEntry("PGROUP", GROUP).containsEntry("TRANSACTION_CHECK_TIMES", "1");
+
+        end(producer, handle, GROUP, "u1", UNKNOWN, true);
+        broker.pass(29_999);
+        assertThat(producer.take()).isEmpty();
+        broker.pass(1);
+        assertThat(checks(producer)).hasSize(1);
+        end(producer, handle, GROUP, "u1", COMMIT, true);
+        broker.pass(100_000);
+        assertThat(checks(producer)).isEmpty();
+        assertThat(broker.visible("orders", 1).get(0).properties()).containsEntry("TRANSACTION_CHECK_TIMES", "2");
+        assertThat(broker.store.decisionOf(handle).fromCheck()).isTrue();
+    }
+
+    @Test
+    void theMessageItselfMayAskForALaterFirstCheck() {
+        FakeConnection producer = broker.producer(GROUP);
+        half("late", "CHECK_IMMUNITY_TIME_IN_SECONDS", "60");
+        half("usual", "CHECK_IMMUNITY_TIME_IN_SECONDS", "-1");
+        half("senseless", "CHECK_IMMUNITY_TIME_IN_SECONDS", "soon");
+        broker.pass(6_000);
+        assertThat(checks(producer)).extracting(CheckTransactionHeader::msgId).containsExactly("usual", "senseless");
+        broker.pass(53_999);
+        assertThat(checks(producer)).extracting(CheckTransactionHeader::msgId).containsExactly("usual", "senseless");
+        broker.pass(1);
+        assertThat(checks(producer)).extracting(CheckTransactionHeader::msgId).containsExactly("late");
+    }
+
+    @Test
+    void afterAllChecksTheMessageIsSetAsideAndNeverDelivered() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1", "TAGS", "CREATED");
+        broker.pass(6_000 + 14 * 30_000);
+        assertThat(checks(producer)).hasSize(15);
+        assertThat(broker.store.half(handle).checks()).isEqualTo(15);
+        broker.pass(30_000);
+        assertThat(checks(producer)).isEmpty();
+        assertThat(broker.store.half(handle)).isNull();
+        assertThat(broker.store.decisionOf(handle).outcome()).isEqualTo(Decision.EXHAUSTED);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        Message aside = broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0).get(0);
+        assertThat(aside.properties())
+                .containsEntry("REAL_TOPIC", "orders")
+                .containsEntry("REAL_QID", "1")
+                .containsEntry("TRANSACTION_CHECK_TIMES", "15")
+                .containsEntry("TAGS", "CREATED");
+        Command late = end(handle, "u1", COMMIT);
+        assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(late.remark()).contains("given up");
+        assertThat(broker.visible("orders", 1)).isEmpty();
+    }
+
+    @Test
+    void anExhaustedTransactionCanBeResumed() {
+        FakeConnection producer = broker.producer(GROUP);
+        half("u1", "TAGS", "CREATED");
+        broker.pass(6_000 + 15 * 30_000);
+        checks(producer);
+        String id = broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0).get(0).offsetId();
+        Command resume = Command.request(RequestCode.RESUME_CHECK_HALF_MESSAGE)
+                .header(new ResumeCheckHeader("orders", id))
+                .build();
+        assertThat(broker.request(producer, resume).code()).isZero();
+        List<CheckTransactionHeader> checks = checks(producer);
+        assertThat(checks).hasSize(1);
+        assertThat(broker.request(producer, resume).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        end(producer, checks.get(0).commitLogOffset(), GROUP, "u1", COMMIT, true);
+        Message message = broker.visible("orders", 1).get(0);
+        assertThat(message.uniqueKey()).isEqualTo("u1");
+        assertThat(message.properties()).doesNotContainKeys("REAL_TOPIC", "REAL_QID");
+    }
+
+    @Test
+    void withoutAProducerNoCheckIsCountedAndTheNextOneIsAskedSoon() {
+        FakeConnection first = broker.producer(GROUP);
+        long handle = half("u1");
+        broker.gone(first);
+        broker.pass(24 * 3_600_000L);
+        assertThat(broker.store.half(handle).checks()).isZero();
+
+        FakeConnection second = broker.producer(GROUP);
+        assertThat(checks(second)).hasSize(1);
+        end(second, handle, GROUP, "u1", COMMIT, true);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1");
+    }
+
+    @Test
+    void waitingForAProducerCostsEverLess() {
+        half("u1");
+        broker.pass(3_600_000);
+        long before = broker.store.stats().records();
+        broker.pass(24 * 3_600_000L);
+        assertThat(broker.store.stats().records() - before).isLessThan(200);
+    }
+
+    @Test
+    void aConnectionThatDiesUnderTheCheckDoesNotCount() {
+        FakeConnection first = broker.producer(GROUP);
+        long handle = half("u1");
+        first.dieOnSend();
+        broker.pass(6_000);
+        assertThat(broker.store.half(handle).checks()).isZero();
+        FakeConnection second = broker.producer(GROUP);
+        assertThat(checks(second)).hasSize(1);
+        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+    }
+
+    @Test
+    void checksGoRoundTheProducersOfTheGroupAndNobodyElse() {
+        FakeConnection a = broker.producer(GROUP);
+        FakeConnection b = broker.producer(GROUP);
+        FakeConnection stranger = broker.producer("billing");
+        IntStream.range(0, 10).forEach(i -> half("u" + i));
+        broker.pass(6_000);
+        assertThat(checks(a)).hasSize(5);
+        assertThat(checks(b)).hasSize(5);
+        assertThat(stranger.take()).isEmpty();
+    }
+
+    @Test
+    void afterARestartAnotherInstanceIsAskedAndDecides() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1");
+        broker.pass(6_000);
+        assertThat(checks(producer)).hasSize(1);
+        broker.restart();
+        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        FakeConnection other = broker.producer(GROUP);
+        broker.pass(30_000);
+        assertThat(checks(other)).hasSize(1);
+        end(other, handle, GROUP, "u1", COMMIT, true);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1");
+        broker.restart();
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1");
+        assertThat(end(handle, "u1", ROLLBACK).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+    }
+
+    @Test
+    void aHalfThatWaitsLongIsAskedSoonAfterARestartToo() {
+        long handle = half("u1");
+        broker.pass(48 * 3_600_000L);
+        broker.restart();
+        FakeConnection producer = broker.producer(GROUP);
+        broker.pass(30_000);
+        assertThat(checks(producer)).isNotEmpty();
+        assertThat(broker.store.half(handle).checks()).isPositive();
+    }
+
+    @Test
+    void aPowerCutKeepsWhatWasDecidedAndWhatIsOpen() {
+        long committed = half("committed");
+        long rolledBack = half("rolled-back");
+        long open = half("open");
+        end(committed, "committed", COMMIT);
+        end(rolledBack, "rolled-back", ROLLBACK);
+        broker.crash(3);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("committed");
+        assertThat(broker.store.openHalves(10))
+                .extracting(half -> half.handle())
+                .containsExactly(open);
+        FakeConnection producer = broker.producer(GROUP);
+        broker.pass(6_000);
+        assertThat(checks(producer)).extracting(CheckTransactionHeader::msgId).containsExactly("open");
+    }
+
+    @Test
+    void aThousandMixedTransactionsDeliverExactlyTheCommittedSet() {
+        FakeConnection producer = broker.producer(GROUP);
+        Map<Long, String> keys = new HashMap<>();
+        List<String> committed = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            String key = "u" + i;
+            long handle = half(key);
+            keys.put(handle, key);
+            if (i % 4 == 0) {
+                end(handle, key, COMMIT);
+                committed.add(key);
+            } else if (i % 4 == 1) {
+                end(handle, key, ROLLBACK);
+            }
+        }
+        broker.pass(6_000);
+        for (CheckTransactionHeader check : checks(producer)) {
+            boolean yes = check.commitLogOffset() % 2 == 0;
+            end(producer, check.commitLogOffset(), GROUP, check.msgId(), yes ? COMMIT : ROLLBACK, true);
+            if (yes) {
+                committed.add(check.msgId());
+            }
+        }
+        broker.pass(600_000);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactlyInAnyOrderElementsOf(committed);
+        assertThat(broker.store.openHalves(10)).isEmpty();
+    }
+
+    @Test
+    void aHalfThatAlsoAsksForADelaySleepsFromItsCommitOn() {
+        long handle = half("u1", "TIMER_DELAY_MS", "5000");
+        broker.pass(4_000);
+        end(handle, "u1", COMMIT);
+        broker.pass(4_999);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        broker.pass(1);
+        Message message = broker.visible("orders", 1).get(0);
+        assertThat(SysFlag.transactionState(message.sysFlag())).isEqualTo(SysFlag.TRANSACTION_COMMIT);
+        assertThat(message.preparedTransactionOffset()).isEqualTo(handle);
+        assertThat(message.properties()).containsKey("TIMER_OUT_MS");
+    }
+
+    @Test
+    void operatorsListShowAndDecide() {
+        long first = half("u1", "KEYS", "order-1");
+        broker.pass(1_000);
+        half("u2");
+        broker.half("billing", "bills", 0, SimulatedBroker.properties("u3"));
+
+        JsonObject all = ask(RequestCode.LIST_TRANSACTIONS, "{}");
+        assertThat(all.getLong("open", -1)).isEqualTo(3);
+        assertThat(all.getArray("transactions").objects("transactions"))
+                .extracting(t -> t.getString("transactionId"))
+                .containsExactly("u1", "u2", "u3");
+        JsonObject one = all.getArray("transactions").objects("transactions").get(0);
+        assertThat(one.getLong("handle", -1)).isEqualTo(first);
+        assertThat(one.getString("keys")).isEqualTo("order-1");
+        assertThat(one.getLong("ageMillis", -1)).isEqualTo(1_000);
+        assertThat(ask(RequestCode.LIST_TRANSACTIONS, "{\"group\":\"billing\"}")
+                        .getArray("transactions")
+                        .size())
+                .isEqualTo(1);
+        assertThat(ask(RequestCode.LIST_TRANSACTIONS, "{\"topic\":\"orders\",\"max\":1}")
+                        .getArray("transactions")
+                        .size())
+                .isEqualTo(1);
+
+        JsonObject decided = ask(
+                RequestCode.DECIDE_TRANSACTION,
+                "{\"id\":\"u1\",\"decision\":\"COMMIT\",\"reason\":\"paid by phone\",\"operator\":\"kim\"}");
+        assertThat(decided.getString("state")).isEqualTo("COMMITTED");
+        assertThat(decided.getObject("transaction").getString("transactionId")).isEqualTo("u1");
+        assertThat(decided.getObject("decision").getString("by"))
+                .contains("kim")
+                .contains("paid by phone");
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1");
+        ask(RequestCode.DECIDE_TRANSACTION, "{\"id\":\"u2\",\"decision\":\"ROLLBACK\",\"reason\":\"cancelled\"}");
+        Command again = broker.request(
+                broker.connect(),
+                Command.request(RequestCode.DECIDE_TRANSACTION)
+                        .body("{\"id\":\"u2\",\"decision\":\"COMMIT\",\"reason\":\"oops\"}".getBytes())
+                        .build());
+        assertThat(again.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(again.remark()).contains("rolled back").contains("cancelled");
+
+        for (String id : List.of("u1", Long.toString(first), MessageIds.offsetId(SimulatedBroker.HOST, first))) {
+            assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"" + id + "\"}")
+                            .getString("state"))
+                    .isEqualTo("COMMITTED");
+        }
+        JsonObject committed = ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u1\"}");
+        assertThat(committed.getObject("transaction").getString("keys")).isEqualTo("order-1");
+        assertThat(committed.getString("body")).isEqualTo(Base64.getEncoder().encodeToString("half of u1".getBytes()));
+        JsonObject rolledBack = ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u2\"}");
+        assertThat(rolledBack.getString("state")).isEqualTo("ROLLED_BACK");
+        assertThat(rolledBack.getObject("transaction").getString("topic")).isEqualTo("orders");
+        assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u3\"}").getString("state"))
+                .isEqualTo("OPEN");
+        broker.restart();
+        assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u1\"}").getString("state"))
+                .isEqualTo("COMMITTED");
+    }
+
+    @Test
+    void oneTransactionThatCannotBeCheckedDoesNotStopTheOthers() {
+        broker.close();
+        broker = new SimulatedBroker(BrokerSettings.defaults().with("transactionCheckMax", 1));
+        FakeConnection producer = broker.producer(GROUP);
+        FakeConnection dead = broker.producer("dead");
+        dead.dieOnSend();
+        for (int i = 0; i < 20; i++) {
+            broker.half(i % 2 == 0 ? "dead" : GROUP, "orders", 0, SimulatedBroker.properties("u" + i));
+        }
+        broker.pass(6_000);
+        assertThat(checks(producer)).hasSize(10);
+        broker.pass(30_000);
+        assertThat(broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)).hasSize(10);
+        assertThat(broker.store.openHalves(100)).hasSize(10).allMatch(half -> half.checks() == 0);
+    }
+}
