@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import io.waybill.platform.FileLock;
+import io.waybill.platform.Files;
+import io.waybill.platform.Platform;
+import io.waybill.protocol.message.IndexTerms;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.CommitLog;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.LogStats;
+import io.waybill.store.log.Positions;
+import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreSettings;
+import io.waybill.store.log.StoreState;
+import io.waybill.store.log.VisibleListener;
+import io.waybill.store.view.Boundary;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.DueBatch;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.QueueView;
+import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDamaged;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One log and its views. What always holds: a change whose outcome is {@link io.waybill.store.log.Stored} is in the log,
+ * kept by the promise of the flush mode, and readable; nothing that is readable can be lost again; after a crash the store
+ * opens with every acknowledged change and possibly some whole frames of changes that were not acknowledged.
+ *
+ * <p>Changes return at once; the {@link Completion} is called exactly once, by the thread that confirmed the change (perhaps
+ * the caller, before the method returns), and must not block. Every method may be called from any thread.
+ */
+public final class Store implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Store.class);
+
+    private final FileLock lock;
+    private final Views views;
+    private final CommitLog log;
+    private final QueueReader reader;
+
+    private Store(FileLock lock, Views views, CommitLog log) {
+        this.lock = lock;
+        this.views = views;
+        this.log = log;
+        this.reader = new QueueReader(views, log);
+    }
+
+    /**
+     * Opens the store in this directory, or makes one. Replays the log from the views' checkpoint, verifies it and cuts what
+     * a crash left torn. The store starts its duties on the platform and closes them itself.
+     *
+     * @throws io.waybill.store.log.StoreDamaged if confirmed bytes are wrong or missing
+     * @throws StoreException if another process holds the directory or it cannot be read or written
+     */
+    public static Store open(Files files, Platform platform, StoreSettings settings, ViewsBackend backend)
+            throws StoreException {
+        FileLock lock;
+        try {
+            lock = files.lock("lock");
+        } catch (IOException e) {
+            throw new StoreException("the store's directory cannot be locked: " + e.getMessage(), e);
+        }
+        Views views = null;
+        try {
+            views = openViews(files, backend);
+            return new Store(lock, views, CommitLog.open(files, platform, settings, views));
+        } catch (IOException e) {
+            closeQuietly(lock, e);
+            throw new StoreException("the store's directory cannot be read: " + e.getMessage(), e);
+        } catch (ViewsDamaged e) {
+            closeQuietly(views, e);
+            closeQuietly(lock, e);
+            throw new StoreException("the views cannot be opened; delete them, the log rebuilds them: " + e.getMessage(), e);
+        } catch (StoreException | RuntimeException e) {
+            closeQuietly(views, e);
+            closeQuietly(lock, e);
+            throw e;
+        }
+    }
+
+    private static Views openViews(Files files, ViewsBackend backend) throws IOException {
+        Views views = Views.open(backend);
+        long oldest = CommitLog.oldestPosition(files);
+        if (views.checkpoint().position() == 0 || views.checkpoint().position() >= oldest) {
+            return views;
+        }
+        LOG.warn("the views are older than the log, which starts at {}: they are rebuilt", oldest);
+        views.close();
+        backend.deleteAll();
+        return Views.open(backend);
+    }
+
+    // ---- changes
+
+    /** Makes a message visible in its queue. */
+    public void put(MessageDraft message, Completion done) {
+        log.put(message, done);
+    }
+
+    /** Makes messages of one queue visible, all or none, at consecutive offsets; the list must not be empty. */
+    public void putBatch(List<MessageDraft> sameQueue, Completion done) {
+        log.putBatch(sameQueue, done);
+    }
+
+    /** Keeps a message invisible until it is decided; a first check is due at the given store time. */
+    public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
+        log.putHalf(message, producerGroup, firstCheckMillis, done);
+    }
+
+    /** Keeps a message invisible until the broker fires it, when it is due. */
+    public void putDue(MessageDraft message, long dueMillis, Completion done) {
+        log.putDue(message, dueMillis, done);
+    }
+
+    /**
+     * Ends a half message. The first decision wins: a later one is refused as ALREADY_DECIDED with the prior one.
+     *
+     * @param by who decided, for people
+     * @param finalCopy for COMMIT the visible copy, for ROLLBACK null, for EXHAUSTED null or what is put aside for people. Its
+     *     preparedTransactionOffset becomes the handle
+     * @param dueMillis for COMMIT: 0 = visible now, else the copy is kept as a delayed message and its new handle is returned
+     */
+    public void decide(
+            long handle,
+            Decision outcome,
+            boolean fromCheck,
+            String by,
+            MessageDraft finalCopy,
+            long dueMillis,
+            Completion done) {
+        log.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done);
+    }
+
+    /** Makes a delayed message visible as this copy. Refused: NOT_FOUND when fired or cancelled, NOT_DUE when moved to later. */
+    public void fire(long handle, MessageDraft copy, Completion done) {
+        log.fire(handle, copy, done);
+    }
+
+    /** Calls a delayed message back. Refused as NOT_FOUND when it is visible or called back already. */
+    public void cancel(long handle, String by, Completion done) {
+        log.cancel(handle, by, done);
+    }
+
+    /** Gives a delayed message another due time. */
+    public void reschedule(long handle, long dueMillis, Completion done) {
+        log.reschedule(handle, dueMillis, done);
+    }
+
+    /** Records that {@code count} checks of a half message were delivered so far and when the next is due. */
+    public void checked(long handle, int count, long nextCheckMillis, Completion done) {
+        log.checked(handle, count, nextCheckMillis, done);
+    }
+
+    /** Records consumer offsets, all or none; a negative offset removes one. */
+    public void commitProgress(List<ProgressEntry> entries, Completion done) {
+        log.commitProgress(entries, done);
+    }
+
+    /** Sets a topic, group or setting; null deletes it. */
+    public void putCatalog(CatalogKind kind, String name, byte[] valueOrNullToDelete, Completion done) {
+        log.putCatalog(kind, name, valueOrNullToDelete, done);
+    }
+
+    // ---- queues
+
+    /** The offsets that can be read now; 0 to 0 for a queue never written. */
+    public QueueRange range(String topic, int queueId) {
+        QueueView queue = views.queue(topic, queueId);
+        return new QueueRange(queue.min(), queue.max());
+    }
+
+    /** Every queue that ever had a message. */
+    public List<QueueKey> queues() {
+        return views.queues();
+    }
+
+    /** The queues of a topic that ever had a message. */
+    public List<QueueKey> queuesOf(String topic) {
+        return views.queuesOf(topic);
+    }
+
+    /**
+     * Reads a queue from an offset. May block on the disk unless {@link #isHot}.
+     *
+     * @param maxBytes stop before it would be passed, but return at least one message
+     * @param filter by tags code, null = all
+     * @param text by the stored message, null = all
+     */
+    public ReadResult read(
+            String topic,
+            int queueId,
+            long offset,
+            int maxCount,
+            int maxBytes,
+            EntryFilter filter,
+            MessageFilter text) {
+        return reader.read(topic, queueId, offset, maxCount, maxBytes, filter, text);
+    }
+
+    /** Whether a read at this offset is served from memory. A heuristic: what is hot may have cooled a moment later. */
+    public boolean isHot(String topic, int queueId, long offset) {
+        return reader.isHot(topic, queueId, offset);
+    }
+
+    /** By store time; see {@link Boundary}. */
+    public long offsetByTime(String topic, int queueId, long timeMillis, Boundary boundary) {
+        return views.queue(topic, queueId).offsetByTime(timeMillis, boundary);
+    }
+
+    /** Store time of the oldest readable message; -1 if there is none. */
+    public long earliestStoreTime(String topic, int queueId) {
+        QueueView queue = views.queue(topic, queueId);
+        return queue.storeTimeOf(queue.min());
+    }
+
+    // ---- single messages
+
+    /**
+     * The stored message at a position, visible or pending; verified. Null if none starts there or it cannot be read intact.
+     * The index of its first byte is 0. May block on the disk.
+     */
+    public ByteBuffer readAt(long position) {
+        return reader.readAt(position);
+    }
+
+    /** The stored message of an open half or of a pending delayed message, wherever it stands now; null if not pending. */
+    public ByteBuffer readPending(long handle) {
+        PendingHalf half = views.half(handle);
+        if (half != null) {
+            return reader.readVerified(half.position(), half.size(), half.frameDelta());
+        }
+        PendingDue due = views.due(handle);
+        return due == null ? null : reader.readVerified(due.position(), due.size(), due.frameDelta());
+    }
+
+    /**
+     * Visible messages of a topic with this unique key or KEYS word, newest first, by store time. The string is compared, so no
+     * other message is returned. May block on the disk.
+     */
+    public List<ByteBuffer> byKey(String topic, String key, int max, long fromMillis, long toMillis) {
+        List<ByteBuffer> found = new ArrayList<>();
+        long before = Long.MAX_VALUE;
+        int page = Math.max(16, Math.min(max, 256));
+        while (found.size() < max) {
+            long[] positions = views.keyPositions(topic, key, fromMillis, toMillis, before, page);
+            for (long position : positions) {
+                ByteBuffer message = reader.readAt(position);
+                if (message != null && found.size() < max && isAbout(message, topic, key, fromMillis, toMillis)) {
+                    found.add(message);
+                }
+            }
+            if (positions.length < page) {
+                break;
+            }
+            before = positions[positions.length - 1];
+        }
+        return found;
+    }
+
+    private static boolean isAbout(ByteBuffer message, String topic, String key, long fromMillis, long toMillis) {
+        long time = StoredMessage.storeTimestamp(message, 0);
+        if (time < fromMillis || time > toMillis || !StoredMessage.topicEquals(message, 0, topic)) {
+            return false;
+        }
+        IndexTerms terms = StoredMessage.indexTerms(message, 0);
+        return key.equals(terms.uniqueKey()) || Arrays.asList(terms.keys()).contains(key);
+    }
+
+    // ---- transactions and due times
+
+    /** Handles of pending delayed messages with this unique key. */
+    public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
+        List<Long> handles = new ArrayList<>();
+        for (long handle : views.pendingByUniqueKey(topic, uniqueKey)) {
+            ByteBuffer message = readPending(handle);
+            if (message != null
+                    && StoredMessage.topicEquals(message, 0, topic)
+                    && uniqueKey.equals(StoredMessage.indexTerms(message, 0).uniqueKey())) {
+                handles.add(handle);
+            }
+        }
+        return handles;
+    }
+
+    /** Null if it is not open. */
+    public PendingHalf half(long handle) {
+        return views.half(handle);
+    }
+
+    /** Open half messages, oldest first. */
+    public List<PendingHalf> openHalves(int max) {
+        return views.openHalves(max);
+    }
+
+    public long openHalfCount() {
+        return views.openHalfCount();
+    }
+
+    /** The decision of a half message, as long as the log keeps it; else null. */
+    public DecisionRecord decisionOf(long handle) {
+        return views.decisionOf(handle);
+    }
+
+    /** Null if it is not pending. */
+    public PendingDue due(long handle) {
+        return views.due(handle);
+    }
+
+    /** Pending delayed messages. */
+    public List<PendingDue> pendingDue(int max) {
+        return views.pendingDue(max);
+    }
+
+    public long pendingDueCount() {
+        return views.pendingDueCount();
+    }
+
+    /** What has to be done up to this time, deliveries and checks, earliest first. Items stay until they are acted on. */
+    public DueBatch dueUpTo(long nowMillis, int max) {
+        return views.dueUpTo(nowMillis, max);
+    }
+
+    /** The time of the next due item of either kind; Long.MAX_VALUE if there is none. */
+    public long nextDueMillis() {
+        return views.nextDueMillis();
+    }
+
+    // ---- progress and catalog
+
+    /** -1 if none. */
+    public long progress(String group, String topic, int queueId) {
+        return views.progress(group, topic, queueId);
+    }
+
+    public List<ProgressEntry> progressOf(String group) {
+        return views.progressOf(group);
+    }
+
+    public List<ProgressEntry> progressAll() {
+        return views.progressAll();
+    }
+
+    public Set<String> groupsWithProgress(String topic) {
+        return views.groupsWithProgress(topic);
+    }
+
+    /** Null if none. */
+    public byte[] catalog(CatalogKind kind, String name) {
+        return views.catalog(kind, name);
+    }
+
+    public Map<String, byte[]> catalogAll(CatalogKind kind) {
+        return views.catalogAll(kind);
+    }
+
+    // ---- listeners and state
+
+    /** Calls the listener, by the applying thread, after messages became readable: once per queue and frame. */
+    public void onVisible(VisibleListener listener) {
+        log.onVisible(listener);
+    }
+
+    /** Runs this, by the applying thread, when {@link #nextDueMillis} moved earlier. */
+    public void onDueEarlier(Runnable wake) {
+        views.onDueEarlier(wake);
+    }
+
+    public Positions positions() {
+        return log.positions();
+    }
+
+    public StoreState state() {
+        return log.state();
+    }
+
+    /** The first position the log still holds. */
+    public long oldestPosition() {
+        return log.oldestPosition();
+    }
+
+    public LogStats stats() {
+        return log.stats();
+    }
+
+    /** The store time: the wall clock, but never earlier than what is in the log. */
+    public long nowMillis() {
+        return log.nowMillis();
+    }
+
+    /** Refuses new changes, confirms what was taken, writes the views and closes everything. Idempotent. */
+    @Override
+    public void close() throws StoreException {
+        StoreException failure = null;
+        try {
+            log.close();
+        } catch (StoreException e) {
+            failure = e;
+        }
+        try {
+            views.close();
+            lock.close();
+        } catch (Exception e) {
+            if (failure == null) {
+                failure = new StoreException("closing the store: " + e.getMessage(), e);
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private static void closeQuietly(AutoCloseable held, Exception cause) {
+        try {
+            if (held != null) {
+                held.close();
+            }
+        } catch (Exception e) {
+            cause.addSuppressed(e);
+        }
+    }
+}

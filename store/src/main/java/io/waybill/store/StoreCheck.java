@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import io.waybill.platform.FileLock;
+import io.waybill.platform.Files;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.CommitLog;
+import io.waybill.store.log.LogInspection;
+import io.waybill.store.log.StoreException;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Entry;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.QueueView;
+import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDamaged;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+
+/**
+ * Verifies a closed store without changing its log: every frame and message, dense and unique queue offsets, store times that
+ * never fall, decisions that are first; then, with an own fold of the log that shares no code with the views, that the views
+ * say the same as the log.
+ */
+public final class StoreCheck {
+    private static final int MAX_FINDINGS = 100;
+
+    /** One thing that is wrong. The file is relative to the store; offset -1: not at one place. */
+    public record Finding(String file, long offset, String text) {
+        @Override
+        public String toString() {
+            return offset < 0 ? file + ": " + text : file + " at byte " + offset + ": " + text;
+        }
+    }
+
+    /**
+     * What was looked at and found.
+     *
+     * @param tornBytes what a crash left behind the log's end and the next open will cut; no fault
+     */
+    public record Report(
+            List<Finding> findings,
+            long oldestPosition,
+            long endPosition,
+            long frames,
+            long visibleMessages,
+            long queues,
+            long openHalves,
+            long pendingDue,
+            long tornBytes) {
+        public boolean isSound() {
+            return findings.isEmpty();
+        }
+    }
+
+    private final List<Finding> findings = new ArrayList<>();
+    private final Map<QueueKey, QueueFold> queues = new TreeMap<>(
+            (a, b) -> a.topic().equals(b.topic())
+                    ? Integer.compare(a.queueId(), b.queueId())
+                    : a.topic().compareTo(b.topic()));
+    private final Map<Long, Long> halves = new HashMap<>();
+    private final Map<Long, Long> dues = new HashMap<>();
+    private final Set<Long> decided = new HashSet<>();
+    private final Map<String, Long> progress = new HashMap<>();
+    private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
+    private final long oldest;
+    private long visible;
+    private long lastStoreTime = Long.MIN_VALUE;
+
+    private static final class QueueFold {
+        /** Offset of the first message that is there; -1 if none is. */
+        long first = -1;
+
+        long next = -1;
+        final List<Long> positions = new ArrayList<>();
+
+        void trimBefore(long position) {
+            while (!positions.isEmpty() && positions.get(0) < position) {
+                positions.remove(0);
+                first++;
+            }
+        }
+    }
+
+    private StoreCheck(long oldest) {
+        this.oldest = oldest;
+    }
+
+    /**
+     * Checks the store in this directory.
+     *
+     * @param backend of the views, closed; null to check the log alone. RocksDB may tidy its own files when it is opened
+     * @throws StoreException if the store is in use or cannot be read at all
+     */
+    public static Report check(Files files, ViewsBackend backend) throws StoreException {
+        try (FileLock held = files.lock("lock")) {
+            return checkLocked(files, backend);
+        } catch (IOException e) {
+            throw new StoreException("the store cannot be checked: " + e.getMessage(), e);
+        }
+    }
+
+    private static Report checkLocked(Files files, ViewsBackend backend) throws StoreException, IOException {
+        StoreCheck check = new StoreCheck(CommitLog.oldestPosition(files));
+        LogInspection.End end = LogInspection.walk(files, check::frame);
+        if (end.damage() != null) {
+            check.findings.add(new Finding(
+                    end.damage().file(), end.damage().offset(), end.damage().why()));
+        } else if (backend != null && end.frames() > 0) {
+            check.compareViews(files, backend, end);
+        }
+        return new Report(
+                List.copyOf(check.findings),
+                end.oldest(),
+                end.end(),
+                end.frames(),
+                check.visible,
+                check.queues.size(),
+                check.halves.size(),
+                check.dues.size(),
+                end.tornBytes());
+    }
+
+    /** One line for every frame and record of the log, for people. */
+    public static void dump(Files files, Consumer<String> line) throws StoreException {
+        LogInspection.End end = LogInspection.walk(files, (info, entries, bytes, at) -> {
+            line.accept("frame " + info.index() + " at " + info.base() + " (" + info.file() + " +" + info.offset() + ") epoch "
+                    + info.epoch() + " time " + info.storeTimeMillis() + " length " + info.length() + " records "
+                    + info.records());
+            for (Entry entry : entries) {
+                line.accept("  " + describe(entry));
+            }
+        });
+        line.accept("end at " + end.end() + ", " + end.frames() + " frames"
+                + (end.tornBytes() > 0 ? ", " + end.tornBytes() + " torn bytes behind" : ""));
+        if (end.damage() != null) {
+            line.accept(end.damage().getMessage());
+        }
+    }
+
+    private static String describe(Entry entry) {
+        if (entry instanceof Entry.VisibleMessage m) {
+            return "message at " + m.position() + " " + m.topic() + "/" + m.queueId() + " offset " + m.queueOffset()
+                    + " size " + m.size() + " time " + m.storeTimeMillis() + " keys " + Arrays.toString(m.keys());
+        }
+        if (entry instanceof Entry.Catalog c) {
+            return "Catalog[position=" + c.position() + ", kind=" + c.kind() + ", name=" + c.name() + ", "
+                    + (c.value() == null ? "deleted" : c.value().length + " bytes") + "]";
+        }
+        return entry.toString();
+    }
+
+    // ---- the fold
+
+    private void frame(LogInspection.FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at) {
+        if (info.storeTimeMillis() < lastStoreTime) {
+            find(info, "the store time " + info.storeTimeMillis() + " is before " + lastStoreTime + " of the frame before");
+        }
+        lastStoreTime = info.storeTimeMillis();
+        for (Entry entry : entries) {
+            fold(info, entry, bytes, at);
+        }
+    }
+
+    private void fold(LogInspection.FrameInfo info, Entry entry, ByteBuffer bytes, int at) {
+        if (entry instanceof Entry.VisibleMessage m) {
+            message(info, m.position(), m.size(), bytes, at);
+            if (m.storeTimeMillis() != info.storeTimeMillis()) {
+                find(info, "the message at " + m.position() + " has another store time than its frame");
+            }
+            visible++;
+            QueueFold queue = queues.computeIfAbsent(new QueueKey(m.topic(), m.queueId()), key -> new QueueFold());
+            if (queue.next >= 0 ? m.queueOffset() != queue.next : oldest == 0 && m.queueOffset() != 0) {
+                find(info, m.topic() + "/" + m.queueId() + " has offset " + m.queueOffset() + " at position " + m.position()
+                        + " where " + Math.max(0, queue.next) + " was expected");
+            }
+            queue.first = queue.first < 0 ? m.queueOffset() : queue.first;
+            queue.next = m.queueOffset() + 1;
+            queue.positions.add(m.position());
+        } else if (entry instanceof Entry.Half h) {
+            message(info, h.position(), h.size(), bytes, at);
+            halves.put(h.handle(), h.position());
+        } else if (entry instanceof Entry.Due d) {
+            message(info, d.position(), d.size(), bytes, at);
+            dues.put(d.handle(), d.position());
+        } else if (entry instanceof Entry.Decided d) {
+            if (!decided.add(d.handle())) {
+                find(info, "the transaction " + d.handle() + " is decided twice");
+            }
+            if (halves.remove(d.handle()) == null && d.handle() >= oldest) {
+                find(info, "the transaction " + d.handle() + " is decided but was never there");
+            }
+        } else if (entry instanceof Entry.Fired f) {
+            removeDue(info, f.handle(), "fired");
+        } else if (entry instanceof Entry.Cancelled c) {
+            removeDue(info, c.handle(), "cancelled");
+        } else if (entry instanceof Entry.Progress p) {
+            for (ProgressEntry e : p.entries()) {
+                String key = e.group() + '\n' + e.topic() + '\n' + e.queueId();
+                if (e.offset() < 0) {
+                    progress.remove(key);
+                } else {
+                    progress.put(key, e.offset());
+                }
+            }
+        } else if (entry instanceof Entry.Catalog c) {
+            Map<String, byte[]> names = catalog.computeIfAbsent(c.kind(), kind -> new TreeMap<>());
+            if (c.value() == null) {
+                names.remove(c.name());
+            } else {
+                names.put(c.name(), c.value());
+            }
+        } else if (entry instanceof Entry.QueueBase q) {
+            QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
+            if (queue.next > q.nextOffset()) {
+                find(info, q.topic() + "/" + q.queueId() + " is restated at " + q.nextOffset() + " behind " + queue.next);
+            }
+            queue.next = Math.max(queue.next, q.nextOffset());
+        }
+    }
+
+    private void removeDue(LogInspection.FrameInfo info, long handle, String what) {
+        if (dues.remove(handle) == null && handle >= oldest) {
+            find(info, "the delayed message " + handle + " is " + what + " but was not pending");
+        }
+    }
+
+    private void message(LogInspection.FrameInfo info, long position, int size, ByteBuffer bytes, int at) {
+        int index = at + (int) (position - info.base());
+        String wrong = StoredMessage.verify(bytes, index, index + size);
+        if (wrong != null) {
+            find(info, "the message at " + position + ": " + wrong);
+        } else if (StoredMessage.position(bytes, index) != position) {
+            find(info, "the message at " + position + " says it stands at " + StoredMessage.position(bytes, index));
+        }
+    }
+
+    private void find(LogInspection.FrameInfo info, String text) {
+        if (findings.size() < MAX_FINDINGS) {
+            findings.add(new Finding(info.file(), info.offset(), text));
+        }
+    }
+
+    // ---- the views against the fold
+
+    private void compareViews(Files files, ViewsBackend backend, LogInspection.End end) throws StoreException {
+        try (Views views = Views.open(backend);
+                Views fresh = Views.open(ViewsBackend.memory())) {
+            long from = views.checkpoint().position();
+            if (from > end.end()) {
+                views("they know the log up to " + from + ", but it ends at " + end.end());
+                return;
+            }
+            boolean rebuilt = from > 0 && from < end.oldest();
+            Views checked = rebuilt ? fresh : views;
+            LogInspection.walk(files, (info, entries, bytes, at) -> {
+                long frameEnd = info.base() + info.length();
+                if (frameEnd > from && !rebuilt) {
+                    views.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());
+                }
+                fresh.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());
+            });
+            // A segment whose dropping was cut off is still there; the next open finishes the drop.
+            long floor = Math.max(end.oldest(), rebuilt ? 0 : views.checkpoint().oldestPosition());
+            checked.trimBefore(floor);
+            fresh.trimBefore(floor);
+            queues.values().forEach(queue -> queue.trimBefore(floor));
+            String difference = checked.difference(fresh);
+            if (difference != null) {
+                views("not the fold of the log: " + difference);
+            }
+            compare(checked);
+        } catch (ViewsDamaged e) {
+            views("cannot be read (they may be deleted, the log rebuilds them): " + e.getMessage());
+        }
+    }
+
+    private void views(String text) {
+        if (findings.size() < MAX_FINDINGS) {
+            findings.add(new Finding("views", -1, text));
+        }
+    }
+
+    private void compare(Views views) {
+        queues.forEach((key, fold) -> {
+            QueueView queue = views.queue(key.topic(), key.queueId());
+            long min = fold.positions.isEmpty() ? fold.next : fold.first;
+            if (queue.max() != fold.next || queue.min() != min) {
+                views(key + " is [" + queue.min() + ", " + queue.max() + "), by the log [" + min + ", " + fold.next + ")");
+                return;
+            }
+            int[] seen = {0};
+            queue.visit(queue.min(), queue.max(), (offset, position, size, delta, tags, time) -> {
+                if (fold.positions.get(seen[0]++) != position) {
+                    views(key + " offset " + offset + " points at " + position);
+                    return false;
+                }
+                return true;
+            });
+            if (seen[0] != fold.positions.size()) {
+                views(key + " shows " + seen[0] + " messages of " + fold.positions.size());
+            }
+        });
+        Map<Long, Long> open = new HashMap<>();
+        for (PendingHalf half : views.openHalves(Integer.MAX_VALUE)) {
+            open.put(half.handle(), half.position());
+        }
+        same("the open transactions", open, halves);
+        Map<Long, Long> pending = new HashMap<>();
+        for (PendingDue due : views.pendingDue(Integer.MAX_VALUE)) {
+            pending.put(due.handle(), due.position());
+        }
+        same("the pending delayed messages", pending, dues);
+        Map<String, Long> committed = new HashMap<>();
+        for (ProgressEntry e : views.progressAll()) {
+            committed.put(e.group() + '\n' + e.topic() + '\n' + e.queueId(), e.offset());
+        }
+        same("the consumer offsets", committed, progress);
+        for (CatalogKind kind : CatalogKind.values()) {
+            Map<String, byte[]> names = catalog.getOrDefault(kind, Map.of());
+            Map<String, byte[]> seen = views.catalogAll(kind);
+            boolean same = seen.keySet().equals(names.keySet())
+                    && names.entrySet().stream().allMatch(e -> Arrays.equals(e.getValue(), seen.get(e.getKey())));
+            if (!same) {
+                views("the catalog of " + kind + " differs: " + seen.keySet() + ", by the log " + names.keySet());
+            }
+        }
+    }
+
+    private <K> void same(String what, Map<K, Long> seen, Map<K, Long> byLog) {
+        if (!seen.equals(byLog)) {
+            views(what + " differ: " + seen + ", by the log " + byLog);
+        }
+    }
+}

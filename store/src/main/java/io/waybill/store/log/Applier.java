@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.store.view.Views;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings confirmed frames into the views, then tells who waits. Used by one thread at a time: the flusher with
+ * {@link FlushMode#SYNC}, the holder of the writer's role with ASYNC. A change is completed only after it is readable.
+ */
+final class Applier {
+    private static final Logger LOG = LoggerFactory.getLogger(Applier.class);
+    private static final VisibleListener NOBODY = (topic, queueId, newMaxOffset) -> {};
+
+    private final Views views;
+    private final Positions positions;
+    private final LogState state;
+    private volatile long appliedIndex;
+    private volatile VisibleListener listener = NOBODY;
+
+    // Between the applier and the checkpointer.
+    private volatile boolean checkpointWanted;
+    private volatile long preparedPosition = -1;
+    private volatile long wakeCheckpointerAt;
+    private volatile long trimTo;
+    private long trimmed;
+    private Runnable wakeCheckpointer = () -> {};
+
+    Applier(Views views, Positions positions, LogState state, long appliedIndex) {
+        this.views = views;
+        this.positions = positions;
+        this.state = state;
+        this.appliedIndex = appliedIndex;
+    }
+
+    void start(Runnable wake) {
+        wakeCheckpointer = wake;
+    }
+
+    void listener(VisibleListener visible) {
+        listener = visible;
+    }
+
+    long appliedIndex() {
+        return appliedIndex;
+    }
+
+    /** The frame keeps the promise of the flush mode. False if the views failed: then nothing further may be applied. */
+    boolean confirm(WrittenFrame frame) {
+        if (frame.hasBytes) {
+            positions.confirm(frame.end);
+            try {
+                views.apply(frame.entries, frame.end, frame.index, frame.epoch, frame.storeTimeMillis);
+            } catch (RuntimeException e) {
+                LOG.error("a confirmed frame at {} cannot be applied to the views", frame.end, e);
+                state.freeze("the views failed: " + e);
+                return false;
+            }
+            positions.apply(frame.end);
+            appliedIndex = frame.index;
+            if (frame.end >= wakeCheckpointerAt) {
+                wakeCheckpointerAt = Long.MAX_VALUE;
+                wakeCheckpointer.run();
+            }
+        }
+        for (int i = 0; i < frame.changes.size(); i++) {
+            frame.changes.get(i).complete();
+        }
+        VisibleListener told = listener;
+        for (int i = 0; i < frame.touched.size(); i++) {
+            QueueState.Touched queue = frame.touched.get(i);
+            try {
+                told.visible(queue.topic, queue.queueId, queue.newMax);
+            } catch (RuntimeException e) {
+                LOG.error("a listener failed; the store goes on", e);
+            }
+        }
+        return true;
+    }
+
+    /** What must happen between two applies. */
+    void housekeep() {
+        long trim = trimTo;
+        if (trim > trimmed) {
+            views.trimBefore(trim);
+            trimmed = trim;
+            wakeCheckpointer.run();
+        }
+        if (checkpointWanted) {
+            checkpointWanted = false;
+            if (views.prepareCheckpoint()) {
+                preparedPosition = positions.applied();
+            }
+            wakeCheckpointer.run();
+        }
+    }
+
+    /** Asks for a checkpoint as of the next moment between two applies. The applier must be woken. */
+    void wantCheckpoint() {
+        checkpointWanted = true;
+    }
+
+    boolean isCheckpointWanted() {
+        return checkpointWanted;
+    }
+
+    /** Wakes the checkpointer once this position is applied. */
+    void wakeCheckpointerAt(long position) {
+        wakeCheckpointerAt = position;
+    }
+
+    /** The position of the checkpoint that waits to be written, or -1. */
+    long preparedPosition() {
+        return preparedPosition;
+    }
+
+    void checkpointWritten() {
+        preparedPosition = -1;
+    }
+
+    /** The log below the position is gone. The applier must be woken. */
+    void trimBefore(long position) {
+        trimTo = Math.max(trimTo, position);
+    }
+}

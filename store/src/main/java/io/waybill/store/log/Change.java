@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One change on its way into the log: judged, then encoded, by the holder of the writer's role; completed exactly once by
+ * the thread that confirmed its frame.
+ */
+abstract class Change {
+    private static final Logger LOG = LoggerFactory.getLogger(Change.class);
+
+    private final Completion done;
+    private Outcome outcome;
+
+    Change(Completion done) {
+        this.done = done;
+    }
+
+    /** The most bytes its records take; they go into one frame. */
+    abstract int size();
+
+    /** Whether it may use the room that is held back when the disk is full: everything that ends or releases something. */
+    boolean isControl() {
+        return true;
+    }
+
+    /** Null if it fits what is so, else why not. */
+    Refused judge(Pending pending) {
+        return null;
+    }
+
+    /** Writes its records; the outcome holds once the frame is confirmed. Must write at most {@link #size()} bytes. */
+    abstract Stored encode(FrameBuilder frame, Pending pending);
+
+    void outcome(Outcome whenConfirmed) {
+        outcome = whenConfirmed;
+    }
+
+    /** The frame is confirmed and applied. */
+    void complete() {
+        complete(outcome);
+    }
+
+    void complete(Outcome result) {
+        try {
+            done.done(result);
+        } catch (RuntimeException e) {
+            LOG.error("a completion failed; the store goes on", e);
+        }
+    }
+
+    void fail(Failed.Cause cause, boolean maybeStored, String text) {
+        complete(new Failed(cause, maybeStored, text));
+    }
+}

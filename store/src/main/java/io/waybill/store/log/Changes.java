@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.view.Carried;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.Views;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The changes there are, one small class each. */
+final class Changes {
+    private Changes() {}
+
+    static final class Put extends Change {
+        private final MessageDraft message;
+
+        Put(MessageDraft message, Completion done) {
+            super(done);
+            this.message = message;
+        }
+
+        @Override
+        int size() {
+            return message.size();
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.visible(message, 0);
+        }
+    }
+
+    static final class PutBatch extends Change {
+        private final List<MessageDraft> messages;
+        private final int size;
+
+        PutBatch(List<MessageDraft> messages, Completion done) {
+            super(done);
+            if (messages.isEmpty()) {
+                throw new IllegalArgumentException("a batch needs a message");
+            }
+            this.messages = List.copyOf(messages);
+            MessageDraft first = this.messages.get(0);
+            long total = 0;
+            for (MessageDraft message : this.messages) {
+                total += message.size();
+                if (message.queueId() != first.queueId() || !message.topic().equals(first.topic())) {
+                    throw new IllegalArgumentException("the messages of a batch must be of one queue");
+                }
+            }
+            size = (int) Math.min(Integer.MAX_VALUE, total);
+        }
+
+        @Override
+        int size() {
+            return size;
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            Stored first = frame.visible(messages.get(0), 0);
+            for (int i = 1; i < messages.size(); i++) {
+                frame.visible(messages.get(i), 0);
+            }
+            return first;
+        }
+    }
+
+    static final class PutHalf extends Change {
+        private final MessageDraft message;
+        private final String group;
+        private final byte[] groupBytes;
+        private final long firstCheckMillis;
+
+        PutHalf(MessageDraft message, String group, long firstCheckMillis, Completion done) {
+            super(done);
+            this.message = message;
+            this.group = group;
+            this.groupBytes = Records.text(group);
+            this.firstCheckMillis = firstCheckMillis;
+        }
+
+        @Override
+        int size() {
+            return Records.HALF_FIXED + groupBytes.length + message.size();
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.half(message, groupBytes, group, firstCheckMillis);
+        }
+    }
+
+    static final class PutDue extends Change {
+        private final MessageDraft message;
+        private final long dueMillis;
+
+        PutDue(MessageDraft message, long dueMillis, Completion done) {
+            super(done);
+            this.message = message;
+            this.dueMillis = dueMillis;
+        }
+
+        @Override
+        int size() {
+            return Records.DUE_FIXED + message.size();
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.due(message, dueMillis, 0);
+        }
+    }
+
+    /** The decision and the visible (or delayed) copy stand in one frame, so that neither is ever there alone. */
+    static final class Decide extends Change {
+        private final long handle;
+        private final Decision outcome;
+        private final boolean fromCheck;
+        private final String by;
+        private final byte[] byBytes;
+        private final MessageDraft copy;
+        private final long dueMillis;
+
+        Decide(
+                long handle,
+                Decision outcome,
+                boolean fromCheck,
+                String by,
+                MessageDraft copy,
+                long dueMillis,
+                Completion done) {
+            super(done);
+            if (outcome == Decision.COMMIT && copy == null || outcome == Decision.ROLLBACK && copy != null) {
+                throw new IllegalArgumentException("a COMMIT needs the final copy, a ROLLBACK must not have one");
+            }
+            this.handle = handle;
+            this.outcome = outcome;
+            this.fromCheck = fromCheck;
+            this.by = by == null ? "" : by;
+            this.byBytes = Records.text(by);
+            this.copy = copy;
+            this.dueMillis = dueMillis;
+        }
+
+        @Override
+        int size() {
+            return Records.DECISION_FIXED + byBytes.length + (copy == null ? 0 : Records.DUE_FIXED + copy.size());
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeHalf(handle);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            long position = frame.decided(handle, outcome, fromCheck, byBytes, by);
+            pending.decided(
+                    frame.index(),
+                    new DecisionRecord(handle, position, outcome, fromCheck, frame.storeTimeMillis(), by));
+            if (copy == null) {
+                return new Stored(
+                        position, -1, frame.storeTimeMillis(), Records.DECISION_FIXED + byBytes.length, handle);
+            }
+            return dueMillis == 0 ? frame.visible(copy, handle) : frame.due(copy, dueMillis, handle);
+        }
+    }
+
+    static final class Fire extends Change {
+        private final long handle;
+        private final MessageDraft copy;
+
+        Fire(long handle, MessageDraft copy, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.copy = copy;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 8 + copy.size();
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeFire(handle);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.fired(handle);
+            pending.dueGone(frame.index(), handle);
+            Stored visible = frame.visible(copy, 0);
+            return new Stored(
+                    visible.position(), visible.queueOffset(), visible.storeTimeMillis(), visible.size(), handle);
+        }
+    }
+
+    static final class Cancel extends Change {
+        private final long handle;
+        private final String by;
+        private final byte[] byBytes;
+
+        Cancel(long handle, String by, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.by = by == null ? "" : by;
+            this.byBytes = Records.text(by);
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 8 + 2 + byBytes.length;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeDue(handle);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            pending.dueGone(frame.index(), handle);
+            return frame.cancelled(handle, byBytes, by);
+        }
+    }
+
+    static final class Reschedule extends Change {
+        private final long handle;
+        private final long dueMillis;
+
+        Reschedule(long handle, long dueMillis, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.dueMillis = dueMillis;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 16;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeDue(handle);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            pending.rescheduled(frame.index(), handle, dueMillis);
+            return frame.rescheduled(handle, dueMillis);
+        }
+    }
+
+    static final class Checked extends Change {
+        private final long handle;
+        private final int count;
+        private final long nextCheckMillis;
+
+        Checked(long handle, int count, long nextCheckMillis, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.count = count;
+            this.nextCheckMillis = nextCheckMillis;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 20;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeHalf(handle);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.checked(handle, count, nextCheckMillis);
+        }
+    }
+
+    static final class Progress extends Change {
+        private final List<ProgressEntry> entries;
+        private final List<byte[]> texts;
+
+        Progress(List<ProgressEntry> entries, Completion done) {
+            super(done);
+            this.entries = List.copyOf(entries);
+            this.texts = texts(this.entries);
+        }
+
+        @Override
+        int size() {
+            return Records.progressSize(texts);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.progress(entries, texts);
+        }
+    }
+
+    static final class Catalog extends Change {
+        private final CatalogKind kind;
+        private final String name;
+        private final byte[] nameBytes;
+        private final byte[] value;
+
+        Catalog(CatalogKind kind, String name, byte[] value, Completion done) {
+            super(done);
+            this.kind = kind;
+            this.name = name;
+            this.nameBytes = Records.text(name);
+            this.value = value;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 1 + 2 + nameBytes.length + 1 + (value == null ? 0 : value.length);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.catalog(kind, nameBytes, name, value);
+        }
+    }
+
+    /** Closes the log cleanly. */
+    static final class Mark extends Change {
+        Mark(Completion done) {
+            super(done);
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 8;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.mark();
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), 0);
+        }
+    }
+
+    /**
+     * Restates one thing whose record is about to be dropped. It was gathered outside the role, so it is judged again inside:
+     * whatever a later record, applied or in flight, says better is not restated.
+     */
+    abstract static class Carry extends Change {
+        Carry(Completion done) {
+            super(done);
+        }
+
+        /** Nothing is left to carry: an ordinary outcome. */
+        static Refused superseded() {
+            return new Refused(Refused.Reason.NOT_FOUND, "a later record says it", null);
+        }
+    }
+
+    static final class CarryHalf extends Carry {
+        private final PendingHalf half;
+        private final ByteBuffer message;
+        private final InFlight inFlight;
+        private final byte[] groupBytes;
+        private int checks;
+        private long nextCheckMillis;
+
+        CarryHalf(PendingHalf half, ByteBuffer message, InFlight inFlight, Completion done) {
+            super(done);
+            this.inFlight = inFlight;
+            this.half = half;
+            this.message = message;
+            this.groupBytes = Records.text(half.producerGroup());
+        }
+
+        @Override
+        int size() {
+            // With room for a CHECKED record, whether or not one is needed.
+            return Records.HALF_FIXED + groupBytes.length + message.remaining() + Records.HEADER + 20;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            PendingHalf now = pending.half(half.handle());
+            if (now == null || now.position() != half.position() || inFlight.hasChecked(half.handle())) {
+                return superseded();
+            }
+            checks = now.checks();
+            nextCheckMillis = now.nextCheckMillis();
+            return null;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.carryHalf(message, half.handle(), groupBytes, half.producerGroup(), nextCheckMillis, checks);
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), half.handle());
+        }
+    }
+
+    static final class CarryDue extends Carry {
+        private final PendingDue due;
+        private final ByteBuffer message;
+        private long dueMillis;
+
+        CarryDue(PendingDue due, ByteBuffer message, Completion done) {
+            super(done);
+            this.due = due;
+            this.message = message;
+        }
+
+        @Override
+        int size() {
+            return Records.DUE_FIXED + message.remaining();
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            dueMillis = pending.due(due.handle());
+            return dueMillis < 0 ? superseded() : null;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.carryDue(message, due.handle(), dueMillis);
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), due.handle());
+        }
+    }
+
+    /** Consumer offsets. Entries of which a newer value is known are left out when it is encoded. */
+    static final class CarryProgress extends Carry {
+        private final List<ProgressEntry> entries;
+        private final Views views;
+        private final InFlight inFlight;
+
+        CarryProgress(List<ProgressEntry> entries, Views views, InFlight inFlight, Completion done) {
+            super(done);
+            this.entries = entries;
+            this.views = views;
+            this.inFlight = inFlight;
+        }
+
+        @Override
+        int size() {
+            return Records.progressSize(texts(entries));
+        }
+
+        private List<ProgressEntry> current() {
+            List<ProgressEntry> current = new ArrayList<>(entries.size());
+            for (ProgressEntry entry : entries) {
+                if (views.progress(entry.group(), entry.topic(), entry.queueId()) == entry.offset()
+                        && !inFlight.hasProgress(entry)) {
+                    current.add(entry);
+                }
+            }
+            return current;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return current().isEmpty() ? superseded() : null;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            List<ProgressEntry> current = current();
+            return frame.progress(current, texts(current));
+        }
+    }
+
+    static final class CarryCatalog extends Carry {
+        private final Carried.CatalogValue value;
+        private final byte[] nameBytes;
+        private final Views views;
+        private final InFlight inFlight;
+
+        CarryCatalog(Carried.CatalogValue value, Views views, InFlight inFlight, Completion done) {
+            super(done);
+            this.value = value;
+            this.nameBytes = Records.text(value.name());
+            this.views = views;
+            this.inFlight = inFlight;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 1 + 2 + nameBytes.length + 1 + value.value().length;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            boolean same = Arrays.equals(views.catalog(value.kind(), value.name()), value.value());
+            return same && !inFlight.hasCatalog(value.kind(), value.name()) ? null : superseded();
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.catalog(value.kind(), nameBytes, value.name(), value.value());
+        }
+    }
+
+    static final class CarryQueueBase extends Carry {
+        private final QueueKey queue;
+        private final byte[] topicBytes;
+
+        CarryQueueBase(QueueKey queue, Completion done) {
+            super(done);
+            this.queue = queue;
+            this.topicBytes = Records.text(queue.topic());
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 2 + topicBytes.length + 12;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.queueBase(topicBytes, queue.topic(), queue.queueId());
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), 0);
+        }
+    }
+
+    /** What frames that are not applied yet say; asked inside the writer's role. */
+    interface InFlight {
+        boolean hasProgress(ProgressEntry key);
+
+        boolean hasCatalog(CatalogKind kind, String name);
+
+        boolean hasChecked(long handle);
+    }
+
+    private static List<byte[]> texts(List<ProgressEntry> entries) {
+        List<byte[]> texts = new ArrayList<>(2 * entries.size());
+        for (ProgressEntry entry : entries) {
+            texts.add(Records.text(entry.group()));
+            texts.add(Records.text(entry.topic()));
+        }
+        return texts;
+    }
+}

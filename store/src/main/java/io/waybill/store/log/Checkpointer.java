@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.store.view.Views;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The duty that writes the views, so that recovery has little to replay: after checkpointBytes of log, or checkpointMillis
+ * after something changed. A checkpoint is written only when the log is forced up to it: views must never know more than a
+ * power cut leaves in the log.
+ */
+final class Checkpointer implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(Checkpointer.class);
+    private static final long MILLI = 1_000_000;
+    private static final long RETRY_NANOS = 5_000 * MILLI;
+
+    private final Clock clock;
+    private final long everyBytes;
+    private final long everyNanos;
+    private final Views views;
+    private final Positions positions;
+    private final Applier applier;
+    private final Flusher flusher;
+    private Runnable wakeApplier = () -> {};
+
+    private long dirtySince;
+    private boolean dirty;
+    private volatile long written;
+
+    Checkpointer(
+            Clock clock, StoreSettings settings, Views views, Positions positions, Applier applier, Flusher flusher) {
+        this.clock = clock;
+        this.everyBytes = settings.checkpointBytes();
+        this.everyNanos = settings.checkpointMillis() * MILLI;
+        this.views = views;
+        this.positions = positions;
+        this.applier = applier;
+        this.flusher = flusher;
+    }
+
+    void start(Runnable nudgeApplier) {
+        wakeApplier = nudgeApplier;
+    }
+
+    long written() {
+        return written;
+    }
+
+    @Override
+    public String roleName() {
+        return "views-checkpoint";
+    }
+
+    @Override
+    public long run() {
+        long prepared = applier.preparedPosition();
+        if (prepared >= 0) {
+            if (positions.flushed() < prepared) {
+                flusher.flushSoon();
+                return positions.flushed() < prepared ? WHEN_WOKEN : 0;
+            }
+            try {
+                views.writeCheckpoint(true);
+            } catch (RuntimeException e) {
+                LOG.error("the views cannot be written, trying again; the log is not affected", e);
+                return RETRY_NANOS;
+            }
+            applier.checkpointWritten();
+            written++;
+        }
+        if (applier.isCheckpointWanted()) {
+            return WHEN_WOKEN;
+        }
+        long covered = views.checkpoint().position();
+        long behind = positions.applied() - covered;
+        if (behind == 0) {
+            dirty = false;
+            applier.wakeCheckpointerAt(covered + 1);
+            return positions.applied() == covered ? WHEN_WOKEN : 0;
+        }
+        long now = clock.nanoTime();
+        if (!dirty) {
+            dirty = true;
+            dirtySince = now;
+        }
+        long left = dirtySince + everyNanos - now;
+        if (behind < everyBytes && left > 0) {
+            applier.wakeCheckpointerAt(covered + everyBytes);
+            return left;
+        }
+        dirty = false;
+        applier.wantCheckpoint();
+        wakeApplier.run();
+        return WHEN_WOKEN;
+    }
+}

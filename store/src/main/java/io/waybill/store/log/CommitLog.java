@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Duties;
+import io.waybill.platform.DutyHandle;
+import io.waybill.platform.Files;
+import io.waybill.platform.Platform;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.Views;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * The log of one store, put together. Duties and what wakes them:
+ *
+ * <pre>
+ *   caller --change--> writer's role --frame--> flusher --(SYNC)--> applier --> completions
+ *                        |    ^  \--------------(ASYNC)------------> applier
+ *                take    v    | a result
+ *                     allocator              retention --carry--> writer's role
+ *                                            checkpoint <-----> applier
+ * </pre>
+ */
+public final class CommitLog {
+    private final StoreSettings settings;
+    private final LogState state;
+    private final Positions positions;
+    private final Segments segments;
+    private final Views views;
+    private final LogReader reader;
+    private final Applier applier;
+    private final Writer writer;
+    private final SegmentMaker maker;
+    private final Flusher flusher;
+    private final Checkpointer checkpointer;
+    private final Retention retention;
+
+    private final DutyHandle writerDuty;
+    private final DutyHandle makerDuty;
+    private final DutyHandle flusherDuty;
+    private final DutyHandle checkpointDuty;
+    private final DutyHandle retentionDuty;
+
+    /**
+     * The first position of the log in this directory; 0 if there is none. Views that end below it must be emptied before the
+     * log is opened with them: the log rebuilds them.
+     */
+    public static long oldestPosition(Files files) throws IOException {
+        if (!files.exists(Segment.DIRECTORY)) {
+            return 0;
+        }
+        return files.list(Segment.DIRECTORY).stream()
+                .mapToLong(Segment::startOf)
+                .filter(start -> start >= 0)
+                .min()
+                .orElse(0);
+    }
+
+    /** Recovers the log and the views, and starts the duties. */
+    public static CommitLog open(Files files, Platform platform, StoreSettings settings, Views views)
+            throws StoreException {
+        Recovery.Result result = new Recovery(files, settings, views).run();
+        try {
+            Segment newest = result.segments().newest();
+            newest.heat(result.recovered().end());
+            return new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
+        } catch (IOException e) {
+            Recovery.closeAll(result.segments().all(), e);
+            throw new StoreException("the log cannot be opened: " + e.getMessage(), e);
+        }
+    }
+
+    private CommitLog(
+            Files files,
+            Platform platform,
+            StoreSettings settings,
+            Views views,
+            Segments segments,
+            Recovered recovered) {
+        this.settings = settings;
+        this.views = views;
+        this.segments = segments;
+        state = new LogState();
+        positions = new Positions(settings.flush(), recovered.end());
+        reader = new LogReader(segments, positions);
+        applier = new Applier(views, positions, state, recovered.nextIndex() - 1);
+        maker = new SegmentMaker(files, settings, segments.newest().end());
+        writer = new Writer(
+                platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
+        flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
+        checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
+        retention = new Retention(
+                files, settings, views, segments, positions, state, reader, writer, maker, applier);
+
+        Wake wakeWriter = new Wake();
+        Wake wakeMaker = new Wake();
+        Wake wakeFlusher = new Wake();
+        Wake wakeCheckpointer = new Wake();
+        Wake wakeRetention = new Wake();
+        Runnable nudgeApplier = settings.flush() == FlushMode.SYNC ? wakeFlusher : writer::drain;
+        writer.start(flusher, wakeWriter);
+        maker.start(wakeMaker, writer::segmentReady);
+        flusher.start(wakeFlusher, wakeCheckpointer);
+        applier.start(wakeCheckpointer);
+        checkpointer.start(nudgeApplier);
+        retention.start(wakeRetention, nudgeApplier, flusher::flushSoon);
+
+        Duties duties = platform.duties();
+        writerDuty = wakeWriter.of(duties.start(writer));
+        makerDuty = wakeMaker.of(duties.start(maker));
+        flusherDuty = wakeFlusher.of(duties.start(flusher));
+        checkpointDuty = wakeCheckpointer.of(duties.start(checkpointer));
+        retentionDuty = wakeRetention.of(duties.start(retention));
+    }
+
+    /** Wakes a duty that may not be started yet: its first run comes anyway. */
+    private static final class Wake implements Runnable {
+        private volatile DutyHandle handle;
+
+        DutyHandle of(DutyHandle started) {
+            handle = started;
+            // A wake from another duty may have come before the handle was here.
+            started.wake();
+            return started;
+        }
+
+        @Override
+        public void run() {
+            DutyHandle now = handle;
+            if (now != null) {
+                now.wake();
+            }
+        }
+    }
+
+    // ---- changes; the contracts stand at io.waybill.store.Store
+
+    public void put(MessageDraft message, Completion done) {
+        writer.submit(new Changes.Put(message, done));
+    }
+
+    public void putBatch(List<MessageDraft> sameQueue, Completion done) {
+        writer.submit(new Changes.PutBatch(sameQueue, done));
+    }
+
+    public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
+        writer.submit(new Changes.PutHalf(message, producerGroup, firstCheckMillis, done));
+    }
+
+    public void putDue(MessageDraft message, long dueMillis, Completion done) {
+        writer.submit(new Changes.PutDue(message, dueMillis, done));
+    }
+
+    public void decide(
+            long handle,
+            Decision outcome,
+            boolean fromCheck,
+            String by,
+            MessageDraft copy,
+            long dueMillis,
+            Completion done) {
+        writer.submit(new Changes.Decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
+    }
+
+    public void fire(long handle, MessageDraft copy, Completion done) {
+        writer.submit(new Changes.Fire(handle, copy, done));
+    }
+
+    public void cancel(long handle, String by, Completion done) {
+        writer.submit(new Changes.Cancel(handle, by, done));
+    }
+
+    public void reschedule(long handle, long dueMillis, Completion done) {
+        writer.submit(new Changes.Reschedule(handle, dueMillis, done));
+    }
+
+    public void checked(long handle, int count, long nextCheckMillis, Completion done) {
+        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, done));
+    }
+
+    public void commitProgress(List<ProgressEntry> entries, Completion done) {
+        writer.submit(new Changes.Progress(entries, done));
+    }
+
+    public void putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
+        writer.submit(new Changes.Catalog(kind, name, value, done));
+    }
+
+    // ---- reads
+
+    /** Whether the position is served from memory. */
+    public boolean isHot(long position) {
+        return reader.isHot(position);
+    }
+
+    /**
+     * What the message can be sliced from; null if its segment was dropped.
+     *
+     * @throws StoreDamaged if its frame cannot be read intact
+     */
+    public Extent extent(long position, int size, int frameDelta) throws StoreDamaged {
+        return reader.extent(position, size, frameDelta);
+    }
+
+    /** What looks like a message at a position from outside, unverified; null if nothing does. */
+    public ByteBuffer peek(long position) {
+        return reader.peek(position);
+    }
+
+    // ---- state
+
+    public void onVisible(VisibleListener listener) {
+        applier.listener(listener);
+    }
+
+    public Positions positions() {
+        return positions;
+    }
+
+    public StoreState state() {
+        return state.get();
+    }
+
+    public long oldestPosition() {
+        return segments.oldest().start();
+    }
+
+    public long nowMillis() {
+        return writer.nowMillis();
+    }
+
+    public LogStats stats() {
+        return new LogStats(
+                writer.frames(),
+                writer.records(),
+                positions.appended() - segments.oldest().start(),
+                flusher.forces(),
+                reader.coldReads(),
+                checkpointer.written(),
+                retention.dropped());
+    }
+
+    /**
+     * Refuses new changes, confirms those taken, closes the log with a mark and writes a checkpoint, unless the store is
+     * frozen. The views stay open.
+     */
+    public void close() throws StoreException {
+        if (!state.beginClosing()) {
+            return;
+        }
+        retentionDuty.close();
+        checkpointDuty.close();
+        writerDuty.close();
+        flusherDuty.close();
+        makerDuty.close();
+        // From here this thread runs the duties; another may still hold the writer's role for a moment.
+        settle();
+        if (state.isOpenForRole()) {
+            writer.submitLast(new Changes.Mark(Completion.NONE));
+            settle();
+        }
+        maker.dispose();
+        StoreException failure = null;
+        if (state.isOpenForRole()) {
+            try {
+                checkpoint();
+            } catch (RuntimeException e) {
+                failure = new StoreException("the last checkpoint failed, the next open replays more: " + e.getMessage(), e);
+            }
+        }
+        state.closed();
+        // Whoever slipped in after the last look is told now.
+        writer.drain();
+        for (Segment segment : segments.all()) {
+            try {
+                segment.close();
+            } catch (IOException e) {
+                failure = failure == null ? new StoreException("closing " + segment.name(), e) : failure;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void settle() {
+        do {
+            if (!writer.isIdle()) {
+                maker.run();
+                Thread.onSpinWait();
+            }
+            writer.run();
+            writer.drain();
+            flusher.finish();
+        } while (!writer.isIdle());
+        flusher.finish();
+    }
+
+    private void checkpoint() {
+        if (applier.preparedPosition() >= 0) {
+            views.writeCheckpoint(true);
+            applier.checkpointWritten();
+        }
+        if (views.prepareCheckpoint()) {
+            views.writeCheckpoint(true);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+/**
+ * The store could not keep the change.
+ *
+ * @param maybeStored whether the change may turn out to be kept after a restart
+ * @param text one sentence for people
+ */
+public record Failed(Cause cause, boolean maybeStored, String text) implements Outcome {
+    public enum Cause {
+        /** A write or force failed; the store takes no more changes until it is opened again. */
+        FROZEN,
+        /** No room for another segment. Works again as soon as there is. */
+        DISK_FULL,
+        CLOSED,
+        /** The change does not fit a segment. */
+        TOO_LARGE,
+        /** Too many changes wait for the writer. Try again. */
+        OVERLOADED
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import java.nio.ByteBuffer;
+import java.util.zip.CRC32C;
+
+/**
+ * The layout of a frame: the unit of atomicity, of checksum and of group commit. A frame never crosses a segment.
+ *
+ * <pre>
+ *    0        4        8    10    12       16               24               32               40
+ *    +--------+--------+-----+-----+--------+----------------+----------------+----------------+
+ *    | magic  | crc32c | ver |flags| length |     epoch      |     index      |  base position |
+ *    +--------+--------+-----+-----+--------+----------------+----------------+----------------+
+ *    40               48       52       56                                             length
+ *    +----------------+--------+--------+------------------------------------------------+
+ *    | store time ms  | count  |  lag   | count whole records, back to back              |
+ *    +----------------+--------+--------+------------------------------------------------+
+ * </pre>
+ *
+ * All integers are big-endian. The checksum covers bytes 8 to length, so it covers the frame's own position: old bytes in a
+ * new place do not pass. Indexes are dense over the whole log. The epoch grows with each opening of the store that wrote
+ * something. Lag is the distance from the last position known to be on disk, when this frame was built, to its base: a
+ * valid frame proves that everything below {@code base - lag} was once durable. Recovery needs that to tell a torn tail
+ * (frames that were never promised) from damage (frames that were).
+ */
+final class Frame {
+    static final int MAGIC = 0x57424631; // WBF1
+    static final int VERSION = 1;
+
+    static final int CRC_AT = 4;
+    static final int VERSION_AT = 8;
+    static final int FLAGS_AT = 10;
+    static final int LENGTH_AT = 12;
+    static final int EPOCH_AT = 16;
+    static final int INDEX_AT = 24;
+    static final int BASE_AT = 32;
+    static final int STORE_TIME_AT = 40;
+    static final int COUNT_AT = 48;
+    static final int LAG_AT = 52;
+    static final int HEADER = 56;
+
+    private Frame() {}
+
+    /** Completes a frame whose records stand from {@link #HEADER} to length. Leaves position and limit around it. */
+    static void seal(
+            ByteBuffer b,
+            int length,
+            long epoch,
+            long index,
+            long base,
+            long storeTimeMillis,
+            int count,
+            long durable,
+            CRC32C crc) {
+        b.putInt(0, MAGIC);
+        b.putShort(VERSION_AT, (short) VERSION);
+        b.putShort(FLAGS_AT, (short) 0);
+        b.putInt(LENGTH_AT, length);
+        b.putLong(EPOCH_AT, epoch);
+        b.putLong(INDEX_AT, index);
+        b.putLong(BASE_AT, base);
+        b.putLong(STORE_TIME_AT, storeTimeMillis);
+        b.putInt(COUNT_AT, count);
+        b.putInt(LAG_AT, (int) Math.min(Integer.MAX_VALUE, base - durable));
+        b.putInt(CRC_AT, checksum(b, 0, length, crc));
+        b.limit(length).position(0);
+    }
+
+    /** Leaves the position at the frame's end and the limit there too. */
+    private static int checksum(ByteBuffer b, int at, int length, CRC32C crc) {
+        crc.reset();
+        b.limit(at + length).position(at + VERSION_AT);
+        crc.update(b);
+        return (int) crc.getValue();
+    }
+
+    /** What is wrong with the header standing at {@code at}, or null. Needs {@link #HEADER} readable bytes. */
+    static String checkHeader(ByteBuffer b, int at, long position, long room) {
+        int magic = b.getInt(at);
+        if (magic != MAGIC) {
+            return magic == 0 ? "no frame" : "no frame starts here: magic " + Integer.toHexString(magic);
+        }
+        long base = b.getLong(at + BASE_AT);
+        if (base != position) {
+            return "the frame belongs to position " + base + " but stands at " + position;
+        }
+        int length = b.getInt(at + LENGTH_AT);
+        if (length < HEADER || length > room) {
+            return "length " + length + " is not within " + HEADER + " and " + room;
+        }
+        return null;
+    }
+
+    /** What is wrong with the whole frame at {@code at}, whose header is fine, or null. Keeps position and limit. */
+    static String checkBody(ByteBuffer b, int at, CRC32C crc) {
+        int position = b.position();
+        int limit = b.limit();
+        int computed = checksum(b, at, b.getInt(at + LENGTH_AT), crc);
+        b.limit(limit).position(position);
+        int stored = b.getInt(at + CRC_AT);
+        if (computed != stored) {
+            return "checksum " + Integer.toHexString(stored) + " does not fit the bytes, which give "
+                    + Integer.toHexString(computed);
+        }
+        int version = b.getShort(at + VERSION_AT);
+        return version == VERSION ? null : "frame version " + version + " is newer than this program, which reads " + VERSION;
+    }
+
+    static int length(ByteBuffer b, int at) {
+        return b.getInt(at + LENGTH_AT);
+    }
+
+    static long epoch(ByteBuffer b, int at) {
+        return b.getLong(at + EPOCH_AT);
+    }
+
+    static long index(ByteBuffer b, int at) {
+        return b.getLong(at + INDEX_AT);
+    }
+
+    static long base(ByteBuffer b, int at) {
+        return b.getLong(at + BASE_AT);
+    }
+
+    static long storeTimeMillis(ByteBuffer b, int at) {
+        return b.getLong(at + STORE_TIME_AT);
+    }
+
+    static int count(ByteBuffer b, int at) {
+        return b.getInt(at + COUNT_AT);
+    }
+
+    /** The position below which everything was on disk when the frame was built. */
+    static long durable(ByteBuffer b, int at) {
+        return b.getLong(at + BASE_AT) - (b.getInt(at + LAG_AT) & 0xFFFFFFFFL);
+    }
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.Entry;
+import io.waybill.store.view.ProgressEntry;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.zip.CRC32C;
+
+/**
+ * Builds one frame after the other in the same direct buffer, and beside it the typed entries of its records. Used by the
+ * holder of the writer's role only.
+ */
+final class FrameBuilder {
+    private final int usualBytes;
+    private final QueueStates queues;
+    private final CRC32C crc = new CRC32C();
+    private ByteBuffer buffer;
+
+    private WrittenFrame frame = new WrittenFrame();
+    private boolean open;
+    private long base;
+    private int limit;
+    private int count;
+
+    FrameBuilder(int usualBytes, QueueStates queues) {
+        this.usualBytes = usualBytes;
+        this.queues = queues;
+        this.buffer = ByteBuffer.allocateDirect(usualBytes);
+    }
+
+    boolean isOpen() {
+        return open;
+    }
+
+    int size() {
+        return buffer.position();
+    }
+
+    /** Whether a change of this many bytes still goes in. */
+    boolean fits(int bytes) {
+        return buffer.position() + bytes <= limit;
+    }
+
+    int count() {
+        return count;
+    }
+
+    long base() {
+        return base;
+    }
+
+    long index() {
+        return frame.index;
+    }
+
+    long storeTimeMillis() {
+        return frame.storeTimeMillis;
+    }
+
+    /** What is gathered for the frame being built or, between frames, for the next or a barrier. */
+    WrittenFrame frame() {
+        return frame;
+    }
+
+    /** Opens a frame that may grow to limit bytes, which is at least what its first change needs. */
+    void open(long basePosition, int limitBytes, long index, long epoch, long storeTimeMillis) {
+        if (limitBytes > buffer.capacity()) {
+            buffer = ByteBuffer.allocateDirect(limitBytes);
+        } else if (buffer.capacity() > usualBytes && limitBytes <= usualBytes) {
+            buffer = ByteBuffer.allocateDirect(usualBytes);
+        }
+        buffer.clear().order(ByteOrder.BIG_ENDIAN).position(Frame.HEADER);
+        open = true;
+        base = basePosition;
+        limit = limitBytes;
+        count = 0;
+        frame.hasBytes = true;
+        frame.index = index;
+        frame.epoch = epoch;
+        frame.storeTimeMillis = storeTimeMillis;
+    }
+
+    /** The sealed bytes, ready to be written at {@link #base()}. */
+    ByteBuffer seal(long durable) {
+        int length = buffer.position();
+        Frame.seal(buffer, length, frame.epoch, frame.index, base, frame.storeTimeMillis, count, durable, crc);
+        frame.end = base + length;
+        return buffer;
+    }
+
+    /** Hands the gathered frame over; the builder starts a new one. */
+    WrittenFrame take() {
+        WrittenFrame taken = frame;
+        frame = new WrittenFrame();
+        open = false;
+        count = 0;
+        buffer.clear();
+        return taken;
+    }
+
+    // ---- records
+
+    /** Makes the message the next of its queue; its prepared transaction offset becomes the handle unless that is 0. */
+    Stored visible(MessageDraft message, long handle) {
+        QueueState queue = queues.of(message.topic(), message.queueId());
+        long offset = queue.next++;
+        if (queue.frameIndex != frame.index) {
+            queue.frameIndex = frame.index;
+            queue.touched = new QueueState.Touched(queue.topic, queue.queueId);
+            frame.touched.add(queue.touched);
+        }
+        queue.touched.newMax = offset + 1;
+        int at = place(message);
+        StoredMessage.patchQueueOffset(buffer, at, offset);
+        if (handle != 0) {
+            StoredMessage.patchPreparedTransactionOffset(buffer, at, handle);
+        }
+        frame.entries.add(new Entry.VisibleMessage(
+                base + at,
+                message.size(),
+                at,
+                queue.topic,
+                queue.queueId,
+                offset,
+                message.tagsCode(),
+                frame.storeTimeMillis,
+                message.indexKeys()));
+        count++;
+        return new Stored(base + at, offset, frame.storeTimeMillis, message.size(), handle);
+    }
+
+    Stored half(MessageDraft message, byte[] group, String groupName, long nextCheckMillis) {
+        int size = Records.HALF_FIXED + group.length + message.size();
+        long handle = base + buffer.position() + Records.HALF_FIXED + group.length;
+        header(size, Records.PENDING_HALF);
+        buffer.putLong(handle).putLong(nextCheckMillis);
+        Records.putText(buffer, group);
+        int at = place(message);
+        addHalf(at, message.size(), handle, groupName, nextCheckMillis, frame.storeTimeMillis);
+        return new Stored(handle, -1, frame.storeTimeMillis, message.size(), handle);
+    }
+
+    Stored due(MessageDraft message, long dueMillis, long preparedTransactionOffset) {
+        int size = Records.DUE_FIXED + message.size();
+        long handle = base + buffer.position() + Records.DUE_FIXED;
+        header(size, Records.PENDING_DUE);
+        buffer.putLong(handle).putLong(dueMillis);
+        int at = place(message);
+        if (preparedTransactionOffset != 0) {
+            StoredMessage.patchPreparedTransactionOffset(buffer, at, preparedTransactionOffset);
+        }
+        addDue(at, message.size(), handle, dueMillis, message.topic(), message.uniqueKey(), frame.storeTimeMillis);
+        return new Stored(handle, -1, frame.storeTimeMillis, message.size(), handle);
+    }
+
+    /** The same half at a new place: same handle, same bytes but for their position, same store time. */
+    void carryHalf(ByteBuffer message, long handle, byte[] group, String groupName, long nextCheckMillis, int checks) {
+        header(Records.HALF_FIXED + group.length + message.remaining(), Records.PENDING_HALF);
+        buffer.putLong(handle).putLong(nextCheckMillis);
+        Records.putText(buffer, group);
+        int at = carry(message);
+        addHalf(at, message.remaining(), handle, groupName, nextCheckMillis, StoredMessage.storeTimestamp(buffer, at));
+        if (checks > 0) {
+            checked(handle, checks, nextCheckMillis);
+        }
+    }
+
+    void carryDue(ByteBuffer message, long handle, long dueMillis) {
+        header(Records.DUE_FIXED + message.remaining(), Records.PENDING_DUE);
+        buffer.putLong(handle).putLong(dueMillis);
+        int at = carry(message);
+        addDue(
+                at,
+                message.remaining(),
+                handle,
+                dueMillis,
+                StoredMessage.topic(buffer, at),
+                StoredMessage.indexTerms(buffer, at).uniqueKey(),
+                StoredMessage.storeTimestamp(buffer, at));
+    }
+
+    long decided(long handle, Decision outcome, boolean fromCheck, byte[] by, String byText) {
+        long position = header(Records.DECISION_FIXED + by.length, Records.DECISION);
+        buffer.putLong(handle).put((byte) outcome.code()).put((byte) (fromCheck ? 1 : 0)).putLong(frame.storeTimeMillis);
+        Records.putText(buffer, by);
+        frame.entries.add(new Entry.Decided(position, handle, outcome, fromCheck, frame.storeTimeMillis, byText));
+        return position;
+    }
+
+    void fired(long handle) {
+        long position = header(Records.HEADER + 8, Records.FIRED);
+        buffer.putLong(handle);
+        frame.entries.add(new Entry.Fired(position, handle));
+    }
+
+    Stored cancelled(long handle, byte[] by, String byText) {
+        int size = Records.HEADER + 8 + 2 + by.length;
+        long position = header(size, Records.CANCELLED);
+        buffer.putLong(handle);
+        Records.putText(buffer, by);
+        frame.entries.add(new Entry.Cancelled(position, handle, byText));
+        return stored(position, size, handle);
+    }
+
+    Stored rescheduled(long handle, long dueMillis) {
+        int size = Records.HEADER + 16;
+        long position = header(size, Records.RESCHEDULED);
+        buffer.putLong(handle).putLong(dueMillis);
+        frame.entries.add(new Entry.Rescheduled(position, handle, dueMillis));
+        return stored(position, size, handle);
+    }
+
+    Stored checked(long handle, int checks, long nextCheckMillis) {
+        int size = Records.HEADER + 20;
+        long position = header(size, Records.CHECKED);
+        buffer.putLong(handle).putInt(checks).putLong(nextCheckMillis);
+        frame.entries.add(new Entry.Checked(position, handle, checks, nextCheckMillis));
+        return stored(position, size, handle);
+    }
+
+    /** The texts are group and topic of each entry in turn. */
+    Stored progress(List<ProgressEntry> entries, List<byte[]> texts) {
+        int size = Records.progressSize(texts);
+        long position = header(size, Records.PROGRESS);
+        buffer.putInt(entries.size());
+        for (int i = 0; i < entries.size(); i++) {
+            Records.putText(buffer, texts.get(2 * i));
+            Records.putText(buffer, texts.get(2 * i + 1));
+            buffer.putInt(entries.get(i).queueId()).putLong(entries.get(i).offset());
+        }
+        frame.entries.add(new Entry.Progress(position, entries));
+        return stored(position, size, 0);
+    }
+
+    Stored catalog(CatalogKind kind, byte[] nameBytes, String name, byte[] value) {
+        int size = Records.HEADER + 1 + 2 + nameBytes.length + 1 + (value == null ? 0 : value.length);
+        long position = header(size, Records.CATALOG);
+        buffer.put((byte) kind.code());
+        Records.putText(buffer, nameBytes);
+        buffer.put((byte) (value == null ? 0 : 1));
+        if (value != null) {
+            buffer.put(value);
+        }
+        frame.entries.add(new Entry.Catalog(position, kind, name, value));
+        return stored(position, size, 0);
+    }
+
+    void queueBase(byte[] topicBytes, String topic, int queueId) {
+        long next = queues.of(topic, queueId).next;
+        long position = header(Records.HEADER + 2 + topicBytes.length + 12, Records.QUEUE_BASE);
+        Records.putText(buffer, topicBytes);
+        buffer.putInt(queueId).putLong(next);
+        frame.entries.add(new Entry.QueueBase(position, topic, queueId, next));
+    }
+
+    void mark() {
+        header(Records.HEADER + 8, Records.MARK);
+        buffer.putLong(frame.epoch);
+    }
+
+    private Stored stored(long position, int size, long handle) {
+        return new Stored(position, -1, frame.storeTimeMillis, size, handle);
+    }
+
+    private long header(int size, int kind) {
+        long position = base + buffer.position();
+        buffer.putInt(size).putInt(Records.MAGIC).putShort((short) kind).putShort((short) Records.VERSION);
+        count++;
+        return position;
+    }
+
+    private int place(MessageDraft message) {
+        int at = buffer.position();
+        buffer.put(message.bytes());
+        StoredMessage.patchPosition(buffer, at, base + at);
+        StoredMessage.patchStoreTimestamp(buffer, at, frame.storeTimeMillis);
+        return at;
+    }
+
+    private int carry(ByteBuffer message) {
+        int at = buffer.position();
+        buffer.put(message.duplicate());
+        StoredMessage.patchPosition(buffer, at, base + at);
+        return at;
+    }
+
+    private void addHalf(int at, int size, long handle, String group, long nextCheckMillis, long storeTimeMillis) {
+        frame.entries.add(new Entry.Half(base + at, size, at, handle, group, nextCheckMillis, storeTimeMillis));
+    }
+
+    private void addDue(
+            int at, int size, long handle, long dueMillis, String topic, String uniqueKey, long storeTimeMillis) {
+        frame.entries.add(new Entry.Due(base + at, size, at, handle, dueMillis, topic, uniqueKey, storeTimeMillis));
+    }
+}

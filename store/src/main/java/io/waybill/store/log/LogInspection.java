@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Files;
+import io.waybill.platform.OpenMode;
+import io.waybill.store.view.Entry;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Leads a visitor over every frame of a closed log, from its first byte. Reads only. */
+public final class LogInspection {
+    private LogInspection() {}
+
+    /** Where a frame stands and what its header says. */
+    public record FrameInfo(
+            String file, long offset, long base, int length, long index, long epoch, long storeTimeMillis, int records) {}
+
+    /** Called for each frame; the bytes are valid until it returns. */
+    @FunctionalInterface
+    public interface FrameVisitor {
+        void frame(FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at);
+    }
+
+    /**
+     * How the walk ended.
+     *
+     * @param tornBytes bytes behind the end that the next open will cut
+     * @param damage what makes the log unusable from end on; null if nothing does
+     */
+    public record End(long oldest, long end, long frames, long tornBytes, StoreDamaged damage) {}
+
+    /** Walks the log under these files. */
+    public static End walk(Files files, FrameVisitor visitor) throws StoreException {
+        if (!files.exists(Segment.DIRECTORY)) {
+            return new End(0, 0, 0, 0, null);
+        }
+        Segment[] segments = {};
+        try {
+            segments = Recovery.openAll(files, OpenMode.READ);
+            return segments.length == 0 ? new End(0, 0, 0, 0, null) : walk(segments, visitor);
+        } catch (StoreDamaged e) {
+            return new End(0, 0, 0, 0, e);
+        } catch (IOException e) {
+            throw new StoreException("the log cannot be read: " + e.getMessage(), e);
+        } finally {
+            Recovery.closeAll(segments, new IOException());
+        }
+    }
+
+    private static End walk(Segment[] segments, FrameVisitor visitor) throws IOException {
+        long oldest = segments[0].start();
+        LogWalk walk = new LogWalk(segments, oldest, oldest == 0 ? 0 : -1, 0);
+        List<Entry> entries = new ArrayList<>();
+        long frames = 0;
+        while (walk.next()) {
+            entries.clear();
+            String file = walk.stoppedIn().name();
+            long offset = walk.base() - walk.stoppedIn().start();
+            String wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
+            if (wrong != null) {
+                return new End(oldest, walk.base(), frames, 0, new StoreDamaged(file, offset, wrong));
+            }
+            FrameInfo info = new FrameInfo(
+                    file,
+                    offset,
+                    walk.base(),
+                    (int) (walk.frameEnd() - walk.base()),
+                    walk.index(),
+                    walk.epoch(),
+                    walk.storeTimeMillis(),
+                    Frame.count(walk.bytes(), walk.frameAt()));
+            visitor.frame(info, entries, walk.bytes(), walk.frameAt());
+            frames++;
+        }
+        long end = walk.stoppedAt();
+        Segment last = walk.stoppedIn();
+        String why = walk.why();
+        LogWalk.Rest rest = walk.rest();
+        StoreDamaged damage = null;
+        if (rest.proof() >= 0) {
+            damage = new StoreDamaged(
+                    last.name(), end - last.start(), why + "; a later frame proves that this was on disk once");
+        } else if (frames == 0 && oldest > 0) {
+            damage = new StoreDamaged(last.name(), 0, "the log must start here, but: " + why);
+        }
+        return new End(oldest, end, frames, rest.lastUsed() - end, damage);
+    }
+}

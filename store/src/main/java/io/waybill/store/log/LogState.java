@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Whether the log takes changes. Goes from open to frozen or closed, and never back. */
+final class LogState {
+    private static final Logger LOG = LoggerFactory.getLogger(LogState.class);
+
+    private final AtomicReference<StoreState> state = new AtomicReference<>(StoreState.OPEN);
+    private volatile boolean closing;
+
+    StoreState get() {
+        StoreState now = state.get();
+        return closing && now.isOpen() ? StoreState.CLOSED : now;
+    }
+
+    /** For new changes. */
+    boolean isOpen() {
+        return !closing && state.get().isOpen();
+    }
+
+    /** For changes that were taken before the closing began. */
+    boolean isOpenForRole() {
+        return state.get().isOpen();
+    }
+
+    /** Once a write or force failed nobody knows what is on disk: the same pages are never tried again. */
+    void freeze(String reason) {
+        if (state.compareAndSet(StoreState.OPEN, new StoreState(StoreState.Kind.FROZEN, reason))) {
+            LOG.error("the store is frozen: {}. Confirmed data can still be read; restart when the disk is well", reason);
+        }
+    }
+
+    /** False if it was closing already. */
+    boolean beginClosing() {
+        if (closing) {
+            return false;
+        }
+        closing = true;
+        return true;
+    }
+
+    void closed() {
+        state.compareAndSet(StoreState.OPEN, StoreState.CLOSED);
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.Views;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What is pending as the writer must see it: the views, corrected by the decisions in frames that are not applied yet. That
+ * is why the first decision wins although the views learn of it late. Used by the holder of the writer's role only.
+ *
+ * <p>An overlay entry is removed only after its frame was applied, so at every moment the overlay or the views know.
+ */
+final class Pending {
+    private final Views views;
+    private final Map<Long, Settled> overlay = new HashMap<>();
+    private final ArrayDeque<Settled> inFlight = new ArrayDeque<>();
+    private boolean consultedInFlight;
+    private long nowMillis;
+
+    /** Exactly one of: a decision, a delayed message that is gone, or its new due time. */
+    private record Settled(long handle, long frameIndex, DecisionRecord decision, boolean gone, long dueMillis) {}
+
+    Pending(Views views) {
+        this.views = views;
+    }
+
+    void now(long millis) {
+        nowMillis = millis;
+    }
+
+    /** Whether an answer since the last call came from a frame that is not confirmed. */
+    boolean takeConsultedInFlight() {
+        boolean was = consultedInFlight;
+        consultedInFlight = false;
+        return was;
+    }
+
+    /** Forgets what the views know by now. */
+    void prune(long appliedIndex) {
+        Settled first;
+        while ((first = inFlight.peek()) != null && first.frameIndex <= appliedIndex) {
+            inFlight.poll();
+            overlay.remove(first.handle, first);
+        }
+    }
+
+    private Settled settled(long handle) {
+        if (overlay.isEmpty()) {
+            return null;
+        }
+        Settled found = overlay.get(handle);
+        consultedInFlight |= found != null;
+        return found;
+    }
+
+    private void settle(Settled settled) {
+        overlay.put(settled.handle, settled);
+        inFlight.add(settled);
+    }
+
+    // ---- halves
+
+    Refused judgeHalf(long handle) {
+        Settled settled = settled(handle);
+        if (settled != null && settled.decision != null) {
+            return alreadyDecided(settled.decision);
+        }
+        if (views.half(handle) != null) {
+            return null;
+        }
+        DecisionRecord prior = views.decisionOf(handle);
+        return prior != null ? alreadyDecided(prior) : notFound("no open transaction", handle);
+    }
+
+    /** The open half, or null. */
+    PendingHalf half(long handle) {
+        Settled settled = settled(handle);
+        return settled != null && settled.decision != null ? null : views.half(handle);
+    }
+
+    void decided(long frameIndex, DecisionRecord decision) {
+        settle(new Settled(decision.handle(), frameIndex, decision, false, 0));
+    }
+
+    // ---- delayed messages
+
+    Refused judgeDue(long handle) {
+        return due(handle) < 0 ? notFound("no pending delayed message", handle) : null;
+    }
+
+    Refused judgeFire(long handle) {
+        long due = due(handle);
+        if (due < 0) {
+            return notFound("no pending delayed message", handle);
+        }
+        if (due > nowMillis) {
+            return new Refused(Refused.Reason.NOT_DUE, "the message " + handle + " is due only at " + due, null);
+        }
+        return null;
+    }
+
+    /** The due time as of the last decision, or -1 if it is not pending. */
+    long due(long handle) {
+        Settled settled = settled(handle);
+        if (settled != null) {
+            return settled.gone ? -1 : settled.dueMillis;
+        }
+        PendingDue due = views.due(handle);
+        return due == null ? -1 : Math.max(0, due.dueMillis());
+    }
+
+    void dueGone(long frameIndex, long handle) {
+        settle(new Settled(handle, frameIndex, null, true, 0));
+    }
+
+    void rescheduled(long frameIndex, long handle, long dueMillis) {
+        settle(new Settled(handle, frameIndex, null, false, Math.max(0, dueMillis)));
+    }
+
+    private static Refused alreadyDecided(DecisionRecord prior) {
+        String what = switch (prior.outcome()) {
+            case COMMIT -> "committed";
+            case ROLLBACK -> "rolled back";
+            case EXHAUSTED -> "given up after too many checks";
+        };
+        return new Refused(
+                Refused.Reason.ALREADY_DECIDED, "the transaction " + prior.handle() + " was already " + what, prior);
+    }
+
+    private static Refused notFound(String what, long handle) {
+        return new Refused(Refused.Reason.NOT_FOUND, what + " has the handle " + handle, null);
+    }
+}

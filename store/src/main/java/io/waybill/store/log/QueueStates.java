@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.store.view.Views;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+
+/**
+ * The queues the writer has given offsets in lately. A queue that is not here has nothing in flight, so the views know its
+ * next offset. Used by the holder of the role only.
+ */
+final class QueueStates {
+    /** Above this many, those with nothing in flight are forgotten: a million idle queues must not cost the heap. */
+    private static final int MANY = 65_536;
+    /** Queue ids below this are found by index. */
+    private static final int INDEXED = 1024;
+
+    private final Views views;
+    private final Map<String, QueueState[]> indexed = new HashMap<>();
+    private final Map<String, QueueState> others = new HashMap<>();
+    private int count;
+
+    QueueStates(Views views) {
+        this.views = views;
+    }
+
+    QueueState of(String topic, int queueId) {
+        if (queueId < 0 || queueId >= INDEXED) {
+            return others.computeIfAbsent(topic + '\n' + queueId, key -> load(topic, queueId));
+        }
+        QueueState[] queues = indexed.get(topic);
+        if (queues == null || queueId >= queues.length) {
+            queues = queues == null ? new QueueState[queueId + 1] : Arrays.copyOf(queues, queueId + 1);
+            indexed.put(topic, queues);
+        }
+        QueueState state = queues[queueId];
+        if (state == null) {
+            state = load(topic, queueId);
+            queues[queueId] = state;
+        }
+        return state;
+    }
+
+    private QueueState load(String topic, int queueId) {
+        count++;
+        return new QueueState(topic, queueId, views.queue(topic, queueId).max());
+    }
+
+    void forgetIdle(long appliedIndex) {
+        if (count <= MANY) {
+            return;
+        }
+        count = 0;
+        for (Iterator<QueueState[]> topics = indexed.values().iterator(); topics.hasNext(); ) {
+            QueueState[] queues = topics.next();
+            boolean any = false;
+            for (int i = 0; i < queues.length; i++) {
+                if (queues[i] != null && queues[i].frameIndex <= appliedIndex) {
+                    queues[i] = null;
+                }
+                if (queues[i] != null) {
+                    any = true;
+                    count++;
+                }
+            }
+            if (!any) {
+                topics.remove();
+            }
+        }
+        others.values().removeIf(state -> state.frameIndex <= appliedIndex);
+        count += others.size();
+    }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.protocol.message.IndexTerms;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.Entry;
+import io.waybill.store.view.ProgressEntry;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The records of a frame. A plain stored message is a record by itself; every other record is
+ *
+ * <pre>
+ *   0        4        8      10     12
+ *   +--------+--------+------+------+----------------
+ *   | size   | WBR1   | kind | ver  | fields
+ *   +--------+--------+------+------+----------------
+ *
+ *    1 PENDING_HALF  handle 8, nextCheckMillis 8, producerGroup text, stored message
+ *    2 PENDING_DUE   handle 8, dueMillis 8, stored message
+ *    3 DECISION      handle 8, outcome 1, fromCheck 1, atMillis 8, by text
+ *    4 FIRED         handle 8
+ *    5 CANCELLED     handle 8, by text
+ *    6 RESCHEDULED   handle 8, dueMillis 8
+ *    7 CHECKED       handle 8, count 4, nextCheckMillis 8
+ *    8 PROGRESS      n 4, n x (group text, topic text, queueId 4, offset 8)
+ *    9 CATALOG       catalogKind 1, name text, present 1, value to the record's end
+ *   10 QUEUE_BASE    topic text, queueId 4, nextOffset 8
+ *   11 MARK          epoch 8        says nothing; closes the log so that every frame before it is proved durable
+ *
+ *   text: length 2, UTF-8 bytes
+ * </pre>
+ *
+ * The size counts the whole record. A handle is the position of the embedded message when it was first stored; it stays when
+ * the message is carried forward to another position.
+ */
+final class Records {
+    static final int MAGIC = 0x57425231; // WBR1
+    static final int VERSION = 1;
+
+    static final int PENDING_HALF = 1;
+    static final int PENDING_DUE = 2;
+    static final int DECISION = 3;
+    static final int FIRED = 4;
+    static final int CANCELLED = 5;
+    static final int RESCHEDULED = 6;
+    static final int CHECKED = 7;
+    static final int PROGRESS = 8;
+    static final int CATALOG = 9;
+    static final int QUEUE_BASE = 10;
+    static final int MARK = 11;
+
+    static final int HEADER = 12;
+    static final int HALF_FIXED = HEADER + 8 + 8 + 2;
+    static final int DUE_FIXED = HEADER + 8 + 8;
+    static final int DECISION_FIXED = HEADER + 8 + 1 + 1 + 8 + 2;
+    static final int MAX_TEXT = 0xFFFF;
+
+    private Records() {}
+
+    static byte[] text(String text) {
+        byte[] bytes = (text == null ? "" : text).getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > MAX_TEXT) {
+            throw new IllegalArgumentException("a text must be at most " + MAX_TEXT + " bytes, seen " + bytes.length);
+        }
+        return bytes;
+    }
+
+    static void putText(ByteBuffer b, byte[] text) {
+        b.putShort((short) text.length).put(text);
+    }
+
+    static void putHeader(ByteBuffer b, int size, int kind) {
+        b.putInt(size).putInt(MAGIC).putShort((short) kind).putShort((short) VERSION);
+    }
+
+    /** The size of a record of kind CATALOG, and so on: what its encoder will write. */
+    static int progressSize(List<byte[]> texts) {
+        int size = HEADER + 4 + texts.size() / 2 * 12;
+        for (byte[] text : texts) {
+            size += 2 + text.length;
+        }
+        return size;
+    }
+
+    /**
+     * Reads all records of a verified frame, in order.
+     *
+     * @param at where the frame starts in the buffer
+     * @return null, or what is wrong: then the checksum is right but this program does not understand the content
+     */
+    static String parse(ByteBuffer frame, int at, List<Entry> into) {
+        long base = Frame.base(frame, at);
+        int end = at + Frame.length(frame, at);
+        int count = Frame.count(frame, at);
+        int next = at + Frame.HEADER;
+        int seen = 0;
+        while (next < end) {
+            int size = end - next < HEADER ? 0 : frame.getInt(next);
+            if (size < HEADER || size > end - next) {
+                return "record " + seen + " has size " + size;
+            }
+            String wrong = frame.getInt(next + 4) == MAGIC
+                    ? parseControl(frame, next, size, base, at, into)
+                    : parseVisible(frame, next, size, base, at, into);
+            if (wrong != null) {
+                return "record " + seen + ": " + wrong;
+            }
+            next += size;
+            seen++;
+        }
+        return seen == count ? null : "the frame says " + count + " records and has " + seen;
+    }
+
+    private static String parseVisible(ByteBuffer b, int at, int size, long base, int frameAt, List<Entry> into) {
+        String wrong = StoredMessage.verifyLayout(b, at, at + size);
+        if (wrong != null) {
+            return wrong;
+        }
+        IndexTerms terms = StoredMessage.indexTerms(b, at);
+        int delta = at - frameAt;
+        into.add(new Entry.VisibleMessage(
+                base + delta,
+                size,
+                delta,
+                StoredMessage.topic(b, at),
+                StoredMessage.queueId(b, at),
+                StoredMessage.queueOffset(b, at),
+                terms.tagsCode(),
+                StoredMessage.storeTimestamp(b, at),
+                terms.all()));
+        return null;
+    }
+
+    private static String parseControl(ByteBuffer frame, int at, int size, long base, int frameAt, List<Entry> into) {
+        int kind = frame.getShort(at + 8);
+        int version = frame.getShort(at + 10);
+        if (version > VERSION) {
+            return "version " + version + " of kind " + kind + " is newer than this program, which reads " + VERSION;
+        }
+        long position = base + (at - frameAt);
+        ByteBuffer b = frame.duplicate();
+        b.limit(at + size).position(at + HEADER);
+        try {
+            return parseFields(kind, position, b, base, frameAt, into);
+        } catch (java.nio.BufferUnderflowException e) {
+            return "kind " + kind + " is cut short";
+        }
+    }
+
+    private static String parseFields(int kind, long position, ByteBuffer b, long base, int frameAt, List<Entry> into) {
+        switch (kind) {
+            case PENDING_HALF -> {
+                long handle = b.getLong();
+                long nextCheck = b.getLong();
+                String group = getText(b);
+                return embedded(b, base, frameAt, (at, delta, terms) -> into.add(new Entry.Half(
+                        base + delta,
+                        b.limit() - at,
+                        delta,
+                        handle,
+                        group,
+                        nextCheck,
+                        StoredMessage.storeTimestamp(b, at))));
+            }
+            case PENDING_DUE -> {
+                long handle = b.getLong();
+                long due = b.getLong();
+                return embedded(b, base, frameAt, (at, delta, terms) -> into.add(new Entry.Due(
+                        base + delta,
+                        b.limit() - at,
+                        delta,
+                        handle,
+                        due,
+                        StoredMessage.topic(b, at),
+                        terms.uniqueKey(),
+                        StoredMessage.storeTimestamp(b, at))));
+            }
+            case DECISION -> {
+                long handle = b.getLong();
+                Decision outcome = Decision.ofCode(b.get());
+                if (outcome == null) {
+                    return "unknown decision";
+                }
+                into.add(new Entry.Decided(position, handle, outcome, b.get() != 0, b.getLong(), getText(b)));
+            }
+            case FIRED -> into.add(new Entry.Fired(position, b.getLong()));
+            case CANCELLED -> into.add(new Entry.Cancelled(position, b.getLong(), getText(b)));
+            case RESCHEDULED -> into.add(new Entry.Rescheduled(position, b.getLong(), b.getLong()));
+            case CHECKED -> into.add(new Entry.Checked(position, b.getLong(), b.getInt(), b.getLong()));
+            case PROGRESS -> {
+                int n = b.getInt();
+                List<ProgressEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 16 + 1));
+                for (int i = 0; i < n; i++) {
+                    entries.add(new ProgressEntry(getText(b), getText(b), b.getInt(), b.getLong()));
+                }
+                into.add(new Entry.Progress(position, entries));
+            }
+            case CATALOG -> {
+                CatalogKind catalogKind = CatalogKind.ofCode(b.get());
+                if (catalogKind == null) {
+                    return "unknown catalog kind";
+                }
+                String name = getText(b);
+                byte[] value = null;
+                if (b.get() != 0) {
+                    value = new byte[b.remaining()];
+                    b.get(value);
+                }
+                into.add(new Entry.Catalog(position, catalogKind, name, value));
+            }
+            case QUEUE_BASE -> into.add(new Entry.QueueBase(position, getText(b), b.getInt(), b.getLong()));
+            case MARK -> b.getLong();
+            default -> {
+                return "unknown kind " + kind;
+            }
+        }
+        return null;
+    }
+
+    private interface Embedded {
+        void message(int at, int delta, IndexTerms terms);
+    }
+
+    private static String embedded(ByteBuffer b, long base, int frameAt, Embedded take) {
+        int at = b.position();
+        String wrong = StoredMessage.verifyLayout(b, at, b.limit());
+        if (wrong == null) {
+            take.message(at, at - frameAt, StoredMessage.indexTerms(b, at));
+        }
+        return wrong;
+    }
+
+    private static String getText(ByteBuffer b) {
+        byte[] bytes = new byte[b.getShort() & 0xFFFF];
+        b.get(bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+}

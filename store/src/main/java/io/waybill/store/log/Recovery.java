@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Files;
+import io.waybill.platform.OpenMode;
+import io.waybill.store.view.Checkpoint;
+import io.waybill.store.view.Entry;
+import io.waybill.store.view.Views;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings log and views to one state after any end of the process. What holds afterwards: every frame from the views'
+ * checkpoint to the end was verified, forced and applied; behind the end there are only zeros; no segment stands behind the
+ * last one with a frame. Doing it twice is doing it once.
+ *
+ * <p>Steps: list the segments, which must follow each other without a gap; force them, because what a killed process left in
+ * the page cache is read here but may not be on disk; walk and apply; tell a torn tail from damage by proof (see
+ * {@link Frame}); cut the tail and force the cut before anything can be appended.
+ */
+final class Recovery {
+    private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+
+    private final Files files;
+    private final StoreSettings settings;
+    private final Views views;
+
+    Recovery(Files files, StoreSettings settings, Views views) {
+        this.files = files;
+        this.settings = settings;
+        this.views = views;
+    }
+
+    record Result(Segments segments, Recovered recovered) {}
+
+    Result run() throws StoreException {
+        Segment[] segments = {};
+        try {
+            files.createDirectories(Segment.DIRECTORY);
+            files.forceDirectory("");
+            segments = finishDrops(openAll(files, OpenMode.READ_WRITE));
+            return recover(segments);
+        } catch (IOException e) {
+            closeAll(segments, e);
+            throw new StoreException("the log cannot be recovered: " + e.getMessage(), e);
+        } catch (StoreException | RuntimeException e) {
+            closeAll(segments, e);
+            throw e;
+        }
+    }
+
+    /** The segments in order; a last one that was never finished is left out. */
+    static Segment[] openAll(Files files, OpenMode mode) throws IOException, StoreDamaged {
+        List<Segment> segments = new ArrayList<>();
+        try {
+            List<String> names = new ArrayList<>(files.list(Segment.DIRECTORY));
+            names.removeIf(name -> Segment.startOf(name) < 0);
+            for (String name : names) {
+                Segment segment = Segment.open(files, Segment.startOf(name), mode);
+                segments.add(segment);
+                if (segments.size() > 1) {
+                    Segment before = segments.get(segments.size() - 2);
+                    if (before.end() != segment.start()) {
+                        throw new StoreDamaged(
+                                before.name(),
+                                before.length(),
+                                "the log ends there at position " + before.end() + " and the next segment is "
+                                        + segment.name() + "; a segment is missing or was cut");
+                    }
+                }
+            }
+            return segments.toArray(Segment[]::new);
+        } catch (IOException | StoreDamaged e) {
+            closeAll(segments.toArray(Segment[]::new), e);
+            throw e;
+        }
+    }
+
+    /** Removes again what retention had dropped, but the crash brought back or did not let go. */
+    private Segment[] finishDrops(Segment[] segments) throws IOException {
+        long dropped = views.checkpoint().oldestPosition();
+        int from = 0;
+        while (from < segments.length - 1 && segments[from].end() <= dropped) {
+            segments[from].close();
+            files.delete(segments[from].name());
+            files.forceDirectory(Segment.DIRECTORY);
+            from++;
+        }
+        return Arrays.copyOfRange(segments, from, segments.length);
+    }
+
+    private Result recover(Segment[] segments) throws IOException, StoreException {
+        Checkpoint checkpoint = views.checkpoint();
+        if (segments.length == 0) {
+            if (checkpoint.position() > 0) {
+                throw new StoreDamaged(
+                        Segment.DIRECTORY,
+                        0,
+                        "there is no log, but the views know one up to position " + checkpoint.position());
+            }
+            Segment first = Segment.create(files, 0, settings.segmentBytes());
+            return new Result(new Segments(new Segment[] {first}), new Recovered(0, 0, 0, 0));
+        }
+        long oldest = segments[0].start();
+        long newestEnd = segments[segments.length - 1].end();
+        if (checkpoint.position() > newestEnd) {
+            throw new StoreDamaged(
+                    segments[segments.length - 1].name(),
+                    segments[segments.length - 1].length(),
+                    "the log ends at position " + newestEnd + ", but the views know it up to " + checkpoint.position());
+        }
+        if (checkpoint.position() < oldest) {
+            checkpoint = Checkpoint.EMPTY;
+        }
+        boolean fromStart = checkpoint.position() == 0;
+        long start = fromStart ? oldest : checkpoint.position();
+        for (Segment segment : segments) {
+            if (segment.end() >= start) {
+                segment.force();
+            }
+        }
+        long expected = !fromStart ? checkpoint.frameIndex() + 1 : oldest == 0 ? 0 : -1;
+        LogWalk walk = new LogWalk(segments, start, expected, fromStart ? 0 : checkpoint.epoch());
+        Recovered recovered = replay(walk, start, fromStart ? new Recovered(oldest, 0, 0, 0)
+                : new Recovered(start, expected, checkpoint.epoch(), checkpoint.storeTimeMillis()));
+        if (fromStart && oldest > 0 && recovered.end() == oldest) {
+            throw new StoreDamaged(segments[0].name(), 0, "the log must start here, but: " + walk.why());
+        }
+        Segment[] kept = cut(segments, walk, recovered.end());
+        views.trimBefore(oldest);
+        return new Result(new Segments(kept), recovered);
+    }
+
+    private Recovered replay(LogWalk walk, long start, Recovered before) throws IOException, StoreException {
+        Recovered now = before;
+        List<Entry> entries = new ArrayList<>();
+        long sinceCheckpoint = start;
+        long frames = 0;
+        while (walk.next()) {
+            entries.clear();
+            String wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
+            if (wrong != null) {
+                throw new StoreDamaged(
+                        walk.stoppedIn().name(),
+                        walk.base() - walk.stoppedIn().start(),
+                        "the frame is intact but cannot be understood: " + wrong);
+            }
+            views.apply(entries, walk.frameEnd(), walk.index(), walk.epoch(), walk.storeTimeMillis());
+            now = new Recovered(
+                    walk.frameEnd(),
+                    walk.index() + 1,
+                    walk.epoch(),
+                    Math.max(now.storeTimeMillis(), walk.storeTimeMillis()));
+            frames++;
+            if (now.end() - sinceCheckpoint >= settings.checkpointBytes()) {
+                sinceCheckpoint = now.end();
+                if (views.prepareCheckpoint()) {
+                    views.writeCheckpoint(true);
+                }
+            }
+        }
+        if (frames > 0) {
+            LOG.info("replayed {} frames of the log from {} to {}", frames, start, now.end());
+        }
+        return now;
+    }
+
+    /** Removes what stands behind the end, unless it proves that the end is none. Returns the segments that stay. */
+    private Segment[] cut(Segment[] segments, LogWalk walk, long end) throws IOException, StoreDamaged {
+        Segment last = walk.stoppedIn();
+        LogWalk.Rest rest = walk.rest();
+        if (rest.proof() >= 0) {
+            throw new StoreDamaged(
+                    last.name(),
+                    end - last.start(),
+                    walk.why() + "; the frame at position " + rest.proof() + " proves that this was on disk once");
+        }
+        if (rest.lastUsed() > end) {
+            LOG.info("cutting {} torn bytes at position {} ({})", rest.lastUsed() - end, end, walk.why());
+            ByteBuffer zeros = ByteBuffer.allocate((int) Math.min(1 << 20, rest.lastUsed() - end));
+            for (long at = end; at < rest.lastUsed(); at += zeros.capacity()) {
+                zeros.clear().limit((int) Math.min(zeros.capacity(), rest.lastUsed() - at));
+                last.write(at, zeros);
+            }
+            last.force();
+        }
+        int keep = Arrays.asList(segments).indexOf(last) + 1;
+        for (int i = segments.length - 1; i >= keep; i--) {
+            segments[i].close();
+            files.delete(segments[i].name());
+        }
+        if (keep < segments.length) {
+            files.forceDirectory(Segment.DIRECTORY);
+        }
+        return Arrays.copyOf(segments, keep);
+    }
+
+    static void closeAll(Segment[] segments, Exception cause) {
+        for (Segment segment : segments) {
+            try {
+                segment.close();
+            } catch (IOException e) {
+                cause.addSuppressed(e);
+            }
+        }
+    }
+}

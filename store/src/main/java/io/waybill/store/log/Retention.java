@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.DiskFullException;
+import io.waybill.platform.Duty;
+import io.waybill.platform.Files;
+import io.waybill.store.view.Carried;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.Views;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The duty that drops the oldest segment when it is too old, the log too large or the disk too full. What always holds:
+ * before a segment goes, everything it alone says (pending messages, consumer offsets, catalog, next offsets) stands again,
+ * confirmed, in a later one, and the views' checkpoint is past it. So the log that is left can rebuild the same views.
+ */
+final class Retention implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(Retention.class);
+    private static final long FORCE_WAIT_NANOS = 10_000_000;
+    private static final int PER_ROUND = 1_000;
+    private static final int MAX_ROUNDS = 10_000;
+    private static final int PROGRESS_PER_RECORD = 100;
+
+    private final Files files;
+    private final StoreSettings settings;
+    private final Views views;
+    private final Segments segments;
+    private final Positions positions;
+    private final LogState state;
+    private final LogReader reader;
+    private final Writer writer;
+    private final SegmentMaker maker;
+    private final Applier applier;
+    private final long intervalNanos;
+    private Runnable wake = () -> {};
+    private Runnable nudgeApplier = () -> {};
+    private Runnable flushSoon = () -> {};
+
+    private final AtomicInteger outstanding = new AtomicInteger();
+    private volatile Failed failed;
+    private int rounds;
+    private Segment timedSegment;
+    private long timedMillis;
+    /** Nothing in this segment is needed any more once the log is forced up to carriedEnd. */
+    private Segment carriedFrom;
+
+    private long carriedEnd;
+    private volatile long dropped;
+    private boolean toldNoGain;
+    private boolean broken;
+
+    Retention(
+            Files files,
+            StoreSettings settings,
+            Views views,
+            Segments segments,
+            Positions positions,
+            LogState state,
+            LogReader reader,
+            Writer writer,
+            SegmentMaker maker,
+            Applier applier) {
+        this.files = files;
+        this.settings = settings;
+        this.views = views;
+        this.segments = segments;
+        this.positions = positions;
+        this.state = state;
+        this.reader = reader;
+        this.writer = writer;
+        this.maker = maker;
+        this.applier = applier;
+        this.intervalNanos = settings.retentionCheckMillis() * 1_000_000;
+    }
+
+    void start(Runnable wakeThis, Runnable nudge, Runnable flush) {
+        wake = wakeThis;
+        flushSoon = flush;
+        nudgeApplier = nudge;
+    }
+
+    long dropped() {
+        return dropped;
+    }
+
+    @Override
+    public String roleName() {
+        return "log-retention";
+    }
+
+    @Override
+    public long run() {
+        try {
+            while (!broken && state.isOpen() && outstanding.get() == 0) {
+                if (failed != null) {
+                    LOG.warn("pending messages cannot be carried forward now: {}", failed.text());
+                    failed = null;
+                    return done();
+                }
+                Segment oldest = segments.oldest();
+                boolean byAge = isTooOld(oldest);
+                if (!byAge && !isTooMuch() || !mayGo(oldest)) {
+                    return done();
+                }
+                Carried carried = views.pendingBefore(oldest.end());
+                if (carried.isEmpty()) {
+                    if (!isForced(oldest)) {
+                        flushSoon.run();
+                        return FORCE_WAIT_NANOS;
+                    }
+                    drop(oldest);
+                    rounds = 0;
+                } else if (!byAge && rounds == 0 && !gains(oldest, carried) || ++rounds > MAX_ROUNDS) {
+                    return done();
+                } else {
+                    maker.ignoreFloor(true);
+                    carry(carried);
+                }
+            }
+            return outstanding.get() == 0 ? done() : WHEN_WOKEN;
+        } catch (IOException | StoreDamaged e) {
+            LOG.error("the oldest segment cannot be dropped: {}", e.getMessage());
+            return done();
+        }
+    }
+
+    private long done() {
+        rounds = 0;
+        maker.ignoreFloor(false);
+        return intervalNanos;
+    }
+
+    /** Confirmed may only mean written: what was carried must survive a power cut before its origin goes. */
+    private boolean isForced(Segment oldest) {
+        if (carriedFrom != oldest) {
+            carriedFrom = oldest;
+            carriedEnd = positions.applied();
+        }
+        return positions.flushed() >= carriedEnd;
+    }
+
+    private boolean isTooOld(Segment oldest) throws IOException {
+        Segment[] all = segments.all();
+        if (settings.retentionMillis() == 0 || all.length < 2) {
+            return false;
+        }
+        if (timedSegment != oldest) {
+            // Nothing in the oldest segment is newer than the first frame of the one behind it.
+            timedMillis = LogReader.firstStoreTime(all[1]);
+            timedSegment = timedMillis == Long.MAX_VALUE ? null : oldest;
+        }
+        return timedMillis != Long.MAX_VALUE && writer.nowMillis() - timedMillis > settings.retentionMillis();
+    }
+
+    private boolean isTooMuch() throws IOException {
+        if (settings.retentionBytes() > 0 && segments.bytes() > settings.retentionBytes()) {
+            return true;
+        }
+        return settings.freeDiskFloorBytes() > 0
+                && (maker.failure() instanceof DiskFullException
+                        || files.usableBytes() < settings.freeDiskFloorBytes());
+    }
+
+    private boolean mayGo(Segment oldest) {
+        if (segments.all().length < 2 || positions.confirmed() <= oldest.end()) {
+            return false;
+        }
+        if (views.checkpoint().position() < oldest.end()) {
+            applier.wantCheckpoint();
+            nudgeApplier.run();
+            return false;
+        }
+        return true;
+    }
+
+    /** To make room by moving nearly all of a segment to the end makes no room. */
+    private boolean gains(Segment oldest, Carried carried) {
+        long bytes = 0;
+        for (PendingHalf half : carried.halves()) {
+            bytes += half.size();
+        }
+        for (PendingDue due : carried.dues()) {
+            bytes += due.size();
+        }
+        boolean gains = bytes < oldest.length() / 4 * 3;
+        if (!gains && !toldNoGain) {
+            LOG.warn("the log stays larger than wanted: {} is full of pending messages", oldest.name());
+        }
+        toldNoGain = !gains;
+        return gains;
+    }
+
+    private void carry(Carried carried) throws StoreDamaged {
+        outstanding.set(1);
+        try {
+            int left = PER_ROUND;
+            for (PendingHalf half : firstOf(carried.halves(), left)) {
+                ByteBuffer message = read(half.position(), half.size(), half.frameDelta());
+                submit(new Changes.CarryHalf(half, message, writer, this::carried));
+                left--;
+            }
+            for (PendingDue due : firstOf(carried.dues(), left)) {
+                ByteBuffer message = read(due.position(), due.size(), due.frameDelta());
+                submit(new Changes.CarryDue(due, message, this::carried));
+                left--;
+            }
+            List<ProgressEntry> progress = firstOf(carried.progress(), left * PROGRESS_PER_RECORD);
+            for (int i = 0; i < progress.size(); i += PROGRESS_PER_RECORD) {
+                List<ProgressEntry> some = progress.subList(i, Math.min(progress.size(), i + PROGRESS_PER_RECORD));
+                submit(new Changes.CarryProgress(some, views, writer, this::carried));
+                left--;
+            }
+            for (Carried.CatalogValue value : firstOf(carried.catalog(), left)) {
+                submit(new Changes.CarryCatalog(value, views, writer, this::carried));
+                left--;
+            }
+            for (QueueKey queue : carried.queueBases().keySet()) {
+                if (left-- <= 0) {
+                    break;
+                }
+                submit(new Changes.CarryQueueBase(queue, this::carried));
+            }
+        } finally {
+            outstanding.decrementAndGet();
+        }
+    }
+
+    private static <T> List<T> firstOf(List<T> list, int count) {
+        return list.subList(0, Math.max(0, Math.min(list.size(), count)));
+    }
+
+    private ByteBuffer read(long position, int size, int frameDelta) throws StoreDamaged {
+        Extent extent = reader.extent(position, size, frameDelta);
+        if (extent == null) {
+            throw new StoreDamaged(Segment.DIRECTORY, position, "the pending message there is in no segment");
+        }
+        return extent.slice(position, size);
+    }
+
+    private void submit(Change change) {
+        outstanding.incrementAndGet();
+        writer.submit(change);
+    }
+
+    private void carried(Outcome outcome) {
+        if (outcome instanceof Failed failure) {
+            failed = failure;
+        }
+        if (outstanding.decrementAndGet() == 0) {
+            wake.run();
+        }
+    }
+
+    private void drop(Segment oldest) throws IOException {
+        segments.removeOldest();
+        applier.trimBefore(oldest.end());
+        nudgeApplier.run();
+        // One after the other and never on after a failure, or a power cut could leave a gap. The next open ends what failed.
+        broken = true;
+        oldest.close();
+        files.delete(oldest.name());
+        files.forceDirectory(Segment.DIRECTORY);
+        broken = false;
+        dropped++;
+        LOG.info("dropped {}, the log now starts at {}", oldest.name(), oldest.end());
+    }
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.DiskFullException;
+import io.waybill.platform.Duty;
+import io.waybill.platform.Files;
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The duty that has the next segment ready before it is needed. While that fails, say for want of room, it tries again every
+ * second; the log is not harmed by it, it only cannot grow past its last segment.
+ */
+final class SegmentMaker implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(SegmentMaker.class);
+    private static final long RETRY_NANOS = 1_000_000_000L;
+
+    private final Files files;
+    private final long segmentBytes;
+    private final long floorBytes;
+    private final AtomicReference<Segment> ready = new AtomicReference<>();
+    private volatile IOException failure;
+    private volatile long wantedStart;
+    private volatile boolean ignoreFloor;
+    private volatile boolean stopped;
+    private Runnable wake = () -> {};
+    private Runnable tellWriter = () -> {};
+
+    SegmentMaker(Files files, StoreSettings settings, long firstStart) {
+        this.files = files;
+        this.segmentBytes = settings.segmentBytes();
+        this.floorBytes = settings.freeDiskFloorBytes();
+        this.wantedStart = firstStart;
+    }
+
+    void start(Runnable wakeThis, Runnable writer) {
+        wake = wakeThis;
+        tellWriter = writer;
+    }
+
+    /** The next segment, or null if there is none now; then {@link #failure} says why, or it is being made. */
+    Segment take() {
+        Segment segment = ready.get();
+        if (segment != null) {
+            wantedStart = segment.end();
+            ready.set(null);
+            wake.run();
+        }
+        return segment;
+    }
+
+    /** Why the last try failed; null if it did not. */
+    IOException failure() {
+        return failure;
+    }
+
+    boolean hasResult() {
+        return ready.get() != null || failure != null;
+    }
+
+    /** While something must be carried forward so that older segments can go, the floor of free disk does not count. */
+    void ignoreFloor(boolean ignore) {
+        if (ignoreFloor != ignore) {
+            ignoreFloor = ignore;
+            wake.run();
+        }
+    }
+
+    @Override
+    public String roleName() {
+        return "log-allocator";
+    }
+
+    @Override
+    public long run() {
+        if (stopped || ready.get() != null) {
+            return WHEN_WOKEN;
+        }
+        long start = wantedStart;
+        try {
+            long usable = floorBytes == 0 || ignoreFloor ? Long.MAX_VALUE : files.usableBytes();
+            if (usable < floorBytes + segmentBytes) {
+                throw new DiskFullException(Segment.name(start), floorBytes + segmentBytes, usable);
+            }
+            Segment segment = Segment.create(files, start, segmentBytes);
+            segment.heat(start);
+            if (failure != null) {
+                LOG.info("there is room for the next segment again");
+            }
+            failure = null;
+            ready.set(segment);
+            tellWriter.run();
+            return WHEN_WOKEN;
+        } catch (IOException e) {
+            if (failure == null) {
+                LOG.error("the next segment cannot be made, trying again every second: {}", e.getMessage());
+            }
+            failure = e;
+            tellWriter.run();
+            return RETRY_NANOS;
+        }
+    }
+
+    /** Gives back the segment that was made ahead. Called by the closing thread, when the duty has ended. */
+    void dispose() {
+        stopped = true;
+        Segment segment = ready.getAndSet(null);
+        if (segment != null) {
+            String name = segment.name();
+            try {
+                segment.close();
+                files.delete(name);
+            } catch (IOException e) {
+                LOG.warn("the unused segment {} stays: {}", name, e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+/**
+ * How a store keeps its log. Sizes in bytes; 0 switches a retention rule off.
+ *
+ * @param segmentBytes size of a new segment file
+ * @param asyncFlushMillis with {@link FlushMode#ASYNC}: the longest time between two forces while something is written
+ * @param maxFrameBytes a frame is closed at this size; one larger record gets its own frame
+ * @param retentionMillis a segment is dropped when its newest message is older
+ * @param retentionBytes the oldest segments are dropped while the log is larger
+ * @param freeDiskFloorBytes no segment is made that would leave less free disk; the oldest are dropped below it
+ * @param retentionCheckMillis time between two looks at the retention rules
+ * @param checkpointBytes the views are written after so many bytes of log
+ * @param checkpointMillis the views are written after this time, if anything changed
+ * @param hotBytes the newest part of the log that is read through mappings, without copy or check
+ * @param maxWaiting changes that may wait for the writer before new ones are refused
+ */
+public record StoreSettings(
+        long segmentBytes,
+        FlushMode flush,
+        long asyncFlushMillis,
+        int maxFrameBytes,
+        long retentionMillis,
+        long retentionBytes,
+        long freeDiskFloorBytes,
+        long retentionCheckMillis,
+        long checkpointBytes,
+        long checkpointMillis,
+        long hotBytes,
+        int maxWaiting) {
+
+    public StoreSettings {
+        atLeast("segmentBytes", segmentBytes, 4096);
+        if (segmentBytes > 1 << 30) {
+            throw new IllegalArgumentException("segmentBytes must be at most 1 GiB, seen " + segmentBytes);
+        }
+        atLeast("asyncFlushMillis", asyncFlushMillis, 1);
+        atLeast("maxFrameBytes", maxFrameBytes, 1024);
+        atLeast("retentionMillis", retentionMillis, 0);
+        atLeast("retentionBytes", retentionBytes, 0);
+        atLeast("freeDiskFloorBytes", freeDiskFloorBytes, 0);
+        atLeast("retentionCheckMillis", retentionCheckMillis, 1);
+        atLeast("checkpointBytes", checkpointBytes, 4096);
+        atLeast("checkpointMillis", checkpointMillis, 1);
+        atLeast("hotBytes", hotBytes, 0);
+        atLeast("maxWaiting", maxWaiting, 16);
+    }
+
+    public static StoreSettings defaults() {
+        return new StoreSettings(
+                64L << 20,
+                FlushMode.SYNC,
+                200,
+                1 << 20,
+                72L * 3600 * 1000,
+                0,
+                256L << 20,
+                10_000,
+                64L << 20,
+                5_000,
+                128L << 20,
+                1 << 16);
+    }
+
+    public StoreSettings withSegmentBytes(long bytes) {
+        return new StoreSettings(
+                bytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withFlush(FlushMode mode) {
+        return new StoreSettings(
+                segmentBytes, mode, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withAsyncFlushMillis(long millis) {
+        return new StoreSettings(
+                segmentBytes, flush, millis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withMaxFrameBytes(int bytes) {
+        return new StoreSettings(
+                segmentBytes, flush, asyncFlushMillis, bytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
+        return new StoreSettings(
+                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, millis, bytes, freeFloorBytes, checkMillis,
+                checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withCheckpoint(long bytes, long millis) {
+        return new StoreSettings(
+                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, bytes, millis, hotBytes, maxWaiting);
+    }
+
+    public StoreSettings withHotBytes(long bytes) {
+        return new StoreSettings(
+                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, bytes, maxWaiting);
+    }
+
+    public StoreSettings withMaxWaiting(int changes) {
+        return new StoreSettings(
+                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
+                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, changes);
+    }
+
+    private static void atLeast(String name, long value, long least) {
+        if (value < least) {
+            throw new IllegalArgumentException(name + " must be at least " + least + ", seen " + value);
+        }
+    }
+}

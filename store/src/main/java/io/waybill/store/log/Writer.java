@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Entry;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.Views;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import org.jctools.queues.MpscArrayQueue;
+
+/**
+ * The single writer of the log, by flat combining. Changes wait in a queue; the thread that finds the writer's role free
+ * takes it, drains the queue into frames, writes each with one call and lets the role go. Nobody ever waits for the role:
+ * who finds it taken leaves the change to its holder.
+ *
+ * <p>What always holds: one holder at a time; frames stand in the log in the order of their indexes, without a gap; queue
+ * offsets are dense; store times never fall; after a failed write nothing is written any more.
+ *
+ * <p>The role is the counter {@code signals}: 0 = free. Its holder subtracts the signals it has seen and goes on while others
+ * came in between. Instead of letting go, the holder may pass the role to the duty "log-writer": when it has worked for
+ * others long enough, or when the next segment is not there yet.
+ */
+final class Writer implements Duty, Changes.InFlight {
+    /** Frames a caller writes for others before it passes the role on. */
+    private static final int FRAMES_PER_TURN = 32;
+    /** The room kept back for changes that end something while no further segment can be made: 1/16 of the segment, at most this. */
+    private static final long MAX_RESERVE = 1 << 20;
+
+    private final Clock clock;
+    private final StoreSettings settings;
+    private final LogState state;
+    private final Positions positions;
+    private final Segments segments;
+    private final SegmentMaker maker;
+    private final Applier applier;
+
+    private final MpscArrayQueue<Change> queue;
+    private final AtomicInteger signals = new AtomicInteger();
+    private final LongAdder overloads = new LongAdder();
+
+    // Everything below belongs to the holder of the role.
+    private final Pending pending;
+    private final QueueStates queues;
+    private final FrameBuilder builder;
+    private final ArrayDeque<WrittenFrame> unapplied = new ArrayDeque<>();
+    private Segment segment;
+    private long end;
+    private long nextIndex;
+    private final long epoch;
+    private Change stalled;
+    private int framesThisTurn;
+
+    private volatile long storeTimeMillis;
+    private volatile boolean passedOn;
+    private volatile long frames;
+    private volatile long records;
+
+    private Confirmer confirmer;
+    private Runnable wakeDuty;
+
+    /** Takes a written frame from the holder of the role and sees to its confirmation. */
+    interface Confirmer {
+        /** Whether it is about to drain the queue by itself, so that a caller may leave its change there. */
+        boolean willDrain();
+
+        void written(WrittenFrame frame);
+    }
+
+    Writer(
+            Clock clock,
+            StoreSettings settings,
+            LogState state,
+            Positions positions,
+            Segments segments,
+            SegmentMaker maker,
+            Applier applier,
+            Views views,
+            Recovered recovered) {
+        this.clock = clock;
+        this.settings = settings;
+        this.state = state;
+        this.positions = positions;
+        this.segments = segments;
+        this.maker = maker;
+        this.applier = applier;
+        this.queue = new MpscArrayQueue<>(settings.maxWaiting());
+        this.pending = new Pending(views);
+        this.queues = new QueueStates(views);
+        this.builder = new FrameBuilder(settings.maxFrameBytes(), queues);
+        this.segment = segments.newest();
+        this.end = recovered.end();
+        this.nextIndex = recovered.nextIndex();
+        this.epoch = recovered.epoch() + 1;
+        this.storeTimeMillis = recovered.storeTimeMillis();
+    }
+
+    void start(Confirmer confirmedBy, Runnable wake) {
+        confirmer = confirmedBy;
+        wakeDuty = wake;
+    }
+
+    // ---- any thread
+
+    void submit(Change change) {
+        if (!state.isOpen()) {
+            failClosed(change);
+        } else if (!queue.offer(change)) {
+            overloads.increment();
+            change.fail(
+                    Failed.Cause.OVERLOADED,
+                    false,
+                    "more than " + settings.maxWaiting() + " changes wait to be written; try again in a moment");
+        } else if (!confirmer.willDrain()) {
+            drain();
+        }
+    }
+
+    /** For the store's own last words, when no other change is taken any more. */
+    void submitLast(Change change) {
+        while (!queue.offer(change)) {
+            drain();
+            Thread.onSpinWait();
+        }
+        drain();
+    }
+
+    /** Takes the role if it is free and writes what waits; if it is not free, its holder does so. */
+    void drain() {
+        if (signals.getAndIncrement() == 0) {
+            framesThisTurn = 0;
+            combine(1, false);
+        }
+    }
+
+    boolean hasWaiting() {
+        return !queue.isEmpty();
+    }
+
+    boolean isIdle() {
+        return signals.get() == 0;
+    }
+
+    long nowMillis() {
+        return Math.max(clock.wallMillis(), storeTimeMillis);
+    }
+
+    long frames() {
+        return frames;
+    }
+
+    long records() {
+        return records;
+    }
+
+    // ---- the duty that takes the role over
+
+    @Override
+    public String roleName() {
+        return "log-writer";
+    }
+
+    @Override
+    public long run() {
+        if (passedOn) {
+            passedOn = false;
+            combine(0, true);
+        }
+        return WHEN_WOKEN;
+    }
+
+    /** Called by the segment maker, when a result is there. */
+    void segmentReady() {
+        if (passedOn) {
+            wakeDuty.run();
+        }
+    }
+
+    // ---- the role
+
+    /** Signals seen before are subtracted at the end; with 0 the role was passed on together with its signals. */
+    private void combine(int seen, boolean byDuty) {
+        int missed = seen == 0 ? signals.get() : seen;
+        do {
+            if (!batch(byDuty)) {
+                passOn();
+                return;
+            }
+            missed = signals.addAndGet(-missed);
+        } while (missed != 0);
+    }
+
+    private void passOn() {
+        boolean waitsForSegment = stalled != null;
+        passedOn = true;
+        // The maker may have been done before it could see that the role waits.
+        if (!waitsForSegment || maker.hasResult()) {
+            wakeDuty.run();
+        }
+    }
+
+    /** Empties the queue into frames. False if the role must be passed on. */
+    private boolean batch(boolean byDuty) {
+        long applied = applier.appliedIndex();
+        pending.prune(applied);
+        while (!unapplied.isEmpty() && unapplied.peek().index <= applied) {
+            unapplied.poll();
+        }
+        queues.forgetIdle(applied);
+        Change change = stalled;
+        stalled = null;
+        if (change == null) {
+            change = queue.poll();
+        }
+        for (; change != null; change = queue.poll()) {
+            if (!add(change)) {
+                stalled = change;
+                return false;
+            }
+            if (framesThisTurn >= FRAMES_PER_TURN && !byDuty) {
+                closeFrame();
+                return false;
+            }
+        }
+        closeFrame();
+        if (settings.flush() == FlushMode.ASYNC) {
+            applier.housekeep();
+        }
+        return true;
+    }
+
+    /** False if the next segment must be waited for. */
+    private boolean add(Change change) {
+        if (!state.isOpenForRole()) {
+            failClosed(change);
+            return true;
+        }
+        pending.now(nowMillis());
+        Refused refused = change.judge(pending);
+        boolean inFlight = pending.takeConsultedInFlight();
+        if (refused != null) {
+            if (inFlight) {
+                change.outcome(refused);
+                builder.frame().changes.add(change);
+            } else {
+                change.complete(refused);
+            }
+            return true;
+        }
+        int size = change.size();
+        if (builder.isOpen() && !builder.fits(size)) {
+            closeFrame();
+            if (!state.isOpenForRole()) {
+                failClosed(change);
+                return true;
+            }
+        }
+        if (!builder.isOpen()) {
+            long wanted = Frame.HEADER + (long) size;
+            if (wanted > segment.end() - end) {
+                if (wanted > settings.segmentBytes()) {
+                    change.fail(
+                            Failed.Cause.TOO_LARGE,
+                            false,
+                            "the change needs " + wanted + " bytes, a segment has " + settings.segmentBytes());
+                    return true;
+                }
+                if (!roll()) {
+                    IOException failure = maker.failure();
+                    if (failure == null) {
+                        return false;
+                    }
+                    failDiskFull(change, failure);
+                    return true;
+                }
+            } else if (!change.isControl() && segment.end() - end - wanted < reserve() && maker.failure() != null) {
+                failDiskFull(change, maker.failure());
+                return true;
+            }
+            long room = segment.end() - end;
+            storeTimeMillis = nowMillis();
+            int limit = (int) Math.min(room, Math.max(wanted, settings.maxFrameBytes()));
+            builder.open(end, limit, nextIndex, epoch, storeTimeMillis);
+        }
+        change.outcome(change.encode(builder, pending));
+        builder.frame().changes.add(change);
+        return true;
+    }
+
+    private long reserve() {
+        return Math.min(MAX_RESERVE, segment.length() / 16);
+    }
+
+    private boolean roll() {
+        Segment next = maker.take();
+        if (next == null) {
+            return false;
+        }
+        segments.add(next);
+        segment = next;
+        end = next.start();
+        long hotFrom = next.end() - Math.max(settings.hotBytes(), next.length());
+        for (Segment old : segments.all()) {
+            if (old.start() < hotFrom && old.hot() != null) {
+                old.cool();
+            }
+        }
+        return true;
+    }
+
+    /** Writes the frame that was built. Without one, what was gathered becomes a barrier. */
+    private void closeFrame() {
+        if (builder.frame().isEmpty()) {
+            return;
+        }
+        if (!builder.isOpen()) {
+            WrittenFrame barrier = builder.take();
+            barrier.end = positions.appended();
+            barrier.index = nextIndex - 1;
+            confirmer.written(barrier);
+            return;
+        }
+        if (!state.isOpenForRole()) {
+            failFrame(false);
+            return;
+        }
+        framesThisTurn++;
+        try {
+            segment.write(end, builder.seal(positions.flushed()));
+        } catch (IOException e) {
+            state.freeze("writing " + segment.name() + " failed: " + e.getMessage());
+            failFrame(true);
+            return;
+        }
+        records += builder.count();
+        frames++;
+        WrittenFrame written = builder.take();
+        end = written.end;
+        nextIndex++;
+        positions.append(end);
+        unapplied.add(written);
+        confirmer.written(written);
+    }
+
+    private void failFrame(boolean maybeStored) {
+        for (Change change : builder.take().changes) {
+            failFrozen(change, maybeStored);
+        }
+        // Those who wait for earlier frames must learn of the freeze too.
+        confirmer.written(new WrittenFrame());
+    }
+
+    private void failClosed(Change change) {
+        StoreState now = state.get();
+        if (now.kind() == StoreState.Kind.FROZEN) {
+            failFrozen(change, false);
+        } else {
+            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
+        }
+    }
+
+    void failFrozen(Change change, boolean maybeStored) {
+        change.fail(
+                Failed.Cause.FROZEN,
+                maybeStored,
+                "the store is frozen until it is opened again: " + state.get().reason());
+    }
+
+    private static void failDiskFull(Change change, IOException failure) {
+        change.fail(Failed.Cause.DISK_FULL, false, "no further segment can be made: " + failure.getMessage());
+    }
+
+    // ---- what is in flight, for those who restate
+
+    @Override
+    public boolean hasProgress(ProgressEntry key) {
+        return anyInFlight(entry -> entry instanceof Entry.Progress progress
+                && progress.entries().stream()
+                        .anyMatch(e -> e.queueId() == key.queueId()
+                                && e.group().equals(key.group())
+                                && e.topic().equals(key.topic())));
+    }
+
+    @Override
+    public boolean hasCatalog(CatalogKind kind, String name) {
+        return anyInFlight(entry -> entry instanceof Entry.Catalog catalog
+                && catalog.kind() == kind
+                && catalog.name().equals(name));
+    }
+
+    @Override
+    public boolean hasChecked(long handle) {
+        return anyInFlight(entry -> entry instanceof Entry.Checked checked && checked.handle() == handle);
+    }
+
+    private boolean anyInFlight(java.util.function.Predicate<Entry> matches) {
+        for (WrittenFrame frame : unapplied) {
+            if (frame.entries.stream().anyMatch(matches)) {
+                return true;
+            }
+        }
+        return builder.frame().entries.stream().anyMatch(matches);
+    }
+}
