@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli;
+
+import io.waybill.cli.message.ConsumeCommand;
+import io.waybill.cli.message.ReplayCommand;
+import io.waybill.cli.message.SendCommand;
+import io.waybill.cli.run.BrokerCommand;
+import io.waybill.cli.run.DemoCommand;
+import io.waybill.cli.run.NamesrvCommand;
+import io.waybill.cli.run.ServerCommand;
+import io.waybill.cli.run.WarmUpCommand;
+import io.waybill.cli.store.StoreCommand;
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.topic.TopicCommand;
+import io.waybill.cli.tx.TxCommand;
+import io.waybill.client.WaybillException;
+import java.io.PrintWriter;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The root of all commands. */
+@Command(
+        name = "waybill",
+        description = "A transactional business-message broker that speaks RocketMQ's protocol.",
+        footer = {"", "Example: waybill server --data ./data", "Each command has --help with an example."},
+        subcommands = {
+            DemoCommand.class,
+            ServerCommand.class,
+            NamesrvCommand.class,
+            BrokerCommand.class,
+            TopicCommand.class,
+            SendCommand.class,
+            ConsumeCommand.class,
+            ReplayCommand.class,
+            TxCommand.class,
+            StoreCommand.class,
+            WarmUpCommand.class,
+        })
+public final class Main {
+    private static final String VERSION = "waybill 0.1.0";
+
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        System.exit(run(arguments));
+    }
+
+    /** Runs one command; returns its exit code. */
+    static int run(String... arguments) {
+        return commandLine().execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new Main());
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setExecutionExceptionHandler(failed());
+        line.setParameterExceptionHandler(wrongUsage());
+        complete(line);
+        return line;
+    }
+
+    /** What every help text has, so that no command can forget it. */
+    private static void complete(CommandLine line) {
+        line.getCommandSpec()
+                .mixinStandardHelpOptions(true)
+                .version(VERSION)
+                .usageMessage()
+                .exitCodeListHeading("%nExit codes:%n")
+                .exitCodeList(exitCodes())
+                .width(100);
+        line.getSubcommands().values().forEach(Main::complete);
+    }
+
+    private static java.util.Map<String, String> exitCodes() {
+        java.util.Map<String, String> codes = new java.util.LinkedHashMap<>();
+        for (String text : ExitCode.LINES) {
+            codes.put(text.substring(0, 1), text.substring(2));
+        }
+        return codes;
+    }
+
+    private static IExecutionExceptionHandler failed() {
+        return (exception, line, parsed) -> {
+            String name = line.getCommandSpec().qualifiedName();
+            if (exception instanceof Failure failure) {
+                line.getErr().println(name + ": " + failure.getMessage());
+                return failure.exitCode();
+            }
+            if (exception instanceof WaybillException refused) {
+                line.getErr().println(name + ": " + refused.getMessage());
+                return ExitCode.of(refused);
+            }
+            line.getErr().println(name + ": failed unexpectedly; this is a bug, please report it with these lines");
+            exception.printStackTrace(line.getErr());
+            return ExitCode.FAILED;
+        };
+    }
+
+    private static IParameterExceptionHandler wrongUsage() {
+        return (exception, arguments) -> {
+            CommandLine line = exception.getCommandLine();
+            PrintWriter err = line.getErr();
+            err.println(line.getCommandSpec().qualifiedName() + ": " + exception.getMessage());
+            UnmatchedArgumentException.printSuggestions(exception, err);
+            err.println(hint(exception, line));
+            return ExitCode.USAGE;
+        };
+    }
+
+    private static String hint(ParameterException exception, CommandLine line) {
+        List<String> children = List.copyOf(line.getSubcommands().keySet());
+        String name = line.getCommandSpec().qualifiedName();
+        return children.isEmpty() || !(exception instanceof UnmatchedArgumentException)
+                ? "Try '" + name + " --help'."
+                : "Try '" + name + " --help', or one of: "
+                        + String.join(
+                                ", ",
+                                children.stream()
+                                        .filter(c -> !c.equals("warm-up"))
+                                        .toList());
+    }
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli.message;
+
+import io.waybill.cli.terminal.Cluster;
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Times;
+import io.waybill.client.Message;
+import io.waybill.client.Producer;
+import io.waybill.client.SendReceipt;
+import io.waybill.client.WaybillClient;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Sends messages. */
+@Command(
+        name = "send",
+        description = {
+            "Sends a message and prints where it was stored.",
+            "Without BODY it is read from standard input: as a whole, or with --lines one message for each line."
+        },
+        footer = {
+            "",
+            "Example: waybill send orders 'order 1 created' --tag CREATED --key order-1 --ordering-key order-1"
+        })
+public final class SendCommand implements Callable<Integer> {
+    @Parameters(index = "0", paramLabel = "TOPIC", description = "Where to.")
+    private String topic;
+
+    @Parameters(index = "1", arity = "0..1", paramLabel = "BODY", description = "The content, as UTF-8.")
+    private String body;
+
+    @Option(names = "--tag", paramLabel = "TAG", description = "What consumers filter by.")
+    private String tag;
+
+    @Option(names = "--key", paramLabel = "KEY", description = "Business key to find it by; repeatable.")
+    private List<String> keys = new ArrayList<>();
+
+    @Option(
+            names = {"-p", "--property"},
+            paramLabel = "NAME=VALUE",
+            description = "Property of your own; repeatable.")
+    private Map<String, String> properties = new LinkedHashMap<>();
+
+    @Option(names = "--ordering-key", paramLabel = "KEY", description = "Messages of equal key stay in order.")
+    private String orderingKey;
+
+    @Option(names = "--delay", paramLabel = "TIME", description = "Deliver so long after now: 500ms, 10s, 5m, 2h, 3d.")
+    private String delay;
+
+    @Option(
+            names = "--at",
+            paramLabel = "TIME",
+            description = "Deliver then: 2026-11-22T12:00:00Z, or milliseconds since 1970.")
+    private String at;
+
+    @Option(names = "--lines", description = "Every line of standard input is a message.")
+    private boolean lines;
+
+    @Option(
+            names = "--group",
+            paramLabel = "GROUP",
+            defaultValue = "waybill-cli",
+            description = "Producer group (default: ${DEFAULT-VALUE}).")
+    private String group;
+
+    @Mixin
+    private Cluster cluster;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() throws IOException {
+        if (lines && body != null) {
+            throw new Failure(ExitCode.USAGE, "--lines reads standard input; leave BODY out");
+        }
+        if (delay != null && at != null) {
+            throw new Failure(ExitCode.USAGE, "give --delay or --at, not both");
+        }
+        Instant deliverAt;
+        Duration deliverAfter;
+        try {
+            deliverAt = at == null ? null : Times.instant(at, Instant.now(), ZoneId.systemDefault());
+            deliverAfter = delay == null ? null : Times.duration(delay);
+        } catch (IllegalArgumentException e) {
+            throw new Failure(ExitCode.USAGE, e.getMessage());
+        }
+        try (WaybillClient client = cluster.connect();
+                Producer producer = client.producer(group).build()) {
+            if (!lines) {
+                byte[] bytes = body == null ? System.in.readAllBytes() : body.getBytes(StandardCharsets.UTF_8);
+                output.one(row(producer.send(message(bytes, deliverAt, deliverAfter))));
+                return ExitCode.DONE;
+            }
+            BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+            int count = 0;
+            for (String line = input.readLine(); line != null; line = input.readLine()) {
+                byte[] bytes = line.getBytes(StandardCharsets.UTF_8);
+                if (bytes.length > 0) {
+                    SendReceipt receipt = producer.send(message(bytes, deliverAt, deliverAfter));
+                    output.item(receipt.messageId() + "  " + receipt.queue() + "  " + receipt.offset(), row(receipt));
+                    count++;
+                }
+            }
+            output.note(count + " messages sent");
+            return ExitCode.DONE;
+        }
+    }
+
+    private Message message(byte[] bytes, Instant deliverAt, Duration deliverAfter) {
+        Message.Builder message = Message.to(topic).body(bytes);
+        if (tag != null) {
+            message.tag(tag);
+        }
+        keys.forEach(message::key);
+        properties.forEach(message::property);
+        if (orderingKey != null) {
+            message.orderingKey(orderingKey);
+        }
+        if (deliverAt != null) {
+            message.deliverAt(deliverAt);
+        }
+        if (deliverAfter != null) {
+            message.deliverAfter(deliverAfter);
+        }
+        return message.build();
+    }
+
+    private static Map<String, Object> row(SendReceipt receipt) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("messageId", receipt.messageId());
+        row.put("storedId", receipt.storedId());
+        row.put("topic", receipt.queue().topic());
+        row.put("broker", receipt.queue().broker());
+        row.put("queue", receipt.queue().id());
+        row.put("offset", receipt.offset());
+        row.put("durability", receipt.durability().toString());
+        if (receipt.recallHandle() != null) {
+            row.put("recallHandle", receipt.recallHandle());
+        }
+        return row;
+    }
+}

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The commands that move messages: send, consume, replay. */
+package io.waybill.cli.message;

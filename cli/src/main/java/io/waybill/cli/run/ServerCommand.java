@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli.run;
+
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
+import io.waybill.server.ServerSettings;
+import io.waybill.server.WaybillServer;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Name server and broker in one process. */
+@Command(
+        name = "server",
+        description = {
+            "Runs a name server and a broker in one process until SIGTERM or Ctrl-C.",
+            "Prints one line READY ... when it serves. Log lines go to standard error."
+        },
+        footer = {"", "Example: waybill server --data ./data --flush sync --set autoCreateTopic=false"})
+public final class ServerCommand implements Callable<Integer> {
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            defaultValue = "data",
+            description = "Directory of the store, created if missing (default: ./${DEFAULT-VALUE}).")
+    private Path data;
+
+    @Option(
+            names = "--namesrv-port",
+            paramLabel = "N",
+            defaultValue = "9876",
+            description = "Port of the name server; 0 = any free one (default: ${DEFAULT-VALUE}).")
+    private int namesrvPort;
+
+    @Option(
+            names = "--broker-port",
+            paramLabel = "N",
+            defaultValue = "10911",
+            description = "Port of the broker; 0 = any free one (default: ${DEFAULT-VALUE}).")
+    private int brokerPort;
+
+    @Option(
+            names = "--console-port",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Only 0 (off): this build has no console.")
+    private int consolePort;
+
+    @Mixin
+    private ServerOptions options;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() throws Exception {
+        if (options.listSettings()) {
+            output.list(options.settingRows());
+            return ExitCode.DONE;
+        }
+        if (consolePort != 0) {
+            throw new Failure(
+                    ExitCode.USAGE,
+                    "this build has no console, so --console-port " + consolePort
+                            + " cannot be served; leave it out or give 0");
+        }
+        ServerSettings settings = new ServerSettings(
+                data,
+                ServerOptions.port("--namesrv-port", namesrvPort),
+                ServerOptions.port("--broker-port", brokerPort),
+                options.settings());
+        WaybillServer server = Serving.start(() -> WaybillServer.start(settings));
+        return Serving.until(
+                server,
+                Serving.ready(WaybillServer.text(server.namesrvAddress()), WaybillServer.text(server.brokerAddress())));
+    }
+}

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The commands that run something: server, name server, broker, demo. */
+package io.waybill.cli.run;

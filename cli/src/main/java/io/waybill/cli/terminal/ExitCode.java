@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli.terminal;
+
+import io.waybill.client.WaybillException;
+
+/** What a script can tell from how a command ended. */
+public final class ExitCode {
+    public static final int DONE = 0;
+    public static final int FAILED = 1;
+    public static final int USAGE = 2;
+    public static final int NOT_FOUND = 3;
+    public static final int UNREACHABLE = 4;
+    public static final int REFUSED = 5;
+
+    /** For the foot of every help text. */
+    public static final String[] LINES = {
+        "0:done", "1:failed", "2:wrong usage", "3:not found", "4:cannot reach or timed out", "5:refused",
+    };
+
+    private ExitCode() {}
+
+    /** The code for what went wrong at the cluster. */
+    public static int of(WaybillException e) {
+        return switch (e.kind()) {
+            case INVALID -> USAGE;
+            case NOT_FOUND -> NOT_FOUND;
+            case UNREACHABLE, TIMEOUT -> UNREACHABLE;
+            case REFUSED, OVERLOADED -> REFUSED;
+            case UNREADABLE, CLOSED, INTERRUPTED, HANDLER -> FAILED;
+        };
+    }
+}

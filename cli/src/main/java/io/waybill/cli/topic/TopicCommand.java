@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli.topic;
+
+import io.waybill.cli.terminal.Cluster;
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
+import io.waybill.client.Admin.QueueState;
+import io.waybill.client.Admin.TopicDescription;
+import io.waybill.client.WaybillClient;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Topics. */
+@Command(
+        name = "topic",
+        description = "Creates, lists and describes topics.",
+        footer = {"", "Example: waybill topic create orders --queues 4"},
+        subcommands = {TopicCommand.Create.class, TopicCommand.ListAll.class, TopicCommand.Describe.class})
+public final class TopicCommand implements Callable<Integer> {
+
+    @Override
+    public Integer call() {
+        throw new Failure(ExitCode.USAGE, "say what to do: create, list or describe; see waybill topic --help");
+    }
+
+    @Command(
+            name = "create",
+            description = "Creates a topic, or changes its number of queues.",
+            footer = {"", "Example: waybill topic create orders --queues 4"})
+    static final class Create implements Callable<Integer> {
+        @Parameters(paramLabel = "TOPIC", description = "Its name: letters, digits, _, -, %% and |; at most 127.")
+        private String topic;
+
+        @Option(
+                names = "--queues",
+                paramLabel = "N",
+                defaultValue = "4",
+                description =
+                        "Queues on each broker: as many consumers can share the work (default: ${DEFAULT-VALUE}).")
+        private int queues;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        @Override
+        public Integer call() {
+            if (queues < 1) {
+                throw new Failure(ExitCode.USAGE, "--queues must be at least 1, was " + queues);
+            }
+            try (WaybillClient client = cluster.connect()) {
+                client.admin().createTopic(topic, queues);
+            }
+            Map<String, Object> created = new LinkedHashMap<>();
+            created.put("topic", topic);
+            created.put("queues", queues);
+            output.one(created);
+            return ExitCode.DONE;
+        }
+    }
+
+    @Command(
+            name = "list",
+            description = "Lists the topics.",
+            footer = {"", "Example: waybill topic list -o json"})
+    static final class ListAll implements Callable<Integer> {
+        @Option(
+                names = {"-a", "--all"},
+                description = "Those of the system, of retries and of dead letters too.")
+        private boolean all;
+
+        @Option(
+                names = {"-q", "--quiet"},
+                description = "Names only.")
+        private boolean quiet;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        @Override
+        public Integer call() {
+            try (WaybillClient client = cluster.connect()) {
+                List<String> topics =
+                        all ? client.admin().allTopics() : client.admin().topics();
+                if (quiet) {
+                    topics.forEach(output::line);
+                    return ExitCode.DONE;
+                }
+                List<Map<String, Object>> rows = new ArrayList<>();
+                for (String topic : topics) {
+                    Map<String, Object> row = new LinkedHashMap<>();
+                    row.put("topic", topic);
+                    rows.add(row);
+                }
+                output.list(rows);
+                if (rows.isEmpty()) {
+                    output.note("no topics yet; a topic comes into being by the first send to it");
+                }
+                return ExitCode.DONE;
+            }
+        }
+    }
+
+    @Command(
+            name = "describe",
+            description = "Shows the queues of a topic: offsets, messages, the time of the last one.",
+            footer = {"", "Example: waybill topic describe orders"})
+    static final class Describe implements Callable<Integer> {
+        @Parameters(paramLabel = "TOPIC", description = "Its name.")
+        private String topic;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        @Override
+        public Integer call() {
+            try (WaybillClient client = cluster.connect()) {
+                TopicDescription found = client.admin().describe(topic);
+                List<Map<String, Object>> rows = new ArrayList<>();
+                for (QueueState state : found.queues()) {
+                    Map<String, Object> row = new LinkedHashMap<>();
+                    row.put("broker", state.queue().broker());
+                    row.put("queue", state.queue().id());
+                    row.put("minOffset", state.minOffset());
+                    row.put("maxOffset", state.maxOffset());
+                    row.put("messages", state.maxOffset() - state.minOffset());
+                    row.put("lastStored", state.lastStored());
+                    rows.add(row);
+                }
+                List<String> groups = client.admin().groups(topic);
+                if (output.isJson()) {
+                    Map<String, Object> all = new LinkedHashMap<>();
+                    all.put("topic", topic);
+                    all.put("messages", found.messages());
+                    all.put("groups", groups);
+                    all.put("queues", rows);
+                    output.one(all);
+                } else {
+                    output.list(rows);
+                    output.note(found.messages() + " messages in " + rows.size() + " queues; consumed by "
+                            + (groups.isEmpty() ? "no group" : String.join(", ", groups)));
+                }
+                return ExitCode.DONE;
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli.tx;
+
+import io.waybill.cli.terminal.Cluster;
+import io.waybill.cli.terminal.Confirmation;
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
+import io.waybill.client.Admin;
+import io.waybill.client.Admin.TransactionState;
+import io.waybill.client.Decision;
+import io.waybill.client.WaybillClient;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Transactions. */
+@Command(
+        name = "tx",
+        description = "Shows transactions that wait for a decision, and decides them by hand.",
+        footer = {"", "Example: waybill tx list"},
+        subcommands = {TxCommand.ListOpen.class, TxCommand.Show.class, TxCommand.Commit.class, TxCommand.Rollback.class
+        })
+public final class TxCommand implements Callable<Integer> {
+
+    @Override
+    public Integer call() {
+        throw new Failure(ExitCode.USAGE, "say what to do: list, show, commit or rollback; see waybill tx --help");
+    }
+
+    private static Map<String, Object> row(TransactionState state) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("messageId", state.messageId());
+        row.put("stage", state.stage().toString());
+        row.put("topic", state.topic());
+        row.put("producerGroup", state.producerGroup());
+        row.put("keys", state.keys());
+        row.put("stored", state.storedAt());
+        row.put("checks", state.checks());
+        row.put("nextCheck", state.nextCheck());
+        return row;
+    }
+
+    private static Map<String, Object> all(TransactionState state) {
+        Map<String, Object> row = row(state);
+        row.put("broker", state.broker());
+        row.put("decided", state.decidedAt());
+        row.put("decidedBy", state.decidedBy());
+        return row;
+    }
+
+    private static TransactionState find(Admin admin, String id) {
+        return admin.transaction(id)
+                .orElseThrow(() -> new Failure(
+                        ExitCode.NOT_FOUND,
+                        "no transaction with the id " + id + "; waybill tx list shows those that are open"));
+    }
+
+    @Command(
+            name = "list",
+            description = "Lists open transactions, oldest first.",
+            footer = {"", "Example: waybill tx list --max 20 -o json"})
+    static final class ListOpen implements Callable<Integer> {
+        @Option(
+                names = "--max",
+                paramLabel = "N",
+                defaultValue = "100",
+                description = "At most so many (default: ${DEFAULT-VALUE}).")
+        private int max;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        @Override
+        public Integer call() {
+            if (max < 1) {
+                throw new Failure(ExitCode.USAGE, "--max must be at least 1, was " + max);
+            }
+            try (WaybillClient client = cluster.connect()) {
+                List<Map<String, Object>> rows = new ArrayList<>();
+                client.admin().transactions(max).forEach(state -> rows.add(row(state)));
+                output.list(rows);
+                if (rows.isEmpty()) {
+                    output.note("no open transactions");
+                }
+                return ExitCode.DONE;
+            }
+        }
+    }
+
+    @Command(
+            name = "show",
+            description = "Shows one transaction, open or decided.",
+            footer = {"", "Example: waybill tx show 7F0000010A2B18B4AAC21F3C9D5E0000"})
+    static final class Show implements Callable<Integer> {
+        @Parameters(paramLabel = "ID", description = "Its message id.")
+        private String id;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        @Override
+        public Integer call() {
+            try (WaybillClient client = cluster.connect()) {
+                output.one(all(find(client.admin(), id)));
+                return ExitCode.DONE;
+            }
+        }
+    }
+
+    /** Deciding one way or the other. */
+    private abstract static class Decide implements Callable<Integer> {
+        @Parameters(paramLabel = "ID", description = "Its message id.")
+        private String id;
+
+        @Option(
+                names = "--reason",
+                paramLabel = "TEXT",
+                description = "Recorded with the decision, after your user name.")
+        private String reason;
+
+        @Mixin
+        private Confirmation confirmation;
+
+        @Mixin
+        private Cluster cluster;
+
+        @Mixin
+        private Output output;
+
+        abstract Decision decision();
+
+        @Override
+        public Integer call() {
+            try (WaybillClient client = cluster.connect()) {
+                TransactionState state = find(client.admin(), id);
+                if (confirmation.dryRun()) {
+                    output.one(all(state));
+                    output.note("would be decided: " + decision());
+                    return ExitCode.DONE;
+                }
+                confirmation.ask(decision() + " of the transaction " + id + " of " + state.producerGroup() + " in "
+                        + state.topic());
+                String by = System.getProperty("user.name", "?") + (reason == null ? "" : ": " + reason);
+                output.one(all(client.admin().decide(id, decision(), by)));
+                return ExitCode.DONE;
+            }
+        }
+    }
+
+    @Command(
+            name = "commit",
+            description = "Makes the message of an open transaction visible.",
+            footer = {"", "Example: waybill tx commit 7F0000010A2B18B4AAC21F3C9D5E0000 --reason 'paid by phone' --yes"})
+    static final class Commit extends Decide {
+        @Override
+        Decision decision() {
+            return Decision.COMMIT;
+        }
+    }
+
+    @Command(
+            name = "rollback",
+            description = "Drops the message of an open transaction.",
+            footer = {
+                "",
+                "Example: waybill tx rollback 7F0000010A2B18B4AAC21F3C9D5E0000 --reason 'order was withdrawn' --yes"
+            })
+    static final class Rollback extends Decide {
+        @Override
+        Decision decision() {
+            return Decision.ROLLBACK;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.server;
+
+import io.waybill.namesrv.NameServer;
+import io.waybill.namesrv.NameServerSettings;
+import io.waybill.platform.Platform;
+import io.waybill.remoting.EventLoops;
+import java.net.InetSocketAddress;
+
+/** A name server alone in this process. */
+public final class NamesrvServer implements AutoCloseable {
+    private final Steps steps;
+    private final InetSocketAddress address;
+
+    private NamesrvServer(Steps steps, InetSocketAddress address) {
+        this.steps = steps;
+        this.address = address;
+    }
+
+    /**
+     * Starts it; when this returns, it serves.
+     *
+     * @param port 0 takes a free one
+     * @throws StartException saying in one sentence what did not work and in another what to do
+     */
+    public static NamesrvServer start(String host, int port) throws StartException {
+        Steps steps = new Steps();
+        try {
+            Platform platform = Platform.real();
+            steps.undoing(platform.duties());
+            EventLoops loops = steps.undoing(EventLoops.shared());
+            NameServer namesrv = steps.undoing(steps.run(
+                    "start the name server on " + host + ":" + port,
+                    () -> NameServer.start(NameServerSettings.on(host, port), loops, platform)));
+            return new NamesrvServer(steps, WaybillServer.reachable(host, namesrv.address()));
+        } catch (StartException | RuntimeException e) {
+            steps.close();
+            throw e;
+        }
+    }
+
+    /** Where clients and brokers find it. */
+    public InetSocketAddress address() {
+        return address;
+    }
+
+    /** Stops it. Idempotent. */
+    @Override
+    public void close() {
+        steps.close();
+    }
+}
