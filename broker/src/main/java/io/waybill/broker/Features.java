@@ -99,7 +99,7 @@ final class Features {
         locks.register(routes);
         new TopicRequests(topics).register(routes);
         new Transactions(store, topics, clock, delays, broker, blocking).register(routes);
-        new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null).register(routes);
+        new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), blocking).register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, broker, blocking).register(routes);

@@ -51,7 +51,7 @@ final class QueryMessage implements RequestHandler {
     }
 
     private void answer(Request request, QueryMessageHeader header, boolean unique) {
-        int most = unique ? UNIQUE_KEY_MESSAGES : Math.max(0, Math.min(header.maxNum(), MOST_MESSAGES));
+        int most = unique ? UNIQUE_KEY_MESSAGES : Math.max(1, Math.min(header.maxNum(), MOST_MESSAGES));
         List<ByteBuffer> found;
         try {
             found = find(header, unique, most);
@@ -73,20 +73,29 @@ final class QueryMessage implements RequestHandler {
         request.reply(head, found, () -> {});
     }
 
-    /** The store's index holds both kinds of keys; here only the asked kind counts. */
+    /** The store's index holds both kinds of keys; here only the asked kind counts, so it may have to be asked for more. */
     private List<ByteBuffer> find(QueryMessageHeader header, boolean unique, int most) {
+        for (int ask = most; ; ask *= 2) {
+            List<ByteBuffer> both =
+                    store.byKey(header.topic(), header.key(), ask, header.beginTimestamp(), header.endTimestamp());
+            List<ByteBuffer> found = ofKind(both, header.key(), unique, most);
+            if (found.size() >= most || both.size() < ask || ask >= MOST_MESSAGES) {
+                return found;
+            }
+        }
+    }
+
+    private static List<ByteBuffer> ofKind(List<ByteBuffer> both, String key, boolean unique, int most) {
         List<ByteBuffer> found = new ArrayList<>();
         long bytes = 0;
-        for (ByteBuffer message : store.byKey(
-                header.topic(), header.key(), MOST_MESSAGES, header.beginTimestamp(), header.endTimestamp())) {
+        for (ByteBuffer message : both) {
             if (found.size() == most || bytes > 0 && bytes + message.remaining() > MOST_BYTES) {
                 break;
             }
             IndexTerms terms = StoredMessage.indexTerms(message, 0);
-            boolean wanted = unique
-                    ? header.key().equals(terms.uniqueKey())
-                    : Arrays.asList(terms.keys()).contains(header.key());
-            if (wanted) {
+            if (unique
+                    ? key.equals(terms.uniqueKey())
+                    : Arrays.asList(terms.keys()).contains(key)) {
                 found.add(message);
                 bytes += message.remaining();
             }

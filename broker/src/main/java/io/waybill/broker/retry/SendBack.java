@@ -102,8 +102,9 @@ public final class SendBack implements RequestHandler {
 
     private void takeBack(Request request, SendBackHeader header, SubscriptionGroupConfig group) {
         ByteBuffer stored = store.readAt(header.offset());
-        if (stored == null) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
+        boolean invisible = store.half(header.offset()) != null || store.due(header.offset()) != null;
+        if (stored == null || invisible) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "there is no visible message at log position " + header.offset());
             return;
         }
         long nowMillis = clock.wallMillis();

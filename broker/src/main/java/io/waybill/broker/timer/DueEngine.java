@@ -13,7 +13,9 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.view.DueItem;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -54,6 +56,9 @@ public final class DueEngine implements Duty {
     /** Handles in work, or held after a failure until the given time; MAX_VALUE while the store has not answered. */
     private final Map<Long, Long> inWork = new ConcurrentHashMap<>();
 
+    /** Checks to be started before their time. Of the duty's thread only. */
+    private final Set<Long> early = new LinkedHashSet<>();
+
     private final AtomicBoolean wakeAsked = new AtomicBoolean();
     private volatile DutyHandle duty;
 
@@ -91,9 +96,8 @@ public final class DueEngine implements Duty {
         }
         long nowMillis = clock.wallMillis();
         long nextHoldEndMillis = releaseHeld(nowMillis);
-        for (long handle : checks.takeOverdue()) {
-            startCheck(handle);
-        }
+        early.addAll(checks.takeOverdue());
+        early.removeIf(this::startCheck); // one that is in work right now stays; the end of that work wakes
         int room = Math.min(BATCH, MAX_IN_WORK - inWork.size());
         if (room <= 0) {
             return WHEN_WOKEN; // a completion wakes

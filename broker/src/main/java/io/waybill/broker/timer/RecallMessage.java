@@ -14,6 +14,7 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 
 /**
@@ -27,12 +28,16 @@ public final class RecallMessage implements RequestHandler {
     private final TimerSettings settings;
     private final String brokerName;
     private final Predicate<String> topicExists;
+    private final Executor blocking;
 
-    public RecallMessage(Store store, TimerSettings settings, String brokerName, Predicate<String> topicExists) {
+    /** @param blocking for looking at messages that may have to come from the disk */
+    public RecallMessage(
+            Store store, TimerSettings settings, String brokerName, Predicate<String> topicExists, Executor blocking) {
         this.store = store;
         this.settings = settings;
         this.brokerName = brokerName;
         this.topicExists = topicExists;
+        this.blocking = blocking;
     }
 
     public void register(Routes routes) {
@@ -66,7 +71,13 @@ public final class RecallMessage implements RequestHandler {
         }
         String by = "recall by " + header.producerGroup() + " at "
                 + request.connection().remoteAddress();
-        cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
+        blocking.execute(() -> {
+            try {
+                cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
+            } catch (RuntimeException e) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not recalled: " + e.getMessage());
+            }
+        });
     }
 
     private void cancel(Request request, RecallHandle handle, String by, List<Long> pending, int next, int cancelled) {

@@ -37,6 +37,9 @@ final class EndTransaction implements RequestHandler {
     static final int COMMIT = 8;
     static final int ROLLBACK = 12;
 
+    /** A half within this distance of the log's end is read from memory, so its end needs no other thread. */
+    private static final long RECENT_BYTES = 16 << 20;
+
     private final Store store;
     private final FinalDecisions decisions;
     private final Executor blocking;
@@ -53,7 +56,13 @@ final class EndTransaction implements RequestHandler {
                 EndTransactionHeader.read(request.command().fields());
         switch (header.commitOrRollback()) {
             case UNKNOWN -> reply(request, "still open: the producer does not know yet");
-            case COMMIT, ROLLBACK -> blocking.execute(() -> guarded(request, header));
+            case COMMIT, ROLLBACK -> {
+                if (store.positions().confirmed() - header.commitLogOffset() < RECENT_BYTES) {
+                    guarded(request, header);
+                } else {
+                    blocking.execute(() -> guarded(request, header));
+                }
+            }
             default ->
                 request.refuse(
                         ResponseCode.INVALID_PARAMETER,

@@ -19,7 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The three ways a half message ends. A commit and its visible copy are one change of the log: both are there or neither.
+ * The three ways a half message ends. Decision and visible copy are one change of the log: both are there or neither.
  *
  * <p>The store lets the first decision win; the later ones complete with a refusal that carries the first. Thread-safe.
  */
@@ -89,14 +89,7 @@ final class FinalDecisions {
                 .topic(Names.TRANS_CHECK_MAX_TIME_TOPIC)
                 .queueId(0)
                 .build();
-        // Copy first: a crash in between sets the message aside twice, the other order could lose it.
-        store.put(copy, outcome -> {
-            if (outcome instanceof Stored) {
-                store.decide(half.handle(), Decision.EXHAUSTED, true, by, null, 0, done);
-            } else {
-                done.done(outcome);
-            }
-        });
+        store.decide(half.handle(), Decision.EXHAUSTED, true, by, copy, 0, done);
     }
 
     private void remember(long handle, ByteBuffer stored) {

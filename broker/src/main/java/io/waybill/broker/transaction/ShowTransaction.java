@@ -52,9 +52,11 @@ final class ShowTransaction implements RequestHandler {
         boolean open = found.decision() == null;
         JsonWriter json = new JsonWriter().beginObject();
         json.field("state", open ? "OPEN" : DecisionWords.state(found.decision().outcome()));
-        if (found.stored() != null) {
+        json.name("transaction");
+        if (found.stored() == null) { // of an old rollback only the decision is left
+            json.beginObject().field("handle", found.handle()).endObject();
+        } else {
             Message message = Message.decode(found.stored(), 0);
-            json.name("transaction");
             TransactionJson.transaction(json, found.handle(), found.half(), message, clock.wallMillis());
             json.field("properties", message.properties());
             byte[] body = message.body();

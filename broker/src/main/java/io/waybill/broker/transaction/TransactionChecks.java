@@ -137,6 +137,7 @@ public final class TransactionChecks implements DueChecks {
             return;
         }
         if (ask(half, stored)) {
+            noLongerWaiting(half);
             store.checked(handle, half.checks() + 1, clock.wallMillis() + settings.checkMillis(), o -> settle(o, done));
         } else {
             await(half, done);
@@ -202,6 +203,9 @@ public final class TransactionChecks implements DueChecks {
                 waitingCount++;
             }
         }
+        if (producers.next(half.producerGroup()) != null) { // one came while this was being noted
+            producerRegistered(half.producerGroup());
+        }
         // The interval grows with the age, so that a group that is gone for good costs ever less.
         long nowMillis = clock.wallMillis();
         long grown = Math.min((nowMillis - half.storeTimeMillis()) / 8, LONGEST_WAIT_MILLIS);
@@ -210,6 +214,18 @@ public final class TransactionChecks implements DueChecks {
                 half.checks(),
                 nowMillis + Math.max(settings.checkMillis(), grown),
                 o -> settle(o, done));
+    }
+
+    private void noLongerWaiting(PendingHalf half) {
+        synchronized (waiting) {
+            Set<Long> handles = waiting.get(half.producerGroup());
+            if (handles != null && handles.remove(half.handle())) {
+                waitingCount--;
+                if (handles.isEmpty()) {
+                    waiting.remove(half.producerGroup());
+                }
+            }
+        }
     }
 
     private void postpone(long handle, DueDone done) {

@@ -210,4 +210,12 @@ class RetryTest {
                         .deadLetter())
                 .isTrue();
     }
+
+    @Test
+    void whatNobodyCouldHaveReceivedCannotBeGivenBack() {
+        long handle = broker.half("orders-service", "orders", 3, SimulatedBroker.properties("u1"));
+        assertThat(sendBack(handle, 1, 16).code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        broker.pass(1_000);
+        assertThat(broker.visible(RETRY, 0)).isEmpty();
+    }
 }

@@ -113,7 +113,7 @@ public final class SimulatedBroker implements AutoCloseable {
         checks.onOverdue(due::wake);
         Routes routes = new Routes();
         new Memberships(groups, members, topics).register(routes);
-        new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null).register(routes);
+        new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
         new Transactions(store, topics, clock, delays, NAME, blocking).register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), blocking).register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, clock);

@@ -2,6 +2,7 @@
 package io.waybill.broker.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
@@ -452,5 +453,42 @@ class TransactionTest {
         broker.pass(30_000);
         assertThat(broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)).hasSize(10);
         assertThat(broker.store.openHalves(100)).hasSize(10).allMatch(half -> half.checks() == 0);
+    }
+
+    @Test
+    void aProducerThatComesAndGoesIsAskedOncePerAppearanceAtMost() {
+        long handle = half("u1");
+        broker.pass(6_000);
+        for (int i = 1; i <= 3; i++) {
+            FakeConnection producer = broker.producer(GROUP);
+            assertThat(checks(producer)).hasSize(i == 1 ? 1 : 0);
+            broker.gone(producer);
+        }
+        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        broker.pass(30_000);
+        FakeConnection producer = broker.producer(GROUP);
+        assertThat(checks(producer)).hasSize(1);
+        assertThat(broker.store.half(handle).checks()).isEqualTo(2);
+    }
+
+    @Test
+    void propertiesThatLeaveNoRoomOrADelayThatCannotBeKeptAreRefusedAtTheSend() {
+        assertThatThrownBy(() -> half("u1", "filler", "x".repeat(32_000))).hasMessageContaining("properties");
+        assertThatThrownBy(() -> half("u2", "TIMER_DELAY_MS", "soon")).hasMessageContaining("TIMER_DELAY_MS");
+        assertThat(broker.store.openHalves(10)).isEmpty();
+    }
+
+    @Test
+    void aProducersWordDuringItsCheckAndAnOperatorsDecisionMakeOneDecision() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1");
+        broker.pass(6_000);
+        assertThat(checks(producer)).hasSize(1);
+        ask(RequestCode.DECIDE_TRANSACTION, "{\"id\":\"u1\",\"decision\":\"ROLLBACK\",\"reason\":\"stuck\"}");
+        Command late = end(producer, handle, GROUP, "u1", COMMIT, true);
+        assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(late.remark()).contains("stuck");
+        broker.pass(600_000);
+        assertThat(broker.visible("orders", 1)).isEmpty();
     }
 }
