@@ -255,20 +255,19 @@ final class PushConsumerCore implements PushConsumer {
     /** The members as the first broker that answers knows them, or null if it does not know us. */
     private List<String> members(Route route) {
         for (String address : client.routes().masters(route)) {
-            client.membership().announce(address).join();
-            List<String> members;
             try {
-                members = client.calls().members(address, settings.group).join();
+                client.membership().announce(address).join();
+                List<String> members =
+                        client.calls().members(address, settings.group).join();
+                if (!members.contains(client.clientId())) {
+                    client.membership().heartbeat(address).join();
+                    members = client.calls().members(address, settings.group).join();
+                }
+                if (members.contains(client.clientId())) {
+                    return members;
+                }
             } catch (RuntimeException e) {
                 LOG.debug("{} does not tell the members of {}: {}", address, settings.group, e.getMessage());
-                continue;
-            }
-            if (!members.contains(client.clientId())) {
-                client.membership().heartbeat(address).join();
-                members = client.calls().members(address, settings.group).join();
-            }
-            if (members.contains(client.clientId())) {
-                return members;
             }
         }
         return null;

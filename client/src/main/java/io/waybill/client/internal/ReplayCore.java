@@ -288,7 +288,9 @@ final class ReplayCore implements Replay {
             for (Cursor cursor : cursors) {
                 while (cursor.buffer.isEmpty() && !cursor.isFetched()) {
                     fetchAhead(cursor);
-                    take(cursor);
+                    if (cursor.buffer.isEmpty() && cursor.pull != null) {
+                        take(cursor);
+                    }
                 }
                 if (!cursor.buffer.isEmpty()
                         && (earliest == null
@@ -306,11 +308,9 @@ final class ReplayCore implements Replay {
             }
             if (cursor.pull == null && !cursor.isFetched() && cursor.buffer.size() < READ_AHEAD) {
                 long left = cursor.slice.toOffset() - cursor.fetchedTo;
-                String address =
-                        client.routes().readAddress(cursor.slice.queue().broker(), Route.MASTER);
                 cursor.pull = client.calls()
                         .pull(
-                                address,
+                                address(cursor.slice.queue()),
                                 new Calls.PullOrder(
                                         group,
                                         cursor.slice.queue(),

@@ -18,7 +18,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What is known of topics and brokers. A known route is used until it is refreshed (every 30 s while in use, and after errors); questions for the same
- * topic at the same time are one question. An old route is better than none: it stays when a refresh fails.
+ * topic at the same time are one question. An old route is better
+ * than none: it stays when a refresh fails, and also when the name server does not know the topic any more (it may have been restarted); a deleted
+ * topic is refused by its broker.
  */
 final class Routes {
     private static final Logger LOG = LoggerFactory.getLogger(Routes.class);
@@ -103,9 +105,6 @@ final class Routes {
                 learn(route);
                 mine.complete(route);
             } else {
-                if (isNotFound(failure)) {
-                    known.computeIfPresent(topic, (name, old) -> old.provisional() ? old : null);
-                }
                 mine.completeExceptionally(Failures.unwrap(failure));
             }
         });

@@ -63,21 +63,34 @@ final class SendCall {
     }
 
     private void attempt() {
+        guarded(this::findRoute);
+    }
+
+    /** A mistake in a step must end the send, not leave its caller waiting. */
+    private void guarded(Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException e) {
+            result.completeExceptionally(explain(e));
+        }
+    }
+
+    private void findRoute() {
         CompletableFuture<Route> found = context.routes().findForSend(message.topic());
         if (found.isDone() && !found.isCompletedExceptionally()) {
             withRoute(found.join());
             return;
         }
-        found.whenComplete((route, failure) -> {
+        found.whenComplete((route, failure) -> guarded(() -> {
             if (failure == null) {
                 withRoute(route);
-            } else if (failure instanceof WaybillException known && known.code() >= 0) {
+            } else if (Failures.unwrap(failure) instanceof WaybillException known && known.code() >= 0) {
                 result.completeExceptionally(mayBe(known));
             } else {
                 attempts++;
                 trouble(failure, SendPolicy.Trouble.NOT_SENT);
             }
-        });
+        }));
     }
 
     private void withRoute(Route route) {
@@ -105,18 +118,20 @@ final class SendCall {
             send(address, queue);
             return;
         }
-        context.membership().announce(address).whenComplete((done, failure) -> {
-            if (failure == null) {
-                send(address, queue);
-            } else {
-                Throwable inner = Failures.unwrap(failure);
-                trouble(
-                        inner,
-                        inner instanceof Refusal refusal
-                                ? SendPolicy.Trouble.ofCode(refusal.code())
-                                : SendPolicy.Trouble.NOT_SENT);
-            }
-        });
+        context.membership()
+                .announce(address)
+                .whenComplete((done, failure) -> guarded(() -> {
+                    if (failure == null) {
+                        send(address, queue);
+                    } else {
+                        Throwable inner = Failures.unwrap(failure);
+                        trouble(
+                                inner,
+                                inner instanceof Refusal refusal
+                                        ? SendPolicy.Trouble.ofCode(refusal.code())
+                                        : SendPolicy.Trouble.NOT_SENT);
+                    }
+                }));
     }
 
     private TopicQueue choose(Route route) {
@@ -150,13 +165,13 @@ final class SendCall {
                         message,
                         queue,
                         SendPolicy.attemptMillis(remaining, severalBrokers && free()))
-                .whenComplete((stored, failure) -> {
+                .whenComplete((stored, failure) -> guarded(() -> {
                     if (failure == null) {
                         stored(stored, queue);
                     } else {
                         failed(Failures.unwrap(failure));
                     }
-                });
+                }));
     }
 
     /** True if another attempt may go to another broker. */

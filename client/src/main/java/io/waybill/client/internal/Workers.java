@@ -125,7 +125,7 @@ final class Workers {
             closed = true;
             ready.clear();
             if (inHandler()) {
-                return active <= 1;
+                return false; // the caller itself still runs
             }
             long end = clock.nanoTime() + waitMillis * 1_000_000;
             boolean interrupted = false;

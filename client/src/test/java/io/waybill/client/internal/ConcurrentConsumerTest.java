@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.waybill.client.PushConsumer;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.Result;
+import io.waybill.client.StartFrom;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.header.PullHeader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ConcurrentConsumerTest {
+    private final FakeBroker broker = new FakeBroker().topic("orders", 2);
+    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
+    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
+    private final TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
+    private final TopicQueue retries = new TopicQueue(Names.retryTopic("cg"), FakeBroker.NAME, 0);
+
+    @AfterEach
+    void close() {
+        client.close();
+        broker.close();
+    }
+
+    private PushConsumer.Builder consumer() {
+        return client.pushConsumer("cg").from(StartFrom.FIRST);
+    }
+
+    private Result take(ReceivedMessage message) {
+        received.add(message);
+        return Result.SUCCESS;
+    }
+
+    private ReceivedMessage next() throws InterruptedException {
+        ReceivedMessage message = received.poll(10, TimeUnit.SECONDS);
+        assertThat(message).as("a message").isNotNull();
+        return message;
+    }
+
+    @Test
+    void everythingComesOnceAndTheProgressIsKept() throws Exception {
+        broker.put(first, "a", null);
+        broker.put(second, "b", null);
+        PushConsumer consumer =
+                consumer().subscribe("orders").onMessage(this::take).start();
+        assertThat(consumer.assignment()).contains(first, second);
+        assertThat(Set.of(next().text(), next().text())).containsExactlyInAnyOrder("a", "b");
+        broker.put(first, "c", "TAG");
+        ReceivedMessage last = next();
+        assertThat(last.text()).isEqualTo("c");
+        assertThat(last.tag()).isEqualTo("TAG");
+        assertThat(last.queue()).isEqualTo(first);
+        assertThat(last.offset()).isEqualTo(1);
+        assertThat(last.attempt()).isEqualTo(1);
+        await().until(() -> broker.offset("cg", first) == 2 && broker.offset("cg", second) == 1);
+        consumer.close();
+        assertThat(received).isEmpty();
+        assertThat(broker.members("cg")).isEmpty();
+        assertThat(broker.seen(RequestCode.UNREGISTER_CLIENT)).hasSize(1);
+    }
+
+    @Test
+    void progressThatExistsWinsOverTheBeginning() throws Exception {
+        broker.put(first, "old", null);
+        broker.put(first, "new", null);
+        broker.offset("cg", first, 1);
+        consumer().subscribe("orders").onMessage(this::take).start();
+        assertThat(next().text()).isEqualTo("new");
+    }
+
+    @Test
+    void aNewGroupMayBeginAtTheEndOrAtATime() throws Exception {
+        broker.clock(1_000);
+        broker.put(first, "a", null);
+        broker.clock(2_000);
+        broker.put(first, "b", null);
+        broker.put(second, "c", null);
+        PushConsumer fromTime = client.pushConsumer("by-time")
+                .from(Instant.ofEpochMilli(1_500))
+                .subscribe("orders")
+                .onMessage(this::take)
+                .start();
+        assertThat(Set.of(next().text(), next().text())).containsExactlyInAnyOrder("b", "c");
+        fromTime.close();
+        PushConsumer fromEnd = client.pushConsumer("by-end")
+                .subscribe("orders")
+                .onMessage(this::take)
+                .start();
+        broker.put(second, "d", null);
+        assertThat(next().text()).isEqualTo("d");
+        fromEnd.close();
+        assertThat(broker.offset("by-end", first)).isEqualTo(2);
+    }
+
+    @Test
+    void tagsAreComparedAgainHere() throws Exception {
+        broker.put(first, "no", "BB"); // same hash as Aa
+        broker.put(first, "yes", "Aa");
+        broker.put(first, "none", null);
+        consumer().subscribe("orders", "Aa || Cc").onMessage(this::take).start();
+        assertThat(next().text()).isEqualTo("yes");
+        await().until(() -> broker.offset("cg", first) == 3);
+        assertThat(received).isEmpty();
+        PullHeader pull =
+                PullHeader.read(broker.seen(RequestCode.PULL_MESSAGE).get(0).fields());
+        assertThat(pull.hasSubscription()).isTrue();
+        assertThat(pull.maySuspend()).isTrue();
+    }
+
+    @Test
+    void aFailedMessageGoesBackAndComesAgain() throws Exception {
+        AtomicInteger tries = new AtomicInteger();
+        broker.put(first, "hard", "T");
+        consumer()
+                .subscribe("orders", "T")
+                .onMessage(message -> {
+                    received.add(message);
+                    return switch (tries.incrementAndGet()) {
+                        case 1 -> Result.RETRY_LATER;
+                        case 2 -> throw new IllegalStateException("still not");
+                        case 3 -> null;
+                        default -> Result.SUCCESS;
+                    };
+                })
+                .start();
+        for (int attempt = 1; attempt <= 4; attempt++) {
+            ReceivedMessage message = next();
+            assertThat(message.attempt()).isEqualTo(attempt);
+            assertThat(message.topic()).isEqualTo("orders");
+            assertThat(message.text()).isEqualTo("hard");
+        }
+        await().until(() -> broker.offset("cg", first) == 1 && broker.offset("cg", retries) == 3);
+        assertThat(broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK))
+                .hasSize(3)
+                .allMatch(command -> "16".equals(command.fields().get("maxReconsumeTimes"))
+                        && "0".equals(command.fields().get("delayLevel")));
+    }
+
+    @Test
+    void theLastAttemptLeadsToTheDeadLetters() throws Exception {
+        broker.put(first, "bad", null);
+        consumer()
+                .subscribe("orders")
+                .maxAttempts(2)
+                .onMessage(message -> {
+                    received.add(message);
+                    return Result.RETRY_LATER;
+                })
+                .start();
+        next();
+        next();
+        TopicQueue dead = new TopicQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
+        await().until(() -> broker.queue(dead).size() == 1);
+        assertThat(received).isEmpty();
+    }
+
+    @Test
+    void ifTheBrokerCannotTakeItBackItIsSentToTheRetryTopic() throws Exception {
+        AtomicInteger tries = new AtomicInteger();
+        broker.put(first, "hard", null);
+        broker.refuseNext(RequestCode.CONSUMER_SEND_MSG_BACK, 1, "no message at that offset");
+        consumer()
+                .subscribe("orders")
+                .onMessage(message -> {
+                    received.add(message);
+                    return tries.incrementAndGet() == 1 ? Result.RETRY_LATER : Result.SUCCESS;
+                })
+                .start();
+        String id = next().messageId();
+        ReceivedMessage again = next();
+        assertThat(again.messageId()).isEqualTo(id);
+        assertThat(again.attempt()).isEqualTo(2);
+        assertThat(again.topic()).isEqualTo("orders");
+        assertThat(again.property("DELAY")).isEqualTo("3");
+    }
+
+    @Test
+    void ifNothingTakesItBackItIsTriedAgainHere() throws Exception {
+        AtomicInteger tries = new AtomicInteger();
+        broker.put(first, "hard", null);
+        broker.refuseNext(RequestCode.CONSUMER_SEND_MSG_BACK, 1, "no");
+        broker.refuseNext(RequestCode.SEND_MESSAGE_V2, 1, "no");
+        consumer()
+                .subscribe("orders")
+                .onMessage(message -> {
+                    received.add(message);
+                    return tries.incrementAndGet() == 1 ? Result.RETRY_LATER : Result.SUCCESS;
+                })
+                .start();
+        next();
+        assertThat(next().attempt()).isEqualTo(2);
+        await().until(() -> broker.offset("cg", first) == 1);
+    }
+
+    @Test
+    void aBodyThatCannotBeReadCountsAsFailed() throws Exception {
+        broker.append(first, 0x101, "lz4?".getBytes(StandardCharsets.UTF_8), new byte[0], 0, 0);
+        BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+        consumer()
+                .subscribe("orders")
+                .maxAttempts(1)
+                .onMessage(message -> {
+                    try {
+                        message.body();
+                    } catch (WaybillException e) {
+                        failures.add(e);
+                        throw e;
+                    }
+                    return Result.SUCCESS;
+                })
+                .start();
+        assertThat(failures.poll(10, TimeUnit.SECONDS)).hasMessageContaining("LZ4");
+        TopicQueue dead = new TopicQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
+        await().until(() -> broker.queue(dead).size() == 1);
+    }
+
+    @Test
+    void handlersRunAtTheSameTimeButNotMoreThanAllowed() throws Exception {
+        for (int i = 0; i < 20; i++) {
+            broker.put(first, "m" + i, null);
+        }
+        AtomicInteger running = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        CountDownLatch three = new CountDownLatch(3);
+        consumer()
+                .subscribe("orders")
+                .threads(3)
+                .onMessage(message -> {
+                    most.accumulateAndGet(running.incrementAndGet(), Math::max);
+                    three.countDown();
+                    three.await();
+                    running.decrementAndGet();
+                    return take(message);
+                })
+                .start();
+        for (int i = 0; i < 20; i++) {
+            next();
+        }
+        assertThat(most.get()).isEqualTo(3);
+    }
+
+    @Test
+    void aFullQueueIsNotFetchedFurther() throws Exception {
+        for (int i = 0; i < 100; i++) {
+            broker.put(first, "m" + i, null);
+        }
+        CountDownLatch go = new CountDownLatch(1);
+        PushConsumer consumer = consumer()
+                .subscribe("orders")
+                .maxCachedMessages(32)
+                .threads(1)
+                .onMessage(message -> {
+                    go.await();
+                    return take(message);
+                })
+                .start();
+        await().until(() -> consumer.cachedMessages() == 32);
+        go.countDown();
+        for (int i = 0; i < 100; i++) {
+            next();
+        }
+        await().until(() -> broker.offset("cg", first) == 100);
+    }
+
+    @Test
+    void queuesAreSharedWithANewMemberAndTakenBackWhenItLeaves() {
+        PushConsumer one = consumer().subscribe("orders").onMessage(this::take).start();
+        assertThat(one.assignment()).contains(first, second);
+        try (ClientCore other = ClientCore.connect(broker.address(), ProducerTest.QUICK)) {
+            PushConsumer two = other.pushConsumer("cg")
+                    .subscribe("orders")
+                    .onMessage(this::take)
+                    .start();
+            await().until(() -> ordersOf(one) == 1 && ordersOf(two) == 1);
+            assertThat(one.assignment()).doesNotContainAnyElementsOf(two.assignment());
+        }
+        await().until(() -> ordersOf(one) == 2);
+    }
+
+    private static int ordersOf(PushConsumer consumer) {
+        return (int) consumer.assignment().stream()
+                .filter(queue -> queue.topic().equals("orders"))
+                .count();
+    }
+
+    @Test
+    void anOffsetResetMovesTheConsumer() throws Exception {
+        broker.put(first, "a", null);
+        broker.put(first, "b", null);
+        consumer().subscribe("orders").onMessage(this::take).start();
+        next();
+        next();
+        await().until(() -> broker.offset("cg", first) == 2 && broker.heldPulls() >= 2);
+        broker.moveHeldPull(first, 1);
+        assertThat(next().text()).isEqualTo("b");
+        await().until(() -> broker.offset("cg", first) == 2);
+    }
+
+    @Test
+    void aLostConnectionIsMadeUpFor() throws Exception {
+        consumer().subscribe("orders").onMessage(this::take).start();
+        broker.next(RequestCode.PULL_MESSAGE, request -> request.connection().close());
+        broker.put(first, "a", null);
+        broker.put(second, "b", null);
+        assertThat(Set.of(next().text(), next().text())).containsExactlyInAnyOrder("a", "b");
+        await().until(() -> broker.members("cg").contains(client.clientId()));
+    }
+
+    @Test
+    void aRefusedPullIsTriedAgain() throws Exception {
+        broker.refuseNext(RequestCode.PULL_MESSAGE, 24, "subscription not exist")
+                .refuseNext(RequestCode.PULL_MESSAGE, 215, "flow control")
+                .refuseNext(RequestCode.PULL_MESSAGE, 1, "store error");
+        broker.put(first, "a", null);
+        consumer().subscribe("orders").onMessage(this::take).start();
+        assertThat(next().text()).isEqualTo("a");
+    }
+
+    @Test
+    void aBrokerThatDoesNotHoldPullsIsNotAskedInABusyLoop() throws Exception {
+        broker.holdPulls = false;
+        consumer().subscribe("orders").onMessage(this::take).start();
+        broker.put(first, "a", null);
+        next();
+        assertThat(broker.seen(RequestCode.PULL_MESSAGE).size()).isLessThan(50);
+    }
+
+    @Test
+    void aTopicThatIsMadeLaterIsPickedUp() throws Exception {
+        PushConsumer consumer =
+                consumer().subscribe("later").onMessage(this::take).start();
+        assertThat(consumer.awaitAssignment(Duration.ofMillis(1))).isFalse();
+        broker.topic("later", 1);
+        assertThat(consumer.awaitAssignment(Duration.ofSeconds(10))).isTrue();
+        broker.put(new TopicQueue("later", FakeBroker.NAME, 0), "x", null);
+        assertThat(next().text()).isEqualTo("x");
+    }
+
+    @Test
+    void aPausedConsumerRests() throws Exception {
+        PushConsumer consumer =
+                consumer().subscribe("orders").onMessage(this::take).start();
+        consumer.pause();
+        broker.put(first, "a", null);
+        await().until(() -> consumer.cachedMessages() == 1);
+        assertThat(received).isEmpty();
+        consumer.resume();
+        assertThat(next().text()).isEqualTo("a");
+    }
+
+    @Test
+    void closeWaitsForTheHandlerAndKeepsItsProgress() throws Exception {
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch go = new CountDownLatch(1);
+        broker.put(first, "a", null);
+        broker.put(first, "b", null);
+        PushConsumer consumer = consumer()
+                .subscribe("orders")
+                .threads(1)
+                .onMessage(message -> {
+                    inside.countDown();
+                    go.await();
+                    return take(message);
+                })
+                .start();
+        inside.await();
+        Thread closing = client.threads().platform.duties().thread("closing", consumer::close);
+        closing.start();
+        await().until(() -> closing.getState() == Thread.State.TIMED_WAITING);
+        go.countDown();
+        closing.join();
+        assertThat(received).hasSize(1);
+        assertThat(broker.offset("cg", first)).isEqualTo(1);
+    }
+
+    @Test
+    void mistakesAreNamed() {
+        assertThatThrownBy(() -> client.pushConsumer("cg").onMessage(this::take).start())
+                .hasMessageContaining("subscribe");
+        assertThatThrownBy(() -> client.pushConsumer("cg").subscribe("orders").start())
+                .hasMessageContaining("onMessage");
+        assertThatThrownBy(() -> client.pushConsumer("no spaces please")).hasMessageContaining("group");
+        consumer().subscribe("orders").onMessage(this::take).start();
+        assertThatThrownBy(() ->
+                        consumer().subscribe("orders").onMessage(this::take).start())
+                .hasMessageContaining("already");
+    }
+
+    @Test
+    void theHeartbeatSaysWhatIsWanted() {
+        consumer().subscribe("orders", "A || B").onMessage(this::take).start();
+        io.waybill.protocol.body.HeartbeatData data = io.waybill.protocol.body.HeartbeatData.parse(
+                broker.seen(RequestCode.HEART_BEAT).get(0).body());
+        assertThat(data.clientId()).isEqualTo(client.clientId());
+        assertThat(data.consumers()).singleElement().satisfies(group -> {
+            assertThat(group.groupName()).isEqualTo("cg");
+            assertThat(group.consumeType()).isEqualTo("CONSUME_PASSIVELY");
+            assertThat(group.consumeFromWhere()).isEqualTo("CONSUME_FROM_FIRST_OFFSET");
+            assertThat(group.subscriptions())
+                    .extracting(io.waybill.protocol.body.SubscriptionData::topic)
+                    .containsExactlyInAnyOrder("orders", retries.topic());
+        });
+        assertThat(List.copyOf(data.consumers().get(0).subscriptions().stream()
+                        .filter(s -> s.topic().equals("orders"))
+                        .findFirst()
+                        .orElseThrow()
+                        .tagsSet()))
+                .containsExactlyInAnyOrder("A", "B");
+    }
+}

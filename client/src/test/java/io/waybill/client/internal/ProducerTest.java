@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.waybill.client.Message;
+import io.waybill.client.Producer;
+import io.waybill.client.SendReceipt;
+import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.client.WaybillException.Kind;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.MessageProperties;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ProducerTest {
+    static final Timings QUICK = new Timings(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20_000, 30_000, 5_000);
+
+    private final FakeBroker broker = new FakeBroker();
+    private final ClientCore client = ClientCore.connect(broker.address(), QUICK);
+    private final Producer producer = client.producer("pg").build();
+
+    @AfterEach
+    void close() {
+        client.close();
+        broker.close();
+    }
+
+    private List<SendMessageHeader> sends(int code) {
+        return broker.seen(code).stream()
+                .map(command -> SendMessageHeader.read(command.fields()))
+                .toList();
+    }
+
+    @Test
+    void aSendGivesWhereTheMessageIs() {
+        broker.topic("orders", 4);
+        Message message = Message.to("orders")
+                .tag("CREATED")
+                .key("k1")
+                .key("k2")
+                .property("color", "red")
+                .body("hello")
+                .build();
+        SendReceipt receipt = producer.send(message);
+        assertThat(receipt.messageId()).isEqualTo(message.id());
+        assertThat(receipt.queue().topic()).isEqualTo("orders");
+        assertThat(receipt.queue().broker()).isEqualTo(FakeBroker.NAME);
+        assertThat(receipt.offset()).isZero();
+        assertThat(receipt.attempts()).isEqualTo(1);
+        assertThat(receipt.mayBeDuplicated()).isFalse();
+        assertThat(receipt.durability()).isEqualTo(SendReceipt.Durability.CONFIRMED);
+        assertThat(receipt.storedId()).isEqualTo(broker.offsetId(0));
+        SendMessageHeader header = sends(RequestCode.SEND_MESSAGE_V2).get(0);
+        assertThat(header.producerGroup()).isEqualTo("pg");
+        assertThat(MessageProperties.decode(header.properties()))
+                .containsEntry("UNIQ_KEY", message.id())
+                .containsEntry("TAGS", "CREATED")
+                .containsEntry("KEYS", "k1 k2")
+                .containsEntry("color", "red")
+                .containsEntry("WAIT", "true");
+    }
+
+    @Test
+    void sendsGoRoundTheQueues() {
+        broker.topic("orders", 4);
+        List<Integer> ids = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            ids.add(producer.send(Message.to("orders").body("x").build())
+                    .queue()
+                    .id());
+        }
+        assertThat(ids.subList(0, 4)).containsExactlyInAnyOrder(0, 1, 2, 3);
+        assertThat(ids.subList(4, 8)).isEqualTo(ids.subList(0, 4));
+    }
+
+    @Test
+    void anOrderingKeyHasOneQueueAndAnExplicitQueueIsObeyed() {
+        broker.topic("orders", 8);
+        TopicQueue first = producer.send(
+                        Message.to("orders").orderingKey("order-1").body("1").build())
+                .queue();
+        assertThat(producer.send(Message.to("orders")
+                                .orderingKey("order-1")
+                                .body("2")
+                                .build())
+                        .queue())
+                .isEqualTo(first);
+        TopicQueue wanted = new TopicQueue("orders", FakeBroker.NAME, 5);
+        assertThat(producer.send(Message.to("orders").queue(wanted).body("3").build())
+                        .queue())
+                .isEqualTo(wanted);
+        assertThat(producer.queues("orders")).hasSize(8).contains(wanted);
+    }
+
+    @Test
+    void anUnknownTopicIsSentToTheQueuesItWillHave() {
+        SendReceipt receipt = producer.send(Message.to("fresh").body("x").build());
+        assertThat(receipt.queue().topic()).isEqualTo("fresh");
+        SendMessageHeader header = sends(RequestCode.SEND_MESSAGE_V2).get(0);
+        assertThat(header.defaultTopic()).isEqualTo("TBW102");
+        assertThat(header.defaultTopicQueueNums()).isEqualTo(4);
+        assertThat(producer.queues("fresh")).hasSize(4);
+    }
+
+    @Test
+    void withoutAutomaticTopicsAnUnknownTopicIsAClearError() {
+        broker.autoCreate = false;
+        assertThatThrownBy(() -> producer.send(Message.to("fresh").body("x").build()))
+                .isInstanceOfSatisfying(WaybillException.class, e -> {
+                    assertThat(e.kind()).isEqualTo(Kind.NOT_FOUND);
+                    assertThat(e.code()).isEqualTo(17);
+                    assertThat(e.mayHaveBeenStored()).isFalse();
+                })
+                .hasMessageContaining("fresh")
+                .hasMessageContaining("waybill topic create");
+        assertThat(broker.seen(RequestCode.GET_ROUTEINFO_BY_TOPIC))
+                .as("topic and template, once")
+                .hasSize(2);
+    }
+
+    @Test
+    void aBusyBrokerIsAskedAgainWithTheSameId() {
+        broker.topic("orders", 1)
+                .refuseNext(RequestCode.SEND_MESSAGE_V2, 2, "[OVERLOAD] too much")
+                .refuseNext(RequestCode.SEND_MESSAGE_V2, 2, "[OVERLOAD] too much");
+        SendReceipt receipt = producer.send(Message.to("orders").body("x").build());
+        assertThat(receipt.attempts()).isEqualTo(3);
+        assertThat(receipt.mayBeDuplicated()).isFalse();
+        assertThat(sends(RequestCode.SEND_MESSAGE_V2))
+                .hasSize(3)
+                .allMatch(header -> receipt.messageId().equals(MessageProperties.get(header.properties(), "UNIQ_KEY")));
+    }
+
+    @Test
+    void aBrokenConnectionIsRetriedAndTheReceiptSaysThatACopyMayExist() {
+        broker.topic("orders", 1)
+                .next(
+                        RequestCode.SEND_MESSAGE_V2,
+                        request -> request.connection().close());
+        SendReceipt receipt = producer.send(Message.to("orders").body("x").build());
+        assertThat(receipt.attempts()).isEqualTo(2);
+        assertThat(receipt.mayBeDuplicated()).isTrue();
+    }
+
+    @Test
+    void anErrorThatPersistsSaysThatTheMessageMayBeStored() {
+        broker.topic("orders", 1);
+        for (int i = 0; i < 3; i++) {
+            broker.refuseNext(RequestCode.SEND_MESSAGE_V2, 1, "the disk failed");
+        }
+        assertThatThrownBy(() -> producer.send(Message.to("orders").body("x").build()))
+                .isInstanceOfSatisfying(WaybillException.class, e -> {
+                    assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+                    assertThat(e.mayHaveBeenStored()).isTrue();
+                })
+                .hasMessageContaining("3 attempts")
+                .hasMessageContaining("the disk failed")
+                .hasMessageContaining("may have been stored");
+        assertThat(sends(RequestCode.SEND_MESSAGE_V2)).hasSize(3);
+    }
+
+    @Test
+    void aRefusalForGoodIsNotRepeated() {
+        broker.topic("orders", 1).refuseNext(RequestCode.SEND_MESSAGE_V2, 13, "properties too long");
+        assertThatThrownBy(() -> producer.send(Message.to("orders").body("x").build()))
+                .isInstanceOfSatisfying(WaybillException.class, e -> {
+                    assertThat(e.kind()).isEqualTo(Kind.INVALID);
+                    assertThat(e.mayHaveBeenStored()).isFalse();
+                });
+        assertThat(sends(RequestCode.SEND_MESSAGE_V2)).hasSize(1);
+    }
+
+    @Test
+    void aSilentBrokerEndsInATimeOut() {
+        broker.topic("orders", 1).next(RequestCode.SEND_MESSAGE_V2, request -> {});
+        try (Producer quick =
+                client.producer("quick").sendTimeout(Duration.ofMillis(200)).build()) {
+            assertThatThrownBy(() -> quick.send(Message.to("orders").body("x").build()))
+                    .isInstanceOfSatisfying(WaybillException.class, e -> {
+                        assertThat(e.kind()).isEqualTo(Kind.TIMEOUT);
+                        assertThat(e.mayHaveBeenStored()).isTrue();
+                    });
+        }
+    }
+
+    @Test
+    void anUnreachableNameServerIsAClearError() {
+        FakeBroker gone = new FakeBroker();
+        String address = gone.address();
+        gone.close();
+        try (ClientCore lonely = ClientCore.connect(address, QUICK);
+                Producer alone = lonely.producer("alone")
+                        .sendTimeout(Duration.ofMillis(300))
+                        .build()) {
+            assertThatThrownBy(() -> alone.send(Message.to("orders").body("x").build()))
+                    .isInstanceOfSatisfying(WaybillException.class, e -> {
+                        assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE);
+                        assertThat(e.mayHaveBeenStored()).isFalse();
+                    });
+        }
+    }
+
+    @Test
+    void theSecondNameServerIsAskedWhenTheFirstIsGone() {
+        FakeBroker gone = new FakeBroker();
+        String address = gone.address();
+        gone.close();
+        broker.topic("orders", 1);
+        try (ClientCore both = ClientCore.connect(address + ";" + broker.address(), QUICK);
+                Producer sending = both.producer("both").build()) {
+            assertThat(sending.send(Message.to("orders").body("x").build()).attempts())
+                    .isEqualTo(1);
+        }
+    }
+
+    @Test
+    void storedWithADoubtIsSaid() {
+        broker.topic("orders", 1)
+                .next(
+                        RequestCode.SEND_MESSAGE_V2,
+                        request -> request.reply(io.waybill.protocol.frame.Command.response(10, "FLUSH_DISK_TIMEOUT")
+                                .field("msgId", broker.offsetId(0))
+                                .field("queueId", 0)
+                                .field("queueOffset", 3)
+                                .build()));
+        SendReceipt receipt = producer.send(Message.to("orders").body("x").build());
+        assertThat(receipt.durability()).isEqualTo(SendReceipt.Durability.FLUSH_TIMEOUT);
+        assertThat(receipt.offset()).isEqualTo(3);
+    }
+
+    @Test
+    void manyAsyncSendsAllEnd() {
+        broker.topic("orders", 4);
+        List<CompletableFuture<SendReceipt>> all = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            all.add(producer.sendAsync(Message.to("orders").body("m" + i).build()));
+        }
+        assertThat(all.stream()
+                        .map(CompletableFuture::join)
+                        .map(SendReceipt::messageId)
+                        .distinct())
+                .hasSize(200);
+        assertThat(broker.seen(RequestCode.GET_ROUTEINFO_BY_TOPIC)).hasSize(1);
+    }
+
+    @Test
+    void anAsyncSendFailsInItsFutureOnly() {
+        CompletableFuture<SendReceipt> failed =
+                producer.sendAsync(Message.to("SCHEDULE_TOPIC_XXXX").body("x").build());
+        assertThatThrownBy(failed::join).hasCauseInstanceOf(WaybillException.class);
+    }
+
+    @Test
+    void aOnewaySendArrives() {
+        broker.topic("orders", 1);
+        producer.sendOneway(Message.to("orders").body("x").build());
+        await().until(() ->
+                broker.queue(new TopicQueue("orders", FakeBroker.NAME, 0)).size() == 1);
+    }
+
+    @Test
+    void aBatchGoesToOneQueueInOrder() {
+        broker.topic("orders", 4);
+        List<Message> messages = List.of(
+                Message.to("orders").tag("A").body("one").build(),
+                Message.to("orders").body("two").build(),
+                Message.to("orders").body("three").build());
+        List<SendReceipt> receipts = producer.sendAll(messages);
+        assertThat(receipts)
+                .extracting(SendReceipt::messageId)
+                .isEqualTo(messages.stream().map(Message::id).toList());
+        assertThat(receipts).extracting(SendReceipt::offset).containsExactly(0L, 1L, 2L);
+        assertThat(receipts).extracting(SendReceipt::storedId).doesNotHaveDuplicates();
+        assertThat(broker.queue(receipts.get(0).queue()))
+                .extracting(stored -> new String(
+                        io.waybill.protocol.message.Message.decode(stored, 0).body(), StandardCharsets.UTF_8))
+                .containsExactly("one", "two", "three");
+        assertThat(producer.sendAll(List.of())).isEmpty();
+    }
+
+    @Test
+    void whatDoesNotFitInABatchIsNamed() {
+        Message plain = Message.to("a").body("x").build();
+        assertThatThrownBy(() -> producer.sendAll(
+                        List.of(plain, Message.to("b").body("x").build())))
+                .hasMessageContaining("one topic");
+        assertThatThrownBy(() -> producer.sendAll(List.of(
+                        plain,
+                        Message.to("a")
+                                .body("x")
+                                .deliverAfter(Duration.ofSeconds(1))
+                                .build())))
+                .hasMessageContaining("delayed");
+        assertThatThrownBy(() -> producer.sendAll(List.of(
+                        plain, Message.to("a").body("x").orderingKey("k").build())))
+                .hasMessageContaining("ordering key");
+        byte[] big = new byte[3 << 20];
+        assertThatThrownBy(() -> producer.sendAll(List.of(
+                        Message.to("a").body(big).build(),
+                        Message.to("a").body(big).build())))
+                .hasMessageContaining("4194304 bytes");
+    }
+
+    @Test
+    void bigBodiesTravelCompressed() {
+        broker.topic("orders", 1);
+        producer.send(Message.to("orders").body("abc".repeat(5_000)).build());
+        producer.send(Message.to("orders").body("abc").build());
+        assertThat(sends(RequestCode.SEND_MESSAGE_V2))
+                .extracting(SendMessageHeader::sysFlag)
+                .containsExactly(0x301, 0);
+        assertThat(broker.seen(RequestCode.SEND_MESSAGE_V2).get(0).bodyLength()).isLessThan(1_000);
+    }
+
+    @Test
+    void delaysAreRelativeOrAbsolute() {
+        broker.topic("orders", 1);
+        producer.send(Message.to("orders")
+                .body("x")
+                .deliverAfter(Duration.ofSeconds(90))
+                .build());
+        producer.send(Message.to("orders")
+                .body("x")
+                .deliverAt(Instant.ofEpochMilli(1_234_567_890_123L))
+                .build());
+        List<Map<String, String>> properties = new ArrayList<>();
+        sends(RequestCode.SEND_MESSAGE_V2)
+                .forEach(header -> properties.add(MessageProperties.decode(header.properties())));
+        assertThat(properties.get(0)).containsEntry("TIMER_DELAY_MS", "90000").doesNotContainKey("TIMER_DELIVER_MS");
+        assertThat(properties.get(1))
+                .containsEntry("TIMER_DELIVER_MS", "1234567890123")
+                .doesNotContainKey("TIMER_DELAY_MS");
+    }
+
+    @Test
+    void aRecallGoesToTheBrokerThatTheHandleNames() {
+        broker.topic("orders", 1);
+        String handle = Base64.getUrlEncoder()
+                .encodeToString(("v1 orders " + FakeBroker.NAME + " 99 KEY").getBytes(StandardCharsets.UTF_8));
+        assertThat(producer.recall("orders", handle)).isTrue();
+        broker.refuseNext(RequestCode.RECALL_MESSAGE, 604, "too late");
+        assertThat(producer.recall("orders", handle)).isFalse();
+        broker.refuseNext(RequestCode.RECALL_MESSAGE, 16, "forbidden");
+        assertThatThrownBy(() -> producer.recall("orders", handle)).hasMessageContaining("forbidden");
+        assertThatThrownBy(() -> producer.recall("orders", "nonsense!")).hasMessageContaining("handle");
+        SendReceipt plain = producer.send(Message.to("orders").body("x").build());
+        assertThatThrownBy(() -> producer.recall(plain)).hasMessageContaining("no recall handle");
+    }
+
+    @Test
+    void closeWaitsForAnswersThenRefuses() throws Exception {
+        broker.topic("orders", 1);
+        CountDownLatch arrived = new CountDownLatch(1);
+        CompletableFuture<io.waybill.remoting.Request> held = new CompletableFuture<>();
+        broker.next(RequestCode.SEND_MESSAGE_V2, request -> {
+            held.complete(request);
+            arrived.countDown();
+        });
+        CompletableFuture<SendReceipt> sent =
+                producer.sendAsync(Message.to("orders").body("x").build());
+        arrived.await();
+        sent.thenRun(() -> {});
+        CompletableFuture<Void> closed = CompletableFuture.runAsync(producer::close);
+        held.get()
+                .reply(io.waybill.protocol.frame.Command.response(0, null)
+                        .field("msgId", broker.offsetId(0))
+                        .field("queueId", 0)
+                        .field("queueOffset", 0)
+                        .build());
+        assertThat(sent.get().offset()).isZero();
+        closed.get();
+        assertThatThrownBy(() -> producer.send(Message.to("orders").body("x").build()))
+                .isInstanceOfSatisfying(
+                        WaybillException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CLOSED));
+    }
+
+    @Test
+    void aClosedClientBuildsNothing() {
+        client.close();
+        assertThatThrownBy(() -> client.producer("later").build())
+                .isInstanceOfSatisfying(
+                        WaybillException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CLOSED));
+    }
+}

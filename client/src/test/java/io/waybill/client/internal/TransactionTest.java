@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.waybill.client.Decision;
+import io.waybill.client.Message;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.TransactionListener;
+import io.waybill.client.TransactionProducer;
+import io.waybill.client.TransactionReceipt;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.EndTransactionHeader;
+import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.SysFlag;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class TransactionTest {
+    private final FakeBroker broker = new FakeBroker().topic("orders", 1);
+    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final BlockingQueue<ReceivedMessage> checks = new LinkedBlockingQueue<>();
+    private volatile Decision decision = Decision.COMMIT;
+    private volatile Decision answer = Decision.COMMIT;
+    private volatile RuntimeException thrown;
+    private volatile Object argument;
+
+    private final TransactionListener listener = new TransactionListener() {
+        @Override
+        public Decision execute(Message message, Object value) {
+            argument = value;
+            if (thrown != null) {
+                throw thrown;
+            }
+            return decision;
+        }
+
+        @Override
+        public Decision check(ReceivedMessage message) {
+            checks.add(message);
+            if (thrown != null) {
+                throw thrown;
+            }
+            return answer;
+        }
+    };
+    private final TransactionProducer producer =
+            client.transactionProducer("tx").listener(listener).build();
+
+    @AfterEach
+    void close() {
+        client.close();
+        broker.close();
+    }
+
+    private Message order() {
+        return Message.to("orders").key("o1").body("order").build();
+    }
+
+    private List<Command> ends() {
+        return broker.seen(RequestCode.END_TRANSACTION);
+    }
+
+    @Test
+    void theBrokerKnowsTheGroupThenGetsTheHalfThenTheDecision() {
+        Message message = order();
+        TransactionReceipt receipt = producer.send(message, 42);
+        assertThat(receipt.decision()).isEqualTo(Decision.COMMIT);
+        assertThat(receipt.decided()).isTrue();
+        assertThat(receipt.failure()).isNull();
+        assertThat(receipt.messageId()).isEqualTo(message.id());
+        assertThat(argument).isEqualTo(42);
+        assertThat(broker.producers("tx")).hasSize(1);
+        SendMessageHeader half = SendMessageHeader.read(
+                broker.seen(RequestCode.SEND_MESSAGE_V2).get(0).fields());
+        assertThat(half.sysFlag()).isEqualTo(SysFlag.TRANSACTION_PREPARED);
+        assertThat(MessageProperties.decode(half.properties()))
+                .containsEntry("TRAN_MSG", "true")
+                .containsEntry("PGROUP", "tx");
+        EndTransactionHeader end = EndTransactionHeader.read(ends().get(0).fields());
+        assertThat(end.producerGroup()).isEqualTo("tx");
+        assertThat(end.tranStateTableOffset()).isEqualTo(7);
+        assertThat(end.commitLogOffset()).isZero();
+        assertThat(end.commitOrRollback()).isEqualTo(8);
+        assertThat(end.fromTransactionCheck()).isFalse();
+        assertThat(end.msgId()).isEqualTo(message.id());
+    }
+
+    @Test
+    void aRollbackIsTold() {
+        decision = Decision.ROLLBACK;
+        TransactionReceipt receipt = producer.send(order());
+        assertThat(receipt.decided()).isTrue();
+        assertThat(EndTransactionHeader.read(ends().get(0).fields()).commitOrRollback())
+                .isEqualTo(12);
+    }
+
+    @Test
+    void anUndecidedOrBrokenListenerLeavesItToTheCheck() {
+        decision = Decision.UNKNOWN;
+        assertThat(producer.send(order()).decided()).isFalse();
+        thrown = new IllegalStateException("database away");
+        TransactionReceipt broken = producer.send(order());
+        assertThat(broken.decision()).isEqualTo(Decision.UNKNOWN);
+        assertThat(broken.failure()).hasMessage("database away");
+        await().until(() -> ends().size() == 2);
+        assertThat(ends()).allMatch(Command::isOneway);
+        assertThat(ends().get(1).remark()).contains("database away");
+    }
+
+    @Test
+    void aHalfMessageThatWasNotStoredRunsNothing() {
+        broker.refuseNext(RequestCode.SEND_MESSAGE_V2, 13, "too big");
+        assertThatThrownBy(() -> producer.send(order(), "ran")).isInstanceOf(WaybillException.class);
+        assertThat(argument).isNull();
+        assertThat(ends()).isEmpty();
+    }
+
+    @Test
+    void aHalfMessageThatMayBeStoredIsNotSentAgain() {
+        broker.next(RequestCode.SEND_MESSAGE_V2, request -> request.connection().close());
+        assertThatThrownBy(() -> producer.send(order(), "ran"))
+                .isInstanceOfSatisfying(
+                        WaybillException.class,
+                        e -> assertThat(e.mayHaveBeenStored()).isTrue());
+        assertThat(argument).isNull();
+        assertThat(broker.seen(RequestCode.SEND_MESSAGE_V2)).hasSize(1);
+    }
+
+    @Test
+    void aHalfMessageThatIsNotSafeIsRolledBack() {
+        broker.next(
+                RequestCode.SEND_MESSAGE_V2,
+                request -> request.reply(Command.response(10, "FLUSH_DISK_TIMEOUT")
+                        .field("msgId", broker.offsetId(0))
+                        .field("queueId", 0)
+                        .field("queueOffset", 3)
+                        .build()));
+        TransactionReceipt receipt = producer.send(order(), "ran");
+        assertThat(receipt.decision()).isEqualTo(Decision.ROLLBACK);
+        assertThat(argument).isNull();
+        assertThat(EndTransactionHeader.read(ends().get(0).fields()).commitOrRollback())
+                .isEqualTo(12);
+    }
+
+    @Test
+    void aDecisionThatDoesNotArriveIsSaid() {
+        broker.refuseNext(RequestCode.END_TRANSACTION, 1, "no such half");
+        TransactionReceipt receipt = producer.send(order());
+        assertThat(receipt.decided()).isFalse();
+        assertThat(receipt.failure()).hasMessageContaining("no such half");
+    }
+
+    @Test
+    void anAsyncTransactionEndsTheSame() {
+        assertThat(producer.sendAsync(order(), 1).join().decided()).isTrue();
+    }
+
+    @Test
+    void aCheckIsAnsweredWithItsOwnNumbers() throws Exception {
+        TransactionReceipt sent = producer.send(order());
+        answer = Decision.ROLLBACK;
+        broker.check("tx", 12_345, broker.at(0), sent.messageId());
+        ReceivedMessage asked = checks.poll(10, TimeUnit.SECONDS);
+        assertThat(asked.messageId()).isEqualTo(sent.messageId());
+        assertThat(asked.text()).isEqualTo("order");
+        assertThat(asked.keys()).containsExactly("o1");
+        await().until(() -> ends().size() == 2);
+        Command end = ends().get(1);
+        EndTransactionHeader header = EndTransactionHeader.read(end.fields());
+        assertThat(end.isOneway()).isTrue();
+        assertThat(header.commitLogOffset()).isEqualTo(12_345);
+        assertThat(header.tranStateTableOffset()).isEqualTo(7);
+        assertThat(header.fromTransactionCheck()).isTrue();
+        assertThat(header.commitOrRollback()).isEqualTo(12);
+    }
+
+    @Test
+    void aCheckThatThrowsIsUndecided() {
+        TransactionReceipt sent = producer.send(order());
+        thrown = new IllegalStateException("database away");
+        broker.check("tx", 0, broker.at(0), sent.messageId());
+        await().until(() -> ends().size() == 2);
+        assertThat(EndTransactionHeader.read(ends().get(1).fields()).commitOrRollback())
+                .isZero();
+    }
+
+    @Test
+    void checksOfAnEarlierLifeComeBeforeTheFirstSend() {
+        producer.close();
+        try (TransactionProducer other = client.transactionProducer("tx")
+                .listener(listener)
+                .topics("orders")
+                .build()) {
+            assertThat(broker.producers("tx")).hasSize(1);
+            assertThat(other.group()).isEqualTo("tx");
+        }
+        await().until(() -> broker.seen(RequestCode.UNREGISTER_CLIENT).stream()
+                .anyMatch(command -> "tx".equals(command.fields().get("producerGroup"))));
+    }
+
+    @Test
+    void theGroupIsAnnouncedAgainWhenTheConnectionWasLost() {
+        producer.send(order());
+        broker.producers("tx").get(0).close();
+        await().until(() -> broker.seen(RequestCode.HEART_BEAT).size() == 2
+                && broker.producers("tx").size() == 1);
+    }
+
+    @Test
+    void oneTransactionalProducerPerGroupAndAListenerIsRequired() {
+        assertThatThrownBy(() ->
+                        client.transactionProducer("tx").listener(listener).build())
+                .hasMessageContaining("already");
+        assertThatThrownBy(() -> client.transactionProducer("other").build()).hasMessageContaining("listener");
+    }
+}
