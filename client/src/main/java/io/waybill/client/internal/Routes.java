@@ -100,11 +100,12 @@ final class Routes {
             return other;
         }
         calls.route(topic).whenComplete((route, failure) -> {
-            asked.remove(topic, mine);
             if (failure == null) {
-                learn(route);
+                learn(route); // before the question is forgotten, so that nobody in between asks again
+                asked.remove(topic, mine);
                 mine.complete(route);
             } else {
+                asked.remove(topic, mine);
                 mine.completeExceptionally(Failures.unwrap(failure));
             }
         });
