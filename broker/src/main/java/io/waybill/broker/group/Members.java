@@ -136,13 +136,14 @@ public final class Members implements Duty {
      * @return whether the client must send a full heartbeat the next time
      */
     boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data) {
-        boolean fullWanted = !knowsFingerprint(connection, data);
         Set<String> changed = new LinkedHashSet<>();
         Set<String> newProducers = new LinkedHashSet<>();
+        boolean fullWanted;
         synchronized (this) {
             if (!connection.isOpen()) {
-                return fullWanted;
+                return true;
             }
+            fullWanted = !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
                 if (seen(producer.members, connection, data.clientId(), language, version)) {

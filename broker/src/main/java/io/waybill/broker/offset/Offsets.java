@@ -66,14 +66,19 @@ public final class Offsets implements Duty {
     /** Notes that the group consumed the queue up to {@code offset}, exclusive; false when a reset is pending and wins. */
     public boolean commit(String group, String topic, int queueId, long offset) {
         Key key = new Key(group, topic, queueId);
-        if (!resets.isEmpty() && resets.containsKey(key)) {
-            return false;
-        }
-        Long before = table.put(key, offset);
-        if (before == null || before != offset) {
-            dirty.add(key);
-        }
-        return true;
+        boolean[] taken = {true};
+        // Inside compute, because a reset of the same key must win whenever it comes.
+        table.compute(key, (same, before) -> {
+            if (resets.containsKey(key)) {
+                taken[0] = false;
+                return before;
+            }
+            if (before == null || before != offset) {
+                dirty.add(key);
+            }
+            return offset;
+        });
+        return taken[0];
     }
 
     /** The committed offset, or -1 when there is none. */
@@ -119,8 +124,10 @@ public final class Offsets implements Duty {
         if (isOnline.test(group)) {
             resets.put(key, offset);
         }
-        table.put(key, offset);
-        dirty.remove(key);
+        table.compute(key, (same, before) -> {
+            dirty.remove(key);
+            return offset;
+        });
         store.commitProgress(List.of(entry(key, offset)), outcome -> {
             if (outcome instanceof Failed) {
                 dirty.add(key);

@@ -57,7 +57,7 @@ public final class BrokerSettings {
             Setting.number("pullHoldMaxMillis", 30_000, 1, 10 * MINUTE, "Longest time an empty pull is held."),
             Setting.number("coldReadThreads", 2, 1, 64, "Threads that read messages which are not in memory."),
             Setting.number("registerMillis", 30_000, 100, 10 * MINUTE, "Time between two registrations."),
-            Setting.number("registerTimeoutMillis", 3_000, 100, 60_000, "Longest wait for a name server's answer."),
+            Setting.number("registerTimeoutMillis", 1_000, 100, 60_000, "Longest wait for a name server's answer."),
             Setting.number("clientExpiryMillis", 120_000, 1_000, DAY, "Silence after which a client is dropped."),
             Setting.number("lockExpiryMillis", 60_000, 1_000, DAY, "Time an ordered queue stays locked unrenewed."),
             Setting.number(

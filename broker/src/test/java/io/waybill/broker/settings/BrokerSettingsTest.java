@@ -43,7 +43,7 @@ class BrokerSettingsTest {
                         pullHoldMaxMillis=30000
                         coldReadThreads=2
                         registerMillis=30000
-                        registerTimeoutMillis=3000
+                        registerTimeoutMillis=1000
                         clientExpiryMillis=120000
                         lockExpiryMillis=60000
                         offsetFlushMillis=1000

@@ -147,6 +147,10 @@ public final class SimulatedBroker implements AutoCloseable {
         duties.close();
     }
 
+    public SimulatedFiles files() {
+        return files;
+    }
+
     // ---- time
 
     public void settle() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.platform.Chance;
+import io.waybill.platform.simulated.Fault;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -201,6 +202,35 @@ class TimerTest {
         String elsewhere = new RecallHandle("orders", "broker-b", broker.now() + 60_000, "u1").encode();
         assertThat(recall("orders", elsewhere).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         broker.pass(60_000);
+        assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");
+    }
+
+    @Test
+    void aFullDiskDelaysDeliveriesAndLosesNone() {
+        long due = broker.now() + 1_000;
+        String body = "x".repeat(8_000);
+        for (int i = 0; i < 400; i++) {
+            broker.delayed(
+                    "orders", 2, body, SimulatedBroker.properties("u" + i, "TIMER_DELIVER_MS", Long.toString(due)));
+        }
+        broker.files().capacityBytes(broker.files().usedBytes());
+        broker.pass(5_000);
+        assertThat(broker.visible("orders", 2)).hasSizeLessThan(400);
+        assertThat(broker.store.state().isOpen()).isTrue();
+        broker.files().capacityBytes(Long.MAX_VALUE);
+        broker.pass(5_000);
+        assertThat(broker.visibleKeys("orders", 2)).doesNotHaveDuplicates().hasSize(400);
+        assertThat(broker.store.pendingDueCount()).isZero();
+    }
+
+    @Test
+    void aFrozenStoreIsLeftAloneAndTheNextStartDelivers() {
+        delayed("u1", "TIMER_DELAY_SEC", "5");
+        broker.files().failFrom(1, Fault.EIO);
+        broker.pass(3_600_000);
+        assertThat(broker.store.state().isOpen()).isFalse();
+        broker.files().heal();
+        broker.crash(9);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");
     }
 }
