@@ -57,6 +57,11 @@ public final class EmbeddedBroker implements AutoCloseable {
         return WaybillServer.text(server.brokerAddress());
     }
 
+    /** Where its data lies if the directory is a temporary one, else null. */
+    Path temporary() {
+        return temporary;
+    }
+
     /** Stops it, and removes the data if the directory was a temporary one. Idempotent. */
     @Override
     public void close() {
