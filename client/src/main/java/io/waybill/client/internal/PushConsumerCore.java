@@ -56,6 +56,7 @@ final class PushConsumerCore implements PushConsumer {
     private final AtomicBoolean rebalanceSoon = new AtomicBoolean();
     private final AtomicBoolean closing = new AtomicBoolean();
     private final AtomicInteger retryTopicLooks = new AtomicInteger();
+    private final Set<TopicQueue> olderThanThis = ConcurrentHashMap.newKeySet(); // queues that existed when it started
     private final List<Timers.Timer> rhythm = new ArrayList<>();
     private final Consumer<Route> routeListener = this::routeChanged;
     private final InFlight returns;
@@ -85,6 +86,7 @@ final class PushConsumerCore implements PushConsumer {
                 try {
                     Route route = Failures.await(client.routes().find(topic), "finding topic " + topic, false);
                     masters.addAll(client.routes().masters(route));
+                    olderThanThis.addAll(route.readable());
                 } catch (WaybillException e) {
                     if (e.kind() != WaybillException.Kind.NOT_FOUND) {
                         throw e;
@@ -291,34 +293,42 @@ final class PushConsumerCore implements PushConsumer {
         List<TopicQueue> usable = settings.ordered ? lock(missing) : missing;
         complete &= usable.size() == missing.size();
         for (TopicQueue queue : usable) {
-            long offset;
+            AssignedQueue assigned;
             try {
-                offset = startOffset(queue);
+                assigned = begin(queue);
             } catch (RuntimeException e) {
                 LOG.warn("{} does not start yet: {}", queue, e.getMessage());
                 complete = false;
                 continue;
             }
-            AssignedQueue assigned =
-                    new AssignedQueue(queue, offset, settings.maxCachedMessages, settings.maxCachedBytes);
             assigned.locked(lockNanos);
             queues.put(queue, assigned);
-            LOG.info("group {} takes {} from offset {}", settings.group, queue, offset);
+            LOG.info("group {} takes {} from offset {}", settings.group, queue, assigned.progress());
             pull(assigned);
         }
         return complete;
     }
 
-    private long startOffset(TopicQueue queue) {
+    /** The group's progress, or else where a new group begins. */
+    private AssignedQueue begin(TopicQueue queue) {
         String address = address(queue);
         OptionalLong committed =
                 client.calls().committed(address, settings.group, queue).join();
         if (committed.isPresent()) {
-            return committed.getAsLong();
+            return new AssignedQueue(queue, committed.getAsLong(), settings.maxCachedMessages, settings.maxCachedBytes);
         }
-        // Retries are never skipped: a message there was taken from its queue by this group.
-        StartFrom start = queue.topic().equals(retryTopic) ? StartFrom.FIRST : settings.start;
-        return client.calls().offsetOf(address, queue, start).join();
+        // Everything in a queue that is younger than this consumer was sent "from now on"; and retries are never
+        // skipped.
+        boolean everything = settings.start.place() == StartFrom.Place.LAST && !olderThanThis.contains(queue)
+                || queue.topic().equals(retryTopic);
+        StartFrom start = everything ? StartFrom.FIRST : settings.start;
+        AssignedQueue assigned = new AssignedQueue(
+                queue,
+                client.calls().offsetOf(address, queue, start).join(),
+                settings.maxCachedMessages,
+                settings.maxCachedBytes);
+        commit(assigned); // so that a member that takes over soon does not begin anew, later
+        return assigned;
     }
 
     private String address(TopicQueue queue) {

@@ -356,6 +356,22 @@ class ConcurrentConsumerTest {
     }
 
     @Test
+    void nothingIsMissedInATopicThatIsMadeByTheFirstSend() throws Exception {
+        client.pushConsumer("by-end").subscribe("later").onMessage(this::take).start();
+        broker.put(new TopicQueue("later", FakeBroker.NAME, 0), "first of all", null);
+        broker.topic("later", 1);
+        assertThat(next().text()).isEqualTo("first of all");
+    }
+
+    @Test
+    void theBeginningOfANewGroupIsKeptAtOnce() {
+        broker.put(first, "old", null);
+        client.pushConsumer("by-end").subscribe("orders").onMessage(this::take).start();
+        await().until(() -> broker.offset("by-end", first) == 1 && broker.offset("by-end", second) == 0);
+        assertThat(received).isEmpty();
+    }
+
+    @Test
     void aPausedConsumerRests() throws Exception {
         PushConsumer consumer =
                 consumer().subscribe("orders").onMessage(this::take).start();
