@@ -66,19 +66,23 @@ public final class Offsets implements Duty {
     /** Notes that the group consumed the queue up to {@code offset}, exclusive; false when a reset is pending and wins. */
     public boolean commit(String group, String topic, int queueId, long offset) {
         Key key = new Key(group, topic, queueId);
-        boolean[] taken = {true};
+        CommitState state = new CommitState();
         // Inside compute, because a reset of the same key must win whenever it comes.
         table.compute(key, (same, before) -> {
-            if (resets.containsKey(key)) {
-                taken[0] = false;
-                return before;
-            }
-            if (before == null || before != offset) {
-                dirty.add(key);
-            }
-            return offset;
+            state.taken = !resets.containsKey(key);
+            state.changed = state.taken && (before == null || before != offset);
+            return state.taken ? Long.valueOf(offset) : before;
         });
-        return taken[0];
+        if (state.changed) {
+            // After the value: whoever takes the mark away must find the new value.
+            dirty.add(key);
+        }
+        return state.taken;
+    }
+
+    private static final class CommitState {
+        boolean taken;
+        boolean changed;
     }
 
     /** The committed offset, or -1 when there is none. */
@@ -124,16 +128,10 @@ public final class Offsets implements Duty {
         if (isOnline.test(group)) {
             resets.put(key, offset);
         }
-        table.compute(key, (same, before) -> {
-            dirty.remove(key);
-            return offset;
-        });
-        store.commitProgress(List.of(entry(key, offset)), outcome -> {
-            if (outcome instanceof Failed) {
-                dirty.add(key);
-            }
-            then.accept(outcome);
-        });
+        table.put(key, offset);
+        store.commitProgress(List.of(entry(key, offset)), then::accept);
+        // Once more with the next record: one on its way may still carry the offset from before.
+        dirty.add(key);
         resetListener.reset(group, topic, queueId);
     }
 
