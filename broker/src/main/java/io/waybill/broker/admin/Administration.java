@@ -46,7 +46,7 @@ public final class Administration {
         this.topicStatus = new TopicStatus(store, topics, brokerName, blocking);
         this.progress = new ConsumerProgress(store, topics, members, offsets, brokerName, blocking);
         this.connections = new Connections(members);
-        this.figures = new RuntimeFigures(store, clock);
+        this.figures = new RuntimeFigures(store, clock, blocking);
     }
 
     public void register(Routes routes) {

@@ -9,30 +9,57 @@ import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.LogStats;
+import io.waybill.store.view.QueueKey;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.Executor;
 
 /**
  * GET_BROKER_RUNTIME_INFO (28): figures of the running broker by name. The names that tools look for are all there; those that describe thread
  * pools and page caches, which this broker does not have, are 0.
  */
 final class RuntimeFigures implements RequestHandler {
+    private static final int MOST_QUEUES = 4096;
+
     private final Store store;
     private final Clock clock;
+    private final Executor blocking;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Clock clock) {
+    RuntimeFigures(Store store, Clock clock, Executor blocking) {
         this.store = store;
         this.clock = clock;
+        this.blocking = blocking;
         this.bootMillis = clock.wallMillis();
     }
 
     @Override
     public void handle(Request request) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(new KvTable(figures()).toJson())
-                .build());
+        blocking.execute(() -> {
+            try {
+                request.reply(Command.response(ResponseCode.SUCCESS, null)
+                        .body(new KvTable(figures()).toJson())
+                        .build());
+            } catch (RuntimeException e) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the figures could not be read: " + e.getMessage());
+            }
+        });
+    }
+
+    /** Store time of the oldest message, now when there is none; -1 when there are too many queues to look at. */
+    private long earliestMillis() {
+        List<QueueKey> queues = store.queues();
+        if (queues.size() > MOST_QUEUES) {
+            return -1;
+        }
+        long earliest = clock.wallMillis();
+        for (QueueKey queue : queues) {
+            long millis = store.earliestStoreTime(queue.topic(), queue.queueId());
+            earliest = millis < 0 ? earliest : Math.min(earliest, millis);
+        }
+        return earliest;
     }
 
     private Map<String, String> figures() {
@@ -68,7 +95,7 @@ final class RuntimeFigures implements RequestHandler {
         table.put("commitLogMaxOffset", Long.toString(store.positions().confirmed()));
         table.put("commitLogDiskRatio", "0.0");
         table.put("consumeQueueDiskRatio", "0.0");
-        table.put("earliestMessageTimeStamp", "-1");
+        table.put("earliestMessageTimeStamp", Long.toString(earliestMillis()));
         table.put("openTransactions", Long.toString(store.openHalfCount()));
         table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
         table.put("storeState", store.state().kind().name());

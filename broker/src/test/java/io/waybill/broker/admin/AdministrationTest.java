@@ -237,6 +237,7 @@ class AdministrationTest {
         assertThat(KvTable.parse(reply.body()).table())
                 .containsEntry("brokerVersionDesc", "V5_5_0")
                 .containsEntry("brokerActive", "true")
+                .containsEntry("earliestMessageTimeStamp", Long.toString(start))
                 .containsKeys("putTps", "getTransferredTps", "sendThreadPoolQueueSize", "pageCacheLockTimeMills")
                 .containsKeys("earliestMessageTimeStamp", "commitLogDiskRatio", "runtime", "msgPutTotalTodayNow");
     }
