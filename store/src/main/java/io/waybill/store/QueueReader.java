@@ -161,7 +161,8 @@ final class QueueReader {
         }
 
         @Override
-        public boolean entry(long offset, long position, int size, int frameDelta, long tagsCode, long storeTimeMillis) {
+        public boolean entry(
+                long offset, long position, int size, int frameDelta, long tagsCode, long storeTimeMillis) {
             if (filter != null && !filter.accepts(tagsCode)) {
                 next = offset + 1;
                 return true;

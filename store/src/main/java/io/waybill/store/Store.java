@@ -86,7 +86,8 @@ public final class Store implements AutoCloseable {
         } catch (ViewsDamaged e) {
             closeQuietly(views, e);
             closeQuietly(lock, e);
-            throw new StoreException("the views cannot be opened; delete them, the log rebuilds them: " + e.getMessage(), e);
+            throw new StoreException(
+                    "the views cannot be opened; delete them, the log rebuilds them: " + e.getMessage(), e);
         } catch (StoreException | RuntimeException e) {
             closeQuietly(views, e);
             closeQuietly(lock, e);

@@ -66,8 +66,8 @@ public final class StoreCheck {
     }
 
     private final List<Finding> findings = new ArrayList<>();
-    private final Map<QueueKey, QueueFold> queues = new TreeMap<>(
-            (a, b) -> a.topic().equals(b.topic())
+    private final Map<QueueKey, QueueFold> queues =
+            new TreeMap<>((a, b) -> a.topic().equals(b.topic())
                     ? Integer.compare(a.queueId(), b.queueId())
                     : a.topic().compareTo(b.topic()));
     private final Map<Long, Long> halves = new HashMap<>();
@@ -136,7 +136,8 @@ public final class StoreCheck {
     /** One line for every frame and record of the log, for people. */
     public static void dump(Files files, Consumer<String> line) throws StoreException {
         LogInspection.End end = LogInspection.walk(files, (info, entries, bytes, at) -> {
-            line.accept("frame " + info.index() + " at " + info.base() + " (" + info.file() + " +" + info.offset() + ") epoch "
+            line.accept("frame " + info.index() + " at " + info.base() + " (" + info.file() + " +" + info.offset()
+                    + ") epoch "
                     + info.epoch() + " time " + info.storeTimeMillis() + " length " + info.length() + " records "
                     + info.records());
             for (Entry entry : entries) {
@@ -166,7 +167,10 @@ public final class StoreCheck {
 
     private void frame(LogInspection.FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at) {
         if (info.storeTimeMillis() < lastStoreTime) {
-            find(info, "the store time " + info.storeTimeMillis() + " is before " + lastStoreTime + " of the frame before");
+            find(
+                    info,
+                    "the store time " + info.storeTimeMillis() + " is before " + lastStoreTime
+                            + " of the frame before");
         }
         lastStoreTime = info.storeTimeMillis();
         for (Entry entry : entries) {
@@ -183,8 +187,10 @@ public final class StoreCheck {
             visible++;
             QueueFold queue = queues.computeIfAbsent(new QueueKey(m.topic(), m.queueId()), key -> new QueueFold());
             if (queue.next >= 0 ? m.queueOffset() != queue.next : oldest == 0 && m.queueOffset() != 0) {
-                find(info, m.topic() + "/" + m.queueId() + " has offset " + m.queueOffset() + " at position " + m.position()
-                        + " where " + Math.max(0, queue.next) + " was expected");
+                find(
+                        info,
+                        m.topic() + "/" + m.queueId() + " has offset " + m.queueOffset() + " at position "
+                                + m.position() + " where " + Math.max(0, queue.next) + " was expected");
             }
             queue.first = queue.first < 0 ? m.queueOffset() : queue.first;
             queue.next = m.queueOffset() + 1;
@@ -225,7 +231,9 @@ public final class StoreCheck {
         } else if (entry instanceof Entry.QueueBase q) {
             QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
             if (queue.next > q.nextOffset()) {
-                find(info, q.topic() + "/" + q.queueId() + " is restated at " + q.nextOffset() + " behind " + queue.next);
+                find(
+                        info,
+                        q.topic() + "/" + q.queueId() + " is restated at " + q.nextOffset() + " behind " + queue.next);
             }
             queue.next = Math.max(queue.next, q.nextOffset());
         }
@@ -298,7 +306,8 @@ public final class StoreCheck {
             QueueView queue = views.queue(key.topic(), key.queueId());
             long min = fold.positions.isEmpty() ? fold.next : fold.first;
             if (queue.max() != fold.next || queue.min() != min) {
-                views(key + " is [" + queue.min() + ", " + queue.max() + "), by the log [" + min + ", " + fold.next + ")");
+                views(key + " is [" + queue.min() + ", " + queue.max() + "), by the log [" + min + ", " + fold.next
+                        + ")");
                 return;
             }
             int[] seen = {0};

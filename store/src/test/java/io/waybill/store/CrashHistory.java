@@ -15,6 +15,7 @@ import io.waybill.store.log.FlushMode;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreSettings;
+import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
@@ -107,6 +108,7 @@ final class CrashHistory {
 
     /** What happened, for the test to see that something did. */
     int crashes;
+
     int lives;
     int acknowledged;
     int survivedUnacknowledged;
@@ -186,7 +188,7 @@ final class CrashHistory {
                 duties.runUntilIdle();
                 store.close();
                 flushedAtEnd = store.positions().flushed();
-                boolean clean = store.state().kind() == io.waybill.store.log.StoreState.Kind.CLOSED;
+                boolean clean = store.state().kind() == StoreState.Kind.CLOSED;
                 files = clean ? files.copy() : files.kill();
                 soundnessAfterClose(clean);
                 return;
@@ -285,7 +287,11 @@ final class CrashHistory {
             case 3 -> batch();
             case 4 -> {
                 Item item = item();
-                store.putHalf(draft(item), "g" + chance.nextInt(2), clock.wallMillis() + chance.nextInt(5_000), becomes(item, State.HALF));
+                store.putHalf(
+                        draft(item),
+                        "g" + chance.nextInt(2),
+                        clock.wallMillis() + chance.nextInt(5_000),
+                        becomes(item, State.HALF));
             }
             case 5 -> {
                 Item item = item();
@@ -303,13 +309,16 @@ final class CrashHistory {
                     entries.add(e);
                     set.add(cell("p " + e.group() + " " + e.topic()));
                 }
-                store.commitProgress(entries, sets(set, entries.stream().map(ProgressEntry::offset).toList()));
+                store.commitProgress(
+                        entries,
+                        sets(set, entries.stream().map(ProgressEntry::offset).toList()));
             }
             default -> {
                 int name = chance.nextInt(3);
                 boolean delete = chance.happens(0.2);
                 int value = chance.nextInt(1_000);
-                byte[] bytes = delete ? null : ByteBuffer.allocate(4).putInt(value).array();
+                byte[] bytes =
+                        delete ? null : ByteBuffer.allocate(4).putInt(value).array();
                 store.putCatalog(
                         CatalogKind.TOPIC,
                         "c" + name,
@@ -444,7 +453,8 @@ final class CrashHistory {
 
     private Item any(State state) {
         List<Item> found = items.stream()
-                .filter(item -> !item.busy && item.possible.isEmpty() && item.last().state() == state)
+                .filter(item ->
+                        !item.busy && item.possible.isEmpty() && item.last().state() == state)
                 .toList();
         return found.isEmpty() ? null : found.get(chance.nextInt(found.size()));
     }
@@ -492,7 +502,8 @@ final class CrashHistory {
                 Cell cell = set.get(i);
                 if (outcome instanceof Stored stored) {
                     cell.facts.add(new long[] {values.get(i), stored.position()});
-                    // Changes take effect in their order: those before this one have had their answer or never will matter.
+                    // Changes take effect in their order: those before this one have had their answer or never will
+                    // matter.
                     cell.possible.removeIf(change -> change[0] <= ordinal);
                 } else if (!((Failed) outcome).maybeStored()) {
                     cell.possible.removeIf(change -> change[0] == ordinal);
@@ -589,8 +600,13 @@ final class CrashHistory {
                                     || now.handle() == expected.handle());
             boolean possible = unchanged && item.possible.contains(now.state())
                     // Made visible, then dropped before anyone was told.
-                    || unchanged && now.state() == State.NOWHERE && item.possible.contains(State.VISIBLE) && store.oldestPosition() > 0;
-            check(fits || possible, "item " + item.id + " should be " + expected + " or " + item.possible + " but is " + now);
+                    || unchanged
+                            && now.state() == State.NOWHERE
+                            && item.possible.contains(State.VISIBLE)
+                            && store.oldestPosition() > 0;
+            check(
+                    fits || possible,
+                    "item " + item.id + " should be " + expected + " or " + item.possible + " but is " + now);
             if (!fits) {
                 survivedUnacknowledged++;
             }
@@ -605,8 +621,10 @@ final class CrashHistory {
             }
             long now = valueOf(name);
             boolean possible = cell.possible.stream().anyMatch(change -> change[1] == now);
-            check(now == expected[0] || possible, name + " should be " + expected[0] + " or "
-                    + cell.possible.size() + " later values, but is " + now);
+            check(
+                    now == expected[0] || possible,
+                    name + " should be " + expected[0] + " or " + cell.possible.size() + " later values, but is "
+                            + now);
         });
     }
 
@@ -639,7 +657,10 @@ final class CrashHistory {
     private String digest() {
         observe();
         StringBuilder text = new StringBuilder();
-        text.append(store.positions().appended()).append(' ').append(store.oldestPosition()).append('\n');
+        text.append(store.positions().appended())
+                .append(' ')
+                .append(store.oldestPosition())
+                .append('\n');
         observed.forEach((id, fact) -> text.append(id).append(' ').append(fact).append('\n'));
         for (QueueKey key : store.queues()) {
             text.append(key).append(store.range(key.topic(), key.queueId())).append('\n');
@@ -650,7 +671,9 @@ final class CrashHistory {
         for (PendingDue due : store.pendingDue(Integer.MAX_VALUE)) {
             text.append(due).append('\n');
         }
-        cells.keySet().forEach(name -> text.append(name).append('=').append(valueOf(name)).append('\n'));
+        cells.keySet()
+                .forEach(name ->
+                        text.append(name).append('=').append(valueOf(name)).append('\n'));
         return text.toString();
     }
 

@@ -89,12 +89,10 @@ public final class CommitLog {
         reader = new LogReader(segments, positions);
         applier = new Applier(views, positions, state, recovered.nextIndex() - 1);
         maker = new SegmentMaker(files, settings, segments.newest().end());
-        writer = new Writer(
-                platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
+        writer = new Writer(platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
         flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
-        retention = new Retention(
-                files, settings, views, segments, positions, state, reader, writer, maker, applier);
+        retention = new Retention(files, settings, views, segments, positions, state, reader, writer, maker, applier);
 
         Wake wakeWriter = new Wake();
         Wake wakeMaker = new Wake();
@@ -269,7 +267,8 @@ public final class CommitLog {
             try {
                 checkpoint();
             } catch (RuntimeException e) {
-                failure = new StoreException("the last checkpoint failed, the next open replays more: " + e.getMessage(), e);
+                failure = new StoreException(
+                        "the last checkpoint failed, the next open replays more: " + e.getMessage(), e);
             }
         }
         state.closed();

@@ -104,7 +104,9 @@ final class Frame {
                     + Integer.toHexString(computed);
         }
         int version = b.getShort(at + VERSION_AT);
-        return version == VERSION ? null : "frame version " + version + " is newer than this program, which reads " + VERSION;
+        return version == VERSION
+                ? null
+                : "frame version " + version + " is newer than this program, which reads " + VERSION;
     }
 
     static int length(ByteBuffer b, int at) {

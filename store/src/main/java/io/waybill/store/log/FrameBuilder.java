@@ -187,7 +187,10 @@ final class FrameBuilder {
 
     long decided(long handle, Decision outcome, boolean fromCheck, byte[] by, String byText) {
         long position = header(Records.DECISION_FIXED + by.length, Records.DECISION);
-        buffer.putLong(handle).put((byte) outcome.code()).put((byte) (fromCheck ? 1 : 0)).putLong(frame.storeTimeMillis);
+        buffer.putLong(handle)
+                .put((byte) outcome.code())
+                .put((byte) (fromCheck ? 1 : 0))
+                .putLong(frame.storeTimeMillis);
         Records.putText(buffer, by);
         frame.entries.add(new Entry.Decided(position, handle, outcome, fromCheck, frame.storeTimeMillis, byText));
         return position;

@@ -15,7 +15,14 @@ public final class LogInspection {
 
     /** Where a frame stands and what its header says. */
     public record FrameInfo(
-            String file, long offset, long base, int length, long index, long epoch, long storeTimeMillis, int records) {}
+            String file,
+            long offset,
+            long base,
+            int length,
+            long index,
+            long epoch,
+            long storeTimeMillis,
+            int records) {}
 
     /** Called for each frame; the bytes are valid until it returns. */
     @FunctionalInterface

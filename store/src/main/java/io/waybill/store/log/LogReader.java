@@ -17,6 +17,8 @@ final class LogReader {
     private static final int KEPT = 16;
     /** Larger frames are not kept. */
     private static final int MAX_KEPT_BYTES = 1 << 20;
+    /** A first read takes at least this much. */
+    private static final int FIRST_READ = 4096;
     /** More than any message can be; guards against sizes read from where no message is. */
     private static final int MAX_MESSAGE = 64 << 20;
 
@@ -50,51 +52,63 @@ final class LogReader {
         if (hot != null && hot.contains(position, size)) {
             return hot;
         }
-        Extent frame = frame(segment, position - frameDelta);
+        Extent frame = frame(segment, position - frameDelta, frameDelta + size);
         if (frame != null && !frame.contains(position, size)) {
             throw new StoreDamaged(
-                    segment.name(), frame.base() - segment.start(), "the frame does not hold the message at " + position);
+                    segment.name(),
+                    frame.base() - segment.start(),
+                    "the frame does not hold the message at " + position);
         }
         return frame;
     }
 
-    private Extent frame(Segment segment, long base) throws StoreDamaged {
+    private Extent frame(Segment segment, long base, int atLeast) throws StoreDamaged {
         int slot = (int) ((base ^ base >>> 9 ^ base >>> 20) & (KEPT - 1));
         Extent cached = kept.get(slot);
         if (cached != null && cached.base() == base) {
             return cached;
         }
         coldReads.increment();
-        long room = segment.end() - base;
         try {
-            ByteBuffer header = ByteBuffer.allocate(Frame.HEADER);
-            if (base < segment.start() || segment.read(base, header) < Frame.HEADER) {
-                throw new StoreDamaged(segment.name(), base - segment.start(), "the file ends before the frame");
+            ByteBuffer bytes = readFrame(segment, base, atLeast);
+            Extent frame = new Extent(bytes.asReadOnlyBuffer(), base, base + Frame.HEADER, base + bytes.limit(), true);
+            if (bytes.capacity() <= MAX_KEPT_BYTES) {
+                kept.set(slot, frame);
             }
-            String wrong = Frame.checkHeader(header, 0, base, room);
-            if (wrong == null) {
-                ByteBuffer bytes = ByteBuffer.allocate(Frame.length(header, 0));
-                int read = segment.read(base, bytes);
-                wrong = read < bytes.capacity() ? "the file ends within the frame" : null;
-                if (wrong == null) {
-                    wrong = Frame.checkBody(bytes.clear(), 0, new CRC32C());
-                }
-                if (wrong == null) {
-                    Extent frame = new Extent(
-                            bytes.asReadOnlyBuffer(), base, base + Frame.HEADER, base + bytes.capacity(), true);
-                    if (bytes.capacity() <= MAX_KEPT_BYTES) {
-                        kept.set(slot, frame);
-                    }
-                    return frame;
-                }
-            }
-            throw new StoreDamaged(segment.name(), base - segment.start(), wrong);
+            return frame;
         } catch (IOException e) {
             if (segments.of(base) != segment) {
                 return null;
             }
             throw new StoreDamaged(segment.name(), base - segment.start(), "it cannot be read: " + e.getMessage());
         }
+    }
+
+    /** The whole frame, verified. Most frames take one call, because the first guess of the length is enough. */
+    private static ByteBuffer readFrame(Segment segment, long base, int atLeast) throws IOException, StoreDamaged {
+        long room = segment.end() - base;
+        if (base < segment.start() || room < Frame.HEADER) {
+            throw new StoreDamaged(segment.name(), base - segment.start(), "no frame can stand there");
+        }
+        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(room, Math.max(atLeast, FIRST_READ)));
+        int read = segment.read(base, bytes);
+        String wrong = read < Frame.HEADER ? "the file ends" : Frame.checkHeader(bytes, 0, base, room);
+        if (wrong == null) {
+            int length = Frame.length(bytes, 0);
+            if (length > read) {
+                bytes = ByteBuffer.allocate(length);
+                read = segment.read(base, bytes);
+            }
+            wrong = length > read ? "the file ends within the frame" : null;
+            if (wrong == null) {
+                bytes.clear().limit(length);
+                wrong = Frame.checkBody(bytes, 0, new CRC32C());
+            }
+        }
+        if (wrong != null) {
+            throw new StoreDamaged(segment.name(), base - segment.start(), wrong);
+        }
+        return bytes;
     }
 
     /**

@@ -30,7 +30,8 @@ final class LogState {
     /** Once a write or force failed nobody knows what is on disk: the same pages are never tried again. */
     void freeze(String reason) {
         if (state.compareAndSet(StoreState.OPEN, new StoreState(StoreState.Kind.FROZEN, reason))) {
-            LOG.error("the store is frozen: {}. Confirmed data can still be read; restart when the disk is well", reason);
+            LOG.error(
+                    "the store is frozen: {}. Confirmed data can still be read; restart when the disk is well", reason);
         }
     }
 

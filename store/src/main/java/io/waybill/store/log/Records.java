@@ -7,6 +7,7 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.ProgressEntry;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -79,7 +80,7 @@ final class Records {
         b.putInt(size).putInt(MAGIC).putShort((short) kind).putShort((short) VERSION);
     }
 
-    /** The size of a record of kind CATALOG, and so on: what its encoder will write. */
+    /** The size of a PROGRESS record; the texts are group and topic of each entry in turn. */
     static int progressSize(List<byte[]> texts) {
         int size = HEADER + 4 + texts.size() / 2 * 12;
         for (byte[] text : texts) {
@@ -148,7 +149,7 @@ final class Records {
         b.limit(at + size).position(at + HEADER);
         try {
             return parseFields(kind, position, b, base, frameAt, into);
-        } catch (java.nio.BufferUnderflowException e) {
+        } catch (BufferUnderflowException e) {
             return "kind " + kind + " is cut short";
         }
     }
@@ -159,27 +160,35 @@ final class Records {
                 long handle = b.getLong();
                 long nextCheck = b.getLong();
                 String group = getText(b);
-                return embedded(b, base, frameAt, (at, delta, terms) -> into.add(new Entry.Half(
-                        base + delta,
-                        b.limit() - at,
-                        delta,
-                        handle,
-                        group,
-                        nextCheck,
-                        StoredMessage.storeTimestamp(b, at))));
+                return embedded(
+                        b,
+                        base,
+                        frameAt,
+                        (at, delta, terms) -> into.add(new Entry.Half(
+                                base + delta,
+                                b.limit() - at,
+                                delta,
+                                handle,
+                                group,
+                                nextCheck,
+                                StoredMessage.storeTimestamp(b, at))));
             }
             case PENDING_DUE -> {
                 long handle = b.getLong();
                 long due = b.getLong();
-                return embedded(b, base, frameAt, (at, delta, terms) -> into.add(new Entry.Due(
-                        base + delta,
-                        b.limit() - at,
-                        delta,
-                        handle,
-                        due,
-                        StoredMessage.topic(b, at),
-                        terms.uniqueKey(),
-                        StoredMessage.storeTimestamp(b, at))));
+                return embedded(
+                        b,
+                        base,
+                        frameAt,
+                        (at, delta, terms) -> into.add(new Entry.Due(
+                                base + delta,
+                                b.limit() - at,
+                                delta,
+                                handle,
+                                due,
+                                StoredMessage.topic(b, at),
+                                terms.uniqueKey(),
+                                StoredMessage.storeTimestamp(b, at))));
             }
             case DECISION -> {
                 long handle = b.getLong();

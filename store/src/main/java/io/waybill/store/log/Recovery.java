@@ -126,8 +126,12 @@ final class Recovery {
         }
         long expected = !fromStart ? checkpoint.frameIndex() + 1 : oldest == 0 ? 0 : -1;
         LogWalk walk = new LogWalk(segments, start, expected, fromStart ? 0 : checkpoint.epoch());
-        Recovered recovered = replay(walk, start, fromStart ? new Recovered(oldest, 0, 0, 0)
-                : new Recovered(start, expected, checkpoint.epoch(), checkpoint.storeTimeMillis()));
+        Recovered recovered = replay(
+                walk,
+                start,
+                fromStart
+                        ? new Recovered(oldest, 0, 0, 0)
+                        : new Recovered(start, expected, checkpoint.epoch(), checkpoint.storeTimeMillis()));
         if (fromStart && oldest > 0 && recovered.end() == oldest) {
             throw new StoreDamaged(segments[0].name(), 0, "the log must start here, but: " + walk.why());
         }

@@ -263,7 +263,8 @@ final class Retention implements Duty {
         segments.removeOldest();
         applier.trimBefore(oldest.end());
         nudgeApplier.run();
-        // One after the other and never on after a failure, or a power cut could leave a gap. The next open ends what failed.
+        // One after the other and never on after a failure, or a power cut could leave a gap. The next open ends what
+        // failed.
         broken = true;
         oldest.close();
         files.delete(oldest.name());

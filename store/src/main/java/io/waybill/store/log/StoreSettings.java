@@ -65,50 +65,130 @@ public record StoreSettings(
 
     public StoreSettings withSegmentBytes(long bytes) {
         return new StoreSettings(
-                bytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+                bytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withFlush(FlushMode mode) {
         return new StoreSettings(
-                segmentBytes, mode, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+                segmentBytes,
+                mode,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withAsyncFlushMillis(long millis) {
         return new StoreSettings(
-                segmentBytes, flush, millis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+                segmentBytes,
+                flush,
+                millis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withMaxFrameBytes(int bytes) {
         return new StoreSettings(
-                segmentBytes, flush, asyncFlushMillis, bytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                bytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
         return new StoreSettings(
-                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, millis, bytes, freeFloorBytes, checkMillis,
-                checkpointBytes, checkpointMillis, hotBytes, maxWaiting);
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                millis,
+                bytes,
+                freeFloorBytes,
+                checkMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withCheckpoint(long bytes, long millis) {
         return new StoreSettings(
-                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, bytes, millis, hotBytes, maxWaiting);
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                bytes,
+                millis,
+                hotBytes,
+                maxWaiting);
     }
 
     public StoreSettings withHotBytes(long bytes) {
         return new StoreSettings(
-                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, bytes, maxWaiting);
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                bytes,
+                maxWaiting);
     }
 
     public StoreSettings withMaxWaiting(int changes) {
         return new StoreSettings(
-                segmentBytes, flush, asyncFlushMillis, maxFrameBytes, retentionMillis, retentionBytes, freeDiskFloorBytes,
-                retentionCheckMillis, checkpointBytes, checkpointMillis, hotBytes, changes);
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                changes);
     }
 
     private static void atLeast(String name, long value, long least) {

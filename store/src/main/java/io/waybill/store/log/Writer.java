@@ -10,8 +10,10 @@ import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Predicate;
 import org.jctools.queues.MpscArrayQueue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The single writer of the log, by flat combining. Changes wait in a queue; the thread that finds the writer's role free
@@ -26,6 +28,8 @@ import org.jctools.queues.MpscArrayQueue;
  * others long enough, or when the next segment is not there yet.
  */
 final class Writer implements Duty, Changes.InFlight {
+    private static final Logger LOG = LoggerFactory.getLogger(Writer.class);
+
     /** Frames a caller writes for others before it passes the role on. */
     private static final int FRAMES_PER_TURN = 32;
     /** The room kept back for changes that end something while no further segment can be made: 1/16 of the segment, at most this. */
@@ -41,7 +45,6 @@ final class Writer implements Duty, Changes.InFlight {
 
     private final MpscArrayQueue<Change> queue;
     private final AtomicInteger signals = new AtomicInteger();
-    private final LongAdder overloads = new LongAdder();
 
     // Everything below belongs to the holder of the role.
     private final Pending pending;
@@ -110,7 +113,6 @@ final class Writer implements Duty, Changes.InFlight {
         if (!state.isOpen()) {
             failClosed(change);
         } else if (!queue.offer(change)) {
-            overloads.increment();
             change.fail(
                     Failed.Cause.OVERLOADED,
                     false,
@@ -217,7 +219,7 @@ final class Writer implements Duty, Changes.InFlight {
             change = queue.poll();
         }
         for (; change != null; change = queue.poll()) {
-            if (!add(change)) {
+            if (!addOrFreeze(change)) {
                 stalled = change;
                 return false;
             }
@@ -231,6 +233,18 @@ final class Writer implements Duty, Changes.InFlight {
             applier.housekeep();
         }
         return true;
+    }
+
+    /** A defect, or views that cannot be read, must not take the role away for ever. */
+    private boolean addOrFreeze(Change change) {
+        try {
+            return add(change);
+        } catch (RuntimeException e) {
+            LOG.error("a change could not be judged or encoded", e);
+            state.freeze("the writer failed: " + e);
+            failFrozen(change, false);
+            return true;
+        }
     }
 
     /** False if the next segment must be waited for. */
@@ -397,7 +411,7 @@ final class Writer implements Duty, Changes.InFlight {
         return anyInFlight(entry -> entry instanceof Entry.Checked checked && checked.handle() == handle);
     }
 
-    private boolean anyInFlight(java.util.function.Predicate<Entry> matches) {
+    private boolean anyInFlight(Predicate<Entry> matches) {
         for (WrittenFrame frame : unapplied) {
             if (frame.entries.stream().anyMatch(matches)) {
                 return true;

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import static io.waybill.store.Simulation.draft;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.waybill.platform.Chance;
+import io.waybill.platform.OpenMode;
+import io.waybill.platform.StoreFile;
+import io.waybill.platform.simulated.Fault;
+import io.waybill.platform.simulated.FileCall;
+import io.waybill.platform.simulated.SimulatedFiles;
+import io.waybill.store.log.Failed;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.StoreDamaged;
+import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreState;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.ProgressEntry;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What the store makes of bytes that are wrong and of calls that fail. */
+class DamageTest {
+    private static final String FIRST = "log/00000000000000000000.seg";
+
+    @Test
+    void aTornLastFrameIsCutForGood() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            sim.put("t", "kept");
+            Stored torn = sim.put("t", "torn");
+            sim.kill();
+            sim.files.flipBit(FIRST, (torn.position() + 50) * 8);
+            assertThat(sim.check().tornBytes()).isPositive();
+            sim.open();
+            assertThat(sim.bodies("t")).containsExactly("kept");
+            assertThat(sim.check().tornBytes()).isZero();
+            sim.put("t", "next");
+            assertThat(sim.bodies("t")).containsExactly("kept", "next");
+        }
+    }
+
+    @Test
+    void oldFramesDoNotComeBack() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            sim.put("t", "a");
+            long frame = sim.store.positions().appended();
+            sim.put("t", "b");
+            long end = sim.store.positions().appended();
+            sim.kill();
+            try (StoreFile file = sim.files.open(FIRST, OpenMode.READ_WRITE)) {
+                ByteBuffer bytes = ByteBuffer.allocate((int) (end - frame));
+                file.read(frame, bytes);
+                file.write(end, bytes.flip());
+                file.force();
+            }
+            sim.open();
+            assertThat(sim.bodies("t")).containsExactly("a", "b");
+            assertThat(sim.store.positions().appended()).isEqualTo(end);
+            sim.put("t", "c");
+            assertThat(sim.bodies("t")).containsExactly("a", "b", "c");
+        }
+    }
+
+    @Test
+    void everyFlippedBitInTheMiddleIsRefusedByPlace() throws Exception {
+        Simulation sim = Simulation.sync();
+        sim.put("t", "a");
+        long from = sim.store.positions().appended();
+        sim.put("t", "b");
+        long to = sim.store.positions().appended();
+        sim.put("t", "c");
+        sim.put("t", "d");
+        sim.kill();
+        for (long bit = from * 8; bit < to * 8; bit += 7) {
+            SimulatedFiles damaged = sim.files.copy();
+            damaged.flipBit(FIRST, bit);
+            SimulatedFiles whole = sim.files;
+            sim.files = damaged;
+            StoreDamaged refusal = catchThrowableOfType(StoreDamaged.class, sim::open);
+            sim.files = whole;
+            assertThat(refusal).as("bit " + bit).isNotNull();
+            assertThat(refusal.file()).isEqualTo(FIRST);
+            assertThat(refusal.offset()).isEqualTo(from);
+        }
+        sim.open();
+        sim.close();
+    }
+
+    @Test
+    void damageBelowTheCheckpointIsReportedAndNeverServed() throws Exception {
+        Simulation sim = Simulation.sync();
+        sim.put("t", "a");
+        Stored bad = sim.put("t", "b");
+        sim.put("t", "c");
+        sim.close();
+        sim.files = sim.files.copy();
+        sim.files.flipBit(FIRST, (bad.position() + 90) * 8);
+        sim.open();
+        ReadResult first = sim.store.read("t", 0, 0, 10, 10_000, null, null);
+        assertThat(first.count()).isEqualTo(1);
+        assertThat(first.cold()).isTrue();
+        ReadResult second = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+        assertThat(second.status()).isEqualTo(ReadResult.Status.DAMAGED);
+        assertThat(second.damage()).contains(FIRST);
+        assertThat(sim.store.readAt(bad.position())).isNull();
+        assertThat(sim.store.read("t", 0, 2, 10, 10_000, null, null).count()).isEqualTo(1);
+        sim.store.close();
+        assertThat(sim.check().findings()).singleElement().satisfies(finding -> {
+            assertThat(finding.file()).isEqualTo(FIRST);
+            assertThat(finding.offset()).isPositive();
+        });
+    }
+
+    @Test
+    void aMissingSegmentOrLogIsRefused() throws Exception {
+        Simulation sim = Simulation.sync();
+        for (int i = 0; i < 40; i++) {
+            sim.put("t", "message " + i + "x".repeat(400));
+        }
+        sim.close();
+        List<String> names = sim.files.list("log");
+        assertThat(names.size()).isGreaterThan(2);
+        sim.files = sim.files.copy();
+        sim.files.delete("log/" + names.get(1));
+        assertThat(catchThrowableOfType(StoreDamaged.class, sim::open).getMessage())
+                .contains("missing");
+        for (String name : sim.files.list("log")) {
+            sim.files.delete("log/" + name);
+        }
+        assertThat(catchThrowableOfType(StoreDamaged.class, sim::open).getMessage())
+                .contains("there is no log");
+    }
+
+    @Test
+    void deletedViewsAreRebuilt() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            sim.put("t", "a");
+            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
+            sim.close();
+            sim.backend.deleteAll();
+            sim.files = sim.files.copy();
+            sim.open();
+            assertThat(sim.bodies("t")).containsExactly("a");
+            assertThat(sim.store.half(half.handle())).isNotNull();
+        }
+    }
+
+    @Test
+    void aFailedForceFreezesTheStore() throws Exception {
+        Simulation sim = Simulation.sync();
+        sim.put("t", "a");
+        sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        Failed failed = (Failed) sim.outcome((s, done) -> s.put(draft("t", "b"), done));
+        assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(failed.maybeStored()).isTrue();
+        long forces = sim.files.count(FileCall.FORCE);
+        Failed later = (Failed) sim.outcome((s, done) -> s.put(draft("t", "c"), done));
+        assertThat(later.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(later.maybeStored()).isFalse();
+        assertThat(sim.files.count(FileCall.FORCE))
+                .as("the same pages are not tried again")
+                .isEqualTo(forces);
+        assertThat(sim.store.state().kind()).isEqualTo(StoreState.Kind.FROZEN);
+        assertThat(sim.bodies("t")).containsExactly("a");
+        sim.store.close();
+        sim.files = sim.files.crash(Chance.seeded(3));
+        sim.backend.crash();
+        sim.open();
+        assertThat(sim.bodies("t")).startsWith("a").doesNotContain("c");
+        sim.close();
+    }
+
+    @Test
+    void aFailedWriteFreezesTheStore() throws Exception {
+        Simulation sim = Simulation.async();
+        sim.put("t", "a");
+        sim.files.failAt(FileCall.WRITE, 1, Fault.EIO);
+        Failed failed = (Failed) sim.outcome((s, done) -> s.put(draft("t", "b"), done));
+        assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(failed.maybeStored()).isTrue();
+        assertThat(sim.bodies("t")).containsExactly("a");
+        sim.store.close();
+    }
+
+    @Test
+    void aFullDiskIsNotAFreeze() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            sim.files.capacityBytes(sim.files.usedBytes());
+            List<Outcome> outcomes = new ArrayList<>();
+            Outcome last;
+            do {
+                last = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(900)), done));
+                outcomes.add(last);
+            } while (last instanceof Stored);
+            assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+            assertThat(((Failed) last).maybeStored()).isFalse();
+            assertThat(((Failed) last).text()).contains("no space");
+            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.bodies("t")).hasSize(outcomes.size() - 1);
+            sim.stored((s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "t", 0, 3)), done));
+            sim.files.capacityBytes(Long.MAX_VALUE);
+            sim.duties.advance(1_001);
+            sim.put("t", "again");
+            assertThat(sim.bodies("t")).hasSize(outcomes.size());
+        }
+    }
+
+    @Test
+    void aHeldDirectoryIsRefused() throws Exception {
+        Simulation sim = Simulation.sync();
+        assertThat(catchThrowableOfType(StoreException.class, sim::open)).isNotNull();
+        sim.close();
+    }
+}

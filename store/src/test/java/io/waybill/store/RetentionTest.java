@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import static io.waybill.store.Simulation.draft;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.ProgressEntry;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Old segments go; what is still needed of them stays. */
+class RetentionTest {
+
+    private static void fill(Simulation sim, int messages) {
+        for (int i = 0; i < messages; i++) {
+            sim.put("t", "m" + "x".repeat(700));
+        }
+    }
+
+    private static void checkPending(Simulation sim, Stored half, Stored due) {
+        assertThat(sim.store.half(half.handle())).isNotNull();
+        assertThat(sim.store.half(half.handle()).checks()).isEqualTo(2);
+        assertThat(sim.store.half(half.handle()).nextCheckMillis()).isEqualTo(99);
+        assertThat(Simulation.body(sim.store.readPending(half.handle()), 0)).isEqualTo("half");
+        assertThat(Simulation.body(sim.store.readPending(due.handle()), 0)).isEqualTo("due");
+        assertThat(sim.store.progress("g", "t", 0)).isEqualTo(17);
+        assertThat(sim.store.catalog(CatalogKind.TOPIC, "t")).containsExactly(1, 2, 3);
+        assertThat(sim.store.range("quiet", 0)).isEqualTo(new QueueRange(2, 2));
+    }
+
+    @Test
+    void pendingThingsAreCarriedForward() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500))) {
+            sim.put("quiet", "one");
+            sim.put("quiet", "two");
+            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "half"), "g", 50, done));
+            sim.stored((s, done) -> s.checked(half.handle(), 2, 99, done));
+            Stored due = sim.stored((s, done) -> s.putDue(draft("t", "due"), Long.MAX_VALUE / 2, done));
+            sim.stored((s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "t", 0, 17)), done));
+            sim.stored((s, done) -> s.putCatalog(CatalogKind.TOPIC, "t", new byte[] {1, 2, 3}, done));
+            for (int round = 0; round < 8; round++) {
+                fill(sim, 20);
+                sim.duties.advance(5_000);
+            }
+            assertThat(sim.store.oldestPosition()).isGreaterThan(half.handle());
+            assertThat(sim.store.positions().appended() - sim.store.oldestPosition())
+                    .isLessThanOrEqualTo(40_000);
+            QueueRange range = sim.store.range("t", 0);
+            assertThat(range.minOffset()).isPositive();
+            assertThat(range.maxOffset()).isEqualTo(160);
+            checkPending(sim, half, due);
+            assertThat(sim.store.readAt(half.handle())).isNull();
+
+            // The log alone says the same.
+            sim.store.close();
+            sim.backend.deleteAll();
+            sim.files = sim.files.copy();
+            sim.open();
+            checkPending(sim, half, due);
+            assertThat(sim.store.range("t", 0)).isEqualTo(range);
+            assertThat(sim.put("quiet", "three").queueOffset()).isEqualTo(2);
+
+            MessageDraft copy =
+                    MessageDraft.copyOf(sim.store.readPending(half.handle()), 0).build();
+            sim.stored((s, done) -> s.decide(half.handle(), Decision.COMMIT, false, "", copy, 0, done));
+            assertThat(sim.bodies("t")).contains("half");
+        }
+    }
+
+    @Test
+    void segmentsGoWhenTheyAreTooOld() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(60_000, 0, 0, 1_000).withCheckpoint(16_384, 500))) {
+            fill(sim, 30);
+            sim.duties.advance(50_000);
+            assertThat(sim.store.oldestPosition())
+                    .as("nothing goes inside its time")
+                    .isZero();
+            fill(sim, 30);
+            sim.duties.advance(15_000);
+            assertThat(sim.store.oldestPosition()).isPositive();
+            QueueRange range = sim.store.range("t", 0);
+            assertThat(range.minOffset()).isBetween(1L, 30L);
+            assertThat(sim.bodies("t")).hasSize((int) (range.maxOffset() - range.minOffset()));
+            assertThat(sim.store.read("t", 0, 0, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.BELOW_MIN);
+        }
+    }
+
+    @Test
+    void aSegmentFullOfPendingMessagesIsNotMovedForRoom() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 20_000, 0, 1_000).withCheckpoint(16_384, 500))) {
+            for (int i = 0; i < 60; i++) {
+                int id = i;
+                sim.stored((s, done) -> s.putDue(draft("t", id + "x".repeat(600)), Long.MAX_VALUE / 2, done));
+            }
+            long appended = sim.store.positions().appended();
+            sim.duties.advance(60_000);
+            assertThat(sim.store.positions().appended()).isEqualTo(appended);
+            assertThat(sim.store.pendingDueCount()).isEqualTo(60);
+        }
+    }
+
+    @Test
+    void aDiskBelowItsFloorLosesTheOldestFirst() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 0, 20_000, 1_000).withCheckpoint(16_384, 500));
+        sim.files.capacityBytes(100_000);
+        for (int round = 0; round < 100; round++) {
+            fill(sim, 2);
+            sim.duties.advance(3_000);
+        }
+        assertThat(sim.store.oldestPosition()).isPositive();
+        assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(10_000);
+        sim.close();
+    }
+}
