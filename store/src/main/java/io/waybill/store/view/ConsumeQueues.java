@@ -166,6 +166,10 @@ final class ConsumeQueues {
 
     // ---- readers
 
+    int liveCount() {
+        return live.size();
+    }
+
     ConsumeQueue find(QueueKey key) {
         ConsumeQueue queue = live.get(key);
         if (queue != null) {

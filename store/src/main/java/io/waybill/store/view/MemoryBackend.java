@@ -25,10 +25,17 @@ public final class MemoryBackend extends ViewsBackend {
     /** One list for each unflushed batch, newest first. */
     private final Deque<List<Replaced>> unflushed = new ArrayDeque<>();
 
+    private volatile boolean failNextWrite;
+
     MemoryBackend() {
         for (int i = 0; i < Family.values().length; i++) {
             tables.add(new TreeMap<>(Arrays::compareUnsigned));
         }
+    }
+
+    /** The next checkpoint fails, and nothing of it is kept. */
+    public void failNextWrite() {
+        failNextWrite = true;
     }
 
     /** Loses everything since the last flush, as a power cut would. */
@@ -154,6 +161,10 @@ public final class MemoryBackend extends ViewsBackend {
 
     @Override
     void write(Batch batch) {
+        if (failNextWrite) {
+            failNextWrite = false;
+            throw new ViewsDamaged("the write was told to fail");
+        }
         List<Replaced> replaced = new ArrayList<>();
         lock.writeLock().lock();
         try {

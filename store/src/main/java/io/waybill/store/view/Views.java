@@ -539,6 +539,11 @@ public final class Views implements AutoCloseable {
         }
     }
 
+    /** Queues that are objects in memory now. */
+    int liveQueueCount() {
+        return queues.liveCount();
+    }
+
     /** Closes the backend. What no checkpoint wrote is not kept, what none flushed may be. Readers then fail. Idempotent. */
     @Override
     public void close() {

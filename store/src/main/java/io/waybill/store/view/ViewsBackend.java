@@ -38,10 +38,13 @@ public abstract class ViewsBackend {
     /** The value, or null. */
     abstract byte[] get(Family family, byte[] key);
 
-    /** Visits keys upwards from {@code from} (inclusive) to {@code to} (exclusive, null for the end), as of one moment. */
+    /**
+     * Visits keys upwards from {@code from} (inclusive) to {@code to} (exclusive, null for the end). What no batch changes
+     * meanwhile is seen exactly once.
+     */
     abstract void scan(Family family, byte[] from, byte[] to, PairVisitor visitor);
 
-    /** Visits keys downwards from {@code from} (inclusive) to {@code floor} (inclusive), as of one moment. */
+    /** Visits keys downwards from {@code from} (inclusive) to {@code floor} (inclusive), otherwise as scan. */
     abstract void scanDown(Family family, byte[] from, byte[] floor, PairVisitor visitor);
 
     abstract Batch newBatch();

@@ -4,9 +4,11 @@ package io.waybill.store.view;
 import io.waybill.platform.Chance;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -162,16 +164,16 @@ final class ViewsModel {
         return now + chance.nextInt(20_000);
     }
 
-    private static java.util.Optional<Long> none() {
-        return java.util.Optional.empty();
+    private static Optional<Long> none() {
+        return Optional.empty();
     }
 
-    private java.util.Optional<Long> pick(TreeMap<Long, ?> map) {
+    private Optional<Long> pick(TreeMap<Long, ?> map) {
         if (map.isEmpty()) {
             return none();
         }
         List<Long> handles = new ArrayList<>(map.keySet());
-        return java.util.Optional.of(handles.get(chance.nextInt(handles.size())));
+        return Optional.of(handles.get(chance.nextInt(handles.size())));
     }
 
     void visible(QueueKey queue) {
@@ -349,7 +351,7 @@ final class ViewsModel {
         dues.values().forEach(due -> items.add(new DueItem(due.dueMillis(), due.handle(), DueItem.Kind.DELIVER)));
         halves.values()
                 .forEach(half -> items.add(new DueItem(half.nextCheckMillis(), half.handle(), DueItem.Kind.CHECK)));
-        items.sort(java.util.Comparator.comparingLong(DueItem::dueMillis)
+        items.sort(Comparator.comparingLong(DueItem::dueMillis)
                 .thenComparing(DueItem::handle)
                 .thenComparing(DueItem::kind));
         return items;
@@ -357,7 +359,7 @@ final class ViewsModel {
 
     /** Positions of messages with the key, newest first. */
     long[] positions(String topic, String key, long before, int max) {
-        TreeSet<Long> found = new TreeSet<>(java.util.Comparator.reverseOrder());
+        TreeSet<Long> found = new TreeSet<>(Comparator.reverseOrder());
         for (Entry.VisibleMessage message : messages) {
             if (message.position() >= oldest
                     && message.position() < before
