@@ -126,7 +126,8 @@ class ViewsReadersTest {
         check(count >= 0, "visit", n, count);
         long due = (n - n % 10) * STEP + 60;
         PendingDue pending = views.due(due);
-        check(pending != null || applied >= n - n % 10 + 50, "due", n, due);
+        // The frame that fires it takes effect just before this test publishes that it did.
+        check(pending != null || applied + 1 >= n - n % 10 + 50, "due", n, due);
         check(views.nextDueMillis() >= n - n % 10 - 60, "next due", n, views.nextDueMillis());
     }
 
