@@ -16,6 +16,7 @@ import io.waybill.protocol.header.CreateTopicHeader;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.ResetOffsetHeader;
 import io.waybill.protocol.message.Message;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -389,6 +390,39 @@ class PullTest {
         broker.send("invoices", 0, "a");
         assertRefused(
                 broker.ask(plain("shipping", "invoices", 0, 0)), ResponseCode.SUBSCRIPTION_NOT_EXIST, "not subscribed");
+    }
+
+    /** As the stock client 5.5.0 writes it, shortened. */
+    private static final String RUNNING_INFO = """
+            {"mqTable":{{"brokerName":"broker-a","queueId":0,"topic":"orders"}:{"cachedMsgCount":0}},"properties":{},
+            "statusTable":{},"subscriptionSet":[{"classFilterMode":false,"codeSet":[],"expressionType":"TAG",
+            "subString":"*","subVersion":8,"tagsSet":[],"topic":"orders"}],"userConsumerInfo":{}}
+            """;
+
+    @Test
+    void aPullAheadOfItsHeartbeatWaitsUntilTheClientToldItsSubscription() {
+        broker.send("orders", 0, "a");
+        FakeConnection client = broker.connect();
+        broker.ask(client, TestBroker.heartbeat("c1", "shipping", SubscriptionData.of("orders", "none", 7)));
+        client.take();
+        Asked first = broker.ask(client, plain("shipping", "orders", 0, 8));
+        Asked second = broker.ask(client, plain("shipping", "orders", 0, 8));
+        assertThat(client.take())
+                .as("one question, however many pulls wait")
+                .extracting(Command::code)
+                .containsExactly(RequestCode.GET_CONSUMER_RUNNING_INFO);
+        client.answer(Command.response(ResponseCode.SUCCESS, null)
+                .body(RUNNING_INFO.getBytes(StandardCharsets.UTF_8))
+                .build());
+        broker.settle();
+        assertThat(TestBroker.bodies(first)).containsExactly("a");
+        assertThat(TestBroker.bodies(second)).containsExactly("a");
+
+        Asked third = broker.ask(client, plain("shipping", "orders", 0, 9));
+        client.answer(Command.response(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, "never heard of it")
+                .build());
+        broker.settle();
+        assertRefused(third, ResponseCode.SUBSCRIPTION_NOT_LATEST, "older");
     }
 
     @Test

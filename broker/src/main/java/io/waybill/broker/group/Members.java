@@ -123,6 +123,16 @@ public final class Members implements Duty {
         return null;
     }
 
+    /** The member of a group that sent its heartbeat on this connection, or null. */
+    Member memberOn(String group, Connection connection) {
+        for (Member member : membersOf(group)) {
+            if (member.connection().id() == connection.id()) {
+                return member;
+            }
+        }
+        return null;
+    }
+
     // ---- changes
 
     /** Sets who is told the name of a producer group when somebody new is connected for it; once, at the start. */
@@ -192,15 +202,37 @@ public final class Members implements Duty {
         Set<String> topics = new HashSet<>();
         for (SubscriptionData data : wanted) {
             topics.add(data.topic());
-            Subscription known = table.get(data.topic());
-            // The newest version wins: during a rolling change an old member must not undo a new one's wish.
-            if (known == null || known.version() < data.subVersion()) {
-                table.put(data.topic(), Subscription.of(data));
-                changed |= known == null || !sameExpression(known.data(), data);
-            }
+            changed |= putNewer(table, data);
         }
         changed |= table.keySet().removeIf(topic -> !topics.contains(topic));
         return changed;
+    }
+
+    /** The newest version wins: during a rolling change an old member must not undo a new one's wish. */
+    private static boolean putNewer(Map<String, Subscription> table, SubscriptionData data) {
+        Subscription known = table.get(data.topic());
+        if (known != null && known.version() >= data.subVersion()) {
+            return false;
+        }
+        table.put(data.topic(), Subscription.of(data));
+        return known == null || !sameExpression(known.data(), data);
+    }
+
+    /** Applies what a member told when asked: newer subscriptions win, none is taken away. */
+    void refresh(String name, Collection<SubscriptionData> told) {
+        boolean changed = false;
+        synchronized (this) {
+            ConsumerGroup group = consumers.get(name);
+            if (group == null) {
+                return;
+            }
+            for (SubscriptionData data : told) {
+                changed |= putNewer(group.subscriptionTable(), data);
+            }
+        }
+        if (changed) {
+            announce(name);
+        }
     }
 
     private static boolean sameExpression(SubscriptionData a, SubscriptionData b) {

@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.FreshSubscriptions;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
@@ -22,7 +23,7 @@ import io.waybill.remoting.RequestHandler;
  * PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): checks a pull and hands it to {@link Reading}.
  *
  * <p>Runs on the event loop and does not block. A pull that carries its subscription needs no heartbeat; one that does
- * not is answered by what the group's heartbeats said.
+ * not is answered by what the group's heartbeats said; one that is ahead of them waits until its client was asked.
  */
 final class PullMessage implements RequestHandler {
     private static final int COMMIT_OFFSET = 1;
@@ -32,6 +33,7 @@ final class PullMessage implements RequestHandler {
     private final Topics topics;
     private final Groups groups;
     private final Members members;
+    private final FreshSubscriptions fresh;
     private final Offsets offsets;
     private final Reading reading;
     private final int pullMaxCount;
@@ -42,6 +44,7 @@ final class PullMessage implements RequestHandler {
         this.topics = topics;
         this.groups = groups;
         this.members = members;
+        this.fresh = new FreshSubscriptions(members);
         this.offsets = offsets;
         this.reading = reading;
         this.pullMaxCount = settings.pullMaxCount();
@@ -66,7 +69,10 @@ final class PullMessage implements RequestHandler {
 
     @Override
     public void handle(Request request) {
-        PullHeader header = PullHeader.read(request.command().fields());
+        serve(request, PullHeader.read(request.command().fields()), true);
+    }
+
+    private void serve(Request request, PullHeader header, boolean mayAsk) {
         SubscriptionGroupConfig group = group(request, header);
         if (group == null) {
             return;
@@ -76,6 +82,11 @@ final class PullMessage implements RequestHandler {
             return;
         }
         Wanted wanted = wanted(header, group);
+        if (wanted.code() == ResponseCode.SUBSCRIPTION_NOT_LATEST
+                && mayAsk
+                && fresh.ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
+            return;
+        }
         if (wanted.filter() == null) {
             request.refuse(wanted.code(), wanted.text());
             return;
@@ -96,6 +107,14 @@ final class PullMessage implements RequestHandler {
                 group.groupSysFlag());
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
         reading.start(pull, hold);
+    }
+
+    private void serveAgain(Request request, PullHeader header) {
+        try {
+            serve(request, header, false);
+        } catch (RuntimeException e) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the pull was not served: " + e.getMessage());
+        }
     }
 
     private SubscriptionGroupConfig group(Request request, PullHeader header) {

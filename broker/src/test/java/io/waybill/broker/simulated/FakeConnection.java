@@ -4,7 +4,9 @@ package io.waybill.broker.simulated;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
 import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +19,7 @@ public final class FakeConnection implements Connection {
     private final Map<String, Object> attributes = new HashMap<>();
     private final List<Runnable> onClose = new ArrayList<>();
     private final List<Command> received = new ArrayList<>();
+    private final Deque<CompletableFuture<Command>> calls = new ArrayDeque<>();
     private boolean open = true;
     private boolean diesOnSend;
 
@@ -35,6 +38,11 @@ public final class FakeConnection implements Connection {
     /** The next write finds out that the peer is gone. */
     public void dieOnSend() {
         diesOnSend = true;
+    }
+
+    /** Answers the oldest question of the broker that is still open. */
+    public void answer(Command response) {
+        calls.remove().complete(response);
     }
 
     @Override
@@ -69,7 +77,9 @@ public final class FakeConnection implements Connection {
     @Override
     public CompletableFuture<Command> call(Command request, long timeoutMillis) {
         received.add(request);
-        return new CompletableFuture<>();
+        CompletableFuture<Command> answer = new CompletableFuture<>();
+        calls.add(answer);
+        return answer;
     }
 
     @Override
