@@ -63,13 +63,13 @@ final class ConsumeQueue implements QueueView {
     /** Duty thread only: everything below is in the backend. */
     private long written;
 
-    /** Duty thread only: min as in the backend. */
-    private long storedMin;
+    /** Duty thread only: the floor as in the backend. Nothing from it on was deleted. */
+    private Floor stored;
 
     /** Duty thread only: both as of the batch being written. */
     private long nextWritten;
 
-    private long nextMin;
+    private Floor nextStored;
 
     /** An empty queue. */
     ConsumeQueue(ConsumeQueues home, QueueKey key, long nextOffset) {
@@ -81,10 +81,10 @@ final class ConsumeQueue implements QueueView {
         this.key = key;
         this.max = max;
         this.written = max;
-        this.storedMin = min;
         this.boundary = max;
         this.evidence = evidence;
         this.floor = new Floor(min, minPosition);
+        this.stored = floor;
     }
 
     /** The queue as of what {@link #writeMeta} wrote. */
@@ -97,27 +97,41 @@ final class ConsumeQueue implements QueueView {
         return new ConsumeQueue(home, key, min, max, minPosition, evidence);
     }
 
-    /** Puts {@code min 8 | position of the message at min 8 | max 8 | evidence 8}, and deletes the blocks that min left behind. */
-    private void writeMeta(Batch batch, long end, long endEvidence) {
-        long min = Math.min(min(), end);
-        long from = storedMin >> Block.SHIFT;
-        long to = min >> Block.SHIFT;
+    /**
+     * Puts {@code min 8 | position of the message at min 8 | max 8 | evidence 8} as of an end and an oldest position, and
+     * deletes the blocks that min left behind. The oldest position is that of the checkpoint: the present one may be newer,
+     * and what lies between both must still be there if this checkpoint is the one that a crash leaves.
+     */
+    private void writeMeta(Batch batch, long end, long endEvidence, long oldest) {
+        Floor floorThen = floorAsOf(end, oldest);
+        long from = stored.offset >> Block.SHIFT;
+        long to = floorThen.offset >> Block.SHIFT;
         if (from < to) {
             batch.deleteRange(Family.QUEUE, ConsumeQueues.blockKey(key, from), ConsumeQueues.blockKey(key, to));
         }
-        nextMin = min;
+        nextStored = floorThen;
         byte[] meta = new Packer(32)
-                .i64(min)
-                .i64(min < end ? positionOf(min) : UNKNOWN)
+                .i64(floorThen.offset)
+                .i64(floorThen.position)
                 .i64(end)
                 .i64(endEvidence)
                 .done();
         batch.put(Family.QUEUE, ConsumeQueues.metaKey(key), meta);
     }
 
-    /** For a queue just decoded: its meta as of the present oldest position. Duty thread. */
-    void clean(Batch batch) {
-        writeMeta(batch, max, evidence);
+    private Floor floorAsOf(long end, long oldest) {
+        Floor seen = stored;
+        if (seen.offset >= end || seen.position >= oldest && seen.position != UNKNOWN) {
+            return seen;
+        }
+        long min = firstAtLeast(seen.offset, end, Block.POSITION, oldest);
+        Block block = min < end ? block(min) : null;
+        return new Floor(min, block == null ? UNKNOWN : block.field(min, Block.POSITION));
+    }
+
+    /** For a queue just decoded: its meta as of an oldest position. Duty thread. */
+    void clean(Batch batch, long oldest) {
+        writeMeta(batch, max, evidence, oldest);
     }
 
     long evidence() {
@@ -209,16 +223,16 @@ final class ConsumeQueue implements QueueView {
 
     // ---- duty thread
 
-    /** Adds everything of a generation to the batch. */
-    void write(long generation, Batch batch) {
+    /** Adds everything of a generation to the batch, as of an oldest position. */
+    void write(long generation, Batch batch, long oldest) {
         long end = max;
         long endEvidence = evidence;
         if (touched != generation) {
             end = boundary;
             endEvidence = boundaryEvidence;
         }
-        writeMeta(batch, end, endEvidence);
-        long start = Math.max(written, min());
+        writeMeta(batch, end, endEvidence, oldest);
+        long start = Math.max(written, nextStored.offset);
         if (start < end) {
             for (long number = start >> Block.SHIFT; number <= end - 1 >> Block.SHIFT; number++) {
                 Block block = liveBlock(number);
@@ -232,7 +246,7 @@ final class ConsumeQueue implements QueueView {
     /** After the batch is in the backend: whether the queue was given up; if not, its sealed blocks were. */
     boolean shed(long generation) {
         written = nextWritten;
-        storedMin = nextMin;
+        stored = nextStored;
         if (TOUCHED.compareAndSet(this, generation, SHED)) {
             return true;
         }

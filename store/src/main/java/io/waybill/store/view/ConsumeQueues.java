@@ -134,13 +134,13 @@ final class ConsumeQueues {
 
     // ---- duty thread
 
-    void write(Batch batch) {
+    void write(Batch batch, long oldest) {
         for (ConsumeQueue queue : writing) {
-            queue.write(writingGeneration, batch);
+            queue.write(writingGeneration, batch, oldest);
         }
     }
 
-    /** Deletes what is below the oldest position from all stored queues. Before write, in the same batch. */
+    /** Deletes what is below an oldest position from all stored queues. Before write, in the same batch. */
     void clean(Batch batch, long oldest) {
         byte[] prefix = {META};
         backend.scan(Family.QUEUE, prefix, Packer.behind(prefix), (metaKey, value) -> {
@@ -149,7 +149,7 @@ final class ConsumeQueues {
             long minPosition = unpacker.i64();
             long max = unpacker.i64();
             if (min < max && minPosition < oldest) {
-                ConsumeQueue.decodeMeta(this, queueOf(metaKey), value).clean(batch);
+                ConsumeQueue.decodeMeta(this, queueOf(metaKey), value).clean(batch, oldest);
             }
             return true;
         });

@@ -11,7 +11,6 @@ import java.net.URL;
 import java.net.URLConnection;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.rocksdb.RocksDB;
@@ -26,6 +25,9 @@ import org.slf4j.LoggerFactory;
  */
 final class RocksLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(RocksLibrary.class);
+    /** As RocksDB calls it; its file names add "jni" and the platform. */
+    private static final String LIBRARY = "rocksdb";
+
     private static final String DIRECTORY = "native";
     private static final int CHUNK = 1 << 20;
 
@@ -37,8 +39,9 @@ final class RocksLibrary {
         if (loaded) {
             return;
         }
-        List<String> places = readyPlaces();
-        if (!tryLoad(places)) {
+        if (liesOnLibraryPath()) {
+            RocksDB.loadLibrary();
+        } else if (!tryLoad(readyPlaces())) {
             try {
                 if (!tryLoad(List.of(unpacked(files).toString()))) {
                     RocksDB.loadLibrary();
@@ -53,20 +56,28 @@ final class RocksLibrary {
         loaded = true;
     }
 
-    /** Directories with the library as RocksDB names it for this machine. */
+    /** Whether RocksDB finds its library by itself, without unpacking: under its plain name on java.library.path. */
+    private static boolean liesOnLibraryPath() {
+        return libraryPath()
+                .anyMatch(place -> isFile(place, Environment.getSharedLibraryFileName(LIBRARY))
+                        || isFile(place, System.mapLibraryName(Environment.getJniLibraryName(LIBRARY))));
+    }
+
+    /** Directories with the library as it is named in RocksDB's jar. */
     private static List<String> readyPlaces() {
-        String given = System.getenv("ROCKSDB_SHAREDLIB_DIR");
-        String path = System.getProperty("java.library.path", "");
-        String name = Environment.getJniLibraryFileName("rocksdbjni");
-        String plain = System.mapLibraryName("rocksdbjni");
-        List<String> places = new ArrayList<>();
-        Stream.concat(Stream.ofNullable(given), Stream.of(path.split(File.pathSeparator)))
-                .filter(place -> !place.isEmpty())
-                .map(Path::of)
-                .filter(place -> place.resolve(name).toFile().isFile()
-                        || place.resolve(plain).toFile().isFile())
-                .forEach(place -> places.add(place.toAbsolutePath().toString()));
-        return places;
+        return Stream.concat(Stream.ofNullable(System.getenv("ROCKSDB_SHAREDLIB_DIR")), libraryPath())
+                .filter(place -> isFile(place, Environment.getJniLibraryFileName(LIBRARY)))
+                .map(place -> Path.of(place).toAbsolutePath().toString())
+                .toList();
+    }
+
+    private static Stream<String> libraryPath() {
+        return Stream.of(System.getProperty("java.library.path", "").split(File.pathSeparator))
+                .filter(place -> !place.isEmpty());
+    }
+
+    private static boolean isFile(String place, String name) {
+        return new File(place, name).isFile();
     }
 
     private static boolean tryLoad(List<String> places) {
@@ -83,8 +94,8 @@ final class RocksLibrary {
     }
 
     /** The directory with this version's library, unpacked now unless it was before. */
-    private static Path unpacked(Files files) throws IOException {
-        String name = Environment.getJniLibraryFileName("rocksdbjni");
+    static Path unpacked(Files files) throws IOException {
+        String name = Environment.getJniLibraryFileName(LIBRARY);
         URL packed = RocksDB.class.getClassLoader().getResource(name);
         if (packed == null) {
             throw new IOException("no " + name + " on the class path");

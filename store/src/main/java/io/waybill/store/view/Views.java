@@ -264,7 +264,7 @@ public final class Views implements AutoCloseable {
                     queues.clean(batch, oldest);
                     transactions.clean(batch, oldest);
                 }
-                queues.write(batch);
+                queues.write(batch, oldest);
                 keys.write(batch, oldest);
                 for (Table table : tables()) {
                     table.write(batch);

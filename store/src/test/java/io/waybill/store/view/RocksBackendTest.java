@@ -56,6 +56,24 @@ class RocksBackendTest {
     }
 
     @Test
+    void keepsItsUnpackedLibraryInTheDataDirectory() throws IOException {
+        RocksLibrary.unpacked(files);
+        String directory = "native/" + files.list("native").get(0);
+        String library = directory + "/" + files.list(directory).get(0);
+        assertThat(files.list(directory)).hasSize(1);
+        assertThat(files.size(library)).isEqualTo(Long.parseLong(directory.substring(7)));
+        try (StoreFile file = files.open(library, OpenMode.READ_WRITE)) {
+            file.write(0, ByteBuffer.wrap(new byte[] {42}));
+        }
+        RocksLibrary.unpacked(files);
+        try (StoreFile file = files.open(library, OpenMode.READ)) {
+            ByteBuffer first = ByteBuffer.allocate(1);
+            file.read(0, first);
+            assertThat(first.get(0)).as("the file of the first time").isEqualTo((byte) 42);
+        }
+    }
+
+    @Test
     void batchesScanAndDeleteInOrder() {
         for (ViewsBackend backend : List.of(ViewsBackend.rocks(files), ViewsBackend.memory())) {
             backend.open();

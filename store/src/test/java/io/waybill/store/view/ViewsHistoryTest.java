@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
  * the plainest fold of the same log is.
  */
 class ViewsHistoryTest {
-    private static final int SEEDS = Integer.getInteger("waybill.histories", 100);
+    private static final int SEEDS = Integer.getInteger("waybill.histories", 40);
 
     @TempDir
     Path directory;
@@ -110,12 +110,25 @@ class ViewsHistoryTest {
             views = Views.open(backend);
             prepared = false;
             Checkpoint checkpoint = views.checkpoint();
+            verifyAsOf(checkpoint);
             for (ViewsModel.Frame frame : model.log) {
                 if (frame.base() >= checkpoint.position()) {
                     apply(frame);
                 }
             }
             views.trimBefore(model.oldest);
+        }
+
+        /** What was found is exactly the fold up to the checkpoint, trimmed as it says: not older here and newer there. */
+        private void verifyAsOf(Checkpoint checkpoint) {
+            Views fold = Views.open(ViewsBackend.memory());
+            for (ViewsModel.Frame frame : model.everything) {
+                if (frame.end() <= checkpoint.position()) {
+                    fold.apply(frame.entries(), frame.end(), frame.index(), 1, frame.storeTimeMillis());
+                }
+            }
+            fold.trimBefore(checkpoint.oldestPosition());
+            assertThat(views.difference(fold)).as("as of %s", checkpoint).isNull();
         }
 
         private void trim() {
@@ -133,17 +146,27 @@ class ViewsHistoryTest {
                     .containsExactlyInAnyOrderElementsOf(expected.catalog());
             assertThat(carried.queueBases()).isEqualTo(expected.queueBases());
             apply(model.carry(carried));
-            views.trimBefore(position);
             if (prepared) {
-                views.writeCheckpoint(false);
+                views.writeCheckpoint(chance.nextInt(2) == 0);
             }
             assertThat(views.prepareCheckpoint()).isTrue();
+            // Trimmed after the swap: this checkpoint is still as of the oldest position before it.
+            boolean late = chance.nextInt(2) == 0;
+            if (late) {
+                views.trimBefore(position);
+            }
             if (chance.nextInt(2) == 0) {
                 apply(model.frame());
             }
             views.writeCheckpoint(true);
             prepared = false;
+            views.trimBefore(position);
             model.drop(position);
+            if (chance.nextInt(3) == 0) {
+                views.close();
+                crash.now(chance);
+                reopen();
+            }
         }
 
         private void verify() {

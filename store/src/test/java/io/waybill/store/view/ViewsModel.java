@@ -20,6 +20,9 @@ final class ViewsModel {
 
     final Chance chance;
     final List<Frame> log = new ArrayList<>();
+    /** The log with what was dropped. */
+    final List<Frame> everything = new ArrayList<>();
+
     long end;
     long index;
     long now = 1_000_000;
@@ -88,6 +91,7 @@ final class ViewsModel {
     Frame finish() {
         Frame frame = new Frame(base, end, index++, now, building);
         log.add(frame);
+        everything.add(frame);
         return frame;
     }
 
