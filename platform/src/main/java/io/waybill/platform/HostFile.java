@@ -3,12 +3,17 @@ package io.waybill.platform;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 /**
  * One file channel. Writes are positional system calls from the caller's buffer; only {@link #map} maps, and only for
  * reading, because a forced mapping writes whole page-cache blocks and a write to an unallocated one can kill the process.
+ *
+ * <p>An interrupted thread closes the channel it uses, for everyone: a reader of an embedded broker could freeze the log
+ * that way. So a channel that was closed by an interrupt is opened again and the call repeated; the thread stays interrupted.
  */
 final class HostFile implements StoreFile {
     /** For {@link #allocate}, made when first needed; large enough that the system calls do not count. */
@@ -18,12 +23,50 @@ final class HostFile implements StoreFile {
 
     private final String name;
     private final Path path;
-    private final FileChannel channel;
+    private final OpenMode mode;
+    private volatile FileChannel channel;
+    private volatile boolean closed;
 
-    HostFile(String name, Path path, FileChannel channel) {
+    HostFile(String name, Path path, FileChannel channel, OpenMode mode) {
         this.name = name;
         this.path = path;
         this.channel = channel;
+        this.mode = mode;
+    }
+
+    private interface Call<T> {
+        T on(FileChannel channel) throws IOException;
+    }
+
+    /** The call must be one that can be repeated from its start. */
+    private <T> T uninterrupted(Call<T> call) throws IOException {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                FileChannel now = channel;
+                try {
+                    return call.on(now);
+                } catch (ClosedChannelException e) {
+                    interrupted |= Thread.interrupted();
+                    reopen(now, e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private synchronized void reopen(FileChannel broken, ClosedChannelException e) throws IOException {
+        if (closed) {
+            throw e;
+        }
+        if (channel == broken) {
+            channel = mode == OpenMode.READ
+                    ? FileChannel.open(path, StandardOpenOption.READ)
+                    : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        }
     }
 
     @Override
@@ -33,16 +76,20 @@ final class HostFile implements StoreFile {
 
     @Override
     public long size() throws IOException {
-        return channel.size();
+        return uninterrupted(FileChannel::size);
     }
 
     @Override
     public void write(long position, ByteBuffer source) throws IOException {
-        long at = position;
+        int start = source.position();
         try {
-            while (source.hasRemaining()) {
-                at += channel.write(source, at);
-            }
+            uninterrupted(to -> {
+                source.position(start);
+                while (source.hasRemaining()) {
+                    to.write(source, position + source.position() - start);
+                }
+                return null;
+            });
         } catch (IOException e) {
             throw explained(e, source.remaining());
         }
@@ -50,30 +97,34 @@ final class HostFile implements StoreFile {
 
     @Override
     public int read(long position, ByteBuffer target) throws IOException {
-        int total = 0;
-        while (target.hasRemaining()) {
-            int count = channel.read(target, position + total);
-            if (count < 0) {
-                return total == 0 ? -1 : total;
+        int start = target.position();
+        return uninterrupted(from -> {
+            target.position(start);
+            int total = 0;
+            while (target.hasRemaining()) {
+                int count = from.read(target, position + total);
+                if (count < 0) {
+                    return total == 0 ? -1 : total;
+                }
+                total += count;
             }
-            total += count;
-        }
-        return total;
+            return total;
+        });
     }
 
     @Override
     public ByteBuffer map(long position, long length) throws IOException {
-        long size = channel.size();
+        long size = size();
         if (position < 0 || length < 0 || length > Integer.MAX_VALUE || position > size - length) {
             throw new IOException(
                     "cannot map " + length + " bytes at " + position + " of " + name + ": it has " + size);
         }
-        return channel.map(FileChannel.MapMode.READ_ONLY, position, length);
+        return uninterrupted(from -> from.map(FileChannel.MapMode.READ_ONLY, position, length));
     }
 
     @Override
     public void allocate(long length) throws IOException {
-        long start = channel.size();
+        long start = size();
         if (length <= start) {
             return;
         }
@@ -83,14 +134,17 @@ final class HostFile implements StoreFile {
         }
         ByteBuffer zeros = Zeros.BLOCK.duplicate();
         try {
-            for (long at = start; at < length; ) {
-                zeros.clear().limit((int) Math.min(zeros.capacity(), length - at));
-                at += channel.write(zeros, at);
-            }
+            uninterrupted(to -> {
+                for (long at = start; at < length; ) {
+                    zeros.clear().limit((int) Math.min(zeros.capacity(), length - at));
+                    at += to.write(zeros, at);
+                }
+                return null;
+            });
         } catch (IOException e) {
             IOException explained = explained(e, length - start);
             try {
-                channel.truncate(start);
+                truncate(start);
             } catch (IOException again) {
                 explained.addSuppressed(again);
             }
@@ -100,21 +154,30 @@ final class HostFile implements StoreFile {
 
     @Override
     public void force() throws IOException {
-        channel.force(false);
+        forced(false);
     }
 
     @Override
     public void forceAll() throws IOException {
-        channel.force(true);
+        forced(true);
+    }
+
+    /** Broken off by an interrupt it has not failed: it starts anew, and is still told of an error nobody was told of. */
+    private void forced(boolean metadata) throws IOException {
+        uninterrupted(at -> {
+            at.force(metadata);
+            return null;
+        });
     }
 
     @Override
     public void truncate(long size) throws IOException {
-        channel.truncate(size);
+        uninterrupted(at -> at.truncate(size));
     }
 
     @Override
-    public void close() throws IOException {
+    public synchronized void close() throws IOException {
+        closed = true;
         channel.close();
     }
 

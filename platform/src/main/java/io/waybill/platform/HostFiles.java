@@ -13,10 +13,15 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Files of this machine. No path leaves the root: names are checked before a path is built from them. */
 final class HostFiles implements Files {
     private static final boolean WINDOWS = java.io.File.separatorChar == '\\';
+
+    /** Lock files held by this process. */
+    private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
     private final Path root;
 
@@ -39,7 +44,7 @@ final class HostFiles implements Files {
                 FileChannel.open(
                         path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
         };
-        return new HostFile(name, path, channel);
+        return new HostFile(name, path, channel, mode);
     }
 
     @Override
@@ -94,6 +99,32 @@ final class HostFiles implements Files {
     @Override
     public FileLock lock(String name) throws IOException {
         Path path = hostPath(name);
+        // Not even opened a second time in this process: POSIX drops a process's lock when it closes any channel of the
+        // file, so the refused one would take the holder's lock with it.
+        Path held = root.toRealPath().resolve(name);
+        if (!HELD.add(held)) {
+            throw locked(path, " by process " + ProcessHandle.current().pid() + " (this one)");
+        }
+        try {
+            FileChannel channel = lockedChannel(path);
+            return () -> {
+                if (channel.isOpen()) {
+                    channel.close();
+                    HELD.remove(held);
+                }
+            };
+        } catch (IOException | RuntimeException e) {
+            HELD.remove(held);
+            throw e;
+        }
+    }
+
+    private static IOException locked(Path path, String holder) {
+        return new IOException(path + " is locked: the directory is in use" + holder
+                + "; stop that process or choose another directory");
+    }
+
+    private static FileChannel lockedChannel(Path path) throws IOException {
         FileChannel channel =
                 FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
@@ -104,8 +135,7 @@ final class HostFiles implements Files {
                 held = null;
             }
             if (held == null) {
-                throw new IOException(path + " is locked: the directory is in use" + holder(channel)
-                        + "; stop that process or choose another directory");
+                throw locked(path, holder(channel));
             }
             channel.truncate(0);
             channel.write(
@@ -115,7 +145,7 @@ final class HostFiles implements Files {
             channel.close();
             throw e;
         }
-        return channel::close;
+        return channel;
     }
 
     /** The process id its holder wrote into the lock file; a courtesy, so its failures are not. */

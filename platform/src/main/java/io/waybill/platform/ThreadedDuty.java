@@ -57,7 +57,8 @@ final class ThreadedDuty implements DutyHandle, Runnable {
     private long runOnce() {
         try {
             return duty.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
+            // An Error too: a duty that is silently gone is worse than one that fails every second.
             LOG.error("{} failed; it runs again in a second", duty.roleName(), e);
             return PAUSE_AFTER_FAILURE_NANOS;
         }

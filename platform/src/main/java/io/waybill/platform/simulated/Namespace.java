@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
 
 /**
  * Which names lead to which files: now, at the start, and every change between the two that is not forced yet. The
@@ -150,6 +151,25 @@ final class Namespace {
         }
         now.putAll(base);
         return fate.evidence();
+    }
+
+    /** Fills this empty namespace with a copy of another: the same entries and bytes, forced as far as they were. */
+    void becomeHeirOf(Namespace killed) {
+        Map<SectorFile, SectorFile> copies = new LinkedHashMap<>();
+        UnaryOperator<SectorFile> copy = file ->
+                file == null || file == DIRECTORY ? file : copies.computeIfAbsent(file, SectorFile::heir);
+        killed.base.forEach((name, file) -> base.put(name, copy.apply(file)));
+        killed.now.forEach((name, file) -> now.put(name, copy.apply(file)));
+        for (Change change : killed.changes) {
+            List<Effect> effects = new ArrayList<>();
+            for (Effect effect : change.effects()) {
+                Effect same = new Effect(effect.name, copy.apply(effect.target));
+                same.forced = effect.forced;
+                same.doubtful = effect.doubtful;
+                effects.add(same);
+            }
+            changes.add(new Change(change.instant(), effects));
+        }
     }
 
     void forEachFile(BiConsumer<String, SectorFile> visitor) {

@@ -155,6 +155,23 @@ final class SectorFile {
         return found;
     }
 
+    /** A copy that knows as much as this one of what is not forced; without its mappings. */
+    SectorFile heir() {
+        SectorFile heir = new SectorFile();
+        heir.bytes = bytes.clone();
+        heir.size = size;
+        heir.sizes.addAll(sizes);
+        unforced.forEach((index, sector) -> {
+            Sector same = new Sector();
+            sector.states.forEach(state -> same.states.add(state.clone()));
+            same.instants.addAll(sector.instants);
+            same.lastInstant = sector.lastInstant;
+            same.doubtful = sector.doubtful;
+            heir.unforced.put(index, same);
+        });
+        return heir;
+    }
+
     private int largestSize() {
         int largest = size;
         for (SizeState state : sizes) {

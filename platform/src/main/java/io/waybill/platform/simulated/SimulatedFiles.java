@@ -48,7 +48,8 @@ import java.util.TreeMap;
  *
  * The draws are not all alike: some power cuts keep nothing un-forced, some everything, some cut the writes at one moment
  * in time, the rest roll the dice for each sector with odds of their own, so that both common and perverse outcomes turn
- * up. {@link #kill} is the other end, a killed process: the page cache survives, so everything written is there.
+ * up. {@link #kill} is the other end, a killed process: the page cache survives, so everything written is there, though
+ * no more of it is forced than before.
  *
  * <p><b>What may fail while it runs.</b> {@link #failAt} makes the n-th following change fail, {@link #failFrom} that and
  * all after it. A failed write may have written any leading part. A failed force promised nothing, and worse: the sectors
@@ -111,14 +112,18 @@ public final class SimulatedFiles implements Files {
     }
 
     /**
-     * Kills the process that uses the disk: all that was written is there, and counts as forced once found.
+     * Kills the process that uses the disk: all that was written is there, because the page cache survives. What was not
+     * forced is still not, and what a failed force left doubtful is still doubtful.
      *
      * @return the disk as it is found afterwards; this one is unusable from now on
      */
     public synchronized SimulatedFiles kill() {
-        SimulatedFiles survivor = copy();
+        SimulatedFiles heir = new SimulatedFiles(chance);
+        heir.capacityBytes = capacityBytes;
+        heir.instants = instants;
+        heir.names.becomeHeirOf(names);
         dead = true;
-        return survivor;
+        return heir;
     }
 
     /** A second disk with what is seen on this one, all of it forced; without its faults. */

@@ -352,9 +352,46 @@ class SimulatedFilesTest extends FilesContract {
         disk.open("f", OpenMode.CREATE_NEW).write(0, sectors(2, 'a'));
         SimulatedFiles found = disk.kill();
         assertThat(letters(found.contents().get("f"))).isEqualTo("aa");
-        assertThat(found.afterPowerCut(Chance.seeded(1)).evidence().nothingAtStake())
-                .isTrue();
         found.lock("lock").close();
+    }
+
+    @Test
+    void whatAKilledProcessDidNotForceIsStillNotForced() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        file.write(0, sectors(1, 'b'));
+        Set<String> outcomes = new HashSet<>();
+        SimulatedFiles found = disk.kill();
+        for (int seed = 0; seed < 40; seed++) {
+            outcomes.add(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+        }
+        assertThat(outcomes).contains("a", "b");
+        found.open("f", OpenMode.READ_WRITE).force();
+        for (int seed = 0; seed < 40; seed++) {
+            assertThat(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+                    .isEqualTo("b");
+        }
+    }
+
+    @Test
+    void theForceOfAKilledProcessThatFailedLeavesDoubtThatOnlyWritingAgainRemoves() throws IOException {
+        StoreFile file = durableFile("f", 1, 'a');
+        file.write(0, sectors(1, 'b'));
+        disk.failAt(FileCall.FORCE, 1, Fault.EIO);
+        assertThatExceptionOfType(IOException.class).isThrownBy(file::force);
+        SimulatedFiles found = disk.kill();
+        StoreFile again = found.open("f", OpenMode.READ_WRITE);
+        again.force();
+        Set<String> outcomes = new HashSet<>();
+        for (int seed = 0; seed < 40; seed++) {
+            outcomes.add(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+        }
+        assertThat(outcomes).as("the later force passed it over").contains("a", "b");
+        again.write(0, sectors(1, 'b'));
+        again.force();
+        for (int seed = 0; seed < 40; seed++) {
+            assertThat(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+                    .isEqualTo("b");
+        }
     }
 
     @Test
