@@ -77,7 +77,8 @@ public final class StockLoad {
         for (Thread sender : senders) {
             sender.join();
         }
-        long[] all = Arrays.stream(latencies).flatMapToLong(Arrays::stream).sorted().toArray();
+        long[] all =
+                Arrays.stream(latencies).flatMapToLong(Arrays::stream).sorted().toArray();
         System.out.printf(
                 "sends/s=%d cpu_us/msg=%.1f p50_us=%d p99_us=%d failures=%d%n",
                 all.length * 1_000_000_000L / measuredNanos,

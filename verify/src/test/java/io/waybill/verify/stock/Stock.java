@@ -20,7 +20,10 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.awaitility.Awaitility;
 
-/** Stock clients against one name server; everything it started is shut down by close. */
+/**
+ * Stock clients against one name server. {@link #close} begins to shut down everything it started and does not wait: a stock client may sit up to
+ * 3 s in its own shutdown. {@link #closeAndWait} is for tests in which clients must be gone.
+ */
 final class Stock implements AutoCloseable {
     private static final AtomicInteger INSTANCES = new AtomicInteger();
 
@@ -44,10 +47,7 @@ final class Stock implements AutoCloseable {
     }
 
     static void await(String what, Duration limit, BooleanSupplier condition) {
-        Awaitility.await(what)
-                .atMost(limit)
-                .pollInterval(Duration.ofMillis(20))
-                .until(condition::getAsBoolean);
+        Awaitility.await(what).atMost(limit).pollInterval(Duration.ofMillis(20)).until(condition::getAsBoolean);
     }
 
     DefaultMQProducer producer() throws Exception {
@@ -59,8 +59,10 @@ final class Stock implements AutoCloseable {
         return producer;
     }
 
-    TransactionMQProducer transactionProducer(String group, TransactionListener listener) throws Exception {
-        TransactionMQProducer producer = new TransactionMQProducer(group);
+    /** One that may be asked about transactions of the topics before it sends itself: without a topic it knows no broker to announce itself to. */
+    TransactionMQProducer transactionProducer(String group, TransactionListener listener, String... topics)
+            throws Exception {
+        TransactionMQProducer producer = new TransactionMQProducer(group, List.of(topics));
         producer.setNamesrvAddr(namesrv);
         producer.setInstanceName(unique("instance"));
         producer.setTransactionListener(listener);
@@ -112,9 +114,23 @@ final class Stock implements AutoCloseable {
 
     @Override
     public void close() {
-        for (int i = closers.size() - 1; i >= 0; i--) {
-            closers.get(i).run();
+        beginShutdown();
+    }
+
+    void closeAndWait() throws InterruptedException {
+        for (Thread thread : beginShutdown()) {
+            thread.join();
         }
+    }
+
+    private List<Thread> beginShutdown() {
+        List<Thread> threads = closers.stream().map(Thread::new).toList();
+        closers.clear();
+        threads.forEach(thread -> {
+            thread.setDaemon(true);
+            thread.start();
+        });
+        return threads;
     }
 
     /** What a consumer got, in the order of arrival. */

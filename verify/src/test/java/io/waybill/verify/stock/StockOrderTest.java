@@ -81,10 +81,7 @@ class StockOrderTest {
         DefaultMQPushConsumer first = ordered(group, topic, keep(byMember, "first"));
         DefaultMQPushConsumer second = ordered(group, topic, keep(byMember, "second"));
         Stock.await("the first round", LIMIT, () -> count(byMember) >= 40);
-        Stock.await(
-                "both to own queues",
-                LIMIT,
-                () -> owned(first, topic) == 2 && owned(second, topic) == 2);
+        Stock.await("both to own queues", LIMIT, () -> owned(first, topic) == 2 && owned(second, topic) == 2);
         first.shutdown();
         Stock.await("the survivor to own all", LIMIT, () -> owned(second, topic) == 4);
         sendSteps(producer, topic, 8, 5);

@@ -56,11 +56,12 @@ class StockReplayTest {
         DefaultMQProducer producer = stock.producer();
         Map<Integer, List<MessageExt>> byQueue = sendAndRead(producer, topic);
         TreeSet<Long> instants = new TreeSet<>();
-        byQueue.values().forEach(list -> list.forEach(m -> {
-            instants.add(m.getStoreTimestamp() - 1);
-            instants.add(m.getStoreTimestamp());
-            instants.add(m.getStoreTimestamp() + 1);
-        }));
+        byQueue.values()
+                .forEach(list -> list.forEach(m -> {
+                    instants.add(m.getStoreTimestamp() - 1);
+                    instants.add(m.getStoreTimestamp());
+                    instants.add(m.getStoreTimestamp() + 1);
+                }));
         instants.add(0L);
         instants.add(instants.last() + 100_000);
         int sameMillisecond = 0;
@@ -77,13 +78,14 @@ class StockReplayTest {
                         .isEqualTo(expected);
             }
             for (int i = 1; i < messages.size(); i++) {
-                if (messages.get(i).getStoreTimestamp()
-                        == messages.get(i - 1).getStoreTimestamp()) {
+                if (messages.get(i).getStoreTimestamp() == messages.get(i - 1).getStoreTimestamp()) {
                     sameMillisecond++;
                 }
             }
         }
-        assertThat(sameMillisecond).as("messages of one millisecond, else this shows nothing").isPositive();
+        assertThat(sameMillisecond)
+                .as("messages of one millisecond, else this shows nothing")
+                .isPositive();
     }
 
     @Test
@@ -98,7 +100,8 @@ class StockReplayTest {
                 .skip(all.size() / 2)
                 .findFirst()
                 .orElseThrow();
-        long expected = all.stream().filter(m -> m.getStoreTimestamp() >= middle).count();
+        long expected =
+                all.stream().filter(m -> m.getStoreTimestamp() >= middle).count();
 
         String online = Stock.unique("online");
         Stock.Inbox inbox = stock.consume(online, topic, "*");
@@ -110,10 +113,10 @@ class StockReplayTest {
                 .allMatch(m -> m.getStoreTimestamp() >= middle);
 
         String offline = Stock.unique("offline");
-        try (Stock brief = new Stock(broker.namesrvAddress())) {
-            Stock.Inbox first = brief.consume(offline, topic, "*");
-            first.awaitCount(all.size(), LIMIT);
-        }
+        Stock brief = new Stock(broker.namesrvAddress());
+        Stock.Inbox first = brief.consume(offline, topic, "*");
+        first.awaitCount(all.size(), LIMIT);
+        brief.closeAndWait();
         mqadmin("resetOffsetByTime", "-n", broker.namesrvAddress(), "-g", offline, "-t", topic, "-s", "" + middle);
         Stock.Inbox again = stock.consume(offline, topic, "*");
         again.awaitCount((int) expected, LIMIT);
@@ -139,8 +142,9 @@ class StockReplayTest {
         Stock.Inbox inbox = stock.consume(Stock.unique("readers"), topic, "*");
         inbox.awaitCount(sent, LIMIT);
         Map<Integer, List<MessageExt>> byQueue = new TreeMap<>();
-        inbox.messages().forEach(m -> byQueue.computeIfAbsent(m.getQueueId(), id -> new ArrayList<>())
-                .add(m));
+        inbox.messages()
+                .forEach(m -> byQueue.computeIfAbsent(m.getQueueId(), id -> new ArrayList<>())
+                        .add(m));
         byQueue.values().forEach(list -> list.sort((a, b) -> Long.compare(a.getQueueOffset(), b.getQueueOffset())));
         return byQueue;
     }

@@ -54,6 +54,7 @@ class StockRetryTest {
         ConcurrentLinkedQueue<String> good = new ConcurrentLinkedQueue<>();
         DefaultMQPushConsumer consumer = stock.newPushConsumer(group);
         consumer.setMaxReconsumeTimes(2);
+        consumer.setPollNameServerInterval(500); // else it learns of its new retry topic half a minute later
         consumer.subscribe(topic, "*");
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             context.setDelayLevelWhenNextConsume(1);

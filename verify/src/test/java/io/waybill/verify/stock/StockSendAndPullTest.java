@@ -161,8 +161,14 @@ class StockSendAndPullTest {
         Stock.Inbox two = stock.consume(Stock.unique("readers"), topic, "AaAa || TagC");
         one.awaitCount(10, LIMIT);
         two.awaitCount(20, LIMIT);
-        assertThat(one.messages()).extracting(MessageExt::getTags).containsOnly("AaAa").hasSize(10);
-        assertThat(two.messages()).extracting(MessageExt::getTags).containsOnly("AaAa", "TagC").hasSize(20);
+        assertThat(one.messages())
+                .extracting(MessageExt::getTags)
+                .containsOnly("AaAa")
+                .hasSize(10);
+        assertThat(two.messages())
+                .extracting(MessageExt::getTags)
+                .containsOnly("AaAa", "TagC")
+                .hasSize(20);
     }
 
     @Test

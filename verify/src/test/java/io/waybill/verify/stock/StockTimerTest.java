@@ -76,8 +76,7 @@ class StockTimerTest {
             send(producer, past, 0, earliest);
         }
         Stock.await("all delayed messages", LIMIT, () -> arrived.size() == 25);
-        earliest.forEach((body, due) ->
-                assertThat(arrived.get(body)).as(body).isGreaterThanOrEqualTo(due));
+        earliest.forEach((body, due) -> assertThat(arrived.get(body)).as(body).isGreaterThanOrEqualTo(due));
     }
 
     private static void send(DefaultMQProducer producer, Message message, long delay, Map<String, Long> earliest)

@@ -8,7 +8,6 @@ import io.waybill.server.EmbeddedBroker;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -37,8 +36,10 @@ class StockTransactionTest {
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(Map.of(
-                "transactionTimeoutMillis", "500", "transactionCheckMillis", "500", "transactionCheckMax", "3"));
+        broker = EmbeddedBroker.with("transactionTimeoutMillis", "500")
+                .with("transactionCheckMillis", "500")
+                .with("transactionCheckMax", "3")
+                .start();
     }
 
     @AfterAll
@@ -85,8 +86,8 @@ class StockTransactionTest {
         String topic = Stock.unique("tx");
         Stock.Inbox inbox = consumerOf(topic);
         Set<String> checked = ConcurrentHashMap.newKeySet();
-        TransactionMQProducer producer = stock.transactionProducer(
-                Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
+        TransactionMQProducer producer =
+                stock.transactionProducer(Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
                     checked.add(m.getTags());
                     return m.getTags().equals("commit")
                             ? LocalTransactionState.COMMIT_MESSAGE
@@ -105,13 +106,13 @@ class StockTransactionTest {
         String topic = Stock.unique("tx");
         String group = Stock.unique("tx-group");
         Stock.Inbox inbox = consumerOf(topic);
-        try (Stock first = new Stock(broker.namesrvAddress())) {
-            TransactionMQProducer sender = first.transactionProducer(
-                    group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.UNKNOW));
-            sender.sendMessageInTransaction(message(topic, "t", "k", "orphan"), null);
-        }
+        Stock first = new Stock(broker.namesrvAddress());
+        TransactionMQProducer sender = first.transactionProducer(
+                group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.UNKNOW));
+        sender.sendMessageInTransaction(message(topic, "t", "k", "orphan"), null);
+        first.closeAndWait();
         stock.transactionProducer(
-                group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.COMMIT_MESSAGE));
+                group, listener(m -> LocalTransactionState.UNKNOW, m -> LocalTransactionState.COMMIT_MESSAGE), topic);
         inbox.awaitCount(1, LIMIT);
         assertThat(inbox.bodies()).containsExactly("orphan");
     }
@@ -122,8 +123,8 @@ class StockTransactionTest {
         Stock.Inbox inbox = consumerOf(topic);
         Stock.Inbox aside = stock.consume(Stock.unique("aside"), "TRANS_CHECK_MAX_TIME_TOPIC", "*");
         AtomicInteger checks = new AtomicInteger();
-        TransactionMQProducer producer = stock.transactionProducer(
-                Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
+        TransactionMQProducer producer =
+                stock.transactionProducer(Stock.unique("tx-group"), listener(m -> LocalTransactionState.UNKNOW, m -> {
                     checks.incrementAndGet();
                     return LocalTransactionState.UNKNOW;
                 }));
@@ -154,8 +155,8 @@ class StockTransactionTest {
         ExecutorService senders = Executors.newFixedThreadPool(8);
         try {
             List<? extends Future<?>> sends = IntStream.range(0, 1000)
-                    .mapToObj(i -> senders.submit(() -> producer.sendMessageInTransaction(
-                            message(topic, "t", String.valueOf(i), "tx-" + i), null)))
+                    .mapToObj(i -> senders.submit(() ->
+                            producer.sendMessageInTransaction(message(topic, "t", String.valueOf(i), "tx-" + i), null)))
                     .toList();
             for (Future<?> send : sends) {
                 send.get();
@@ -169,7 +170,8 @@ class StockTransactionTest {
                 .toList());
         inbox.awaitCount(500, Duration.ofSeconds(60));
         sentinel(topic, inbox);
-        List<String> bodies = inbox.bodies().stream().filter(b -> !b.equals("sentinel")).toList();
+        List<String> bodies =
+                inbox.bodies().stream().filter(b -> !b.equals("sentinel")).toList();
         assertThat(bodies).hasSize(500);
         assertThat(new HashSet<>(bodies)).isEqualTo(expected);
     }
