@@ -17,6 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** What bin/waybill says when it cannot go on. It is tried in an empty tree, so it always wants to build. */
 @DisabledOnOs(OS.WINDOWS)
 class LauncherTest {
+    private static final String TOOLS =
+            "sh sed find sort head tail dirname readlink grep mktemp cat rm ln mkdir sleep touch cksum tr mv";
+
     @TempDir
     Path directory;
 
@@ -29,11 +32,14 @@ class LauncherTest {
     void copy() throws IOException {
         tree = Files.createDirectories(directory.resolve("a tree"));
         tools = Files.createDirectories(directory.resolve("tools"));
-        Path launcher = Path.of("").toAbsolutePath().getParent().resolve("bin/waybill");
+        Path bin = Path.of("").toAbsolutePath().getParent().resolve("bin");
         Files.createDirectories(tree.resolve("bin"));
-        Files.copy(launcher, tree.resolve("bin/waybill")).toFile().setExecutable(true);
-        for (String tool :
-                List.of("sh", "sed", "find", "sort", "head", "dirname", "readlink", "grep", "mktemp", "cat", "rm")) {
+        for (String script : List.of("waybill", "build")) {
+            Files.copy(bin.resolve(script), tree.resolve("bin").resolve(script))
+                    .toFile()
+                    .setExecutable(true);
+        }
+        for (String tool : TOOLS.split(" ")) {
             for (String place : List.of("/bin", "/usr/bin")) {
                 Path found = Path.of(place, tool);
                 if (Files.exists(found) && !Files.exists(tools.resolve(tool))) {
@@ -44,17 +50,19 @@ class LauncherTest {
     }
 
     private Ran run(String javaHome) throws Exception {
-        Path out = directory.resolve("out");
-        Path err = directory.resolve("err");
+        int code = start(javaHome, "").waitFor();
+        return new Ran(code, Files.readString(directory.resolve("out")), Files.readString(directory.resolve("err")));
+    }
+
+    private Process start(String javaHome, String suffix) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(tree.resolve("bin/waybill").toString(), "--version")
-                .redirectOutput(out.toFile())
-                .redirectError(err.toFile());
+                .redirectOutput(directory.resolve("out" + suffix).toFile())
+                .redirectError(directory.resolve("err" + suffix).toFile());
         builder.environment().clear();
         builder.environment().put("PATH", tools.toString());
         builder.environment().put("TMPDIR", directory.toString());
         builder.environment().put("JAVA_HOME", javaHome);
-        int code = builder.start().waitFor();
-        return new Ran(code, Files.readString(out), Files.readString(err));
+        return builder.start();
     }
 
     private void tool(Path path, String... lines) throws IOException {
@@ -97,5 +105,26 @@ class LauncherTest {
         Ran ran = run(System.getProperty("java.home"));
         assertThat(ran.exitCode()).isEqualTo(1);
         assertThat(ran.err()).contains("[ERROR] something else", "the build failed; all it said is in " + directory);
+    }
+
+    @Test
+    void twoStartsAtOnceBuildOnce() throws Exception {
+        Path jdk = directory.resolve("jdk");
+        tool(jdk.resolve("bin/java"), "echo java ran");
+        tool(jdk.resolve("bin/javac"));
+        Files.writeString(jdk.resolve("release"), "JAVA_VERSION=\"17.0.1\"");
+        tool(
+                tools.resolve("mvn"),
+                "echo built >> '" + directory + "/builds'",
+                "until grep -q 'waiting' '" + directory + "'/err*; do sleep 0.1; done",
+                "mkdir -p cli/target/lib && touch cli/target/waybill-cli-1.jar cli/target/lib/waybill-client-1.jar");
+        Process first = start(jdk.toString(), "1");
+        Process second = start(jdk.toString(), "2");
+        assertThat(first.waitFor()).isZero();
+        assertThat(second.waitFor()).isZero();
+        assertThat(Files.readString(directory.resolve("builds"))).isEqualTo("built\n");
+        assertThat(Files.readString(directory.resolve("out1"))).isEqualTo("java ran\n");
+        assertThat(Files.readString(directory.resolve("out2"))).isEqualTo("java ran\n");
+        assertThat(tree.resolve("cli/target/.building")).doesNotExist();
     }
 }

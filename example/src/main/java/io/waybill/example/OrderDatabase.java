@@ -21,8 +21,9 @@ public final class OrderDatabase implements AutoCloseable {
     public static OrderDatabase inMemory(String name) throws SQLException {
         JdbcConnectionPool pool = JdbcConnectionPool.create("jdbc:h2:mem:" + name + ";DB_CLOSE_DELAY=-1", "", "");
         try (Connection connection = pool.getConnection();
-                PreparedStatement create = connection.prepareStatement("create table if not exists order_step ("
-                        + "order_id varchar(40), step varchar(10), message_id varchar(60) unique, primary key (order_id, step))")) {
+                PreparedStatement create = connection.prepareStatement(
+                        "create table if not exists order_step ("
+                                + "order_id varchar(40), step varchar(10), message_id varchar(60) unique, primary key (order_id, step))")) {
             create.execute();
         }
         return new OrderDatabase(pool);
@@ -32,8 +33,8 @@ public final class OrderDatabase implements AutoCloseable {
     public void record(String orderId, OrderStep step, String messageId) throws SQLException {
         try (Connection connection = pool.getConnection()) {
             connection.setAutoCommit(false);
-            try (PreparedStatement insert =
-                    connection.prepareStatement("insert into order_step (order_id, step, message_id) values (?, ?, ?)")) {
+            try (PreparedStatement insert = connection.prepareStatement(
+                    "insert into order_step (order_id, step, message_id) values (?, ?, ?)")) {
                 insert.setString(1, orderId);
                 insert.setString(2, step.name());
                 insert.setString(3, messageId);

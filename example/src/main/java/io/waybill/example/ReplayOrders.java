@@ -15,11 +15,13 @@ public final class ReplayOrders {
                 ? Instant.parse(arguments[1])
                 : Instant.now().minus(Duration.ofHours(1));
         try (WaybillClient client = WaybillClient.connect(NameServer.from(arguments))) {
-            Replay replay = client.replay("orders").from(since).into("orders-replay").rate(200);
+            Replay replay =
+                    client.replay("orders").from(since).into("orders-replay").rate(200);
             ReplayPreview preview = replay.preview();
             System.out.println("since " + since + ": " + preview.count() + " messages");
-            preview.slices().forEach(slice -> System.out.println(
-                    "  " + slice.queue() + "  " + slice.fromOffset() + " to " + slice.toOffset()));
+            preview.slices()
+                    .forEach(slice -> System.out.println(
+                            "  " + slice.queue() + "  " + slice.fromOffset() + " to " + slice.toOffset()));
             ReplayResult result =
                     replay.restart().run(message -> System.out.println(OrderedOrderConsumer.describe(message)));
             System.out.println("replayed " + result.handled() + ", complete: " + result.complete());

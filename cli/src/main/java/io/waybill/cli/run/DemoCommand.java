@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.cli.run;
 
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.cli.terminal.Failure;
 import io.waybill.example.demo.Demo;
 import io.waybill.example.demo.DemoSettings;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,11 +45,18 @@ public final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         if (orders < 20) {
-            throw new io.waybill.cli.terminal.Failure(
-                    io.waybill.cli.terminal.ExitCode.USAGE, "--orders must be at least 20, was " + orders);
+            throw new Failure(ExitCode.USAGE, "--orders must be at least 20, was " + orders);
         }
-        boolean terminal = !plain && System.getenv("CI") == null && isTerminal();
-        return Demo.run(new DemoSettings(serverCommand(), keep, orders, terminal), System.out);
+        if (keep != null && Files.exists(keep)) {
+            throw new Failure(ExitCode.USAGE, "--keep " + keep + " exists already; name a directory that does not");
+        }
+        boolean terminal = !plain && System.getenv().getOrDefault("CI", "").isEmpty() && isTerminal();
+        try {
+            Path data = keep == null ? null : Files.createDirectories(keep).toRealPath();
+            return Demo.run(new DemoSettings(serverCommand(), data, orders, terminal), System.out);
+        } catch (IOException | UncheckedIOException e) {
+            throw new Failure(ExitCode.FAILED, "cannot run: " + e.getMessage());
+        }
     }
 
     private static boolean isTerminal() {

@@ -19,7 +19,9 @@ import io.waybill.example.OrderedOrderConsumer;
 import io.waybill.example.TransactionalOrderProducer;
 import io.waybill.example.TransactionalOrderProducer.Fate;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,6 +37,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -69,17 +72,36 @@ public final class Demo {
         this.out = out;
     }
 
-    /** Runs it; returns the exit code: 0 = everything held, 1 = something did not. */
+    /**
+     * Runs it; returns the exit code: 0 = everything held, 1 = something did not. However it ends, by Ctrl-C too, no server and no temporary file stays.
+     *
+     * @throws IOException if the server cannot be started, with the last lines of its log
+     */
     public static int run(DemoSettings settings, PrintStream out) throws Exception {
         Path work = settings.data() == null ? Files.createTempDirectory("waybill-demo") : null;
         Path data = settings.data() == null ? work.resolve("data") : settings.data();
+        Thread stopped = new Thread(() -> stopped(settings, out, work), "demo-stopped");
+        Runtime.getRuntime().addShutdownHook(stopped);
         try {
             return new Demo(settings, out).run(data);
         } finally {
-            if (work != null) {
+            try {
+                Runtime.getRuntime().removeShutdownHook(stopped);
                 removeAll(work);
+            } catch (IllegalStateException stopping) {
+                stopped.join();
             }
         }
+    }
+
+    private static void stopped(DemoSettings settings, PrintStream out, Path work) {
+        out.println((settings.terminal() ? "\r\033[K" : "") + "Stopped; no server is left running"
+                + (work == null ? "." : ", its data is removed."));
+        out.flush();
+        System.setErr(new PrintStream(OutputStream.nullOutputStream())); // or all mourn the lost server
+        DemoServer.endAll();
+        removeAll(work);
+        Runtime.getRuntime().halt(130);
     }
 
     private int run(Path data) throws Exception {
@@ -87,8 +109,9 @@ public final class Demo {
         try (OrderDatabase database = OrderDatabase.inMemory("demo");
                 DemoServer server = DemoServer.start(settings.serverCommand(), data)) {
             out.printf(
-                    "Waybill demo. JDK %s, data in %s (%s), flush=sync, only this machine can connect%n",
-                    Runtime.version().feature(), data, settings.data() == null ? "temporary" : "kept");
+                    "Waybill demo. JDK %s, flush=sync, only this machine can connect%n",
+                    Runtime.version().feature());
+            out.printf("  data in %s (%s)%n", data, settings.data() == null ? "temporary" : "kept");
             out.printf("  name server %s   broker %s%n%n", server.namesrv(), server.broker());
             Map<String, Long> kept;
             try (WaybillClient first = WaybillClient.connect(server.namesrv());
@@ -106,6 +129,9 @@ public final class Demo {
         out.println();
         if (problems.isEmpty()) {
             out.printf("All of it held.  %.1f s%n", seconds);
+            if (settings.data() != null) {
+                out.printf("The data is in %s, the server's log lines in %s.%n", data, DemoServer.log(data));
+            }
             return 0;
         }
         out.printf("%d of the claims did NOT hold:%n", problems.size());
@@ -126,19 +152,23 @@ public final class Demo {
                 PushConsumer auditTwo = audit(second);
                 OrderedOrderConsumer shippingOne = new OrderedOrderConsumer(first, "shipping", lastSteps, observer);
                 OrderedOrderConsumer shippingTwo = new OrderedOrderConsumer(second, "shipping", lastSteps, observer)) {
-            await("each member to own its share of the queues", () -> ownsHalf(auditOne) && ownsHalf(auditTwo)
-                    && shippingOne.ownedQueues() == 2 && shippingTwo.ownedQueues() == 2);
+            await(
+                    "each member to own its share of the queues",
+                    () -> ownsHalf(auditOne)
+                            && ownsHalf(auditTwo)
+                            && shippingOne.ownedQueues() == 2
+                            && shippingTwo.ownedQueues() == 2);
             placeOrders(first, second, database);
             awaitDelivery(database);
         }
     }
 
     private void placeOrders(WaybillClient first, WaybillClient second, OrderDatabase database) throws Exception {
-        out.printf("1 Orders inside transactions           topic orders, 4 queues, 2 producers, 8 threads%n");
+        out.printf("1 Orders inside transactions           4 queues, 2 producers, 8 threads%n");
         AtomicInteger sent = new AtomicInteger();
         AtomicInteger committed = new AtomicInteger();
         AtomicInteger rolledBack = new AtomicInteger();
-        AtomicInteger open = new AtomicInteger();
+        Map<String, String> open = new ConcurrentHashMap<>(); // message id -> order
         AtomicInteger placed = new AtomicInteger();
         Progress progress = new Progress(out, settings.terminal(), settings.orders());
         ExecutorService threads = Executors.newFixedThreadPool(8);
@@ -157,7 +187,7 @@ public final class Demo {
                         switch (receipt.decision()) {
                             case COMMIT -> committed.incrementAndGet();
                             case ROLLBACK -> rolledBack.incrementAndGet();
-                            case UNKNOWN -> open.incrementAndGet();
+                            case UNKNOWN -> open.put(receipt.messageId(), order);
                         }
                         if (fate != Fate.COMMIT) {
                             break;
@@ -173,9 +203,9 @@ public final class Demo {
                 }
             }
             progress.end(String.format(
-                    "%,d orders, %,d messages sent: %,d committed, %,d rolled back, %,d left open by a crash",
-                    placed.get(), sent.get(), committed.get(), rolledBack.get(), open.get()));
-            decideByCheck(first, database, open.get());
+                    "sent %,d messages of %,d orders: %,d committed, %,d rolled back, %,d open",
+                    sent.get(), placed.get(), committed.get(), rolledBack.get(), open.size()));
+            decideByCheck(first, database, open);
         } finally {
             threads.shutdown();
         }
@@ -191,46 +221,59 @@ public final class Demo {
         };
     }
 
-    private void decideByCheck(WaybillClient client, OrderDatabase database, int open) throws Exception {
+    private void decideByCheck(WaybillClient client, OrderDatabase database, Map<String, String> open)
+            throws Exception {
         out.printf("2 The broker asks about the open ones  answered from the service's database%n");
-        Progress progress = new Progress(out, settings.terminal(), open);
+        Progress progress = new Progress(out, settings.terminal(), open.size());
         long deadline = System.nanoTime() + PATIENCE.toNanos();
-        int left = open;
+        int left = open.size();
         while (left > 0 && System.nanoTime() < deadline) {
-            left = client.admin().transactions(open + 1).size();
-            progress.show(open - left);
+            left = client.admin().transactions(open.size() + 1).size();
+            progress.show(open.size() - left);
+            TimeUnit.MILLISECONDS.sleep(20);
         }
-        int byCheckCommitted = 0;
-        int crashed = 0;
-        for (int i = 0; i < settings.orders(); i++) {
-            if (fateOf(i) == Fate.CRASH_AFTER_COMMIT || fateOf(i) == Fate.CRASH_BEFORE_COMMIT) {
-                crashed++;
-                if (database.isRecorded(String.format("order-%05d", i), OrderStep.CREATED)) {
-                    byCheckCommitted++;
-                }
+        Set<String> committed = new TreeSet<>();
+        Set<String> rolledBack = new TreeSet<>();
+        Set<String> recorded = new TreeSet<>();
+        Set<String> unrecorded = new TreeSet<>();
+        for (Map.Entry<String, String> asked : open.entrySet()) {
+            (database.isRecorded(asked.getKey()) ? recorded : unrecorded).add(asked.getValue());
+            switch (client.admin().transaction(asked.getKey()).orElseThrow().stage()) {
+                case COMMITTED -> committed.add(asked.getValue());
+                case ROLLED_BACK -> rolledBack.add(asked.getValue());
+                default -> {} // still open, or given up: missing from both
             }
         }
         progress.end(String.format(
                 "%,d decided by check-back: %,d commit, %,d roll back",
-                open - left, byCheckCommitted, crashed - byCheckCommitted));
+                committed.size() + rolledBack.size(), committed.size(), rolledBack.size()));
         require(left == 0, left + " transactions are still open after " + PATIENCE.toSeconds() + " s");
-        require(open == crashed, "left open: expected " + crashed + ", found " + open);
+        compare("committed by check-back", recorded, committed);
+        compare("rolled back by check-back", unrecorded, rolledBack);
+        Set<String> crashed = new TreeSet<>();
+        for (int i = 0; i < settings.orders(); i++) {
+            if (fateOf(i) == Fate.CRASH_AFTER_COMMIT || fateOf(i) == Fate.CRASH_BEFORE_COMMIT) {
+                crashed.add(String.format("order-%05d", i));
+            }
+        }
+        compare("left open", crashed, new TreeSet<>(open.values()));
     }
 
     private void awaitDelivery(OrderDatabase database) throws Exception {
-        out.printf("3 Consumed in order, per order         groups shipping (ordered) and audit, 2 members each%n");
+        out.printf("3 Consumed in order, per order         2 groups of 2 members, one ordered%n");
         Set<String> expected = database.recorded();
         Progress progress = new Progress(out, settings.terminal(), expected.size());
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (System.nanoTime() < deadline
-                && !(shipped.containsAll(expected) && copies(audited.values()).keySet().containsAll(expected))) {
+                && !(shipped.containsAll(expected)
+                        && copies(audited.values()).keySet().containsAll(expected))) {
             progress.show(shipped.size());
             TimeUnit.MILLISECONDS.sleep(20);
         }
         Map<String, Long> copies = copies(audited.values());
         long twice = copies.values().stream().filter(count -> count > 1).count();
         progress.end(String.format(
-                "%,d delivered, %,d committed in the database; out of order per key %d, stored twice %d",
+                "%,d delivered, %,d committed in the database; out of order %d, twice %d",
                 copies.size(), expected.size(), outOfOrder.size(), twice));
         compare("audit delivered", expected, copies.keySet());
         compare("shipping delivered", expected, shipped);
@@ -241,12 +284,15 @@ public final class Demo {
     private void timeouts(WaybillClient client) throws Exception {
         int count = 100;
         Duration delay = Duration.ofSeconds(2);
-        out.printf("4 Time-outs by delayed messages        %d orders due in %d s, half of them paid%n", count, delay.toSeconds());
+        out.printf(
+                "4 Time-outs by delayed messages        %d orders due in %d s, half of them paid%n",
+                count, delay.toSeconds());
         client.admin().createTopic("order-timeouts", 4);
         Map<String, Long> latenessMillis = new ConcurrentHashMap<>();
         try (OrderTimeout timeouts = new OrderTimeout(
                 client,
-                (order, due) -> latenessMillis.put(order, Duration.between(due, Instant.now()).toMillis()))) {
+                (order, due) -> latenessMillis.put(
+                        order, Duration.between(due, Instant.now()).toMillis()))) {
             Set<String> unpaid = new TreeSet<>();
             for (int i = 0; i < count; i++) {
                 String order = String.format("unpaid-%03d", i);
@@ -263,10 +309,14 @@ public final class Demo {
                 progress.show(latenessMillis.size());
                 TimeUnit.MILLISECONDS.sleep(20);
             }
-            long[] sorted = latenessMillis.values().stream().mapToLong(Long::longValue).sorted().toArray();
-            long early = latenessMillis.values().stream().filter(late -> late < 0).count();
+            long[] sorted = latenessMillis.values().stream()
+                    .mapToLong(Long::longValue)
+                    .sorted()
+                    .toArray();
+            long early =
+                    latenessMillis.values().stream().filter(late -> late < 0).count();
             progress.end(String.format(
-                    "%d sent, %d cancelled in time, %d delivered; early %d, lateness p50 %d ms, p99 %d ms",
+                    "%d sent, %d cancelled, %d delivered; early %d, lateness p50 %d ms, p99 %d ms",
                     count,
                     count - unpaid.size(),
                     sorted.length,
@@ -298,11 +348,15 @@ public final class Demo {
             progress.show(replayed.size());
         });
         progress.end(String.format(
-                "%,d messages into group demo-replay, the log has %,d since then, preview said %,d; the living groups got %d",
+                "%,d replayed to a side group, in the log %,d, preview %,d; others got %d",
                 result.handled(), expected.size(), preview.count(), auditDeliveries.get() - before));
         compare("replayed", expected, replayed);
-        require(preview.count() == expected.size(), "preview: expected " + expected.size() + ", found " + preview.count());
-        require(result.handled() == expected.size(), "replayed: expected " + expected.size() + ", found " + result.handled());
+        require(
+                preview.count() == expected.size(),
+                "preview: expected " + expected.size() + ", found " + preview.count());
+        require(
+                result.handled() == expected.size(),
+                "replayed: expected " + expected.size() + ", found " + result.handled());
         require(auditDeliveries.get() == before, "the audit group got messages from the replay");
     }
 
@@ -312,8 +366,9 @@ public final class Demo {
         DemoServer again = server.restart(settings.serverCommand(), data);
         Map<String, ReceivedMessage> found = new HashMap<>();
         try (WaybillClient client = WaybillClient.connect(again.namesrv());
-                PullConsumer reader =
-                        client.pullConsumer("demo-after-kill").from(StartFrom.FIRST).build()) {
+                PullConsumer reader = client.pullConsumer("demo-after-kill")
+                        .from(StartFrom.FIRST)
+                        .build()) {
             reader.assign("orders");
             long total = 0;
             for (TopicQueue queue : reader.assignment()) {
@@ -327,7 +382,9 @@ public final class Demo {
             }
             progress.end(String.format(
                     "%,d of %,d still there, ready again after %,d ms",
-                    found.size(), kept.values().stream().mapToLong(Long::longValue).sum(), again.startMillis()));
+                    found.size(),
+                    kept.values().stream().mapToLong(Long::longValue).sum(),
+                    again.startMillis()));
         }
         compare("after kill -9", kept.keySet(), copies(found.values()).keySet());
         return again;
@@ -391,6 +448,8 @@ public final class Demo {
             return true;
         } catch (TimeoutException notYet) {
             return false;
+        } catch (ExecutionException failed) {
+            throw failed.getCause() instanceof Exception cause ? cause : failed;
         }
     }
 
@@ -398,11 +457,16 @@ public final class Demo {
         return names.stream().limit(20).toList() + (names.size() > 20 ? " and " + (names.size() - 20) + " more" : "");
     }
 
-    private static void removeAll(Path directory) throws IOException {
+    private static void removeAll(Path directory) {
+        if (directory == null) {
+            return;
+        }
         try (Stream<Path> files = Files.walk(directory)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot remove the temporary directory " + directory, e);
         }
     }
 }

@@ -5,6 +5,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,9 +13,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A server in a process of its own, so that it can really be killed. */
+/** A server in a process of its own, so that it can really be killed. At most one lives at a time. */
 final class DemoServer implements AutoCloseable {
     private static final Pattern READY = Pattern.compile("READY namesrv=(\\S+):(\\d+) broker=(\\S+):(\\d+) .*");
+
+    private static Process living; // guarded by DemoServer.class, as is ending
+    private static boolean ending;
 
     private final Process process;
     private final String host;
@@ -44,11 +48,10 @@ final class DemoServer implements AutoCloseable {
         List<String> command = new ArrayList<>(serverCommand);
         command.addAll(List.of("--data", data.toString(), "--namesrv-port", namesrvPort, "--broker-port", brokerPort));
         command.addAll(List.of("--set", "transactionTimeoutMillis=1000", "--set", "transactionCheckMillis=1000"));
-        Path log = data.resolveSibling(data.getFileName() + ".log");
+        Path log = log(data);
         long started = System.nanoTime();
-        Process process = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
-                .start();
+        Process process =
+                spawn(new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())));
         BufferedReader output =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         for (String line = output.readLine(); line != null; line = output.readLine()) {
@@ -58,7 +61,30 @@ final class DemoServer implements AutoCloseable {
             }
         }
         process.destroyForcibly();
-        throw new IOException("the server ended before it was ready; its log is " + log);
+        List<String> said = Files.readAllLines(log);
+        throw new IOException("the server ended before it was ready; the last it said:\n  "
+                + String.join("\n  ", said.subList(Math.max(0, said.size() - 10), said.size())));
+    }
+
+    /** Where the log lines of the server with this data go. */
+    static Path log(Path data) {
+        return data.resolveSibling(data.getFileName() + ".log");
+    }
+
+    private static synchronized Process spawn(ProcessBuilder builder) throws IOException {
+        if (ending) {
+            throw new IOException("the demo is being stopped");
+        }
+        living = builder.start();
+        return living;
+    }
+
+    /** For the end of this program in the middle of everything: no server lives, and none will be started. */
+    static synchronized void endAll() {
+        ending = true;
+        if (living != null) {
+            living.destroyForcibly().onExit().join();
+        }
     }
 
     String namesrv() {

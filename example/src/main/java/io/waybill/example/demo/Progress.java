@@ -28,7 +28,8 @@ final class Progress {
         }
         lastNanos = now;
         if (terminal) {
-            out.print("\r" + bar(done));
+            // Without wrapping, or a bar in a narrow window would scroll.
+            out.print("\r\033[?7l" + bar(done) + "\033[K\033[?7h");
             out.flush();
         } else {
             out.println("  " + done + " of " + total);
@@ -43,7 +44,7 @@ final class Progress {
     private String bar(long done) {
         int filled = total == 0 ? WIDTH : (int) Math.min(WIDTH, WIDTH * done / total);
         double seconds = (System.nanoTime() - startNanos) / 1e9;
-        return "  " + "█".repeat(filled) + "░".repeat(WIDTH - filled) + "  " + done + " / " + total
-                + String.format("  %,.0f/s ", done / seconds);
+        return "  " + "█".repeat(filled) + "░".repeat(WIDTH - filled) + String.format("  %,d / %,d", done, total)
+                + String.format("  %,.0f/s", done / seconds);
     }
 }
