@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store;
 
-import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.Claim;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Extent;
 import io.waybill.store.log.StoreDamaged;
@@ -22,6 +22,9 @@ import org.slf4j.LoggerFactory;
  */
 final class QueueReader {
     private static final Logger LOG = LoggerFactory.getLogger(QueueReader.class);
+
+    /** Entries looked at in one read, so that a filter which matches nothing cannot hold a thread for a whole queue. */
+    static final int MOST_EXAMINED = 16_384;
 
     private final Views views;
     private final CommitLog log;
@@ -70,12 +73,12 @@ final class QueueReader {
      * handle; so that the frame can be verified and bytes that merely look like a message are not served.
      */
     ByteBuffer readAt(long position) {
-        ByteBuffer message = log.peek(position);
-        if (message == null) {
+        Claim claim = log.claim(position);
+        if (claim == null) {
             return null;
         }
-        QueueView queue = views.queue(StoredMessage.topic(message, 0), StoredMessage.queueId(message, 0));
-        long offset = StoredMessage.queueOffset(message, 0);
+        QueueView queue = views.queue(claim.topic(), claim.queueId());
+        long offset = claim.queueOffset();
         Located located = new Located(position);
         queue.visit(offset, offset + 1, located);
         if (located.size == 0) {
@@ -88,7 +91,7 @@ final class QueueReader {
     ByteBuffer readVerified(long position, int size, int frameDelta) {
         try {
             Extent extent = log.extent(position, size, frameDelta);
-            return extent == null ? null : extent.slice(position, size);
+            return extent == null ? null : extent.keep(position, size);
         } catch (StoreDamaged e) {
             LOG.error("a message cannot be read: {}", e.getMessage());
             return null;
@@ -132,6 +135,9 @@ final class QueueReader {
 
     /** Collects slices while it is led along the queue; messages that stand back to back share one slice. */
     private static final class Gather implements QueueVisitor {
+        /** A filter that takes almost nothing must not hold a thread for a whole queue; the caller asks again. */
+        private static final int MAX_VISITED = 1 << 16;
+
         private final CommitLog log;
         private final int maxCount;
         private final int maxBytes;
@@ -140,8 +146,10 @@ final class QueueReader {
         private final List<ByteBuffer> slices = new ArrayList<>(4);
 
         private long next;
+        private int examined;
         private int count;
         private long bytes;
+        private int visited;
         private boolean cold;
         private boolean gone;
         private String damage;
@@ -163,11 +171,17 @@ final class QueueReader {
         @Override
         public boolean entry(
                 long offset, long position, int size, int frameDelta, long tagsCode, long storeTimeMillis) {
+            if (count >= maxCount || ++examined > MOST_EXAMINED) {
+                return false;
+            }
+            if (visited++ == MAX_VISITED) {
+                return false;
+            }
             if (filter != null && !filter.accepts(tagsCode)) {
                 next = offset + 1;
                 return true;
             }
-            if (count >= maxCount || count > 0 && bytes + size > maxBytes) {
+            if (count > 0 && bytes + size > maxBytes) {
                 return false;
             }
             if ((extent == null || !extent.contains(position, size)) && !locate(position, size, frameDelta)) {
@@ -206,7 +220,7 @@ final class QueueReader {
 
         private void endRun() {
             if (runExtent != null) {
-                slices.add(runExtent.slice(runPosition, runSize));
+                slices.add(runExtent.keep(runPosition, runSize));
             }
         }
 

@@ -29,12 +29,15 @@ import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
 import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,6 +56,7 @@ public final class Store implements AutoCloseable {
     private final Views views;
     private final CommitLog log;
     private final QueueReader reader;
+    private final Lock closing = new ReentrantLock();
 
     private Store(FileLock lock, Views views, CommitLog log) {
         this.lock = lock;
@@ -78,7 +82,11 @@ public final class Store implements AutoCloseable {
         }
         Views views = null;
         try {
-            views = openViews(files, backend);
+            try {
+                views = openViews(files, backend);
+            } catch (IllegalStateException | UncheckedIOException e) {
+                throw new StoreException("the views cannot be opened: " + e.getMessage(), e);
+            }
             return new Store(lock, views, CommitLog.open(files, platform, settings, views));
         } catch (IOException e) {
             closeQuietly(lock, e);
@@ -88,7 +96,7 @@ public final class Store implements AutoCloseable {
             closeQuietly(lock, e);
             throw new StoreException(
                     "the views cannot be opened; delete them, the log rebuilds them: " + e.getMessage(), e);
-        } catch (StoreException | RuntimeException e) {
+        } catch (StoreException | RuntimeException | Error e) {
             closeQuietly(views, e);
             closeQuietly(lock, e);
             throw e;
@@ -404,9 +412,18 @@ public final class Store implements AutoCloseable {
         return log.nowMillis();
     }
 
-    /** Refuses new changes, confirms what was taken, writes the views and closes everything. Idempotent. */
+    /** Refuses new changes, confirms what was taken, writes the views and closes everything. Idempotent; a second caller waits. */
     @Override
     public void close() throws StoreException {
+        closing.lock();
+        try {
+            closeOnce();
+        } finally {
+            closing.unlock();
+        }
+    }
+
+    private void closeOnce() throws StoreException {
         StoreException failure = null;
         try {
             log.close();
@@ -426,7 +443,7 @@ public final class Store implements AutoCloseable {
         }
     }
 
-    private static void closeQuietly(AutoCloseable held, Exception cause) {
+    private static void closeQuietly(AutoCloseable held, Throwable cause) {
         try {
             if (held != null) {
                 held.close();

@@ -27,7 +27,13 @@ final class Applier {
     private long trimmed;
     private Runnable wakeCheckpointer = () -> {};
 
-    Applier(Views views, Positions positions, LogState state, long appliedIndex) {
+    /** Views gather so much, by their own estimate, before a checkpoint begins. */
+    private final long gatherBytes;
+
+    private volatile String checkpointFailure;
+
+    Applier(StoreSettings settings, Views views, Positions positions, LogState state, long appliedIndex) {
+        this.gatherBytes = settings.gatherBytes();
         this.views = views;
         this.positions = positions;
         this.state = state;
@@ -52,14 +58,15 @@ final class Applier {
             positions.confirm(frame.end);
             try {
                 views.apply(frame.entries, frame.end, frame.index, frame.epoch, frame.storeTimeMillis);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 LOG.error("a confirmed frame at {} cannot be applied to the views", frame.end, e);
                 state.freeze("the views failed: " + e);
                 return false;
             }
             positions.apply(frame.end);
             appliedIndex = frame.index;
-            if (frame.end >= wakeCheckpointerAt) {
+            if (frame.end >= wakeCheckpointerAt
+                    || wakeCheckpointerAt != Long.MAX_VALUE && views.gatheredBytes() >= gatherBytes) {
                 wakeCheckpointerAt = Long.MAX_VALUE;
                 wakeCheckpointer.run();
             }
@@ -72,7 +79,7 @@ final class Applier {
             QueueState.Touched queue = frame.touched.get(i);
             try {
                 told.visible(queue.topic, queue.queueId, queue.newMax);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 LOG.error("a listener failed; the store goes on", e);
             }
         }
@@ -96,6 +103,15 @@ final class Applier {
         }
     }
 
+    /** Why the last checkpoint could not be written; null if it could. */
+    String checkpointFailure() {
+        return checkpointFailure;
+    }
+
+    void checkpointFailed(String why) {
+        checkpointFailure = why;
+    }
+
     /** Asks for a checkpoint as of the next moment between two applies. The applier must be woken. */
     void wantCheckpoint() {
         checkpointWanted = true;
@@ -116,6 +132,7 @@ final class Applier {
     }
 
     void checkpointWritten() {
+        checkpointFailure = null;
         preparedPosition = -1;
     }
 

@@ -46,7 +46,8 @@ abstract class Change {
     void complete(Outcome result) {
         try {
             done.done(result);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
+            // An Error too, or everyone behind this one in the frame would wait for ever.
             LOG.error("a completion failed; the store goes on", e);
         }
     }

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The duty that writes the views, so that recovery has little to replay: after checkpointBytes of log, or checkpointMillis
- * after something changed. A checkpoint is written only when the log is forced up to it: views must never know more than a
+ * The duty that writes the views, so that recovery has little to replay and memory little to hold: after checkpointBytes of
+ * log, a quarter of viewsBytes of memory, or checkpointMillis after something changed. A checkpoint is written only when the log is forced up to it: views must never know more than a
  * power cut leaves in the log.
  */
 final class Checkpointer implements Duty {
@@ -20,6 +20,8 @@ final class Checkpointer implements Duty {
     private final Clock clock;
     private final long everyBytes;
     private final long everyNanos;
+    private final long viewsBytes;
+    private final long gatherBytes;
     private final Views views;
     private final Positions positions;
     private final Applier applier;
@@ -28,6 +30,7 @@ final class Checkpointer implements Duty {
 
     private long dirtySince;
     private boolean dirty;
+    private int failures;
     private volatile long written;
 
     Checkpointer(
@@ -35,6 +38,8 @@ final class Checkpointer implements Duty {
         this.clock = clock;
         this.everyBytes = settings.checkpointBytes();
         this.everyNanos = settings.checkpointMillis() * MILLI;
+        this.viewsBytes = settings.viewsBytes();
+        this.gatherBytes = settings.gatherBytes();
         this.views = views;
         this.positions = positions;
         this.applier = applier;
@@ -64,11 +69,21 @@ final class Checkpointer implements Duty {
             }
             try {
                 views.writeCheckpoint(true);
-            } catch (RuntimeException e) {
-                LOG.error("the views cannot be written, trying again; the log is not affected", e);
+            } catch (RuntimeException | Error e) {
+                failures++;
+                applier.checkpointFailed(String.valueOf(e.getMessage()));
+                LOG.error(
+                        "the views cannot be written (try {}, {} bytes in memory; beyond {} new messages are refused). "
+                                + "Nothing is lost: the log is not affected, and a restart replays it from {}",
+                        failures,
+                        views.unwrittenBytes(),
+                        viewsBytes,
+                        views.flushedCheckpoint().position(),
+                        e);
                 return RETRY_NANOS;
             }
             applier.checkpointWritten();
+            failures = 0;
             written++;
         }
         if (applier.isCheckpointWanted()) {
@@ -87,7 +102,7 @@ final class Checkpointer implements Duty {
             dirtySince = now;
         }
         long left = dirtySince + everyNanos - now;
-        if (behind < everyBytes && left > 0) {
+        if (behind < everyBytes && views.gatheredBytes() < gatherBytes && left > 0) {
             applier.wakeCheckpointerAt(covered + everyBytes);
             return left;
         }

@@ -11,7 +11,6 @@ import io.waybill.store.view.Decision;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.Views;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
@@ -87,12 +86,12 @@ public final class CommitLog {
         state = new LogState();
         positions = new Positions(settings.flush(), recovered.end());
         reader = new LogReader(segments, positions);
-        applier = new Applier(views, positions, state, recovered.nextIndex() - 1);
+        applier = new Applier(settings, views, positions, state, recovered.nextIndex() - 1);
         maker = new SegmentMaker(files, settings, segments.newest().end());
         writer = new Writer(platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
         flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
-        retention = new Retention(files, settings, views, segments, positions, state, reader, writer, maker, applier);
+        retention = new Retention(platform.clock(), files, settings, views, segments, positions, state, reader, writer, maker, applier);
 
         Wake wakeWriter = new Wake();
         Wake wakeMaker = new Wake();
@@ -205,8 +204,8 @@ public final class CommitLog {
     }
 
     /** What looks like a message at a position from outside, unverified; null if nothing does. */
-    public ByteBuffer peek(long position) {
-        return reader.peek(position);
+    public Claim claim(long position) {
+        return reader.claim(position);
     }
 
     // ---- state

@@ -36,6 +36,18 @@ public final class Extent {
         return bytes.slice((int) (position - base), size);
     }
 
+    /**
+     * The size bytes at a position, for someone who may hold them long: a copy if holding a slice would hold much more
+     * memory, as that of a small message in a large cold frame would.
+     */
+    public ByteBuffer keep(long position, int size) {
+        ByteBuffer slice = slice(position, size);
+        if (!cold || size >= bytes.capacity() / 2) {
+            return slice;
+        }
+        return ByteBuffer.allocate(size).put(slice).flip().asReadOnlyBuffer();
+    }
+
     long base() {
         return base;
     }

@@ -4,7 +4,7 @@ package io.waybill.store.log;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import java.io.IOException;
-import org.jctools.queues.SpscUnboundedArrayQueue;
+import org.jctools.queues.varhandle.SpscUnboundedVarHandleArrayQueue;
 
 /**
  * The duty that forces the log. One force covers everything appended before it began.
@@ -27,7 +27,7 @@ final class Flusher implements Duty, Writer.Confirmer {
     private final Applier applier;
     private final Writer writer;
     /** From the holder of the writer's role to this duty; SYNC only. */
-    private final SpscUnboundedArrayQueue<WrittenFrame> written = new SpscUnboundedArrayQueue<>(64);
+    private final SpscUnboundedVarHandleArrayQueue<WrittenFrame> written = new SpscUnboundedVarHandleArrayQueue<>(64);
 
     private volatile boolean busy;
     private volatile boolean clean = true;

@@ -39,6 +39,8 @@ final class Frame {
     static final int COUNT_AT = 48;
     static final int LAG_AT = 52;
     static final int HEADER = 56;
+    /** The lag that says nothing, because the real one has no room in 4 bytes. */
+    private static final long NO_PROOF = 0xFFFFFFFFL;
 
     private Frame() {}
 
@@ -62,7 +64,7 @@ final class Frame {
         b.putLong(BASE_AT, base);
         b.putLong(STORE_TIME_AT, storeTimeMillis);
         b.putInt(COUNT_AT, count);
-        b.putInt(LAG_AT, (int) Math.min(Integer.MAX_VALUE, base - durable));
+        b.putInt(LAG_AT, (int) Math.min(NO_PROOF, base - durable));
         b.putInt(CRC_AT, checksum(b, 0, length, crc));
         b.limit(length).position(0);
     }
@@ -133,8 +135,9 @@ final class Frame {
         return b.getInt(at + COUNT_AT);
     }
 
-    /** The position below which everything was on disk when the frame was built. */
+    /** The position below which everything was on disk when the frame was built; 0 if the frame does not say. */
     static long durable(ByteBuffer b, int at) {
-        return b.getLong(at + BASE_AT) - (b.getInt(at + LAG_AT) & 0xFFFFFFFFL);
+        long lag = b.getInt(at + LAG_AT) & 0xFFFFFFFFL;
+        return lag == NO_PROOF ? 0 : b.getLong(at + BASE_AT) - lag;
     }
 }

@@ -4,27 +4,33 @@ package io.waybill.store.log;
 import io.waybill.protocol.message.StoredMessage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.zip.CRC32C;
 
 /**
  * Reads the log. What this process wrote lately is served from mappings as it is; everything else is read in whole frames
- * whose checksum is verified first. Any thread.
+ * whose checksum is verified first, 64 KiB at a time. What is kept here is bounded by KEPT stretches of at most 1 MiB. Any
+ * thread.
  */
 final class LogReader {
-    /** Verified frames kept for the next reader of the same frame, which is often another queue's. */
-    private static final int KEPT = 16;
-    /** Larger frames are not kept. */
+    /** Verified stretches kept for the next reader of the same frames, which is often the next read or another queue's. */
+    private static final int KEPT = 8;
+    /** Larger ones are not kept. */
     private static final int MAX_KEPT_BYTES = 1 << 20;
-    /** A first read takes at least this much. */
-    private static final int FIRST_READ = 4096;
+    /** A read takes at least this much: the frames behind the wanted one are verified too and spare the next reads. */
+    private static final int AHEAD = 64 << 10;
     /** More than any message can be; guards against sizes read from where no message is. */
     private static final int MAX_MESSAGE = 64 << 20;
+    /** From a message's first byte to its body with the longest hosts. */
+    private static final int MAX_HEAD = 112;
 
     private final Segments segments;
     private final Positions positions;
     private final AtomicReferenceArray<Extent> kept = new AtomicReferenceArray<>(KEPT);
+    private final AtomicInteger nextKept = new AtomicInteger();
     private final LongAdder coldReads = new LongAdder();
 
     LogReader(Segments segments, Positions positions) {
@@ -52,70 +58,80 @@ final class LogReader {
         if (hot != null && hot.contains(position, size)) {
             return hot;
         }
-        Extent frame = frame(segment, position - frameDelta, frameDelta + size);
-        if (frame != null && !frame.contains(position, size)) {
+        for (int i = 0; i < KEPT; i++) {
+            Extent cached = kept.get(i);
+            if (cached != null && cached.contains(position, size)) {
+                return cached;
+            }
+        }
+        Extent frames = frames(segment, position - frameDelta, frameDelta + size);
+        if (frames != null && !frames.contains(position, size)) {
             throw new StoreDamaged(
                     segment.name(),
-                    frame.base() - segment.start(),
+                    frames.base() - segment.start(),
                     "the frame does not hold the message at " + position);
         }
-        return frame;
+        return frames;
     }
 
-    private Extent frame(Segment segment, long base, int atLeast) throws StoreDamaged {
-        int slot = (int) ((base ^ base >>> 9 ^ base >>> 20) & (KEPT - 1));
-        Extent cached = kept.get(slot);
-        if (cached != null && cached.base() == base) {
-            return cached;
-        }
+    private Extent frames(Segment segment, long base, int atLeast) throws StoreDamaged {
         coldReads.increment();
         try {
-            ByteBuffer bytes = readFrame(segment, base, atLeast);
-            Extent frame = new Extent(bytes.asReadOnlyBuffer(), base, base + Frame.HEADER, base + bytes.limit(), true);
+            ByteBuffer bytes = readFrames(segment, base, atLeast, AHEAD);
+            Extent frames = new Extent(bytes.asReadOnlyBuffer(), base, base + Frame.HEADER, base + bytes.limit(), true);
             if (bytes.capacity() <= MAX_KEPT_BYTES) {
-                kept.set(slot, frame);
+                kept.set(nextKept.getAndIncrement() & KEPT - 1, frames);
             }
-            return frame;
+            return frames;
         } catch (IOException e) {
             if (segments.of(base) != segment) {
                 return null;
+            }
+            if (segment.isClosed()) {
+                throw new IllegalStateException("the store is closed", e);
             }
             throw new StoreDamaged(segment.name(), base - segment.start(), "it cannot be read: " + e.getMessage());
         }
     }
 
-    /** The whole frame, verified. Most frames take one call, because the first guess of the length is enough. */
-    private static ByteBuffer readFrame(Segment segment, long base, int atLeast) throws IOException, StoreDamaged {
+    /** The whole frame that stands there, verified, and as many intact ones behind it as the same read brought. */
+    private static ByteBuffer readFrames(Segment segment, long base, int atLeast, int ahead)
+            throws IOException, StoreDamaged {
         long room = segment.end() - base;
         if (base < segment.start() || room < Frame.HEADER) {
             throw new StoreDamaged(segment.name(), base - segment.start(), "no frame can stand there");
         }
-        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(room, Math.max(atLeast, FIRST_READ)));
+        CRC32C crc = new CRC32C();
+        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(room, Math.max(atLeast, ahead)));
         int read = segment.read(base, bytes);
         String wrong = read < Frame.HEADER ? "the file ends" : Frame.checkHeader(bytes, 0, base, room);
+        int end = 0;
         if (wrong == null) {
-            int length = Frame.length(bytes, 0);
-            if (length > read) {
-                bytes = ByteBuffer.allocate(length);
+            end = Frame.length(bytes, 0);
+            if (end > read) {
+                bytes = ByteBuffer.allocate(end);
                 read = segment.read(base, bytes);
             }
-            wrong = length > read ? "the file ends within the frame" : null;
-            if (wrong == null) {
-                bytes.clear().limit(length);
-                wrong = Frame.checkBody(bytes, 0, new CRC32C());
-            }
+            bytes.clear();
+            wrong = end > read ? "the file ends within the frame" : Frame.checkBody(bytes, 0, crc);
         }
         if (wrong != null) {
             throw new StoreDamaged(segment.name(), base - segment.start(), wrong);
         }
-        return bytes;
+        while (end + Frame.HEADER <= read
+                && Frame.checkHeader(bytes, end, base + end, read - end) == null
+                && Frame.checkBody(bytes, end, crc) == null) {
+            end += Frame.length(bytes, end);
+        }
+        return bytes.limit(end);
     }
 
     /**
-     * What looks like a message at a position that may come from anyone: sound lengths and its own position inside. Null if
-     * nothing does. The caller must find out by the views whether a message stands there.
+     * What stands at a position that may come from anyone, if it looks like a message: its own position inside and lengths
+     * that fit. Null if it does not. The caller must find out by the views whether a message stands there. Takes little
+     * memory whatever the bytes say.
      */
-    ByteBuffer peek(long position) {
+    Claim claim(long position) {
         Segment segment = position < 0 || position >= positions.applied() ? null : segments.of(position);
         if (segment == null) {
             return null;
@@ -125,27 +141,51 @@ final class LogReader {
             return null;
         }
         try {
-            ByteBuffer head = ByteBuffer.allocate(StoredMessage.POSITION_OFFSET + 8);
-            segment.read(position, head);
-            int size = StoredMessage.totalSize(head, 0);
-            if (StoredMessage.position(head, 0) != position
-                    || size < StoredMessage.MIN_SIZE
-                    || size > Math.min(room, MAX_MESSAGE)) {
-                return null;
-            }
-            ByteBuffer message = ByteBuffer.allocate(size);
-            segment.read(position, message);
-            return StoredMessage.verifyLayout(message.clear(), 0, size) == null ? message : null;
+            return claim(segment, position, room);
         } catch (IOException e) {
             return null;
         }
     }
 
-    /** Store time of the first frame of a segment; Long.MAX_VALUE if there is none. */
-    static long firstStoreTime(Segment segment) throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(Frame.HEADER);
-        boolean there = segment.read(segment.start(), header) == Frame.HEADER
-                && Frame.checkHeader(header, 0, segment.start(), segment.length()) == null;
-        return there ? Frame.storeTimeMillis(header, 0) : Long.MAX_VALUE;
+    private static Claim claim(Segment segment, long position, long room) throws IOException {
+        ByteBuffer head = ByteBuffer.allocate((int) Math.min(room, MAX_HEAD));
+        segment.read(position, head);
+        int size = StoredMessage.totalSize(head, 0);
+        int magic = StoredMessage.magic(head, 0);
+        int bodyIndex = StoredMessage.bodyIndex(head, 0);
+        boolean plausible = StoredMessage.position(head, 0) == position
+                && (magic == StoredMessage.MAGIC_V1 || magic == StoredMessage.MAGIC_V2)
+                && size >= StoredMessage.MIN_SIZE
+                && size <= Math.min(room, MAX_MESSAGE)
+                && bodyIndex <= head.limit();
+        if (!plausible) {
+            return null;
+        }
+        int width = magic == StoredMessage.MAGIC_V2 ? 2 : 1;
+        long topicAt = (long) bodyIndex + StoredMessage.bodyLength(head, 0);
+        if (StoredMessage.bodyLength(head, 0) < 0 || topicAt + width > size) {
+            return null;
+        }
+        ByteBuffer length = ByteBuffer.allocate(width);
+        segment.read(position + topicAt, length);
+        int topicLength = width == 2 ? length.getShort(0) : length.get(0);
+        if (topicLength < 1 || topicAt + width + topicLength > size) {
+            return null;
+        }
+        ByteBuffer topic = ByteBuffer.allocate(topicLength);
+        segment.read(position + topicAt + width, topic);
+        return new Claim(
+                new String(topic.array(), StandardCharsets.UTF_8),
+                StoredMessage.queueId(head, 0),
+                StoredMessage.queueOffset(head, 0));
+    }
+
+    /** Store time of the first frame of a segment; {@code unknown} if there is no intact one. */
+    static long firstStoreTime(Segment segment, long unknown) {
+        try {
+            return Frame.storeTimeMillis(readFrames(segment, segment.start(), Frame.HEADER, Frame.HEADER), 0);
+        } catch (IOException | StoreDamaged e) {
+            return unknown;
+        }
     }
 }

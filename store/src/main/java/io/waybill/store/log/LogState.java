@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -10,16 +11,16 @@ final class LogState {
     private static final Logger LOG = LoggerFactory.getLogger(LogState.class);
 
     private final AtomicReference<StoreState> state = new AtomicReference<>(StoreState.OPEN);
-    private volatile boolean closing;
+    private final AtomicBoolean closing = new AtomicBoolean();
 
     StoreState get() {
         StoreState now = state.get();
-        return closing && now.isOpen() ? StoreState.CLOSED : now;
+        return closing.get() && now.isOpen() ? StoreState.CLOSED : now;
     }
 
     /** For new changes. */
     boolean isOpen() {
-        return !closing && state.get().isOpen();
+        return !closing.get() && state.get().isOpen();
     }
 
     /** For changes that were taken before the closing began. */
@@ -37,11 +38,7 @@ final class LogState {
 
     /** False if it was closing already. */
     boolean beginClosing() {
-        if (closing) {
-            return false;
-        }
-        closing = true;
-        return true;
+        return closing.compareAndSet(false, true);
     }
 
     void closed() {

@@ -157,6 +157,11 @@ final class LogWalk {
         return Frame.storeTimeMillis(window, frameAt);
     }
 
+    /** The position below which everything is on disk, by the word of the current frame. */
+    long durable() {
+        return Frame.durable(window, frameAt);
+    }
+
     // ---- where it ended
 
     /** Where the next frame was looked for. */

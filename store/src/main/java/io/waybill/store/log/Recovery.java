@@ -6,6 +6,7 @@ import io.waybill.platform.OpenMode;
 import io.waybill.store.view.Checkpoint;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -103,8 +104,7 @@ final class Recovery {
                         0,
                         "there is no log, but the views know one up to position " + checkpoint.position());
             }
-            Segment first = Segment.create(files, 0, settings.segmentBytes());
-            return new Result(new Segments(new Segment[] {first}), new Recovered(0, 0, 0, 0));
+            return new Result(new Segments(firstSegment()), new Recovered(0, 0, 0, 0));
         }
         long oldest = segments[0].start();
         long newestEnd = segments[segments.length - 1].end();
@@ -127,6 +127,7 @@ final class Recovery {
         long expected = !fromStart ? checkpoint.frameIndex() + 1 : oldest == 0 ? 0 : -1;
         LogWalk walk = new LogWalk(segments, start, expected, fromStart ? 0 : checkpoint.epoch());
         Recovered recovered = replay(
+                segments,
                 walk,
                 start,
                 fromStart
@@ -135,13 +136,57 @@ final class Recovery {
         if (fromStart && oldest > 0 && recovered.end() == oldest) {
             throw new StoreDamaged(segments[0].name(), 0, "the log must start here, but: " + walk.why());
         }
-        Segment[] kept = cut(segments, walk, recovered.end());
+        Segment[] kept = withoutStub(cut(segments, walk, recovered.end()), recovered.end());
         views.trimBefore(oldest);
         return new Result(new Segments(kept), recovered);
     }
 
-    private Recovered replay(LogWalk walk, long start, Recovered before) throws IOException, StoreException {
+    private Segment[] firstSegment() throws IOException {
+        return new Segment[] {Segment.create(files, 0, settings.segmentBytes())};
+    }
+
+    /**
+     * A last segment without a frame that is shorter than wanted was being made when the process ended. With no bytes at all
+     * it would even have the name of the next one.
+     */
+    private Segment[] withoutStub(Segment[] segments, long end) throws IOException {
+        Segment last = segments[segments.length - 1];
+        if (last.start() < end || last.length() >= settings.segmentBytes()) {
+            return segments;
+        }
+        last.close();
+        files.delete(last.name());
+        files.forceDirectory(Segment.DIRECTORY);
+        return segments.length > 1 ? Arrays.copyOf(segments, segments.length - 1) : firstSegment();
+    }
+
+    /**
+     * Writes what no later frame proves durable once more, byte for byte, and forces it. If the process before this one froze
+     * because a force failed, the kernel may count those pages as clean although they are not on disk: it would serve them
+     * here, and a force alone would pass them over.
+     */
+    private static void writeAgain(Segment[] segments, long from, long to) throws IOException {
+        for (Segment segment : segments) {
+            long begin = Math.max(from, segment.start());
+            long end = Math.min(to, segment.end());
+            if (begin < end) {
+                ByteBuffer bytes = ByteBuffer.allocateDirect((int) Math.min(1 << 20, end - begin));
+                for (long at = begin; at < end; at += bytes.capacity()) {
+                    bytes.clear().limit((int) Math.min(bytes.capacity(), end - at));
+                    if (segment.read(at, bytes) < bytes.limit()) {
+                        throw new IOException(segment.name() + " ends before position " + end);
+                    }
+                    segment.write(at, bytes.flip());
+                }
+                segment.force();
+            }
+        }
+    }
+
+    private Recovered replay(Segment[] segments, LogWalk walk, long start, Recovered before)
+            throws IOException, StoreException {
         Recovered now = before;
+        long durable = start;
         List<Entry> entries = new ArrayList<>();
         long sinceCheckpoint = start;
         long frames = 0;
@@ -161,17 +206,34 @@ final class Recovery {
                     walk.epoch(),
                     Math.max(now.storeTimeMillis(), walk.storeTimeMillis()));
             frames++;
-            if (now.end() - sinceCheckpoint >= settings.checkpointBytes()) {
+            durable = Math.max(durable, walk.durable());
+            if (now.end() - sinceCheckpoint >= settings.checkpointBytes()
+                    || views.gatheredBytes() >= settings.gatherBytes()) {
                 sinceCheckpoint = now.end();
-                if (views.prepareCheckpoint()) {
-                    views.writeCheckpoint(true);
-                }
+                writeAgain(segments, durable, now.end());
+                durable = now.end();
+                checkpoint();
             }
         }
+        writeAgain(segments, durable, now.end());
         if (frames > 0) {
             LOG.info("replayed {} frames of the log from {} to {}", frames, start, now.end());
         }
         return now;
+    }
+
+    /** A full disk must not keep the store shut: it opens with what memory holds, and the room comes from what it drops. */
+    private void checkpoint() throws StoreException {
+        try {
+            views.prepareCheckpoint();
+            views.writeCheckpoint(true);
+        } catch (ViewsDamaged e) {
+            LOG.warn("the views cannot be written while the log is replayed; going on in memory: {}", e.getMessage());
+            if (views.unwrittenBytes() > settings.viewsBytes()) {
+                throw new StoreException(
+                        "the views cannot be written and have grown too large for memory: " + e.getMessage(), e);
+            }
+        }
     }
 
     /** Removes what stands behind the end, unless it proves that the end is none. Returns the segments that stay. */

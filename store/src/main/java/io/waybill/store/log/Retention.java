@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.platform.Clock;
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
@@ -29,6 +30,8 @@ final class Retention implements Duty {
     private static final int MAX_ROUNDS = 10_000;
     private static final int PROGRESS_PER_RECORD = 100;
 
+    private static final long MAX_ROUND_BYTES = 8 << 20;
+
     private final Files files;
     private final StoreSettings settings;
     private final Views views;
@@ -47,8 +50,7 @@ final class Retention implements Duty {
     private final AtomicInteger outstanding = new AtomicInteger();
     private volatile Failed failed;
     private int rounds;
-    private Segment timedSegment;
-    private long timedMillis;
+    private final SegmentAges ages;
     /** Nothing in this segment is needed any more once the log is forced up to carriedEnd. */
     private Segment carriedFrom;
 
@@ -58,6 +60,7 @@ final class Retention implements Duty {
     private boolean broken;
 
     Retention(
+            Clock clock,
             Files files,
             StoreSettings settings,
             Views views,
@@ -78,6 +81,7 @@ final class Retention implements Duty {
         this.writer = writer;
         this.maker = maker;
         this.applier = applier;
+        this.ages = new SegmentAges(clock, settings.retentionMillis(), writer.storeTimeMillis());
         this.intervalNanos = settings.retentionCheckMillis() * 1_000_000;
     }
 
@@ -116,7 +120,7 @@ final class Retention implements Duty {
                         flushSoon.run();
                         return FORCE_WAIT_NANOS;
                     }
-                    drop(oldest);
+                    drop(oldest, byAge);
                     rounds = 0;
                 } else if (!byAge && rounds == 0 && !gains(oldest, carried) || ++rounds > MAX_ROUNDS) {
                     return done();
@@ -147,17 +151,9 @@ final class Retention implements Duty {
         return positions.flushed() >= carriedEnd;
     }
 
-    private boolean isTooOld(Segment oldest) throws IOException {
-        Segment[] all = segments.all();
-        if (settings.retentionMillis() == 0 || all.length < 2) {
-            return false;
-        }
-        if (timedSegment != oldest) {
-            // Nothing in the oldest segment is newer than the first frame of the one behind it.
-            timedMillis = LogReader.firstStoreTime(all[1]);
-            timedSegment = timedMillis == Long.MAX_VALUE ? null : oldest;
-        }
-        return timedMillis != Long.MAX_VALUE && writer.nowMillis() - timedMillis > settings.retentionMillis();
+    private boolean isTooOld(Segment oldest) {
+        return settings.retentionMillis() > 0
+                && ages.ageMillis(oldest, segments.all()) > settings.retentionMillis();
     }
 
     private boolean isTooMuch() throws IOException {
@@ -173,7 +169,7 @@ final class Retention implements Duty {
         if (segments.all().length < 2 || positions.confirmed() <= oldest.end()) {
             return false;
         }
-        if (views.checkpoint().position() < oldest.end()) {
+        if (views.flushedCheckpoint().position() < oldest.end()) {
             applier.wantCheckpoint();
             nudgeApplier.run();
             return false;
@@ -202,12 +198,21 @@ final class Retention implements Duty {
         outstanding.set(1);
         try {
             int left = PER_ROUND;
+            long bytes = 0;
             for (PendingHalf half : firstOf(carried.halves(), left)) {
+                bytes += half.size();
+                if (bytes > MAX_ROUND_BYTES && left < PER_ROUND) {
+                    return;
+                }
                 ByteBuffer message = read(half.position(), half.size(), half.frameDelta());
                 submit(new Changes.CarryHalf(half, message, writer, this::carried));
                 left--;
             }
             for (PendingDue due : firstOf(carried.dues(), left)) {
+                bytes += due.size();
+                if (bytes > MAX_ROUND_BYTES && left < PER_ROUND) {
+                    return;
+                }
                 ByteBuffer message = read(due.position(), due.size(), due.frameDelta());
                 submit(new Changes.CarryDue(due, message, this::carried));
                 left--;
@@ -242,7 +247,7 @@ final class Retention implements Duty {
         if (extent == null) {
             throw new StoreDamaged(Segment.DIRECTORY, position, "the pending message there is in no segment");
         }
-        return extent.slice(position, size);
+        return extent.keep(position, size);
     }
 
     private void submit(Change change) {
@@ -259,7 +264,7 @@ final class Retention implements Duty {
         }
     }
 
-    private void drop(Segment oldest) throws IOException {
+    private void drop(Segment oldest, boolean byAge) throws IOException {
         segments.removeOldest();
         applier.trimBefore(oldest.end());
         nudgeApplier.run();
@@ -271,6 +276,15 @@ final class Retention implements Duty {
         files.forceDirectory(Segment.DIRECTORY);
         broken = false;
         dropped++;
-        LOG.info("dropped {}, the log now starts at {}", oldest.name(), oldest.end());
+        ages.forget(oldest);
+        if (byAge || settings.retentionMillis() == 0 || settings.retentionBytes() > 0) {
+            LOG.info("dropped {}, the log now starts at {}", oldest.name(), oldest.end());
+        } else {
+            LOG.warn(
+                    "dropped {} inside its retention time, because the disk has less than {} bytes free; the log now starts at {}",
+                    oldest.name(),
+                    settings.freeDiskFloorBytes(),
+                    oldest.end());
+        }
     }
 }

@@ -23,6 +23,8 @@ final class Segment {
     /** The mapping while the segment is hot; positions below hotFrom were not written by this process. */
     private volatile Extent hot;
 
+    private volatile boolean closed;
+
     Segment(StoreFile file, long start, long length) {
         this.file = file;
         this.start = start;
@@ -115,8 +117,13 @@ final class Segment {
         return hot;
     }
 
+    boolean isClosed() {
+        return closed;
+    }
+
     void close() throws IOException {
         hot = null;
+        closed = true;
         file.close();
     }
 }

@@ -15,6 +15,7 @@ package io.waybill.store.log;
  * @param checkpointMillis the views are written after this time, if anything changed
  * @param hotBytes the newest part of the log that is read through mappings, without copy or check
  * @param maxWaiting changes that may wait for the writer before new ones are refused
+ * @param viewsBytes memory for what the views have not written yet, roughly; beyond it new messages are refused
  */
 public record StoreSettings(
         long segmentBytes,
@@ -28,7 +29,8 @@ public record StoreSettings(
         long checkpointBytes,
         long checkpointMillis,
         long hotBytes,
-        int maxWaiting) {
+        int maxWaiting,
+        long viewsBytes) {
 
     public StoreSettings {
         atLeast("segmentBytes", segmentBytes, 4096);
@@ -45,6 +47,7 @@ public record StoreSettings(
         atLeast("checkpointMillis", checkpointMillis, 1);
         atLeast("hotBytes", hotBytes, 0);
         atLeast("maxWaiting", maxWaiting, 16);
+        atLeast("viewsBytes", viewsBytes, 4096);
     }
 
     public static StoreSettings defaults() {
@@ -60,7 +63,8 @@ public record StoreSettings(
                 64L << 20,
                 5_000,
                 128L << 20,
-                1 << 16);
+                1 << 16,
+                64L << 20);
     }
 
     public StoreSettings withSegmentBytes(long bytes) {
@@ -76,7 +80,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withFlush(FlushMode mode) {
@@ -92,7 +97,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withAsyncFlushMillis(long millis) {
@@ -108,7 +114,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withMaxFrameBytes(int bytes) {
@@ -124,7 +131,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
@@ -140,7 +148,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withCheckpoint(long bytes, long millis) {
@@ -156,7 +165,8 @@ public record StoreSettings(
                 bytes,
                 millis,
                 hotBytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withHotBytes(long bytes) {
@@ -172,7 +182,8 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 bytes,
-                maxWaiting);
+                maxWaiting,
+                viewsBytes);
     }
 
     public StoreSettings withMaxWaiting(int changes) {
@@ -188,7 +199,30 @@ public record StoreSettings(
                 checkpointBytes,
                 checkpointMillis,
                 hotBytes,
-                changes);
+                changes,
+                viewsBytes);
+    }
+
+    public StoreSettings withViewsBytes(long bytes) {
+        return new StoreSettings(
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting,
+                bytes);
+    }
+
+    /** A checkpoint begins when the views hold so much that is not written. */
+    long gatherBytes() {
+        return viewsBytes / 4;
     }
 
     private static void atLeast(String name, long value, long least) {

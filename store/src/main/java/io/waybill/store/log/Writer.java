@@ -8,10 +8,11 @@ import io.waybill.store.view.Entry;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.Views;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
-import org.jctools.queues.MpscArrayQueue;
+import org.jctools.queues.varhandle.MpscVarHandleArrayQueue;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,8 +43,9 @@ final class Writer implements Duty, Changes.InFlight {
     private final Segments segments;
     private final SegmentMaker maker;
     private final Applier applier;
+    private final Views views;
 
-    private final MpscArrayQueue<Change> queue;
+    private final MpscVarHandleArrayQueue<Change> queue;
     private final AtomicInteger signals = new AtomicInteger();
 
     // Everything below belongs to the holder of the role.
@@ -57,6 +59,14 @@ final class Writer implements Duty, Changes.InFlight {
     private final long epoch;
     private Change stalled;
     private int framesThisTurn;
+    /** Whether bytes of the frame in the builder may be in the file. */
+    private boolean writeBegun;
+    /** The last change is behind: whatever comes now came too late. */
+    private boolean ended;
+    /** What broke the writer; leaves it together with the role. */
+    private Error broken;
+
+    private volatile Change last;
 
     private volatile long storeTimeMillis;
     private volatile boolean passedOn;
@@ -91,7 +101,8 @@ final class Writer implements Duty, Changes.InFlight {
         this.segments = segments;
         this.maker = maker;
         this.applier = applier;
-        this.queue = new MpscArrayQueue<>(settings.maxWaiting());
+        this.views = views;
+        this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
         this.pending = new Pending(views);
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.maxFrameBytes(), queues);
@@ -122,8 +133,9 @@ final class Writer implements Duty, Changes.InFlight {
         }
     }
 
-    /** For the store's own last words, when no other change is taken any more. */
+    /** For the store's own last words: what comes to its turn after them is refused, even if it was taken before. */
     void submitLast(Change change) {
+        last = change;
         while (!queue.offer(change)) {
             drain();
             Thread.onSpinWait();
@@ -149,6 +161,11 @@ final class Writer implements Duty, Changes.InFlight {
 
     long nowMillis() {
         return Math.max(clock.wallMillis(), storeTimeMillis);
+    }
+
+    /** Of the newest frame. */
+    long storeTimeMillis() {
+        return storeTimeMillis;
     }
 
     long frames() {
@@ -187,13 +204,38 @@ final class Writer implements Duty, Changes.InFlight {
     /** Signals seen before are subtracted at the end; with 0 the role was passed on together with its signals. */
     private void combine(int seen, boolean byDuty) {
         int missed = seen == 0 ? signals.get() : seen;
+        Error thrown = null;
         do {
-            if (!batch(byDuty)) {
-                passOn();
-                return;
+            try {
+                if (!batch(byDuty)) {
+                    passOn();
+                    return;
+                }
+            } catch (RuntimeException | Error e) {
+                breaks(e);
+                failFrame(writeBegun);
+                for (Change change = queue.poll(); change != null; change = queue.poll()) {
+                    failClosed(change);
+                }
+            }
+            if (broken != null) {
+                thrown = broken;
+                broken = null;
             }
             missed = signals.addAndGet(-missed);
         } while (missed != 0);
+        if (thrown != null) {
+            throw thrown;
+        }
+    }
+
+    /** A defect, views that cannot be read, no memory left: the role must not be lost over it, and nobody left unanswered. */
+    private void breaks(Throwable e) {
+        LOG.error("the writer failed", e);
+        state.freeze("the writer failed: " + e);
+        if (e instanceof Error error) {
+            broken = error;
+        }
     }
 
     private void passOn() {
@@ -223,25 +265,24 @@ final class Writer implements Duty, Changes.InFlight {
                 stalled = change;
                 return false;
             }
+            ended |= change == last;
             if (framesThisTurn >= FRAMES_PER_TURN && !byDuty) {
                 closeFrame();
                 return false;
             }
         }
         closeFrame();
-        if (settings.flush() == FlushMode.ASYNC) {
+        if (settings.flush() == FlushMode.ASYNC && state.isOpenForRole() && !ended) {
             applier.housekeep();
         }
         return true;
     }
 
-    /** A defect, or views that cannot be read, must not take the role away for ever. */
     private boolean addOrFreeze(Change change) {
         try {
             return add(change);
-        } catch (RuntimeException e) {
-            LOG.error("a change could not be judged or encoded", e);
-            state.freeze("the writer failed: " + e);
+        } catch (RuntimeException | Error e) {
+            breaks(e);
             failFrozen(change, false);
             return true;
         }
@@ -249,11 +290,16 @@ final class Writer implements Duty, Changes.InFlight {
 
     /** False if the next segment must be waited for. */
     private boolean add(Change change) {
-        if (!state.isOpenForRole()) {
+        if (!state.isOpenForRole() || ended) {
             failClosed(change);
             return true;
         }
-        pending.now(nowMillis());
+        if (!change.isControl() && views.unwrittenBytes() > settings.viewsBytes()) {
+            failOverloaded(change);
+            return true;
+        }
+        // Due times are wall time: a store time that ran ahead would let messages out too early.
+        pending.now(clock.wallMillis());
         Refused refused = change.judge(pending);
         boolean inFlight = pending.takeConsultedInFlight();
         if (refused != null) {
@@ -339,12 +385,15 @@ final class Writer implements Duty, Changes.InFlight {
             return;
         }
         if (!state.isOpenForRole()) {
-            failFrame(false);
+            failFrame(writeBegun);
             return;
         }
         framesThisTurn++;
         try {
-            segment.write(end, builder.seal(positions.flushed()));
+            ByteBuffer sealed = builder.seal(positions.flushed());
+            writeBegun = true;
+            segment.write(end, sealed);
+            writeBegun = false;
         } catch (IOException e) {
             state.freeze("writing " + segment.name() + " failed: " + e.getMessage());
             failFrame(true);
@@ -382,6 +431,16 @@ final class Writer implements Duty, Changes.InFlight {
                 Failed.Cause.FROZEN,
                 maybeStored,
                 "the store is frozen until it is opened again: " + state.get().reason());
+    }
+
+    private void failOverloaded(Change change) {
+        String failure = applier.checkpointFailure();
+        change.fail(
+                Failed.Cause.OVERLOADED,
+                false,
+                failure == null
+                        ? "the views are written more slowly than messages come; try again in a moment"
+                        : "the views cannot be written, so no more can be taken until they are: " + failure);
     }
 
     private static void failDiskFull(Change change, IOException failure) {

@@ -29,6 +29,11 @@ public final class Views implements AutoCloseable {
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
     private static final int VERSION = 1;
 
+    // What an entry costs in memory until it is written, roughly.
+    private static final long MESSAGE_BYTES = 48;
+    private static final long KEY_BYTES = 16;
+    private static final long ROW_BYTES = 256;
+
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
     private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
         byte[] encode() {
@@ -76,6 +81,12 @@ public final class Views implements AutoCloseable {
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
     private volatile Checkpoint flushed;
+
+    /** Roughly the memory of the current generation; changed by the applier only. */
+    private volatile long gatheredBytes;
+
+    /** Of the generation being written; set by the applier, cleared by the duty thread. */
+    private volatile long writingBytes;
 
     /** Applier only: whether there is something that no checkpoint holds. */
     private boolean dirty;
@@ -141,6 +152,16 @@ public final class Views implements AutoCloseable {
         return flushed;
     }
 
+    /** Roughly the memory of what was applied since the last {@link #prepareCheckpoint}. Any thread. */
+    public long gatheredBytes() {
+        return gatheredBytes;
+    }
+
+    /** Roughly the memory of all that no checkpoint holds. Any thread. */
+    public long unwrittenBytes() {
+        return gatheredBytes + writingBytes;
+    }
+
     /** Up to where entries were applied. Any thread. */
     public Checkpoint applied() {
         return applied;
@@ -164,15 +185,19 @@ public final class Views implements AutoCloseable {
                     "asked to apply up to " + upToPosition + ", but " + before.position() + " is applied");
         }
         dirty = true;
+        long weight = 0;
         for (int i = 0, count = entries.size(); i < count; i++) {
             Entry entry = entries.get(i);
             if (entry instanceof Entry.VisibleMessage message) {
                 keys.message(message);
                 queues.message(message);
+                weight += MESSAGE_BYTES + (message.keys() == null ? 0 : KEY_BYTES * (long) message.keys().length);
             } else {
                 applyControl(entry);
+                weight += controlBytes(entry);
             }
         }
+        gatheredBytes += weight;
         dueIndex.publish();
         applied = new Checkpoint(
                 upToPosition,
@@ -180,6 +205,17 @@ public final class Views implements AutoCloseable {
                 epoch,
                 Math.max(storeTimeMillis, before.storeTimeMillis()),
                 before.oldestPosition());
+    }
+
+    /** Each row of a table is a node, a key and a value. */
+    private static long controlBytes(Entry entry) {
+        if (entry instanceof Entry.Progress record) {
+            return ROW_BYTES * record.entries().size();
+        }
+        if (entry instanceof Entry.Catalog record) {
+            return ROW_BYTES + (record.value() == null ? 0 : record.value().length);
+        }
+        return 3 * ROW_BYTES;
     }
 
     private void applyControl(Entry entry) {
@@ -239,6 +275,8 @@ public final class Views implements AutoCloseable {
         for (Table table : tables()) {
             table.swap();
         }
+        writingBytes = gatheredBytes;
+        gatheredBytes = 0;
         prepared = new Mark(applied, transactions.openCount(), dueMessages.count());
         return true;
     }
@@ -278,6 +316,7 @@ public final class Views implements AutoCloseable {
                 table.written();
             }
             written = mark.checkpoint;
+            writingBytes = 0;
             prepared = null;
         }
         Checkpoint durable = written;
