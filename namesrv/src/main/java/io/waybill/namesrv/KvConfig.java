@@ -4,9 +4,11 @@ package io.waybill.namesrv;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A small table of text per namespace, in memory only. Never holds more than {@value #MAX_ENTRIES} entries. Thread-safe. */
+/** A small table of text per namespace, in memory only. Never holds more than {@value #MAX_ENTRIES} entries; who puts one keeps to
+ * {@value #MAX_VALUE_LENGTH} characters. Thread-safe. */
 final class KvConfig {
     static final int MAX_ENTRIES = 10_000;
+    static final int MAX_VALUE_LENGTH = 4096;
 
     private final Map<String, TreeMap<String, String>> namespaces = new TreeMap<>();
     private int entries;

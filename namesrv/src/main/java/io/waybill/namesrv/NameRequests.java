@@ -43,6 +43,8 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private static final String ORDER_NAMESPACE = "ORDER_TOPIC_CONFIG";
     private static final int MAX_NAME_LENGTH = 255;
+    // A client makes an object for each queue of a route.
+    private static final int MAX_QUEUES = 65_536;
     // From 4.9.4 on clients read integer keys of JSON objects in quotes.
     private static final int STANDARD_JSON_VERSION = 401;
 
@@ -113,6 +115,9 @@ final class NameRequests implements RequestHandler, ConnectionListener {
         RouteHeader header = RouteHeader.read(fields(request));
         TopicRoute route = table.route(header.topic());
         if (route == null) {
+            route = table.expectedRetryRoute(header.topic());
+        }
+        if (route == null) {
             request.refuse(
                     ResponseCode.TOPIC_NOT_EXIST,
                     "No topic route info in name server for the topic: " + header.topic());
@@ -129,19 +134,29 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             request.refuse(ResponseCode.SYSTEM_ERROR, "crc32 not match");
             return;
         }
-        checkLength("brokerName", header.brokerName());
-        checkLength("brokerAddr", header.brokerAddr());
-        checkLength("clusterName", header.clusterName());
+        checkName("brokerName", header.brokerName());
+        checkName("brokerAddr", header.brokerAddr());
+        checkName("clusterName", header.clusterName());
+        checkOptional("haServerAddr", header.haServerAddr());
+        checkOptional("zoneName", header.zoneName());
+        if (header.brokerId() < 0) {
+            throw new BadField("brokerId", "0 or more", Long.toString(header.brokerId()));
+        }
         RegisterBrokerBody body = bytes.hasRemaining() ? RegisterBrokerBody.parse(bytes, header.compressed()) : null;
         List<TopicConfig> topics = new ArrayList<>();
         if (body != null) {
+            String fault = null;
             for (TopicConfig topic : body.topics().topicConfigTable().values()) {
-                String fault = Names.checkTopic(topic.topicName());
-                if (fault == null) {
+                String wrong = faultOf(topic);
+                if (wrong == null) {
                     topics.add(topic);
                 } else {
-                    LOG.warn("a topic of broker {} is left out: {}", header.brokerName(), fault);
+                    fault = wrong;
                 }
+            }
+            if (fault != null) {
+                int count = body.topics().topicConfigTable().size() - topics.size();
+                LOG.warn("{} topics of broker {} are left out, one because {}", count, header.brokerName(), fault);
             }
         }
         Registration asked = new Registration(
@@ -182,6 +197,21 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             reply.body(new KvTable(orders).toJson());
         }
         request.reply(reply.build());
+    }
+
+    /** Null, or why clients must not be told of this topic: its numbers size their tables. */
+    private static String faultOf(TopicConfig topic) {
+        String fault = Names.checkTopic(topic.topicName());
+        if (fault != null) {
+            return fault;
+        }
+        int most = Math.max(topic.readQueueNums(), topic.writeQueueNums());
+        int fewest = Math.min(topic.readQueueNums(), topic.writeQueueNums());
+        if (fewest < 0 || most > MAX_QUEUES) {
+            return "queues: must be 0 to " + MAX_QUEUES + ", but were " + topic.readQueueNums() + " and "
+                    + topic.writeQueueNums();
+        }
+        return null;
     }
 
     private void heartbeat(Request request) {
@@ -233,10 +263,12 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private void putKv(Request request) {
         KvHeader header = KvHeader.read(fields(request));
-        checkLength("namespace", header.namespace());
-        checkLength("key", header.key());
-        if (header.value() == null) {
-            throw new BadField("value", "present", null);
+        checkName("namespace", header.namespace());
+        checkName("key", header.key());
+        String value = header.value();
+        if (value == null || value.length() > KvConfig.MAX_VALUE_LENGTH) {
+            String seen = value == null ? null : value.length() + " characters";
+            throw new BadField("value", "at most " + KvConfig.MAX_VALUE_LENGTH + " characters", seen);
         }
         if (kv.put(header.namespace(), header.key(), header.value())) {
             request.reply(ok().build());
@@ -247,7 +279,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private void getKv(Request request) {
         KvHeader header = KvHeader.read(fields(request));
-        checkLength("key", header.key());
+        checkName("key", header.key());
         String value = kv.get(header.namespace(), header.key());
         if (value == null) {
             request.refuse(
@@ -260,7 +292,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private void deleteKv(Request request) {
         KvHeader header = KvHeader.read(fields(request));
-        checkLength("key", header.key());
+        checkName("key", header.key());
         kv.delete(header.namespace(), header.key());
         request.reply(ok().build());
     }
@@ -282,9 +314,16 @@ final class NameRequests implements RequestHandler, ConnectionListener {
         return new Address(header.clusterName(), header.brokerAddr());
     }
 
-    private static void checkLength(String field, String value) {
-        if (value == null || value.isEmpty() || value.length() > MAX_NAME_LENGTH) {
-            throw new BadField(field, "1 to " + MAX_NAME_LENGTH + " characters", value);
+    private static void checkOptional(String field, String value) {
+        if (value != null && !value.isEmpty()) {
+            checkName(field, value);
+        }
+    }
+
+    private static void checkName(String field, String value) {
+        boolean fits = value != null && !value.isEmpty() && value.length() <= MAX_NAME_LENGTH;
+        if (!fits || value.chars().anyMatch(c -> c <= ' ' || Character.isISOControl(c))) {
+            throw new BadField(field, "1 to " + MAX_NAME_LENGTH + " characters, none of them blank", value);
         }
     }
 

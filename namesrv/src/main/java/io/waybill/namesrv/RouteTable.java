@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.namesrv;
 
+import io.waybill.protocol.Names;
 import io.waybill.protocol.body.BrokerData;
 import io.waybill.protocol.body.ClusterInfo;
 import io.waybill.protocol.body.DataVersion;
@@ -109,7 +110,8 @@ final class RouteTable {
             if (holder != null && !holder.equals(asked.address()) && isNewer(holder, asked)) {
                 return new Registered(false, null, null, 0);
             }
-        } else if (brokers.size() >= MAX_BROKERS) {
+        }
+        if (living.size() >= MAX_BROKERS && !living.containsKey(asked.key())) {
             return new Registered(false, null, null, 0);
         }
         Living before = living.get(asked.key());
@@ -307,6 +309,24 @@ final class RouteTable {
             serving.add(brokerData(name));
         }
         return new TopicRoute(null, List.copyOf(entries.values()), serving);
+    }
+
+    /**
+     * The route that the retry topic of a group will have: one queue on every living broker. Consumers ask for it before
+     * their first heartbeat lets the brokers make it, and not again for half a minute. Null when the name is no retry
+     * topic of a legal group, or nobody lives.
+     */
+    synchronized TopicRoute expectedRetryRoute(String topic) {
+        if (brokers.isEmpty() || !Names.isRetry(topic) || Names.checkGroup(Names.groupOf(topic)) != null) {
+            return null;
+        }
+        List<QueueData> queues = new ArrayList<>(brokers.size());
+        List<BrokerData> serving = new ArrayList<>(brokers.size());
+        for (String name : brokers.keySet()) {
+            queues.add(new QueueData(name, 1, 1, Perm.READ_WRITE, 0));
+            serving.add(brokerData(name));
+        }
+        return new TopicRoute(null, queues, serving);
     }
 
     private BrokerData brokerData(String name) {

@@ -115,6 +115,69 @@ class NameServerTest {
     }
 
     @Test
+    void theRetryTopicOfANewGroupHasARouteBeforeAnyBrokerMadeIt() throws Exception {
+        assertThat(route("%RETRY%shipping").code()).as("nobody could make it").isEqualTo(17);
+        register("T");
+        TopicRoute route = TopicRoute.parse(route("%RETRY%shipping").body());
+        assertThat(route.queueDatas()).containsExactly(new QueueData("broker-a", 1, 1, 6, 0));
+        assertThat(route.brokerDatas().get(0).brokerAddrs()).isEqualTo(Map.of(0L, "127.0.0.1:10911"));
+        for (String none : new String[] {"%DLQ%shipping", "%RETRY%", "%RETRY%a/b", "%RETRY%" + "g".repeat(249)}) {
+            assertThat(route(none).code()).as(none).isEqualTo(17);
+        }
+        assertThat(TopicList.parse(ask(Command.request(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER)
+                                        .build())
+                                .body())
+                        .topicList())
+                .as("it is not kept")
+                .containsExactly("T");
+    }
+
+    @Test
+    void whatClientsWouldChokeOnIsLeftOutOfARegistration() throws Exception {
+        Map<String, TopicConfig> table = new LinkedHashMap<>();
+        table.put("T", new TopicConfig("T", 4, 4, 6));
+        table.put("many", new TopicConfig("many", Integer.MAX_VALUE, 4, 6));
+        table.put("few", new TopicConfig("few", 4, -1, 6));
+        table.put("../x", new TopicConfig("../x", 4, 4, 6));
+        byte[] body = new RegisterBrokerBody(new TopicConfigTable(new DataVersion(0, 5, 1), table)).toJson();
+        Command answer = ask(Command.request(RequestCode.REGISTER_BROKER)
+                .header(header(body, false, 0, "127.0.0.1:10911"))
+                .body(body)
+                .build());
+        assertThat(answer.code()).isZero();
+        assertThat(route("T").code()).isZero();
+        for (String left : new String[] {"many", "few", "../x"}) {
+            assertThat(route(left).code()).as(left).isEqualTo(17);
+        }
+    }
+
+    @Test
+    void hostileNamesAndValuesAreRefusedByField() throws Exception {
+        byte[] body = body("T").toJson();
+        for (String address : new String[] {"", "a b", "x".repeat(300), "a\nb"}) {
+            Command answer = ask(Command.request(RequestCode.REGISTER_BROKER)
+                    .header(header(body, false, 0, address))
+                    .body(body)
+                    .build());
+            assertThat(answer.code()).as(address).isEqualTo(29);
+            assertThat(answer.remark()).startsWith("brokerAddr: must be");
+        }
+        assertThat(ask(Command.request(RequestCode.REGISTER_BROKER)
+                                .header(header(body, false, -5, "h:1"))
+                                .body(body)
+                                .build())
+                        .remark())
+                .startsWith("brokerId: must be 0 or more, but was -5");
+        Command huge = ask(Command.request(RequestCode.PUT_KV_CONFIG)
+                .header(new KvHeader("n", "k", "v".repeat(5_000)))
+                .build());
+        assertThat(huge.remark()).startsWith("value: must be at most 4096 characters, but was 5000");
+        Command echo = route("t".repeat(60_000));
+        assertThat(echo.code()).isEqualTo(17);
+        assertThat(echo.remark()).hasSizeLessThanOrEqualTo(Command.MAX_REMARK_LENGTH);
+    }
+
+    @Test
     void idsAreQuotedForClientsThatReadStandardJson() throws Exception {
         register("T");
         assertThat(text(route("T"))).contains("{\"0\":\"127.0.0.1:10911\"}");

@@ -241,4 +241,17 @@ class RouteTableTest {
             }
         }
     }
+
+    @Test
+    void oneNameWithEverNewIdsIsBoundedToo() {
+        for (int id = 0; id < RouteTable.MAX_BROKERS; id++) {
+            assertThat(table.register(broker("a", id, "h:" + id, 1), 1, 0).accepted())
+                    .isTrue();
+        }
+        assertThat(table.register(broker("a", 5_000, "h:5000", 1), 1, 0).accepted())
+                .isFalse();
+        assertThat(table.register(broker("a", 3, "h:3", 2), 1, 0).accepted())
+                .as("known before")
+                .isTrue();
+    }
 }

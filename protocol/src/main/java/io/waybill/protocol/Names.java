@@ -55,9 +55,11 @@ public final class Names {
 
     /** Null when the topic's name is fine, else the sentence that names field, limit and what was seen. */
     public static String checkTopic(String topic) {
-        int limit =
-                topic != null && (isRetry(topic) || isDeadLetter(topic)) ? MAX_GROUP_TOPIC_LENGTH : MAX_TOPIC_LENGTH;
-        return check("topic", topic, limit);
+        String group = topic == null ? null : groupOf(topic);
+        if (group != null && group.isEmpty()) {
+            return "topic: must name a group behind " + topic + ", was empty there";
+        }
+        return check("topic", topic, group == null ? MAX_TOPIC_LENGTH : MAX_GROUP_TOPIC_LENGTH);
     }
 
     /** Null when the group's name is fine, else the sentence that names field, limit and what was seen. */

@@ -73,7 +73,6 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private static final int SMALLEST_CHUNK = 512;
     private static final int LARGEST_CHUNK = 32 * 1024;
     private static final int FLUSH_AT_BYTES = 256 * 1024;
-    private static final int SUMMARY_LENGTH = 200;
     // A peer that is silent this long while calls to it time out is taken for dead: a new connection may find it alive.
     private static final long SILENT_PEER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -466,8 +465,13 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         } catch (BadValue e) {
             refuse(request, ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
         } catch (Exception | LinkageError | AssertionError | StackOverflowError | OutOfMemoryError e) {
-            LOG.warn("{}: request code {} failed", this, command.code(), e);
-            refuse(request, ResponseCode.SYSTEM_ERROR, summary(e));
+            LOG.warn("{}: request {} of code {} failed", this, command.opaque(), command.code(), e);
+            // What went wrong inside is for the log: it may name files or classes.
+            refuse(
+                    request,
+                    ResponseCode.SYSTEM_ERROR,
+                    "request code " + command.code() + " failed inside; the log says why, under connection " + id
+                            + ", request " + command.opaque());
         } finally {
             if (command.isOneway()) {
                 answered(request);
@@ -479,11 +483,6 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (!request.isAnswered()) {
             request.refuse(code, remark);
         }
-    }
-
-    private static String summary(Throwable e) {
-        String text = e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
-        return text.length() <= SUMMARY_LENGTH ? text : text.substring(0, SUMMARY_LENGTH);
     }
 
     private void pause() {
@@ -602,7 +601,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         } catch (RuntimeException e) {
             LOG.warn("{}: a frame of code {} could not be written", this, command.code(), e);
             if (item instanceof IncomingRequest) {
-                Command instead = Command.response(ResponseCode.SYSTEM_ERROR, "reply not sent: " + summary(e))
+                String why = e instanceof IllegalArgumentException ? e.getMessage() : "the log says why";
+                Command instead = Command.response(ResponseCode.SYSTEM_ERROR, "reply not sent: " + why)
                         .build();
                 writeFrame(instead.withOpaque(item.opaque(this)), null, item);
             } else {

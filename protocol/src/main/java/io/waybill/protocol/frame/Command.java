@@ -21,6 +21,9 @@ public final class Command {
     /** The version this side claims: clients from 4.9.4 on get standard JSON, and brokers below 4.1 no SQL pulls. */
     public static final int CURRENT_VERSION = 513;
 
+    /** Characters of the remark of a response made here. */
+    public static final int MAX_REMARK_LENGTH = 1024;
+
     static final int MIN_FRAME_LENGTH = 4;
 
     private static final int WORDS_LENGTH = 8;
@@ -116,9 +119,13 @@ public final class Command {
         return new Builder(code, 0, null);
     }
 
-    /** A response; the carrier fills in the opaque of the request. The remark may be null. */
+    /**
+     * A response; the carrier fills in the opaque of the request. The remark may be null; what is beyond {@value #MAX_REMARK_LENGTH} characters
+     * is cut off, since it may repeat what the peer sent.
+     */
     public static Builder response(int code, String remark) {
-        return new Builder(code, FLAG_RESPONSE, remark);
+        boolean tooLong = remark != null && remark.length() > MAX_REMARK_LENGTH;
+        return new Builder(code, FLAG_RESPONSE, tooLong ? remark.substring(0, MAX_REMARK_LENGTH - 3) + "..." : remark);
     }
 
     /** The request code, or of a response the response code. */

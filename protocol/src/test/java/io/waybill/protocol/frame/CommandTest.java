@@ -263,7 +263,8 @@ class CommandTest {
     @Test
     void maxHeadLengthIsEnoughForTheWorstTexts() {
         String nasty = "\u0001\uD83D\uDE00\u20ac\"".repeat(500);
-        Command command = Command.response(Integer.MIN_VALUE, nasty)
+        Command command = Command.response(Integer.MIN_VALUE, null)
+                .remark(nasty)
                 .opaque(Integer.MIN_VALUE)
                 .version(Integer.MIN_VALUE)
                 .field(nasty.substring(0, 5), nasty)
