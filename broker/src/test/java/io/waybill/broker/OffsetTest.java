@@ -57,6 +57,10 @@ class OffsetTest {
                 .field("setZeroIfNotFound", false)
                 .build());
         assertThat(noZero.result()).isEqualTo(ResponseCode.QUERY_NOT_FOUND);
+        broker.pass(300_000);
+        assertThat(query(0).number("offset")).as("after checkpoints").isZero();
+        broker.restart();
+        assertThat(query(0).number("offset")).as("after a restart").isZero();
     }
 
     @Test

@@ -227,6 +227,15 @@ public final class Store implements AutoCloseable {
         return reader.isHot(topic, queueId, offset);
     }
 
+    /**
+     * Bytes of the log from a visible message to its end: little for what was stored lately. {@link Long#MAX_VALUE} if no message
+     * stands at the offset. May block on the disk.
+     */
+    public long logBytesSince(String topic, int queueId, long offset) {
+        long position = views.queue(topic, queueId).positionOf(offset);
+        return position < 0 ? Long.MAX_VALUE : Math.max(0, positions().applied() - position);
+    }
+
     /** By store time; see {@link Boundary}. */
     public long offsetByTime(String topic, int queueId, long timeMillis, Boundary boundary) {
         return views.queue(topic, queueId).offsetByTime(timeMillis, boundary);

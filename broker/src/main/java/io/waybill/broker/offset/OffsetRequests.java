@@ -24,6 +24,9 @@ import java.util.function.Predicate;
 
 /** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
 public final class OffsetRequests {
+    /** A queue whose first message has no more than this behind it in the log is young. */
+    private static final long YOUNG_BYTES = 256L << 20;
+
     private final Store store;
     private final Offsets offsets;
     private final Topics topics;
@@ -53,28 +56,38 @@ public final class OffsetRequests {
     }
 
     /**
-     * 14. Without a committed offset: 0 while the queue's very first message is still in memory, so that a new group on a
-     * young topic misses nothing; else, or when the client wants no zero, "not found", and it starts by its own policy.
+     * 14. Without a committed offset: 0 while the queue's very first message was stored lately, so that a new group on a young
+     * topic misses nothing; else, or when the client wants no zero, "not found", and it starts by its own policy. "Lately" goes by
+     * the bytes of the log since then, not by what is in memory: neither a checkpoint nor a restart changes the answer.
      */
     private void query(Request request) {
         QueryOffsetHeader header = QueryOffsetHeader.read(request.command().fields());
         long offset = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
-        if (offset < 0 && header.setZeroIfNotFound() && isYoung(header.topic(), header.queueId())) {
-            offset = 0;
+        if (offset >= 0) {
+            reply(request, new OffsetReply(offset));
+        } else if (header.setZeroIfNotFound() && keepsItsFirst(header.topic(), header.queueId())) {
+            away(request, () -> {
+                if (store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES) {
+                    reply(request, new OffsetReply(0));
+                } else {
+                    refuseUnknown(request, header);
+                }
+            });
+        } else {
+            refuseUnknown(request, header);
         }
-        if (offset < 0) {
-            request.refuse(
-                    ResponseCode.QUERY_NOT_FOUND,
-                    "group '" + header.consumerGroup() + "' has no offset for queue " + header.queueId() + " of topic '"
-                            + header.topic() + "'");
-            return;
-        }
-        reply(request, new OffsetReply(offset));
     }
 
-    private boolean isYoung(String topic, int queueId) {
+    private boolean keepsItsFirst(String topic, int queueId) {
         QueueRange range = store.range(topic, queueId);
-        return range.minOffset() == 0 && range.maxOffset() > 0 && store.isHot(topic, queueId, 0);
+        return range.minOffset() == 0 && range.maxOffset() > 0;
+    }
+
+    private static void refuseUnknown(Request request, QueryOffsetHeader header) {
+        request.refuse(
+                ResponseCode.QUERY_NOT_FOUND,
+                "group '" + header.consumerGroup() + "' has no offset for queue " + header.queueId() + " of topic '"
+                        + header.topic() + "'");
     }
 
     /** 15; normally one-way. */
@@ -88,9 +101,12 @@ public final class OffsetRequests {
         if (!hasQueue(request, header.topic(), header.queueId())) {
             return;
         }
-        if (header.commitOffset() < 0) {
+        long end = store.range(header.topic(), header.queueId()).maxOffset();
+        if (header.commitOffset() < 0 || header.commitOffset() > end) {
+            // Beyond the end would silently skip what comes later.
             request.refuse(
-                    ResponseCode.INVALID_PARAMETER, "commitOffset: must not be negative, was " + header.commitOffset());
+                    ResponseCode.INVALID_PARAMETER,
+                    "commitOffset: must be from 0 to " + end + ", the end of the queue, was " + header.commitOffset());
             return;
         }
         boolean taken = offsets.commit(header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset());
@@ -164,7 +180,7 @@ public final class OffsetRequests {
                 try {
                     work.run();
                 } catch (RuntimeException e) {
-                    request.refuse(ResponseCode.SYSTEM_ERROR, "the read failed: " + e);
+                    request.refuse(ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
                     throw e;
                 }
             });

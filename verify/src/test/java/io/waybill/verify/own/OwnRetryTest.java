@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.verify.own;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.client.Admin;
+import io.waybill.client.Producer;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.Result;
+import io.waybill.client.StartFrom;
+import io.waybill.server.EmbeddedBroker;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class OwnRetryTest {
+    private EmbeddedBroker broker;
+    private Own own;
+
+    @BeforeEach
+    void start() {
+        broker = EmbeddedBroker.with("messageDelayLevels", "50ms 50ms 50ms 100ms 200ms 400ms")
+                .start();
+        own = new Own(broker.namesrvAddress());
+    }
+
+    @AfterEach
+    void stop() {
+        own.close();
+        broker.close();
+    }
+
+    @Test
+    void aFailingMessageIsTriedAgainThenDeadWhileOthersGoOn() {
+        String topic = Own.unique("orders");
+        String group = Own.unique("billing");
+        own.client().admin().createTopic(topic, 4);
+        Producer producer = own.client().producer("order-service").build();
+        ConcurrentLinkedQueue<Integer> attempts = new ConcurrentLinkedQueue<>();
+        Own.Inbox good = new Own.Inbox();
+        own.client()
+                .pushConsumer(group)
+                .subscribe(topic)
+                .from(StartFrom.FIRST)
+                .maxAttempts(4)
+                .onMessage(m -> {
+                    if (m.text().equals("poison")) {
+                        attempts.add(m.attempt());
+                        throw new IllegalStateException("cannot be billed");
+                    }
+                    if (m.text().equals("flaky") && m.attempt() < 3) {
+                        return Result.RETRY_LATER;
+                    }
+                    assertThat(m.topic()).isEqualTo(topic);
+                    return good.add(m);
+                })
+                .start();
+        producer.send(Own.message(topic, "t", "k1", "poison"));
+        producer.send(Own.message(topic, "t", "k2", "flaky"));
+        for (int i = 0; i < 20; i++) {
+            producer.send(Own.message(topic, "t", "k", "good-" + i));
+        }
+        good.awaitCount(21);
+        Own.await("four attempts", () -> attempts.size() == 4);
+        Admin admin = own.client().admin();
+        Own.await("the topic of the dead letters", () -> admin.allTopics().contains("%DLQ%" + group));
+        Own.Inbox dead = own.consume(Own.unique("undertakers"), "%DLQ%" + group, "*");
+        dead.awaitCount(1);
+        assertThat(List.copyOf(attempts)).containsExactly(1, 2, 3, 4);
+        ReceivedMessage letter = dead.messages().get(0);
+        assertThat(letter.text()).isEqualTo("poison");
+        assertThat(letter.keys()).containsExactly("k1");
+        assertThat(letter.tag()).isEqualTo("t");
+        ReceivedMessage flaky = good.messages().stream()
+                .filter(m -> m.text().equals("flaky"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(flaky.attempt()).isEqualTo(3);
+    }
+}
