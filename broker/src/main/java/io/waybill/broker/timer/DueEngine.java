@@ -53,7 +53,12 @@ public final class DueEngine implements Duty {
     private final Clock clock;
     private final DueChecks checks;
 
-    /** Handles in work, or held after a failure until the given time; MAX_VALUE while the store has not answered. */
+    private static final long UNANSWERED = Long.MAX_VALUE;
+
+    /**
+     * Handles in work, or held after a failure until the given time of the monotonic clock: the wall clock may be set back, and a hold of a
+     * second must not become one of an hour. {@link #UNANSWERED} while the store has not answered.
+     */
     private final Map<Long, Long> inWork = new ConcurrentHashMap<>();
 
     /** Checks to be started before their time. Of the duty's thread only. */
@@ -95,7 +100,7 @@ public final class DueEngine implements Duty {
             return WHEN_WOKEN;
         }
         long nowMillis = clock.wallMillis();
-        long nextHoldEndMillis = releaseHeld(nowMillis);
+        long holdNanos = releaseHeld(clock.nanoTime());
         early.addAll(checks.takeOverdue());
         early.removeIf(this::startCheck); // one that is in work right now stays; the end of that work wakes
         int room = Math.min(BATCH, MAX_IN_WORK - inWork.size());
@@ -114,17 +119,17 @@ public final class DueEngine implements Duty {
         if (started == room) {
             return 0;
         }
-        return sleepNanos(nextHoldEndMillis);
+        return sleepNanos(holdNanos);
     }
 
     /** The nearest of: the end of a hold, the first entry that is not in work. An answer of the store wakes the duty anyway. */
-    private long sleepNanos(long nextHoldEndMillis) {
-        long nextMillis = Math.min(nextHoldEndMillis, firstNotInWorkMillis());
+    private long sleepNanos(long holdNanos) {
+        long nextMillis = firstNotInWorkMillis();
         if (nextMillis == Long.MAX_VALUE) {
-            return WHEN_WOKEN;
+            return holdNanos; // WHEN_WOKEN if there is no hold either
         }
         long millis = Math.min(Math.max(0, nextMillis - clock.wallMillis()), LONGEST_SLEEP_MILLIS);
-        return TimeUnit.MILLISECONDS.toNanos(millis);
+        return Math.min(holdNanos, TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
     private long firstNotInWorkMillis() {
@@ -143,14 +148,18 @@ public final class DueEngine implements Duty {
         return Long.MAX_VALUE;
     }
 
-    private long releaseHeld(long nowMillis) {
+    /** How long the nearest hold still lasts; MAX_VALUE if there is none. */
+    private long releaseHeld(long nowNanos) {
         long next = Long.MAX_VALUE;
         for (Iterator<Map.Entry<Long, Long>> i = inWork.entrySet().iterator(); i.hasNext(); ) {
             long until = i.next().getValue();
-            if (until <= nowMillis) {
+            if (until == UNANSWERED) {
+                continue;
+            }
+            if (until - nowNanos <= 0) {
                 i.remove();
             } else {
-                next = Math.min(next, until);
+                next = Math.min(next, until - nowNanos);
             }
         }
         return next;
@@ -164,7 +173,7 @@ public final class DueEngine implements Duty {
     }
 
     private boolean startCheck(long handle) {
-        if (inWork.putIfAbsent(handle, Long.MAX_VALUE) != null) {
+        if (inWork.putIfAbsent(handle, UNANSWERED) != null) {
             return false;
         }
         checks.run(handle, settled -> {
@@ -178,7 +187,7 @@ public final class DueEngine implements Duty {
     }
 
     private boolean startDelivery(long handle) {
-        if (inWork.putIfAbsent(handle, Long.MAX_VALUE) != null) {
+        if (inWork.putIfAbsent(handle, UNANSWERED) != null) {
             return false;
         }
         try {
@@ -229,7 +238,8 @@ public final class DueEngine implements Duty {
     }
 
     private void hold(long handle, long millis) {
-        inWork.put(handle, clock.wallMillis() + millis);
+        long until = clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        inWork.put(handle, until == UNANSWERED ? until - 1 : until);
         wake();
     }
 }
