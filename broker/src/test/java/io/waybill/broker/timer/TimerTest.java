@@ -224,6 +224,25 @@ class TimerTest {
     }
 
     @Test
+    void aDeliveryHeldBackByAFullDiskDoesNotWaitForAClockThatIsSetBack() {
+        long due = broker.now() + 1_000;
+        for (int i = 0; i < 400; i++) {
+            broker.delayed(
+                    "orders",
+                    2,
+                    "x".repeat(8_000),
+                    SimulatedBroker.properties("u" + i, "TIMER_DELIVER_MS", Long.toString(due)));
+        }
+        broker.files().capacityBytes(broker.files().usedBytes());
+        broker.pass(7_200_000);
+        assertThat(broker.visible("orders", 2)).hasSizeLessThan(400);
+        broker.clock.set(broker.clock.wallMillis() - 3_600_000);
+        broker.files().capacityBytes(Long.MAX_VALUE);
+        broker.pass(10_000);
+        assertThat(broker.visibleKeys("orders", 2)).doesNotHaveDuplicates().hasSize(400);
+    }
+
+    @Test
     void aFrozenStoreIsLeftAloneAndTheNextStartDelivers() {
         delayed("u1", "TIMER_DELAY_SEC", "5");
         broker.files().failFrom(1, Fault.EIO);
