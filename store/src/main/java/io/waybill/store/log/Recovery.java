@@ -114,6 +114,14 @@ final class Recovery {
                     segments[segments.length - 1].length(),
                     "the log ends at position " + newestEnd + ", but the views know it up to " + checkpoint.position());
         }
+        if (checkpoint.position() > 0 && oldest > checkpoint.oldestPosition()) {
+            // Retention deletes first and lets the next checkpoint know of it, so this alone proves nothing.
+            LOG.warn(
+                    "the log starts with {}, but the views last knew it from {} on: unless retention dropped what is between"
+                            + " just before the last stop, segments are missing and their messages are lost",
+                    segments[0].name(),
+                    Segment.name(checkpoint.oldestPosition()));
+        }
         if (checkpoint.position() < oldest) {
             checkpoint = Checkpoint.EMPTY;
         }
