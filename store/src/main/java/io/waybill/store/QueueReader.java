@@ -135,9 +135,6 @@ final class QueueReader {
 
     /** Collects slices while it is led along the queue; messages that stand back to back share one slice. */
     private static final class Gather implements QueueVisitor {
-        /** A filter that takes almost nothing must not hold a thread for a whole queue; the caller asks again. */
-        private static final int MAX_VISITED = 1 << 16;
-
         private final CommitLog log;
         private final int maxCount;
         private final int maxBytes;
@@ -149,7 +146,6 @@ final class QueueReader {
         private int examined;
         private int count;
         private long bytes;
-        private int visited;
         private boolean cold;
         private boolean gone;
         private String damage;
@@ -172,9 +168,6 @@ final class QueueReader {
         public boolean entry(
                 long offset, long position, int size, int frameDelta, long tagsCode, long storeTimeMillis) {
             if (count >= maxCount || ++examined > MOST_EXAMINED) {
-                return false;
-            }
-            if (visited++ == MAX_VISITED) {
                 return false;
             }
             if (filter != null && !filter.accepts(tagsCode)) {

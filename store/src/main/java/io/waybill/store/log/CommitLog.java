@@ -91,7 +91,8 @@ public final class CommitLog {
         writer = new Writer(platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
         flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
-        retention = new Retention(platform.clock(), files, settings, views, segments, positions, state, reader, writer, maker, applier);
+        retention = new Retention(
+                platform.clock(), files, settings, views, segments, positions, state, reader, writer, maker, applier);
 
         Wake wakeWriter = new Wake();
         Wake wakeMaker = new Wake();

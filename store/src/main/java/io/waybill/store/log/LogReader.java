@@ -87,10 +87,14 @@ final class LogReader {
             if (segments.of(base) != segment) {
                 return null;
             }
-            if (segment.isClosed()) {
-                throw new IllegalStateException("the store is closed", e);
-            }
+            refuseIfClosed(segment, e);
             throw new StoreDamaged(segment.name(), base - segment.start(), "it cannot be read: " + e.getMessage());
+        }
+    }
+
+    private void refuseIfClosed(Segment segment, IOException e) {
+        if (segment.isClosed() && segments.of(segment.start()) == segment) {
+            throw new IllegalStateException("the store is closed", e);
         }
     }
 
@@ -143,6 +147,7 @@ final class LogReader {
         try {
             return claim(segment, position, room);
         } catch (IOException e) {
+            refuseIfClosed(segment, e);
             return null;
         }
     }

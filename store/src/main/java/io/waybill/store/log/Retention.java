@@ -152,8 +152,7 @@ final class Retention implements Duty {
     }
 
     private boolean isTooOld(Segment oldest) {
-        return settings.retentionMillis() > 0
-                && ages.ageMillis(oldest, segments.all()) > settings.retentionMillis();
+        return settings.retentionMillis() > 0 && ages.ageMillis(oldest, segments.all()) > settings.retentionMillis();
     }
 
     private boolean isTooMuch() throws IOException {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import static io.waybill.store.Simulation.draft;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.store.log.Refused;
+import io.waybill.store.log.Stored;
+import org.junit.jupiter.api.Test;
+
+/** What a wall clock that jumps may do and may not do. */
+class ClockTest {
+    private static final long HOUR = 3_600_000;
+    private static final long YEAR = 365 * 24 * HOUR;
+
+    private static void fill(Simulation sim, int messages) {
+        for (int i = 0; i < messages; i++) {
+            sim.put("t", "m" + "x".repeat(700));
+        }
+    }
+
+    @Test
+    void aDelayedMessageWaitsForTheWallClockThoughTheStoreTimeRanAhead() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            long start = sim.clock.wallMillis();
+            Stored delayed = sim.stored((s, done) -> s.putDue(draft("t", "later"), start + HOUR, done));
+            sim.clock.set(start + YEAR);
+            sim.put("t", "stamped in the future");
+            sim.clock.set(start + 1_000);
+            assertThat(sim.store.nowMillis()).as("the store time never falls").isEqualTo(start + YEAR);
+            assertThat(sim.outcome((s, done) -> s.fire(delayed.handle(), draft("t", "later"), done)))
+                    .matches(o -> ((Refused) o).reason() == Refused.Reason.NOT_DUE);
+            sim.clock.set(start + HOUR);
+            assertThat(sim.stored((s, done) -> s.fire(delayed.handle(), draft("t", "later"), done))
+                            .storeTimeMillis())
+                    .isEqualTo(start + YEAR);
+        }
+    }
+
+    @Test
+    void aJumpOfTheClockDropsNothingInsideItsTime() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(72 * HOUR, 0, 0, 60_000).withCheckpoint(16_384, 500))) {
+            long start = sim.clock.wallMillis();
+            fill(sim, 30);
+            sim.duties.advance(HOUR);
+            for (int strobe = 0; strobe < 20; strobe++) {
+                sim.clock.set(start + (strobe % 2 == 0 ? YEAR : -YEAR));
+                fill(sim, 3);
+                sim.duties.advance(HOUR);
+            }
+            assertThat(sim.store.oldestPosition()).isZero();
+            assertThat(sim.bodies("t")).hasSize(90);
+            sim.duties.advance(60 * HOUR);
+            assertThat(sim.store.oldestPosition())
+                    .as("after its real time it goes, whatever the store times say")
+                    .isPositive();
+        }
+    }
+
+    @Test
+    void oneWrongClockAtAStartTakesAtMostHalfTheTime() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(72 * HOUR, 0, 0, 60_000).withCheckpoint(16_384, 500));
+        fill(sim, 30);
+        sim.duties.advance(30 * HOUR);
+        sim.close();
+        sim.files = sim.files.copy();
+        sim.clock.set(sim.clock.wallMillis() + YEAR);
+        sim.open();
+        sim.duties.advance(HOUR);
+        assertThat(sim.store.oldestPosition()).isZero();
+        fill(sim, 30);
+        sim.close();
+        sim.files = sim.files.copy();
+        sim.clock.set(sim.clock.wallMillis() - YEAR);
+        sim.open();
+        sim.duties.advance(HOUR);
+        assertThat(sim.store.oldestPosition())
+                .as("the jump stands in the log now")
+                .isZero();
+        sim.duties.advance(36 * HOUR);
+        assertThat(sim.store.oldestPosition()).isPositive();
+        sim.close();
+    }
+
+    @Test
+    void aRestartDoesNotMakeSegmentsYoungAgain() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(72 * HOUR, 0, 0, 60_000).withCheckpoint(16_384, 500))) {
+            for (int day = 0; day < 6; day++) {
+                fill(sim, 15);
+                sim.duties.advance(24 * HOUR);
+                sim.close();
+                sim.files = sim.files.copy();
+                sim.open();
+            }
+            sim.duties.advance(HOUR);
+            assertThat(sim.store.oldestPosition()).isPositive();
+            assertThat(sim.store.range("t", 0).minOffset()).isBetween(25L, 60L);
+        }
+    }
+}
