@@ -131,6 +131,7 @@ public final class Faults {
         plans.put("slow-force", new Plan(90, Faults::slowForce));
         plans.put("pause", new Plan(180, Faults::pause));
         plans.put("flips", new Plan(300, Faults::flips));
+        plans.put("flips-killed", new Plan(180, Faults::flipsKilled));
         plans.put("missing", new Plan(90, Faults::missing));
         plans.put("clock", new Plan(180, Faults::clock));
         plans.put("sigterm", new Plan(120, Faults::sigterm));
@@ -214,13 +215,15 @@ public final class Faults {
     static void power(Row row, String flush) throws Exception {
         Disk disk = Disk.ext4("power", 768);
         Random chance = new Random(SEED);
-        Server server = Server.at(disk.path("store")).flush(flush).set("segmentBytes=8388608").start();
+        Server server = Server.at(disk.path("store")).flush(flush).set("segmentBytes=4194304").start();
         Load load = new Load(server);
         load.start();
         long lostInAll = 0;
         long worstWindow = 0;
         int cycles = 0;
         for (; cycles < CYCLES && !row.deadline.passed(); cycles++) {
+            // Small frames within one segment, and large ones that fill one after the other.
+            load.bodyBytes = cycles % 2 == 0 ? 300 : 20_000;
             int before = load.acks.size();
             await("sends to be acknowledged", 20, () -> load.acks.size() >= before + 200);
             Thread.sleep(chance.nextInt(900));
@@ -486,6 +489,50 @@ public final class Faults {
         row.figure("outcomes", outcomes);
     }
 
+    /** S8 after a kill: single bits behind the last checkpoint, where a start must tell damage from a torn tail. */
+    static void flipsKilled(Row row) throws Exception {
+        Path data = directory("flips");
+        Server server =
+                Server.at(data).set("segmentBytes=4194304").set("checkpointMillis=3600000").start();
+        Load load = new Load(server);
+        load.start();
+        await("messages", 60, () -> load.acks.size() >= 1500);
+        server.kill();
+        load.pause();
+        load.close();
+        long end = server.check().endPosition();
+        Random chance = new Random(SEED);
+        Map<String, Integer> outcomes = new TreeMap<>();
+        Path copy = WORK.resolve("flipped");
+        for (int i = 0; i < 12 && !row.deadline.passed(); i++) {
+            copyStore(data, copy);
+            // Half of them close to the end.
+            long at = i % 2 == 0 ? (long) (chance.nextDouble() * end) : end - 1 - chance.nextInt(8192);
+            flip(copy.resolve(String.format("log/%020d.seg", at / 4194304 * 4194304)), at % 4194304, chance.nextInt(8));
+            row.evidence++;
+            String outcome;
+            try {
+                server = Server.at(copy).set("segmentBytes=4194304").start();
+                Checker found = new Checker(load, server, true);
+                row.expect(found.wrongBodies == 0, "wrong body served after a flip at " + at);
+                int lost = found.lostCount();
+                boolean cut = text(server.log).contains("torn bytes");
+                outcome = lost == 0 ? "all served" : cut ? "cut as torn tail" : found.refusals.isEmpty() ? "LOST SILENTLY" : "served with refusal";
+                row.expect(!outcome.startsWith("LOST"), lost + " lost silently after a flip " + (end - at) + " bytes before the end");
+                // Only what no later frame proves to have been on disk can be taken for torn: the last groups of four senders.
+                row.expect(!cut || lost <= 16, lost + " messages cut as a torn tail after a flip " + (end - at) + " bytes before the end");
+                server.kill();
+            } catch (StartRefused refused) {
+                outcome = "start refused";
+                row.expect(refused.getMessage().contains(".seg at byte"), "start refused without the file: " + refused.getMessage());
+                row.figures.putIfAbsent("startRefusal", sentence(refused));
+            }
+            outcomes.merge(outcome, 1, Integer::sum);
+            System.out.println("    flip " + (end - at) + " bytes before the end: " + outcome);
+        }
+        row.figure("outcomes", outcomes);
+    }
+
     /** S9: derived files deleted, a segment deleted. */
     static void missing(Row row) throws Exception {
         Path data = directory("missing");
@@ -563,7 +610,7 @@ public final class Faults {
     static String sentence(StartRefused refused) {
         return refused.getMessage()
                 .lines()
-                .filter(line -> line.startsWith("waybill server:"))
+                .filter(line -> line.contains("waybill server:"))
                 .findFirst()
                 .orElse(refused.getMessage());
     }
