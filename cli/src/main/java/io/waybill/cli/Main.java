@@ -12,11 +12,15 @@ import io.waybill.cli.run.WarmUpCommand;
 import io.waybill.cli.store.StoreCommand;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.ReaderGone;
 import io.waybill.cli.topic.TopicCommand;
 import io.waybill.cli.tx.TxCommand;
 import io.waybill.client.WaybillException;
 import java.io.PrintWriter;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -88,6 +92,9 @@ public final class Main {
     private static IExecutionExceptionHandler failed() {
         return (exception, line, parsed) -> {
             String name = line.getCommandSpec().qualifiedName();
+            if (ReaderGone.isCauseOf(exception)) {
+                return ExitCode.DONE;
+            }
             if (exception instanceof Failure failure) {
                 line.getErr().println(name + ": " + failure.getMessage());
                 return failure.exitCode();
@@ -106,11 +113,44 @@ public final class Main {
         return (exception, arguments) -> {
             CommandLine line = exception.getCommandLine();
             PrintWriter err = line.getErr();
+            if (arguments.length == 0) {
+                line.usage(err);
+                return ExitCode.USAGE;
+            }
             err.println(line.getCommandSpec().qualifiedName() + ": " + exception.getMessage());
-            UnmatchedArgumentException.printSuggestions(exception, err);
+            if (!UnmatchedArgumentException.printSuggestions(exception, err)) {
+                nearestOption(exception).ifPresent(option -> err.println("Did you mean: " + option + "?"));
+            }
             err.println(hint(exception, line));
             return ExitCode.USAGE;
         };
+    }
+
+    /** The option most like the one that does not exist. */
+    private static Optional<String> nearestOption(ParameterException exception) {
+        if (!(exception instanceof UnmatchedArgumentException unmatched)
+                || !unmatched.getUnmatched().get(0).startsWith("--")) {
+            return Optional.empty();
+        }
+        String wrong = unmatched.getUnmatched().get(0).replaceFirst("=.*", "");
+        return exception.getCommandLine().getCommandSpec().optionsMap().keySet().stream()
+                .filter(option -> option.startsWith("--") && distance(option, wrong) <= Math.max(2, wrong.length() / 3))
+                .min(Comparator.comparingInt(option -> distance(option, wrong)));
+    }
+
+    /** How many characters must be typed, removed or changed. */
+    private static int distance(String a, String b) {
+        int[] row = IntStream.rangeClosed(0, b.length()).toArray();
+        for (int i = 1; i <= a.length(); i++) {
+            int corner = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int changed = corner + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                corner = row[j];
+                row[j] = Math.min(changed, 1 + Math.min(row[j], row[j - 1]));
+            }
+        }
+        return row[b.length()];
     }
 
     private static String hint(ParameterException exception, CommandLine line) {

@@ -205,4 +205,16 @@ class CommandsTest {
                 .isEqualTo(3);
         assertThat(run("store", "dump", directory.toString()).err()).contains("holds no store");
     }
+
+    @Test
+    void manyAreSentWithOneSummary() {
+        Ran sent = run("send", "many", "number {n}", "--count", "300", "-o", "json");
+        assertThat(sent.exitCode()).isZero();
+        assertThat(sent.out()).startsWith("{\"topic\":\"many\",\"sent\":300,\"seconds\":");
+        Ran consumed = run("consume", "many", "--max", "300");
+        assertThat(consumed.lines()).hasSize(300).anyMatch(line -> line.endsWith("number 300"));
+        assertThat(run("send", "many", "--count", "3").exitCode()).isEqualTo(2);
+        assertThat(run("replay", "many", "--from", "1h", "--group", "again").lines())
+                .hasSize(300);
+    }
 }

@@ -89,6 +89,13 @@ class HelpTest {
     }
 
     @Test
+    void anUnknownOptionNamesTheNearestOne() {
+        StringWriter err = new StringWriter();
+        assertThat(run(new StringWriter(), err, "send", "x", "y", "--tga", "A")).isEqualTo(2);
+        assertThat(err.toString()).contains("'--tga'").contains("--tag");
+    }
+
+    @Test
     void aMissingVerbAndWrongValuesAreUsageErrors() {
         for (String[] arguments : new String[][] {
             {"topic"},

@@ -54,6 +54,10 @@ final class Steps implements AutoCloseable {
         if (reason.contains("in use by process") || reason.contains("is locked")) {
             return "one data directory serves one broker: stop the other one or choose another directory";
         }
+        if (reason.startsWith("damage in")) {
+            return "nothing was changed; 'waybill store check' on the directory shows the whole extent."
+                    + " Restore the directory from a copy, or start with another one";
+        }
         if (e instanceof IOException || e.getCause() instanceof IOException) {
             return "look at the directory, its permissions and the free space";
         }

@@ -5,6 +5,7 @@ import io.waybill.cli.terminal.Cluster;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
@@ -107,17 +108,19 @@ public final class ConsumeCommand implements Callable<Integer> {
 
     private void read(PullConsumer consumer, long limit, Duration idle) {
         long count = 0;
-        while (count < limit) {
-            List<ReceivedMessage> messages = consumer.poll((int) Math.min(POLL_MAX, limit - count), idle);
-            for (ReceivedMessage message : messages) {
-                output.item(Shown.line(message), Shown.row(message));
-            }
-            count += messages.size();
-            if (group != null && !messages.isEmpty()) {
-                consumer.commit();
-            }
-            if (messages.isEmpty() && !follow) {
-                break;
+        try (Progress progress = new Progress(limit == Long.MAX_VALUE ? -1 : limit, true)) {
+            while (count < limit) {
+                List<ReceivedMessage> messages = consumer.poll((int) Math.min(POLL_MAX, limit - count), idle);
+                for (ReceivedMessage message : messages) {
+                    output.item(Shown.line(message), Shown.row(message));
+                    progress.show(++count);
+                }
+                if (group != null && !messages.isEmpty()) {
+                    consumer.commit();
+                }
+                if (messages.isEmpty() && !follow) {
+                    break;
+                }
             }
         }
         output.note(count + " messages");

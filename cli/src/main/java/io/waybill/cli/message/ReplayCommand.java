@@ -5,6 +5,7 @@ import io.waybill.cli.terminal.Cluster;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.Replay;
 import io.waybill.client.ReplayPreview;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -55,7 +57,10 @@ public final class ReplayCommand implements Callable<Integer> {
     @Option(names = "--tags", paramLabel = "TAGS", description = "Only these tags, as in 'A || B'.")
     private String tags;
 
-    @Option(names = "--into", paramLabel = "GROUP", description = "The side group that keeps the progress.")
+    @Option(
+            names = {"--into", "--group"},
+            paramLabel = "GROUP",
+            description = "The side group that keeps the progress.")
     private String into;
 
     @Option(names = "--rate", paramLabel = "N", description = "At most so many messages a second.")
@@ -104,7 +109,14 @@ public final class ReplayCommand implements Callable<Integer> {
             }
             output.note("replaying " + (found.exact() ? "" : "at most ") + found.count() + " messages of " + topic
                     + " stored since " + Times.text(start) + " into " + into);
-            ReplayResult result = replay.run(message -> output.item(Shown.line(message), Shown.row(message)));
+            ReplayResult result;
+            try (Progress progress = new Progress(found.count(), true)) {
+                AtomicLong done = new AtomicLong();
+                result = replay.run(message -> {
+                    output.item(Shown.line(message), Shown.row(message));
+                    progress.show(done.incrementAndGet());
+                });
+            }
             output.note(result.handled() + " messages replayed, " + result.skipped() + " done by an earlier run"
                     + (result.complete() ? "" : "; not complete, run it again to go on"));
             return result.complete() ? ExitCode.DONE : ExitCode.FAILED;

@@ -5,11 +5,13 @@ import io.waybill.cli.terminal.Cluster;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.WaybillClient;
+import io.waybill.client.WaybillException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -22,6 +24,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -36,9 +41,12 @@ import picocli.CommandLine.Parameters;
         },
         footer = {
             "",
-            "Example: waybill send orders 'order 1 created' --tag CREATED --key order-1 --ordering-key order-1"
+            "Example: waybill send orders 'order 1 created' --tag CREATED --key order-1 --ordering-key order-1",
+            "         waybill send orders 'order {n}' --count 10000"
         })
 public final class SendCommand implements Callable<Integer> {
+    private static final int IN_FLIGHT = 256;
+
     @Parameters(index = "0", paramLabel = "TOPIC", description = "Where to.")
     private String topic;
 
@@ -73,6 +81,12 @@ public final class SendCommand implements Callable<Integer> {
     private boolean lines;
 
     @Option(
+            names = "--count",
+            paramLabel = "N",
+            description = "Send BODY so many times, {n} in it replaced by 1, 2, 3 ...; prints only a summary.")
+    private Long count;
+
+    @Option(
             names = "--group",
             paramLabel = "GROUP",
             defaultValue = "waybill-cli",
@@ -90,6 +104,9 @@ public final class SendCommand implements Callable<Integer> {
         if (lines && body != null) {
             throw new Failure(ExitCode.USAGE, "--lines reads standard input; leave BODY out");
         }
+        if (count != null && (lines || body == null || count < 1)) {
+            throw new Failure(ExitCode.USAGE, "--count must be at least 1 and needs BODY, without --lines");
+        }
         if (delay != null && at != null) {
             throw new Failure(ExitCode.USAGE, "give --delay or --at, not both");
         }
@@ -103,24 +120,72 @@ public final class SendCommand implements Callable<Integer> {
         }
         try (WaybillClient client = cluster.connect();
                 Producer producer = client.producer(group).build()) {
+            if (count != null) {
+                return sendMany(producer, deliverAt, deliverAfter);
+            }
             if (!lines) {
                 byte[] bytes = body == null ? System.in.readAllBytes() : body.getBytes(StandardCharsets.UTF_8);
                 output.one(row(producer.send(message(bytes, deliverAt, deliverAfter))));
                 return ExitCode.DONE;
             }
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            int count = 0;
+            int sent = 0;
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 byte[] bytes = line.getBytes(StandardCharsets.UTF_8);
                 if (bytes.length > 0) {
                     SendReceipt receipt = producer.send(message(bytes, deliverAt, deliverAfter));
                     output.item(receipt.messageId() + "  " + receipt.queue() + "  " + receipt.offset(), row(receipt));
-                    count++;
+                    sent++;
                 }
             }
-            output.note(count + " messages sent");
+            output.note(sent + " messages sent");
             return ExitCode.DONE;
         }
+    }
+
+    private int sendMany(Producer producer, Instant deliverAt, Duration deliverAfter) {
+        // One at a time where the order counts.
+        int most = orderingKey == null ? IN_FLIGHT : 1;
+        Semaphore free = new Semaphore(most);
+        AtomicLong stored = new AtomicLong();
+        AtomicReference<WaybillException> refused = new AtomicReference<>();
+        long started = System.nanoTime();
+        try (Progress progress = new Progress(count, false)) {
+            for (long n = 1; n <= count && refused.get() == null; n++) {
+                byte[] bytes = body.replace("{n}", Long.toString(n)).getBytes(StandardCharsets.UTF_8);
+                free.acquireUninterruptibly();
+                producer.sendAsync(message(bytes, deliverAt, deliverAfter)).whenComplete((receipt, failure) -> {
+                    if (failure == null) {
+                        stored.incrementAndGet();
+                    } else {
+                        refused.compareAndSet(null, reason(failure));
+                    }
+                    free.release();
+                });
+                progress.show(stored.get());
+            }
+            free.acquireUninterruptibly(most);
+        }
+        double seconds = (System.nanoTime() - started) / 1e9;
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("topic", topic);
+        row.put("sent", stored.get());
+        row.put("seconds", Math.round(seconds * 1000) / 1000.0);
+        row.put("perSecond", Math.round(stored.get() / seconds));
+        output.one(row);
+        if (refused.get() != null) {
+            throw refused.get();
+        }
+        return ExitCode.DONE;
+    }
+
+    private static WaybillException reason(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof WaybillException known) {
+                return known;
+            }
+        }
+        throw new IllegalStateException("a send must fail in a known way", failure);
     }
 
     private Message message(byte[] bytes, Instant deliverAt, Duration deliverAfter) {

@@ -122,7 +122,7 @@ final class DumpCommand implements Callable<Integer> {
                 row.put(part.getName(), value);
                 line.append(' ').append(part.getName()).append('=').append(value);
             }
-            output.item("  " + Output.shown(line.toString()), row);
+            output.item("  " + Output.printable(line.toString()), row);
         }
 
         private static Object shown(RecordComponent part, Entry entry) {

@@ -31,7 +31,7 @@ public final class Output {
         } else {
             Table.lines(rows).forEach(out::println);
         }
-        out.flush();
+        flush();
     }
 
     /** One thing: a line for each field, or one JSON object. */
@@ -46,7 +46,7 @@ public final class Output {
                 }
             });
         }
-        out.flush();
+        flush();
     }
 
     private static boolean isPlain(Iterable<?> items) {
@@ -61,7 +61,7 @@ public final class Output {
     /** One of a stream: a line of text, or one JSON object in a line. */
     public void item(String line, Map<String, ?> thing) {
         out.println(form == Form.JSON ? Json.of(thing) : line);
-        out.flush();
+        flush();
     }
 
     public boolean isJson() {
@@ -71,7 +71,7 @@ public final class Output {
     /** Data as it is, for people and programs alike. */
     public void line(String text) {
         out.println(text);
-        out.flush();
+        flush();
     }
 
     /** Says something that is no data. */
@@ -80,8 +80,20 @@ public final class Output {
         err.flush();
     }
 
+    /** @throws ReaderGone if nobody will read it */
+    private void flush() {
+        if (out.checkError()) { // flushes
+            throw new ReaderGone();
+        }
+    }
+
     /** One line of printable text, shortened if need be. */
     public static String shown(String text) {
         return Table.cell(text);
+    }
+
+    /** One line of printable text, however long. */
+    public static String printable(String text) {
+        return Table.printable(text, Integer.MAX_VALUE);
     }
 }

@@ -65,15 +65,20 @@ public final class Table {
                 : value instanceof List<?> list
                         ? String.join(" ", list.stream().map(Object::toString).toList())
                         : value.toString();
+        return printable(text, MAX_CELL);
+    }
+
+    /** The text without control characters, at most so many characters of it. */
+    static String printable(String text, int max) {
         StringBuilder printable = new StringBuilder();
-        text.codePoints().limit(MAX_CELL).forEach(c -> {
+        text.codePoints().limit(max).forEach(c -> {
             if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
                 printable.append('.');
             } else {
                 printable.appendCodePoint(c);
             }
         });
-        if (text.codePointCount(0, text.length()) > MAX_CELL) {
+        if (text.codePointCount(0, text.length()) > max) {
             printable.append("...");
         }
         return printable.toString();

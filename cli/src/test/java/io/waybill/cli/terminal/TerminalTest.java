@@ -3,7 +3,12 @@ package io.waybill.cli.terminal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -86,5 +91,39 @@ class TerminalTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Times.instant(text, NOW, ZONE))
                 .withMessageContaining("2026-11-22T12:00:00Z");
+    }
+
+    @Test
+    void aBarIsTakenOffTheTerminal() throws Exception {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (Progress bar = new Progress(new PrintStream(bytes, true, StandardCharsets.UTF_8), true, false, 4, 0)) {
+            bar.show(1);
+            bar.show(2);
+        }
+        String drawn = bytes.toString(StandardCharsets.UTF_8);
+        assertThat(drawn).contains("█".repeat(12) + "░".repeat(12) + "  2 / 4").endsWith("\r\033[K");
+        assertThat(drawn.split("\r")).allMatch(part -> part.isEmpty() || part.contains("\033[K"));
+    }
+
+    @Test
+    void aSilentProgressWritesNothing() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (Progress none = new Progress(new PrintStream(bytes, true, StandardCharsets.UTF_8), true, true, 4, 0)) {
+            none.show(1);
+        }
+        assertThat(bytes.size()).isZero();
+    }
+
+    @Test
+    void nobodyReadingEndsTheCommand() {
+        PrintStream before = System.out;
+        PrintStream closed = new PrintStream(OutputStream.nullOutputStream());
+        closed.close();
+        try {
+            System.setOut(closed);
+            assertThatThrownBy(() -> new Output().line("x")).isInstanceOf(ReaderGone.class);
+        } finally {
+            System.setOut(before);
+        }
     }
 }
