@@ -9,6 +9,7 @@ import io.waybill.remoting.ClientSettings;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.ConnectionListener;
 import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.Exposure;
 import io.waybill.remoting.RemotingClient;
 import io.waybill.remoting.RemotingServer;
 import io.waybill.remoting.RequestHandler;
@@ -38,11 +39,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Broker implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Broker.class);
-    private static final int MIB = 1 << 20;
-    /** Room for the header of a message of the largest size. */
-    private static final int FRAME_ROOM_BYTES = MIB;
-
-    private static final int USUAL_FRAME_BYTES = 16 * MIB;
 
     private final BrokerSettings settings;
     private final Store store;
@@ -93,9 +89,11 @@ public final class Broker implements AutoCloseable {
      *
      * @throws StoreException when the store cannot be opened
      * @throws IOException when the address cannot be listened on or is not known
+     * @throws IllegalArgumentException when other machines reach the address and that was not asked for
      */
     public static Broker start(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
             throws StoreException, IOException {
+        Exposure.check(settings.host(), settings.insecure());
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
         Gate gate = new Gate();
@@ -146,8 +144,7 @@ public final class Broker implements AutoCloseable {
     }
 
     private static ServerSettings serverSettings(BrokerSettings settings) {
-        int frame = Math.max(USUAL_FRAME_BYTES, Math.min(64 * MIB, settings.maxMessageBytes() + FRAME_ROOM_BYTES));
-        return ServerSettings.defaults(settings.host(), settings.port()).withMaxFrameBytes(frame);
+        return ServerSettings.defaults(settings.host(), settings.port()).withMaxConnections(settings.maxConnections());
     }
 
     private static InetAddress advertised(BrokerSettings settings) throws UnknownHostException {

@@ -72,9 +72,10 @@ final class Features {
         Groups groups = new Groups(store, settings);
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
-        QueueLocks locks = new QueueLocks(clock, settings.lockExpiryMillis(), broker);
+        QueueLocks locks = new QueueLocks(
+                clock, settings.lockExpiryMillis(), broker, queue -> topics.hasQueue(queue.topic(), queue.queueId()));
         registration = new Registration(
-                nameServers, topics, settings, address.getAddress().getHostAddress() + ":" + address.getPort());
+                nameServers, topics, settings, address.getAddress().getHostAddress() + ":" + address.getPort(), clock);
         topics.publishTo(registration);
 
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
@@ -117,11 +118,19 @@ final class Features {
         duties.add(parked);
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
-        duties.add(platform.duties().start(registration));
+        DutyHandle registering = platform.duties().start(registration);
+        registration.startedAs(registering);
+        duties.add(registering);
         duties.add(dueEngine.start(platform.duties()));
     }
 
+    /** How many pulls wait for a message. */
+    int waitingPulls() {
+        return pulls.parked().size();
+    }
+
     void connectionClosed(Connection connection) {
+        pulls.parked().closed(connection);
         members.closed(connection);
     }
 

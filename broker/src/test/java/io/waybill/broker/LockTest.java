@@ -12,6 +12,7 @@ import io.waybill.protocol.frame.Command;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class LockTest {
@@ -19,6 +20,11 @@ class LockTest {
     private static final MessageQueue ONE = new MessageQueue("orders", "broker-a", 1);
 
     private final TestBroker broker = new TestBroker();
+
+    @BeforeEach
+    void aTopicWithTwoQueues() {
+        broker.send("orders", 1, "any");
+    }
 
     @AfterEach
     void close() {
@@ -86,5 +92,19 @@ class LockTest {
                 .isEqualTo(ResponseCode.INVALID_PARAMETER);
         assertThat(ask(RequestCode.LOCK_BATCH_MQ, "shipping", "", ZERO).result())
                 .isEqualTo(ResponseCode.INVALID_PARAMETER);
+    }
+
+    @Test
+    void whatThereIsNotCannotBeLocked() {
+        assertThat(lock(
+                        "shipping",
+                        "c1",
+                        new MessageQueue("orders", "broker-a", 9),
+                        new MessageQueue("orders", "broker-a", -1),
+                        new MessageQueue("nothing", "broker-a", 0)))
+                .isEmpty();
+        assertThat(ask(RequestCode.LOCK_BATCH_MQ, "shipping", "c".repeat(300), ZERO)
+                        .remark())
+                .isEqualTo("clientId: must have at most 255 characters, had 300");
     }
 }

@@ -15,7 +15,9 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.CreateTopicHeader;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.ResetOffsetHeader;
+import io.waybill.protocol.message.BatchBody;
 import io.waybill.protocol.message.Message;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -474,5 +476,40 @@ class PullTest {
         assertRefused(broker.pull("orders", 0, 0, "*"), ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "readers");
         group("readers", true, true);
         assertThat(TestBroker.bodies(broker.pull("orders", 0, 0, "*"))).containsExactly("a");
+    }
+
+    @Test
+    void aFilterThatMatchesNothingGetsOnInStepsInsteadOfReadingTheWholeQueue() {
+        byte[] part = TestBroker.properties("TAGS", "other", "UNIQ_KEY", "u");
+        List<BatchBody.Part> parts = new ArrayList<>();
+        for (int i = 0; i < 5_000; i++) {
+            parts.add(new BatchBody.Part(0, ByteBuffer.allocate(0), part));
+        }
+        byte[] body = BatchBody.encode(parts);
+        for (int i = 0; i < 4; i++) {
+            Asked sent = broker.ask(Command.request(RequestCode.SEND_BATCH_MESSAGE)
+                    .header(TestBroker.sendHeader("orders", 0, new byte[0]))
+                    .body(body)
+                    .build());
+            assertThat(sent.result()).isZero();
+            assertThat(sent.field("msgId").split(","))
+                    .as("as many ids as a header holds")
+                    .hasSize(1_000);
+        }
+        Asked first = broker.pull("orders", 0, 0, "wanted");
+        assertThat(first.result()).isEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
+        long next = Long.parseLong(first.field("nextBeginOffset"));
+        assertThat(next).isBetween(1L, 19_999L);
+        Asked second = broker.pull("orders", 0, next, "wanted");
+        assertThat(second.result()).isEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
+        assertThat(second.field("nextBeginOffset")).isEqualTo("20000");
+    }
+
+    @Test
+    void anExpressionTooLongForEveryWaitingPullToHoldIsRefused() {
+        Asked refused = broker.pull("orders", 0, 0, "a||".repeat(2_000));
+        assertRefused(refused, ResponseCode.TOPIC_NOT_EXIST, "orders");
+        broker.send("orders", 0, "m");
+        assertRefused(broker.pull("orders", 0, 0, "a||".repeat(2_000)), ResponseCode.INVALID_PARAMETER, "at most 4096");
     }
 }

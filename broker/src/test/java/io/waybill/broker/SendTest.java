@@ -507,6 +507,7 @@ class SendTest {
 
     @Test
     void aRetryOfAnOrderedConsumerIsADeadLetter() {
+        broker.send("orders", 0, "any");
         broker.ask(Command.request(RequestCode.LOCK_BATCH_MQ)
                 .body(new LockBatchBody("shipping", "c1", Set.of(new MessageQueue("orders", "broker-a", 0)), false)
                         .toJson())
@@ -526,5 +527,18 @@ class SendTest {
                 .containsEntry("TRAN_MSGS", "t")
                 .containsEntry("DELAYED", "d")
                 .containsKey(MessageProperties.UNIQ_KEY);
+    }
+
+    @Test
+    void aSendMakesNoTopicForAGroupThatCannotBe() {
+        for (String topic : new String[] {"%DLQ%nobody", "%RETRY%a|b/c", "%RETRY%"}) {
+            Asked refused = broker.ask(
+                    TestBroker.sending(TestBroker.sendHeader(topic, 0, TestBroker.properties("UNIQ_KEY", "u")), "m"));
+            assertThat(refused.result()).as(topic).isIn(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, 29);
+        }
+        Asked negative = broker.ask(
+                TestBroker.sending(header("orders", 0, 0, -1, -1, TestBroker.properties("UNIQ_KEY", "u")), "m"));
+        assertThat(negative.result()).isEqualTo(ResponseCode.INVALID_PARAMETER);
+        assertThat(negative.remark()).startsWith("reconsumeTimes: must not be negative");
     }
 }

@@ -97,6 +97,7 @@ class TopicTest {
         broker.nameServerAnswer =
                 CompletableFuture.completedFuture(Command.response(0, null).build());
         slow.complete(Command.response(0, null).build());
+        broker.settle();
 
         assertThat(one.result() + two.result() + three.result()).isZero();
         assertThat(broker.registrations).as("one round for both that waited").hasSize(1);

@@ -51,7 +51,8 @@ final class ConsumerProgress implements RequestHandler {
                         .body(stats(header).toJson())
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the progress could not be read: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the progress could not be read; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

@@ -43,7 +43,8 @@ final class RuntimeFigures implements RequestHandler {
                         .body(new KvTable(figures()).toJson())
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the figures could not be read: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the figures could not be read; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

@@ -44,7 +44,8 @@ final class TopicStatus implements RequestHandler {
                         .body(stats(config).toJson())
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the topic could not be read: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the topic could not be read; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

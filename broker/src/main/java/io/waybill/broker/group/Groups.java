@@ -29,6 +29,10 @@ import org.slf4j.LoggerFactory;
 public final class Groups {
     private static final Logger log = LoggerFactory.getLogger(Groups.class);
 
+    private static final int MAX_RETRY_QUEUES = 1024;
+    /** With its retry policy and attributes, which are kept as they come. */
+    private static final int MAX_JSON_LENGTH = 16 * 1024;
+
     private final Store store;
     private final BrokerSettings settings;
     private final Map<String, SubscriptionGroupConfig> table = new ConcurrentHashMap<>();
@@ -74,6 +78,13 @@ public final class Groups {
         return fresh;
     }
 
+    /** The group's settings, or those it would get if it came now, which it does not; null when it may not come. */
+    SubscriptionGroupConfig findOrDefault(String group) {
+        SubscriptionGroupConfig known = table.get(group);
+        boolean mayCome = settings.autoCreateGroup() && Names.checkGroup(group) == null;
+        return known != null || !mayCome ? known : defaults(group);
+    }
+
     /** The settings a new group gets. */
     public SubscriptionGroupConfig defaults(String group) {
         SubscriptionGroupConfig usual = SubscriptionGroupConfig.of(group);
@@ -94,7 +105,26 @@ public final class Groups {
                 usual.attributes());
     }
 
-    /** Sets a group's settings; in force once stored. {@code then} is called exactly once. */
+    /** Null, or the sentence why these settings are not taken. */
+    String refusal(SubscriptionGroupConfig config, byte[] json) {
+        String name = Names.checkGroup(config.groupName());
+        if (name != null) {
+            return name;
+        }
+        if (config.retryQueueNums() < 0 || config.retryQueueNums() > MAX_RETRY_QUEUES) {
+            return "retryQueueNums: must be from 0 to " + MAX_RETRY_QUEUES + ", was " + config.retryQueueNums();
+        }
+        if (json.length > MAX_JSON_LENGTH) {
+            return "settings of a group: must have at most " + MAX_JSON_LENGTH + " bytes, had " + json.length;
+        }
+        if (!table.containsKey(config.groupName()) && table.size() >= settings.maxGroups()) {
+            return "group '" + config.groupName() + "' is not created: this broker has " + table.size()
+                    + " groups, the limit maxGroups is " + settings.maxGroups();
+        }
+        return null;
+    }
+
+    /** Sets a group's settings, which {@link #refusal} was asked about; in force once stored. {@code then} is called exactly once. */
     public void put(SubscriptionGroupConfig config, Consumer<Outcome> then) {
         store.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
             if (outcome instanceof Stored) {

@@ -7,7 +7,9 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
+import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
@@ -27,6 +29,8 @@ import org.slf4j.LoggerFactory;
 final class HeartBeat implements RequestHandler {
     private static final Logger log = LoggerFactory.getLogger(HeartBeat.class);
     private static final int MAX_GROUPS = 4096;
+    private static final int MAX_TOPICS = 1024;
+    private static final int MAX_BYTES = 1 << 20;
 
     private final Groups groups;
     private final Members members;
@@ -40,6 +44,10 @@ final class HeartBeat implements RequestHandler {
 
     @Override
     public void handle(Request request) {
+        if (request.command().bodyLength() > MAX_BYTES) {
+            throw new BadField(
+                    "body", "at most " + MAX_BYTES + " bytes", request.command().bodyLength() + " bytes");
+        }
         HeartbeatData data = HeartbeatData.parse(request.command().body());
         String refusal = refusal(data);
         if (refusal != null) {
@@ -76,11 +84,17 @@ final class HeartBeat implements RequestHandler {
     }
 
     private void apply(Request request, HeartbeatData data) {
-        boolean fullWanted = members.heartbeat(
-                request.connection(),
-                request.command().language(),
-                request.command().version(),
-                data);
+        boolean fullWanted;
+        try {
+            fullWanted = members.heartbeat(
+                    request.connection(),
+                    request.command().language(),
+                    request.command().version(),
+                    data);
+        } catch (BadField e) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
+            return;
+        }
         // Clients that do not use fingerprints are told the same as by any broker: true.
         request.reply(Command.response(ResponseCode.SUCCESS, null)
                 .field("IS_SUPPORT_HEART_BEAT_V2", true)
@@ -105,11 +119,16 @@ final class HeartBeat implements RequestHandler {
             if (illegal != null) {
                 return illegal;
             }
-            for (var subscription : consumer.subscriptions()) {
+            if (consumer.subscriptions().size() > MAX_TOPICS) {
+                return "group '" + consumer.groupName() + "': may subscribe to at most " + MAX_TOPICS + " topics, had "
+                        + consumer.subscriptions().size();
+            }
+            for (SubscriptionData subscription : consumer.subscriptions()) {
                 String topic = Names.checkTopic(subscription.topic());
                 if (topic != null) {
                     return topic;
                 }
+                Subscription.of(subscription); // refuses an expression that is too long, before anything is applied
             }
         }
         for (String producer : data.producers()) {

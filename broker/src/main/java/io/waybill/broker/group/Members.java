@@ -9,10 +9,12 @@ import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -38,6 +40,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Members implements Duty {
     private static final Logger log = LoggerFactory.getLogger(Members.class);
+    /** Groups times clients on one connection; a proxy may bring many. */
+    static final int MOST_MEMBERSHIPS = 8192;
+
     private static final long SCAN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final Groups groups;
@@ -48,6 +53,9 @@ public final class Members implements Duty {
     /** Fingerprints of the last full heartbeat, by connection and client; of connections that are still open. */
     private final Map<Long, Map<String, Integer>> fingerprints = new ConcurrentHashMap<>();
 
+    /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
+    private final Map<Long, Set<Membership>> memberships = new HashMap<>();
+
     private volatile Consumer<String> producerListener = group -> {};
 
     public Members(Groups groups, BrokerSettings settings, Clock clock) {
@@ -55,6 +63,8 @@ public final class Members implements Duty {
         this.clock = clock;
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
     }
+
+    private record Membership(boolean isProducer, String group, String clientId) {}
 
     private static final class ProducerGroup {
         final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
@@ -144,6 +154,7 @@ public final class Members implements Duty {
      * Applies a heartbeat; when this returns, pulls and member lists see it.
      *
      * @return whether the client must send a full heartbeat the next time
+     * @throws BadField when the connection would be a member of too many groups; nothing is applied
      */
     boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data) {
         Set<String> changed = new LinkedHashSet<>();
@@ -153,6 +164,7 @@ public final class Members implements Duty {
             if (!connection.isOpen()) {
                 return true;
             }
+            join(connection, data);
             fullWanted = !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
@@ -170,6 +182,30 @@ public final class Members implements Duty {
         changed.forEach(this::announce);
         newProducers.forEach(producerListener);
         return fullWanted;
+    }
+
+    private void join(Connection connection, HeartbeatData data) {
+        Set<Membership> wanted = new HashSet<>();
+        data.producers().forEach(group -> wanted.add(new Membership(true, group, data.clientId())));
+        data.consumers().forEach(c -> wanted.add(new Membership(false, c.groupName(), data.clientId())));
+        Set<Membership> known = memberships.getOrDefault(connection.id(), Set.of());
+        wanted.removeAll(known);
+        if (wanted.isEmpty()) {
+            return;
+        }
+        int count = known.size() + wanted.size();
+        if (count > MOST_MEMBERSHIPS) {
+            throw new BadField(
+                    "groups", "at most " + MOST_MEMBERSHIPS + " groups of clients on one connection", count + "");
+        }
+        memberships.computeIfAbsent(connection.id(), id -> new HashSet<>()).addAll(wanted);
+    }
+
+    private void leave(Connection connection, Membership membership) {
+        Set<Membership> known = memberships.get(connection.id());
+        if (known != null && known.remove(membership) && known.isEmpty()) {
+            memberships.remove(connection.id());
+        }
     }
 
     private boolean applyConsumer(
@@ -218,7 +254,7 @@ public final class Members implements Duty {
         return known == null || !sameExpression(known.data(), data);
     }
 
-    /** Applies what a member told when asked: newer subscriptions win, none is taken away. */
+    /** Applies what a member told when asked: newer subscriptions win, none is added or taken away. */
     void refresh(String name, Collection<SubscriptionData> told) {
         boolean changed = false;
         synchronized (this) {
@@ -227,7 +263,8 @@ public final class Members implements Duty {
                 return;
             }
             for (SubscriptionData data : told) {
-                changed |= putNewer(group.subscriptionTable(), data);
+                // Only what it subscribed to before: an answer is no way to bring new topics.
+                changed |= group.subscription(data.topic()) != null && putNewer(group.subscriptionTable(), data);
             }
         }
         if (changed) {
@@ -258,9 +295,11 @@ public final class Members implements Duty {
         boolean changed = false;
         synchronized (this) {
             if (producerGroup != null) {
+                leave(connection, new Membership(true, producerGroup, clientId));
                 removeProducer(producerGroup, key::equals);
             }
             if (consumerGroup != null) {
+                leave(connection, new Membership(false, consumerGroup, clientId));
                 changed = removeConsumer(consumerGroup, key::equals);
                 fingerprints.remove(connection.id());
             }
@@ -276,10 +315,12 @@ public final class Members implements Duty {
         Predicate<MemberKey> ofConnection = key -> key.connectionId() == connection.id();
         synchronized (this) {
             fingerprints.remove(connection.id());
-            producers.keySet().forEach(group -> removeProducer(group, ofConnection));
-            for (String group : consumers.keySet()) {
-                if (removeConsumer(group, ofConnection)) {
-                    changed.add(group);
+            Set<Membership> left = memberships.remove(connection.id());
+            for (Membership membership : left == null ? Set.<Membership>of() : left) {
+                if (membership.isProducer()) {
+                    removeProducer(membership.group(), ofConnection);
+                } else if (removeConsumer(membership.group(), ofConnection)) {
+                    changed.add(membership.group());
                 }
             }
         }

@@ -4,7 +4,6 @@ package io.waybill.broker.group;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
-import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.CheckClientBody;
@@ -76,9 +75,9 @@ public final class Memberships {
     private void updateGroup(Request request) {
         SubscriptionGroupConfig config =
                 SubscriptionGroupConfig.parse(request.command().body());
-        String illegal = Names.checkGroup(config.groupName());
-        if (illegal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
+        String refusal = groups.refusal(config, config.toJson());
+        if (refusal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
             return;
         }
         groups.put(config, outcome -> {
@@ -95,7 +94,7 @@ public final class Memberships {
 
     private void groupConfig(Request request) {
         GroupNameHeader header = GroupNameHeader.read(request.command().fields());
-        SubscriptionGroupConfig config = groups.findOrCreate(header.group());
+        SubscriptionGroupConfig config = groups.findOrDefault(header.group());
         if (config == null) {
             request.refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + header.group() + "' does not exist");
             return;

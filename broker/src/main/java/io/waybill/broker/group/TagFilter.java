@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.TagsCode;
@@ -20,6 +21,9 @@ public final class TagFilter {
     /** Takes every message. */
     public static final TagFilter ALL = new TagFilter(Set.of());
 
+    /** Of an expression: the set made of it is many times larger, and every waiting pull may hold one. */
+    static final int MAX_LENGTH = 4096;
+
     private final Set<String> tags;
     private final Set<Long> codes;
 
@@ -29,9 +33,14 @@ public final class TagFilter {
         tags.forEach(tag -> codes.add(TagsCode.of(tag)));
     }
 
+    /** @throws BadField when the expression is too long */
     public static TagFilter of(String expression) {
         if (expression == null || expression.isBlank() || expression.trim().equals("*")) {
             return ALL;
+        }
+        if (expression.length() > MAX_LENGTH) {
+            throw new BadField(
+                    "subscription", "at most " + MAX_LENGTH + " characters", expression.length() + " characters");
         }
         Set<String> tags = new LinkedHashSet<>();
         Arrays.stream(expression.split("\\|\\|"))

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /**
  * Which client of a group may consume an ordered queue: LOCK_BATCH_MQ (41) and UNLOCK_BATCH_MQ (42).
@@ -26,17 +27,26 @@ import java.util.concurrent.TimeUnit;
  * still be working on a message and counts on its lock. Not kept over a restart: clients renew every 20 s.
  */
 public final class QueueLocks {
+    /** Of all groups together; beyond it no new lock is granted until others end. */
+    static final int MOST_LOCKS = 200_000;
+
     private record Lock(String clientId, long renewedNanos) {}
 
     private final Clock clock;
     private final long expiryNanos;
     private final String brokerName;
+    private final Predicate<MessageQueue> queueExists;
     /** Locks by group and queue. Guarded by itself. */
     private final Map<String, Map<MessageQueue, Lock>> groups = new HashMap<>();
 
+    /** Of all groups together. Guarded by the table. */
+    private int count;
+
     private long sweptNanos;
 
-    public QueueLocks(Clock clock, long expiryMillis, String brokerName) {
+    /** @param queueExists whether a topic has a queue; of others no lock is granted, so there are never more than queues */
+    public QueueLocks(Clock clock, long expiryMillis, String brokerName, Predicate<MessageQueue> queueExists) {
+        this.queueExists = queueExists;
         this.clock = clock;
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(expiryMillis);
         this.brokerName = brokerName;
@@ -84,6 +94,10 @@ public final class QueueLocks {
         if (body.clientId() == null || body.clientId().isEmpty()) {
             return "clientId: must not be empty";
         }
+        if (body.clientId().length() > Names.MAX_GROUP_TOPIC_LENGTH) {
+            return "clientId: must have at most " + Names.MAX_GROUP_TOPIC_LENGTH + " characters, had "
+                    + body.clientId().length();
+        }
         return Names.checkGroup(body.consumerGroup());
     }
 
@@ -98,7 +112,9 @@ public final class QueueLocks {
                 Lock lock = locks.get(queue);
                 boolean free =
                         lock == null || isExpired(lock, now) || lock.clientId().equals(clientId);
-                if (free && brokerName.equals(queue.brokerName())) {
+                boolean room = lock != null || count < MOST_LOCKS;
+                if (free && room && brokerName.equals(queue.brokerName()) && queueExists.test(queue)) {
+                    count += lock == null ? 1 : 0;
                     locks.put(queue, new Lock(clientId, now));
                     held.add(queue);
                 }
@@ -120,6 +136,7 @@ public final class QueueLocks {
                 Lock lock = locks.get(queue);
                 if (lock != null && lock.clientId().equals(clientId)) {
                     locks.remove(queue);
+                    count--;
                 }
             }
             if (locks.isEmpty()) {
@@ -137,7 +154,9 @@ public final class QueueLocks {
         Iterator<Map<MessageQueue, Lock>> all = groups.values().iterator();
         while (all.hasNext()) {
             Map<MessageQueue, Lock> locks = all.next();
+            int before = locks.size();
             locks.values().removeIf(lock -> isExpired(lock, now));
+            count -= before - locks.size();
             if (locks.isEmpty()) {
                 all.remove();
             }

@@ -16,7 +16,11 @@ record Decision(int code, long nextOffset, String remark) {
         return switch (read.status()) {
             case FOUND -> new Decision(ResponseCode.SUCCESS, read.nextOffset(), "FOUND");
             case NO_MATCH -> noMatch(read.nextOffset());
-            case DAMAGED -> new Decision(ResponseCode.SYSTEM_ERROR, offset, read.damage());
+            case DAMAGED ->
+                new Decision(
+                        ResponseCode.SYSTEM_ERROR,
+                        offset,
+                        "the message at offset " + offset + " is damaged; the broker's log says where");
             case END, BELOW_MIN, ABOVE_MAX, EMPTY -> outside(offset, read.minOffset(), read.maxOffset());
         };
     }

@@ -4,60 +4,62 @@ package io.waybill.broker.pull;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
-import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.remoting.Connection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Pulls that wait for a message, by queue.
+ * Pulls that wait for a message, by queue, by deadline and by connection.
  *
- * <p>A pull is parked first and the queue looked at again after that, so no message slips in between. It is woken by the
- * store itself, in the moment a message became visible; if the message is not wanted it stays. As a duty it answers the
- * pulls whose time is over, and sleeps exactly until the next one. A pull whose connection closed is dropped when its
- * queue wakes or its time is over. Safe from any thread.
+ * <p>What always holds: never more than {@code mostHeld} wait; none of them is answered, and none waits longer than its
+ * deadline or than its connection lives. A pull is woken by the store itself, in the moment a message became visible; if
+ * the message is not wanted it stays. As a duty it answers the pulls whose time is over, and sleeps exactly until the next
+ * one. Safe from any thread; nothing here waits for another thread.
  */
 public final class Parked implements Duty {
     private static final Logger log = LoggerFactory.getLogger(Parked.class);
 
-    /** Up to so many pulls of a queue are answered by the thread that confirmed; more are handed over. */
+    /** Up to so many pulls of a queue are answered by the thread that confirmed; more are left to this duty. */
     private static final int INLINE_WAKES = 32;
 
     private record Queue(String topic, int queueId) {}
 
-    private record Deadline(long nanos, long number) implements Comparable<Deadline> {
+    /** Where a pull waits: its deadline, unique by number. */
+    record Place(long nanos, long number) implements Comparable<Place> {
         @Override
-        public int compareTo(Deadline other) {
+        public int compareTo(Place other) {
             // By difference: the monotonic clock may wrap.
             int byTime = Long.signum(nanos - other.nanos);
             return byTime != 0 ? byTime : Long.compare(number, other.number);
         }
     }
 
-    private final Store store;
     private final Clock clock;
-    private final Executor workers;
     private final long maxHoldMillis;
-    private final Map<Queue, Map<Pull, Deadline>> queues = new ConcurrentHashMap<>();
-    private final ConcurrentSkipListMap<Deadline, Pull> deadlines = new ConcurrentSkipListMap<>();
+    private final int mostHeld;
+    private final Map<Queue, Set<Pull>> queues = new ConcurrentHashMap<>();
+    private final Map<Long, Set<Pull>> connections = new ConcurrentHashMap<>();
+    private final ConcurrentSkipListMap<Place, Pull> deadlines = new ConcurrentSkipListMap<>();
+    private final AtomicInteger held = new AtomicInteger();
     private final AtomicLong numbers = new AtomicLong();
+    /** Queues with so many waiting pulls that waking them is left to the duty. */
+    private final Set<Queue> crowded = ConcurrentHashMap.newKeySet();
 
     private volatile Reading reading;
     private volatile DutyHandle self;
+    private volatile boolean closing;
 
-    Parked(Store store, Clock clock, Executor workers, long maxHoldMillis) {
-        this.store = store;
+    Parked(Clock clock, long maxHoldMillis, int mostHeld) {
         this.clock = clock;
-        this.workers = workers;
         this.maxHoldMillis = maxHoldMillis;
+        this.mostHeld = mostHeld;
     }
 
     /** Sets who reads for the pulls; once, before the first request. */
@@ -77,100 +79,140 @@ public final class Parked implements Duty {
 
     /** How many pulls wait. */
     public int size() {
-        return deadlines.size();
+        return held.get();
     }
 
-    /** Lets a pull wait. It may be answered before this returns. */
-    void park(Pull pull) {
-        Deadline deadline = new Deadline(pull.deadlineNanos(), numbers.getAndIncrement());
-        // First the deadline, then the queue: whoever finds the pull by its queue also finds the deadline to remove.
-        deadlines.put(deadline, pull);
-        queues.compute(new Queue(pull.topic(), pull.queueId()), (queue, waiting) -> {
-            Map<Pull, Deadline> pulls = waiting == null ? new ConcurrentHashMap<>() : waiting;
-            pulls.put(pull, deadline);
+    /** True once the broker closes: nothing waits any more. */
+    boolean isClosing() {
+        return closing;
+    }
+
+    /**
+     * Lets a pull wait; by the thread that works on it, which looks at its queue once more after that.
+     *
+     * @return false when too many wait already
+     */
+    boolean park(Pull pull) {
+        if (held.incrementAndGet() > mostHeld) {
+            held.decrementAndGet();
+            return false;
+        }
+        Connection connection = pull.request().connection();
+        Place place = new Place(pull.deadlineNanos(), numbers.getAndIncrement());
+        pull.place(place);
+        deadlines.put(place, pull);
+        add(queues, queueOf(pull), pull);
+        add(connections, connection.id(), pull);
+        if (!connection.isOpen()) {
+            remove(pull); // it closed before it could be found here
+        } else if (closing) {
+            pull.note(Pull.EXPIRE);
+        } else if (isFirst(place)) {
+            wakeDuty();
+        }
+        return true;
+    }
+
+    /** Takes a pull out; any number of times. */
+    void remove(Pull pull) {
+        if (deadlines.remove(pull.place()) != null) {
+            held.decrementAndGet();
+        }
+        // Also when its deadline was found first: it may not have stood in the other tables yet.
+        remove(queues, queueOf(pull), pull);
+        remove(connections, pull.request().connection().id(), pull);
+    }
+
+    private static Queue queueOf(Pull pull) {
+        return new Queue(pull.topic(), pull.queueId());
+    }
+
+    private static <K> void add(Map<K, Set<Pull>> table, K key, Pull pull) {
+        table.compute(key, (same, there) -> {
+            Set<Pull> pulls = there == null ? ConcurrentHashMap.newKeySet(4) : there;
+            pulls.add(pull);
             return pulls;
         });
+    }
+
+    private static <K> void remove(Map<K, Set<Pull>> table, K key, Pull pull) {
+        table.computeIfPresent(key, (same, there) -> there.remove(pull) && there.isEmpty() ? null : there);
+    }
+
+    private boolean isFirst(Place place) {
+        Map.Entry<Place, Pull> first = deadlines.firstEntry();
+        return first != null && first.getKey().equals(place);
+    }
+
+    private void wakeDuty() {
         DutyHandle handle = self;
-        if (handle != null && deadline.equals(firstDeadline())) {
+        if (handle != null) {
             handle.wake();
         }
-        boolean missed;
-        synchronized (pull) {
-            if (pull.isAnswered()) {
-                remove(pull);
-                return;
-            }
-            QueueRange range = store.range(pull.topic(), pull.queueId());
-            missed = range.maxOffset() > pull.scannedTo() || range.minOffset() > pull.scannedTo();
-        }
-        if (missed) {
-            reading.wake(pull);
-        }
-    }
-
-    private Deadline firstDeadline() {
-        Map.Entry<Deadline, Pull> first = deadlines.firstEntry();
-        return first == null ? null : first.getKey();
-    }
-
-    void remove(Pull pull) {
-        queues.computeIfPresent(new Queue(pull.topic(), pull.queueId()), (queue, waiting) -> {
-            Deadline deadline = waiting.remove(pull);
-            if (deadline != null) {
-                deadlines.remove(deadline);
-            }
-            return waiting.isEmpty() ? null : waiting;
-        });
     }
 
     /** Something became visible in a queue. Quick; called by the thread that confirmed. */
     public void wake(String topic, int queueId) {
-        Map<Pull, Deadline> waiting = queues.get(new Queue(topic, queueId));
+        if (held.get() == 0) {
+            return;
+        }
+        Queue queue = new Queue(topic, queueId);
+        Set<Pull> waiting = queues.get(queue);
         if (waiting == null) {
             return;
         }
-        if (waiting.size() <= INLINE_WAKES) {
-            wakeAll(waiting.keySet());
-            return;
-        }
-        try {
-            workers.execute(() -> wakeAll(waiting.keySet()));
-        } catch (RejectedExecutionException e) {
-            log.warn("Waiting pulls of topic {} are answered late: too much work is waiting", topic);
+        if (waiting.size() <= INLINE_WAKES || self == null) {
+            wakeAll(waiting);
+        } else if (crowded.add(queue)) {
+            wakeDuty();
         }
     }
 
     private void wakeAll(Set<Pull> pulls) {
         for (Pull pull : pulls) {
             try {
-                if (pull.request().connection().isOpen()) {
-                    reading.wake(pull);
-                } else {
-                    remove(pull);
-                }
+                reading.wake(pull);
             } catch (RuntimeException e) {
                 log.warn("A waiting pull of topic {} could not be answered", pull.topic(), e);
             }
         }
     }
 
+    private void wakeCrowded() {
+        for (Queue queue : crowded) {
+            crowded.remove(queue); // before looking: what comes from now on marks it again
+            Set<Pull> waiting = queues.get(queue);
+            if (waiting != null) {
+                wakeAll(waiting);
+            }
+        }
+    }
+
     /** The group's offset in a queue was reset: its waiting pulls are told. */
     public void reset(String group, String topic, int queueId) {
-        Map<Pull, Deadline> waiting = queues.get(new Queue(topic, queueId));
+        Set<Pull> waiting = queues.get(new Queue(topic, queueId));
         if (waiting == null) {
             return;
         }
-        for (Pull pull : waiting.keySet()) {
+        for (Pull pull : waiting) {
             if (pull.group().equals(group)) {
                 reading.reset(pull);
             }
         }
     }
 
-    /** Answers every waiting pull at once; for the end of the broker. */
+    /** Forgets the pulls of a connection: nobody hears the answer. */
+    public void closed(Connection connection) {
+        Set<Pull> waiting = connections.get(connection.id());
+        if (waiting != null) {
+            waiting.forEach(this::remove);
+        }
+    }
+
+    /** Answers every waiting pull at once, and from now on every new one; for the end of the broker. */
     public void releaseAll() {
+        closing = true;
         for (Pull pull : deadlines.values()) {
-            remove(pull);
             reading.expire(pull);
         }
     }
@@ -182,8 +224,9 @@ public final class Parked implements Duty {
 
     @Override
     public long run() {
+        wakeCrowded();
         while (true) {
-            Map.Entry<Deadline, Pull> first = deadlines.firstEntry();
+            Map.Entry<Place, Pull> first = deadlines.firstEntry();
             if (first == null) {
                 return WHEN_WOKEN;
             }
@@ -193,10 +236,7 @@ public final class Parked implements Duty {
             }
             Pull pull = first.getValue();
             remove(pull);
-            deadlines.remove(first.getKey());
-            if (pull.request().connection().isOpen()) {
-                reading.expire(pull);
-            }
+            reading.expire(pull);
         }
     }
 }

@@ -3,12 +3,29 @@ package io.waybill.broker.pull;
 
 import io.waybill.broker.group.TagFilter;
 import io.waybill.remoting.Request;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One pull that passed its checks: where to read, how much at most, and what is wanted. When it waits, {@link Parked}
- * owns it; it is answered at most once.
+ * One pull that passed its checks: where to read, how much at most, and what is wanted.
+ *
+ * <p>What always holds: at most one thread works on a pull at a time, and it is answered at most once. Whoever wants
+ * something of a pull notes the reason with {@link #begin}; if another thread works on it right now, that thread sees the
+ * reason when it ends its turn. So nobody ever waits for anybody, and no reason is lost.
  */
 final class Pull {
+    /** It just came. */
+    static final int FIRST = 1;
+    /** Its queue may have more. */
+    static final int LOOK = 1 << 1;
+    /** Its time is over. */
+    static final int EXPIRE = 1 << 2;
+    /** The offset of its group was reset. */
+    static final int RESET = 1 << 3;
+
+    private static final int REASONS = FIRST | LOOK | EXPIRE | RESET;
+    private static final int BUSY = 1 << 4;
+    private static final int ANSWERED = 1 << 5;
+
     private final Request request;
     private final String group;
     private final String topic;
@@ -20,12 +37,12 @@ final class Pull {
     private final int topicSysFlag;
     private final int groupSysFlag;
 
-    /** Up to here nothing matched, so a wake-up need not look again. Changed under the lock of this. */
-    private volatile long scannedTo;
-    /** Guarded by this. */
-    private boolean answered;
+    private final AtomicInteger state = new AtomicInteger();
 
-    private volatile long deadlineNanos;
+    // Of whoever works on the pull.
+    private long scannedTo;
+    private long deadlineNanos;
+    private volatile Parked.Place place;
 
     Pull(
             Request request,
@@ -50,6 +67,50 @@ final class Pull {
         this.groupSysFlag = groupSysFlag;
         this.scannedTo = offset;
     }
+
+    // ---- whose turn it is
+
+    /** Notes reasons; true when the caller is to work on the pull now, until {@link #goesOn} says no. Any thread. */
+    boolean begin(int reasons) {
+        int before = state.getAndAccumulate(reasons | BUSY, (s, more) -> s | more);
+        return (before & (BUSY | ANSWERED)) == 0;
+    }
+
+    /** Notes a reason for another turn of the one who works on it. */
+    void note(int reason) {
+        state.getAndAccumulate(reason, (s, more) -> s | more);
+    }
+
+    /** The reasons noted so far, taken. */
+    int takeReasons() {
+        return state.getAndUpdate(s -> s & ~REASONS) & REASONS;
+    }
+
+    /** Ends the turn; true when reasons came meanwhile and the same thread has another one. */
+    boolean goesOn() {
+        while (true) {
+            int now = state.get();
+            if ((now & ANSWERED) != 0) {
+                return false;
+            }
+            if ((now & REASONS) != 0) {
+                return true;
+            }
+            if (state.compareAndSet(now, now & ~BUSY)) {
+                return false;
+            }
+        }
+    }
+
+    boolean isAnswered() {
+        return (state.get() & ANSWERED) != 0;
+    }
+
+    void answered() {
+        note(ANSWERED);
+    }
+
+    // ---- what it wants
 
     Request request() {
         return request;
@@ -92,6 +153,9 @@ final class Pull {
         return groupSysFlag;
     }
 
+    // ---- how far it is
+
+    /** Up to here nothing matched, so nobody need look again. */
     long scannedTo() {
         return scannedTo;
     }
@@ -100,19 +164,21 @@ final class Pull {
         scannedTo = position;
     }
 
-    boolean isAnswered() {
-        return answered;
-    }
-
-    void answered() {
-        answered = true;
-    }
-
+    /** When it stops waiting. */
     long deadlineNanos() {
         return deadlineNanos;
     }
 
     void deadlineNanos(long nanos) {
         deadlineNanos = nanos;
+    }
+
+    /** Where it waits; null while it never did. */
+    Parked.Place place() {
+        return place;
+    }
+
+    void place(Parked.Place parkedAt) {
+        place = parkedAt;
     }
 }

@@ -18,6 +18,8 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): checks a pull and hands it to {@link Reading}.
@@ -26,6 +28,8 @@ import io.waybill.remoting.RequestHandler;
  * not is answered by what the group's heartbeats said; one that is ahead of them waits until its client was asked.
  */
 final class PullMessage implements RequestHandler {
+    private static final Logger log = LoggerFactory.getLogger(PullMessage.class);
+
     private static final int COMMIT_OFFSET = 1;
     private static final int SUSPEND = 2;
     private static final int SUBSCRIPTION = 4;
@@ -84,6 +88,7 @@ final class PullMessage implements RequestHandler {
         Wanted wanted = wanted(header, group);
         if (wanted.code() == ResponseCode.SUBSCRIPTION_NOT_LATEST
                 && mayAsk
+                && !request.isOneway()
                 && fresh.ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
             return;
         }
@@ -91,8 +96,12 @@ final class PullMessage implements RequestHandler {
             request.refuse(wanted.code(), wanted.text());
             return;
         }
-        if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
+        if ((header.sysFlag() & COMMIT_OFFSET) != 0
+                && reading.isWithin(header.topic(), header.queueId(), header.commitOffset())) {
             offsets.commit(header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset());
+        }
+        if (request.isOneway()) {
+            return; // nobody waits for messages, so nothing is read or held for it
         }
         Pull pull = new Pull(
                 request,
@@ -113,7 +122,8 @@ final class PullMessage implements RequestHandler {
         try {
             serve(request, header, false);
         } catch (RuntimeException e) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the pull was not served: " + e.getMessage());
+            log.error("A pull of group {} failed", header.consumerGroup(), e);
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the pull was not served; the broker's log says why");
         }
     }
 

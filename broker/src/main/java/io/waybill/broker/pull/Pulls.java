@@ -26,7 +26,7 @@ public final class Pulls {
             BrokerSettings settings,
             Clock clock,
             Executor coldReads) {
-        parked = new Parked(store, clock, coldReads, settings.pullHoldMaxMillis());
+        parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
         Reading reading = new Reading(store, offsets, parked, coldReads);
         parked.readBy(reading);
         handler = new PullMessage(topics, groups, members, offsets, reading, settings);

@@ -11,24 +11,21 @@ import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads for pulls and answers them.
  *
  * <p>What is in memory is read by the calling thread; what is not goes to a few threads of its own, so that a consumer of
- * old messages never holds up an event loop or the thread that confirms. Messages are sent as slices of the log, without
- * a copy. A pull is answered at most once, whoever comes first: its own request, a wake-up, its deadline or a reset.
+ * old messages never holds up an event loop or the thread that confirms. Neither ever waits for a thread that is reading:
+ * see {@link Pull}. Messages are sent as slices of the log, without a copy. A pull is answered at most once, whoever comes
+ * first: its own request, a wake-up, its deadline or a reset.
  */
 final class Reading {
+    private static final Logger log = LoggerFactory.getLogger(Reading.class);
     private static final Runnable NOTHING_HELD = () -> {};
     private static final long MASTER = 0;
-
-    /** When nothing was found: wait, or say so. */
-    private enum Otherwise {
-        PARK,
-        STAY_PARKED,
-        ANSWER
-    }
 
     private final Store store;
     private final Offsets offsets;
@@ -44,26 +41,70 @@ final class Reading {
 
     /** A new pull. When nothing is there yet it waits for {@code holdMillis}; 0 = it does not wait. */
     void start(Pull pull, long holdMillis) {
-        if (answerReset(pull)) {
-            return;
-        }
         pull.deadlineNanos(parked.deadline(holdMillis));
-        read(pull, holdMillis > 0 ? Otherwise.PARK : Otherwise.ANSWER);
+        advance(pull, holdMillis > 0 ? Pull.FIRST : Pull.FIRST | Pull.EXPIRE);
     }
 
-    /** Something became visible in the queue of a parked pull. */
+    /** Whether a group can have got so far. */
+    boolean isWithin(String topic, int queueId, long offset) {
+        return offset >= 0 && offset <= store.range(topic, queueId).maxOffset();
+    }
+
+    /** Something became visible in the queue of a parked pull. Does not block. */
     void wake(Pull pull) {
-        read(pull, Otherwise.STAY_PARKED);
+        advance(pull, Pull.LOOK);
     }
 
     /** The time of a parked pull is over. */
     void expire(Pull pull) {
-        read(pull, Otherwise.ANSWER);
+        advance(pull, Pull.EXPIRE);
     }
 
     /** The offset of a parked pull's group was reset. */
     void reset(Pull pull) {
-        answerReset(pull);
+        advance(pull, Pull.RESET);
+    }
+
+    private void advance(Pull pull, int reasons) {
+        if (pull.begin(reasons)) {
+            work(pull);
+        }
+    }
+
+    private void work(Pull pull) {
+        do {
+            int reasons = pull.takeReasons();
+            if (!store.isHot(pull.topic(), pull.queueId(), pull.scannedTo())) {
+                away(pull, reasons);
+                return;
+            }
+            turn(pull, reasons);
+        } while (pull.goesOn());
+    }
+
+    /** Goes on in a thread that may wait for the disk; the turn stays this pull's. */
+    private void away(Pull pull, int reasons) {
+        try {
+            coldReads.execute(() -> {
+                turn(pull, reasons);
+                if (pull.goesOn()) {
+                    work(pull);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            refuse(pull, ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many reads of old messages are waiting");
+        }
+    }
+
+    private void turn(Pull pull, int reasons) {
+        try {
+            if ((reasons & (Pull.FIRST | Pull.RESET)) == 0 || !answerReset(pull)) {
+                read(pull, reasons);
+            }
+        } catch (RuntimeException e) {
+            log.error("A pull of topic {} queue {} at {} failed", pull.topic(), pull.queueId(), pull.scannedTo(), e);
+            refuse(pull, ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
+        }
     }
 
     private boolean answerReset(Pull pull) {
@@ -71,47 +112,12 @@ final class Reading {
         if (reset < 0) {
             return false;
         }
-        synchronized (pull) {
-            if (!pull.isAnswered()) {
-                QueueRange range = store.range(pull.topic(), pull.queueId());
-                answer(pull, Decision.reset(reset), range.minOffset(), range.maxOffset());
-            }
-        }
+        QueueRange range = store.range(pull.topic(), pull.queueId());
+        answer(pull, Decision.reset(reset), range.minOffset(), range.maxOffset());
         return true;
     }
 
-    private void read(Pull pull, Otherwise otherwise) {
-        if (store.isHot(pull.topic(), pull.queueId(), pull.scannedTo())) {
-            readNow(pull, otherwise);
-            return;
-        }
-        try {
-            coldReads.execute(() -> readNow(pull, otherwise));
-        } catch (RejectedExecutionException e) {
-            refuse(pull, ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many reads of old messages are waiting");
-        }
-    }
-
-    private void readNow(Pull pull, Otherwise otherwise) {
-        boolean park;
-        synchronized (pull) {
-            if (pull.isAnswered()) {
-                return;
-            }
-            try {
-                park = readAndAnswer(pull, otherwise);
-            } catch (RuntimeException e) {
-                refuse(pull, ResponseCode.SYSTEM_ERROR, "the read failed: " + e);
-                throw e;
-            }
-        }
-        if (park) {
-            parked.park(pull);
-        }
-    }
-
-    /** Answers, or returns true when the pull is to be parked. */
-    private boolean readAndAnswer(Pull pull, Otherwise otherwise) {
+    private void read(Pull pull, int reasons) {
         TagFilter filter = pull.filter();
         ReadResult read = store.read(
                 pull.topic(),
@@ -122,42 +128,60 @@ final class Reading {
                 filter.isAll() ? null : filter::mayMatch,
                 filter.isAll() ? null : filter::matches);
         Decision decision = Decision.of(pull.scannedTo(), read);
-        boolean waits = otherwise != Otherwise.ANSWER;
-        boolean nothing = decision.isNothingYet()
-                || (otherwise == Otherwise.STAY_PARKED && read.status() == ReadResult.Status.NO_MATCH);
-        if (waits && nothing) {
-            pull.scannedTo(decision.nextOffset());
-            return otherwise == Otherwise.PARK;
+        boolean waits = (reasons & Pull.EXPIRE) == 0 && !parked.isClosing();
+        boolean isParked = pull.place() != null;
+        if (waits && (decision.isNothingYet() || isParked && read.status() == ReadResult.Status.NO_MATCH)) {
+            stay(pull, decision.nextOffset(), isParked);
+            return;
         }
         if (decision.isNothingYet() && pull.scannedTo() > pull.offset()) {
             // What came while it waited did not match: the client goes on behind it.
             decision = Decision.noMatch(pull.scannedTo());
         }
         if (decision.code() == ResponseCode.SUCCESS) {
-            pull.answered();
-            parked.remove(pull);
+            finish(pull);
             pull.request().reply(head(pull, decision, read.minOffset(), read.maxOffset()), read.slices(), NOTHING_HELD);
         } else if (decision.code() == ResponseCode.SYSTEM_ERROR) {
             refuse(pull, decision.code(), decision.remark());
         } else {
             answer(pull, decision, read.minOffset(), read.maxOffset());
         }
-        return false;
+    }
+
+    private void stay(Pull pull, long scannedTo, boolean isParked) {
+        boolean moved = scannedTo != pull.scannedTo();
+        pull.scannedTo(scannedTo);
+        if (!isParked && !parked.park(pull)) {
+            refuse(pull, ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many pulls are waiting for messages (maxHeldPulls)");
+            return;
+        }
+        // Parked first and looked at again after that, so no message slips in between.
+        if ((!isParked || moved) && hasMore(pull)) {
+            pull.note(Pull.LOOK);
+        }
+    }
+
+    private boolean hasMore(Pull pull) {
+        QueueRange range = store.range(pull.topic(), pull.queueId());
+        return range.maxOffset() > pull.scannedTo() || range.minOffset() > pull.scannedTo();
     }
 
     private void answer(Pull pull, Decision decision, long minOffset, long maxOffset) {
-        pull.answered();
-        parked.remove(pull);
+        finish(pull);
         pull.request().reply(head(pull, decision, minOffset, maxOffset));
     }
 
     private void refuse(Pull pull, int code, String text) {
-        synchronized (pull) {
-            if (!pull.isAnswered()) {
-                pull.answered();
-                parked.remove(pull);
-                pull.request().refuse(code, text);
-            }
+        if (!pull.isAnswered()) {
+            finish(pull);
+            pull.request().refuse(code, text);
+        }
+    }
+
+    private void finish(Pull pull) {
+        pull.answered();
+        if (pull.place() != null) {
+            parked.remove(pull);
         }
     }
 

@@ -56,8 +56,8 @@ final class QueryMessage implements RequestHandler {
         try {
             found = find(header, unique, most);
         } catch (RuntimeException e) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the query failed: " + e.getMessage());
-            return;
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the query failed; the broker's log says why");
+            throw e; // for the log
         }
         if (found.isEmpty()) {
             request.refuse(

@@ -35,8 +35,8 @@ final class ViewMessage implements RequestHandler {
         try {
             message = store.readAt(position);
         } catch (RuntimeException e) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the message could not be read: " + e.getMessage());
-            return;
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the message could not be read; the broker's log says why");
+            throw e; // for the log
         }
         if (message == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + position);

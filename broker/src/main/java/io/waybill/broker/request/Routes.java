@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.RejectedExecutionException;
 
 /**
  * The table from request code to handler.
@@ -17,7 +18,7 @@ import java.util.TreeSet;
  * <p>Filled while the broker is put together, read-only once the first request arrives: {@link #handler()} takes a
  * copy, so that the hot path reads a plain array. Every code has at most one handler. A code without one is answered
  * with 3 (not supported); a field that a handler cannot read is answered with 29 and the sentence of the
- * {@link BadField}.
+ * {@link BadField}; work that finds its queue full with 2.
  */
 public final class Routes {
     /** Codes below this are found in an array; the few larger ones (private and pop codes) in a map. */
@@ -68,6 +69,8 @@ public final class Routes {
             handler.handle(request);
         } catch (BadField e) {
             request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
+        } catch (RejectedExecutionException e) {
+            request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many requests wait for the disk");
         }
     }
 }

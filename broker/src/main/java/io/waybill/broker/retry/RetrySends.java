@@ -39,6 +39,22 @@ public final class RetrySends {
     public record Placement(String topic, boolean deadLetter, int code, String remark) {}
 
     /**
+     * Null, or why a retry or dead-letter topic does not come into being by a send: there is no such group and none may be made by it. Null for
+     * every other topic.
+     */
+    public Placement refusalOfNew(String topic) {
+        String group = Names.groupOf(topic);
+        boolean fine =
+                group == null || (Names.isRetry(topic) ? groups.findOrCreate(group) : groups.find(group)) != null;
+        return fine ? null : unknown(group);
+    }
+
+    private static Placement unknown(String group) {
+        return new Placement(
+                null, false, ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + group + " does not exist");
+    }
+
+    /**
      * Places a message and writes on it what a dead letter carries; a DELAY left in the properties afterwards is to be obeyed.
      *
      * @param reconsumeTimes the tries so far, as the request says
@@ -49,11 +65,7 @@ public final class RetrySends {
         String group = Names.groupOf(retryTopic);
         SubscriptionGroupConfig config = groups.findOrCreate(group);
         if (config == null) {
-            return new Placement(
-                    null,
-                    false,
-                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
-                    "consumer group " + group + " does not exist");
+            return unknown(group);
         }
         int most = maxReconsumeTimes >= 0 ? maxReconsumeTimes : config.retryMaxTimes();
         boolean inOrder = consumesInOrder.test(group);

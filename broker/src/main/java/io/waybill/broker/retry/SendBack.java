@@ -79,8 +79,11 @@ public final class SendBack implements RequestHandler {
     @Override
     public void handle(Request request) {
         SendBackHeader header = SendBackHeader.read(request.command().fields());
+        String illegal = Names.checkGroup(header.group());
         SubscriptionGroupConfig group = groups.findOrCreate(header.group());
-        if (group == null) {
+        if (illegal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
+        } else if (group == null) {
             request.refuse(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
         } else if (group.retryQueueNums() <= 0) {
@@ -94,7 +97,8 @@ public final class SendBack implements RequestHandler {
                 } catch (RuntimeException e) {
                     LOG.error(
                             "a message of group {} at {} could not be taken back", header.group(), header.offset(), e);
-                    request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not taken back: " + e.getMessage());
+                    request.refuse(
+                            ResponseCode.SYSTEM_ERROR, "the message was not taken back; the broker's log says why");
                 }
             });
         }
@@ -129,7 +133,9 @@ public final class SendBack implements RequestHandler {
                     copy.topic(topic).queueId(0).properties(properties).build();
             topics.ensure(topic, 1, change -> storeIn(request, change, done -> store.put(dead, done)));
         } else {
-            int level = levels.clamp(header.delayLevel() > 0 ? header.delayLevel() : FIRST_LEVEL + tries);
+            // The tries are what a producer may have written: more than there are levels is the last level.
+            int byTries = FIRST_LEVEL + Math.max(0, Math.min(tries, levels.highest()));
+            int level = levels.clamp(header.delayLevel() > 0 ? header.delayLevel() : byTries);
             int queueId = chance.nextInt(group.retryQueueNums());
             String topic = Names.retryTopic(header.group());
             Delay delay = Delay.dueAt(nowMillis + levels.delayMillis(level), level);

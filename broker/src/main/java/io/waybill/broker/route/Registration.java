@@ -4,7 +4,9 @@ package io.waybill.broker.route;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.topic.TopicPublisher;
 import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.RegisterBrokerBody;
@@ -32,10 +34,13 @@ import org.slf4j.LoggerFactory;
 public final class Registration implements TopicPublisher, Duty {
     private static final Logger log = LoggerFactory.getLogger(Registration.class);
 
+    private static final int MOST_PLAIN_BYTES = 8 << 20;
+
     private final NameServers nameServers;
     private final Topics topics;
     private final BrokerSettings settings;
     private final String address;
+    private final Clock clock;
     private final long periodNanos;
 
     /** Who waits for a round that begins after now. Guarded by this. */
@@ -44,17 +49,23 @@ public final class Registration implements TopicPublisher, Duty {
     private boolean running;
     /** Guarded by this. */
     private boolean closed;
+    /** When the next round without a change is due. Of the duty's thread. */
+    private long nextNanos;
+
+    private volatile DutyHandle self;
     /** Name servers whose last registration failed, so that only changes are logged. */
     private final Map<String, Boolean> failing = new ConcurrentHashMap<>();
 
     /**
      * @param address where clients reach this broker, as {@code host:port}
      */
-    public Registration(NameServers nameServers, Topics topics, BrokerSettings settings, String address) {
+    public Registration(NameServers nameServers, Topics topics, BrokerSettings settings, String address, Clock clock) {
         this.nameServers = nameServers;
         this.topics = topics;
         this.settings = settings;
         this.address = address;
+        this.clock = clock;
+        this.nextNanos = clock.nanoTime();
         this.periodNanos = TimeUnit.MILLISECONDS.toNanos(settings.registerMillis());
     }
 
@@ -70,7 +81,21 @@ public final class Registration implements TopicPublisher, Duty {
             then.run();
             return;
         }
-        startRound();
+        wake();
+    }
+
+    /** Sets the hold on this duty; once, before the first change. */
+    public void startedAs(DutyHandle handle) {
+        this.self = handle;
+        handle.wake();
+    }
+
+    /** Lets the duty's thread start a round: a change is told by the thread that confirms, which has no time for it. */
+    private void wake() {
+        DutyHandle handle = self;
+        if (handle != null) {
+            handle.wake();
+        }
     }
 
     /** One registration with every name server, completed when all answered or ran out of time. */
@@ -114,7 +139,7 @@ public final class Registration implements TopicPublisher, Duty {
                 log.warn("A waiter for the registration failed", e);
             }
         }
-        startRound();
+        wake();
     }
 
     private CompletableFuture<Void> register(String nameServer, Command request) {
@@ -140,7 +165,11 @@ public final class Registration implements TopicPublisher, Duty {
     }
 
     private Command request() {
-        byte[] body = new RegisterBrokerBody(topics.snapshot()).toJson();
+        RegisterBrokerBody all = new RegisterBrokerBody(topics.snapshot());
+        byte[] plain = all.toJson();
+        // Compressed it says less (no order, no flags), but a table of 100 000 topics would not fit a frame otherwise.
+        boolean compressed = plain.length > MOST_PLAIN_BYTES;
+        byte[] body = compressed ? all.toCompressed() : plain;
         return Command.request(RequestCode.REGISTER_BROKER)
                 .header(new RegisterBrokerHeader(
                         settings.brokerName(),
@@ -150,7 +179,7 @@ public final class Registration implements TopicPublisher, Duty {
                         settings.brokerId(),
                         0,
                         false,
-                        false,
+                        compressed,
                         RegisterBrokerBody.crc(ByteBuffer.wrap(body)),
                         null))
                 .body(body)
@@ -167,8 +196,17 @@ public final class Registration implements TopicPublisher, Duty {
         if (settings.nameServers().isEmpty()) {
             return WHEN_WOKEN;
         }
-        publish(() -> {});
-        return periodNanos;
+        long now = clock.nanoTime();
+        if (now - nextNanos >= 0) {
+            nextNanos = now + periodNanos;
+            synchronized (this) {
+                if (!closed) {
+                    waiting.add(() -> {});
+                }
+            }
+        }
+        startRound();
+        return nextNanos - now;
     }
 
     /**

@@ -30,6 +30,11 @@ final class SendChecks {
         if (group != null) {
             return new Refusal(ResponseCode.INVALID_PARAMETER, "producer " + group);
         }
+        if (header.reconsumeTimes() < 0) {
+            return new Refusal(
+                    ResponseCode.INVALID_PARAMETER,
+                    "reconsumeTimes: must not be negative, was " + header.reconsumeTimes());
+        }
         if (bodyLength > maxMessageBytes) {
             return new Refusal(
                     ResponseCode.MESSAGE_ILLEGAL,

@@ -103,6 +103,11 @@ final class SendMessage implements RequestHandler {
             place(request, header, topic, request.command().body());
             return;
         }
+        RetrySends.Placement foreign = retries.refusalOfNew(header.topic());
+        if (foreign != null) {
+            request.refuse(foreign.code(), foreign.remark());
+            return;
+        }
         // The creation ends later, when the socket's buffer is gone: this one time the body is copied twice.
         ByteBuffer body = ByteBuffer.wrap(request.command().bodyBytes());
         topics.findOrCreateForSend(header.topic(), header.defaultTopic(), header.defaultTopicQueueNums(), change -> {

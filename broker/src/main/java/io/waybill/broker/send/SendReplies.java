@@ -18,6 +18,9 @@ import java.util.List;
  * carries id, queue and offset, with the address of this broker in the id.
  */
 final class SendReplies {
+    /** Ids of an IPv6 address take 57 bytes each, a header has at most 64 KiB. */
+    static final int MOST_IDS = 1_000;
+
     private final InetSocketAddress address;
     private final String region;
     private final boolean trace;
@@ -41,7 +44,7 @@ final class SendReplies {
         success(request, id, queueId, Math.max(0, stored.queueOffset()), transactionId, recallHandle);
     }
 
-    /** Answers a batch with the ids of all its messages, which lie back to back in the log. */
+    /** Answers a batch with the ids of its messages, which lie back to back in the log, as many as a header holds. */
     void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
         if (request.isOneway()) {
             return;
@@ -50,9 +53,9 @@ final class SendReplies {
             refuse(request, outcome);
             return;
         }
-        StringBuilder ids = new StringBuilder(drafts.size() * 33);
+        StringBuilder ids = new StringBuilder(Math.min(drafts.size(), MOST_IDS) * 33);
         long position = stored.position();
-        for (MessageDraft draft : drafts) {
+        for (MessageDraft draft : drafts.subList(0, Math.min(drafts.size(), MOST_IDS))) {
             if (ids.length() > 0) {
                 ids.append(',');
             }

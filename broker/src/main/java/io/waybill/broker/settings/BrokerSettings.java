@@ -28,6 +28,10 @@ public final class BrokerSettings {
             Setting.text("brokerName", "broker-a", "Name of this broker, unique in its cluster."),
             Setting.number("brokerId", 0, 0, 0, "Place in the broker group; 0 is the one that takes writes."),
             Setting.text("host", "127.0.0.1", "Address to listen on; loopback unless another is named."),
+            Setting.onOff(
+                    "insecure",
+                    false,
+                    "Allow an address that other machines reach, although this broker does not ask who they are."),
             Setting.number("port", 10911, 0, 65535, "Port to listen on; 0 takes a free one."),
             Setting.text("advertisedHost", "", "Address given to clients; empty: the one listened on."),
             Setting.text("namesrv", "127.0.0.1:9876", "Name servers as host:port, separated by ';'; empty: none."),
@@ -36,11 +40,14 @@ public final class BrokerSettings {
             Setting.onOff("autoCreateTopic", true, "Create a topic on the first send to it."),
             Setting.number("autoCreateTopicQueues", 8, 1, 1024, "Most queues of a topic created by a send."),
             Setting.onOff("autoCreateGroup", true, "Accept consumer groups that nobody created."),
-            Setting.number("maxTopics", 100_000, 16, 10_000_000, "Most topics, built-in ones included."),
-            Setting.number("maxGroups", 100_000, 16, 10_000_000, "Most consumer groups."),
+            Setting.number("maxTopics", 100_000, 16, 200_000, "Most topics, built-in ones included."),
+            Setting.number("maxGroups", 100_000, 16, 1_000_000, "Most consumer groups."),
+            Setting.number(
+                    "maxConnections", 10_000, 16, 1_000_000, "Most connections; further ones are closed at once."),
+            Setting.number("maxHeldPulls", 50_000, 16, 10_000_000, "Most pulls that wait for a message at one time."),
             Setting.text("region", "DefaultRegion", "Region written on every message."),
             Setting.onOff("trace", true, "Tells clients that they may send message traces."),
-            Setting.number("maxMessageBytes", 4 * MIB, 1, 64 * MIB, "Largest message or batch body, in bytes."),
+            Setting.number("maxMessageBytes", 4 * MIB, 1, 15 * MIB, "Largest message or batch body, in bytes."),
             Setting.number("transactionTimeoutMillis", 6_000, 1, 30 * DAY, "Age of a half message at its first check."),
             Setting.number("transactionCheckMillis", 30_000, 1, 30 * DAY, "Time between two checks of a half message."),
             Setting.number("transactionCheckMax", 15, 1, 10_000, "Checks before a half message is given up."),
@@ -53,7 +60,7 @@ public final class BrokerSettings {
             Setting.number("retryMax", 16, 0, 10_000, "Tries of a new group before a message is a dead letter."),
             Setting.number("pullMaxCount", 1024, 1, 65_536, "Most messages in one pull reply."),
             Setting.number(
-                    "pullMaxBytes", MIB, 4 * KIB, 64 * MIB, "Most bytes in one pull reply; one message always fits."),
+                    "pullMaxBytes", MIB, 4 * KIB, 15 * MIB, "Most bytes in one pull reply; one message always fits."),
             Setting.number("pullHoldMaxMillis", 30_000, 1, 10 * MINUTE, "Longest time an empty pull is held."),
             Setting.number("coldReadThreads", 2, 1, 64, "Threads that read messages which are not in memory."),
             Setting.number("registerMillis", 30_000, 100, 10 * MINUTE, "Time between two registrations."),
@@ -187,6 +194,11 @@ public final class BrokerSettings {
         return text("host");
     }
 
+    /** Whether an address that other machines reach may be listened on. */
+    public boolean insecure() {
+        return isOn("insecure");
+    }
+
     public int port() {
         return small("port");
     }
@@ -240,6 +252,14 @@ public final class BrokerSettings {
 
     public int maxGroups() {
         return small("maxGroups");
+    }
+
+    public int maxConnections() {
+        return small("maxConnections");
+    }
+
+    public int maxHeldPulls() {
+        return small("maxHeldPulls");
     }
 
     public String region() {

@@ -3,6 +3,7 @@ package io.waybill.broker.timer;
 
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -69,13 +70,19 @@ public final class RecallMessage implements RequestHandler {
                             + ", not to " + header.topic() + " on " + brokerName);
             return;
         }
-        String by = "recall by " + header.producerGroup() + " at "
+        String group = header.producerGroup();
+        if (group != null && !group.isEmpty() && Names.checkGroup(group) != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, "producer " + Names.checkGroup(group));
+            return;
+        }
+        String by = "recall by " + (group == null || group.isEmpty() ? "nobody named" : group) + " at "
                 + request.connection().remoteAddress();
         blocking.execute(() -> {
             try {
                 cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not recalled: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not recalled; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

@@ -42,7 +42,7 @@ public final class TopicRequests {
                 header.readQueueNums(),
                 header.writeQueueNums(),
                 header.perm(),
-                TopicConfig.MULTI_TAG.equals(header.topicFilterType()) ? TopicConfig.MULTI_TAG : TopicConfig.SINGLE_TAG,
+                filterType(header.topicFilterType()),
                 header.topicSysFlag(),
                 header.order(),
                 attributes(known, header.attributes()));
@@ -50,6 +50,16 @@ public final class TopicRequests {
                 wanted,
                 change -> request.reply(
                         Command.response(change.code(), change.text()).build()));
+    }
+
+    private static String filterType(String asked) {
+        if (asked == null || asked.isEmpty()) {
+            return TopicConfig.SINGLE_TAG;
+        }
+        if (asked.equals(TopicConfig.SINGLE_TAG) || asked.equals(TopicConfig.MULTI_TAG)) {
+            return asked;
+        }
+        throw new BadField("topicFilterType", TopicConfig.SINGLE_TAG + " or " + TopicConfig.MULTI_TAG, asked);
     }
 
     /** Applies {@code +key=value,-key} to the attributes a topic has. */

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,12 +40,18 @@ public final class Topics {
     /** A wish for a new topic is refused beyond this many queues; a typing error must not cost a million of them. */
     static final int MAX_QUEUES = 4096;
 
+    /** They travel with every registration. */
+    private static final int MAX_ATTRIBUTES_LENGTH = 1024;
+
     private final Store store;
     private final BrokerSettings settings;
     private final Map<String, TopicConfig> table = new ConcurrentHashMap<>();
     private final Map<String, TopicConfig> builtIn;
     /** Creations on their way, by topic, with everybody who waits for the result. Guarded by itself. */
     private final Map<String, List<Consumer<TopicChange>>> creating = new HashMap<>();
+
+    /** New topics on their way into the log; they count for the limit. */
+    private final AtomicInteger beingStored = new AtomicInteger();
 
     private volatile TopicPublisher publisher = TopicPublisher.NONE;
     private volatile DataVersion version;
@@ -72,6 +79,12 @@ public final class Topics {
     /** The topic's settings, or null when there is no such topic. */
     public TopicConfig find(String topic) {
         return table.get(topic);
+    }
+
+    /** Whether the topic exists and has this queue, for reading or for writing. */
+    public boolean hasQueue(String topic, int queueId) {
+        TopicConfig config = table.get(topic);
+        return config != null && queueId >= 0 && queueId < Math.max(config.readQueueNums(), config.writeQueueNums());
     }
 
     /** Every topic, by name. */
@@ -183,7 +196,9 @@ public final class Topics {
             then.accept(TopicChange.refused(ResponseCode.INVALID_PARAMETER, refusal));
             return;
         }
-        if (!table.containsKey(config.topicName()) && table.size() >= settings.maxTopics()) {
+        boolean isNew = !table.containsKey(config.topicName());
+        if (isNew && table.size() + beingStored.incrementAndGet() > settings.maxTopics()) {
+            beingStored.decrementAndGet();
             then.accept(TopicChange.refused(
                     ResponseCode.SYSTEM_ERROR,
                     "topic '" + config.topicName() + "' is not created: this broker has " + table.size()
@@ -191,6 +206,9 @@ public final class Topics {
             return;
         }
         store.putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
+            if (isNew) {
+                beingStored.decrementAndGet();
+            }
             if (!(outcome instanceof Stored)) {
                 then.accept(failed(outcome));
                 return;
@@ -224,6 +242,16 @@ public final class Topics {
         }
         if (config.perm() < 0 || config.perm() > 7) {
             return "perm must be from 0 to 7 (4 read, 2 write, 1 template), seen: " + config.perm();
+        }
+        if (config.topicSysFlag() < 0 || config.topicSysFlag() > 3) {
+            return "topicSysFlag must be from 0 to 3, seen: " + config.topicSysFlag();
+        }
+        int attributes = 0;
+        for (Map.Entry<String, String> attribute : config.attributes().entrySet()) {
+            attributes += attribute.getKey().length() + attribute.getValue().length();
+        }
+        if (attributes > MAX_ATTRIBUTES_LENGTH) {
+            return "attributes must have at most " + MAX_ATTRIBUTES_LENGTH + " characters, seen: " + attributes;
         }
         return null;
     }

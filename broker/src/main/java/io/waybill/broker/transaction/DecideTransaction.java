@@ -63,7 +63,7 @@ final class DecideTransaction implements RequestHandler {
                 decide(request, id, decision, by);
             } catch (RuntimeException e) {
                 LOG.error("transaction {} could not be decided by hand", id, e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not decided: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not decided; the broker's log says why");
             }
         });
     }

@@ -2,6 +2,7 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.request.Outcomes;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.EndTransactionHeader;
@@ -54,6 +55,11 @@ final class EndTransaction implements RequestHandler {
     public void handle(Request request) {
         EndTransactionHeader header =
                 EndTransactionHeader.read(request.command().fields());
+        String illegal = Names.checkGroup(header.producerGroup());
+        if (illegal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, "producer " + illegal);
+            return;
+        }
         switch (header.commitOrRollback()) {
             case UNKNOWN -> reply(request, "still open: the producer does not know yet");
             case COMMIT, ROLLBACK -> {
@@ -76,7 +82,7 @@ final class EndTransaction implements RequestHandler {
             end(request, header);
         } catch (RuntimeException e) {
             LOG.error("the end of transaction {} failed; a check will ask again", header.commitLogOffset(), e);
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not ended: " + e.getMessage());
+            request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not ended; the broker's log says why");
         }
     }
 

@@ -4,6 +4,7 @@ package io.waybill.broker.transaction;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
@@ -54,6 +55,11 @@ public final class HalfSends {
             Completion done) {
         properties.remove(MessageProperties.TRAN_MSG);
         properties.putIfAbsent(MessageProperties.PGROUP, producerGroup);
+        String fault = Names.checkGroup(properties.get(MessageProperties.PGROUP));
+        if (fault != null) { // it is asked for by heartbeats and written to logs
+            throw new BadValue(
+                    "property PGROUP", "the name of a producer group", properties.get(MessageProperties.PGROUP));
+        }
         properties.put(MessageProperties.TRANSACTION_ID, properties.get(MessageProperties.UNIQ_KEY));
         Delay delay = delays.delayOf(properties, clock.wallMillis());
         if (delay.isRefused()) { // a delay starts at the commit, but then it would be too late to refuse it

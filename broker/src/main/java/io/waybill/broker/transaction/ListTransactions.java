@@ -47,7 +47,9 @@ final class ListTransactions implements RequestHandler {
                         .body(answer)
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transactions could not be listed: " + e.getMessage());
+                request.refuse(
+                        ResponseCode.SYSTEM_ERROR, "the transactions could not be listed; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

@@ -55,7 +55,7 @@ final class ResumeCheck implements RequestHandler {
                 resume(request, position);
             } catch (RuntimeException e) {
                 LOG.error("code {} failed for log position {}", RequestCode.RESUME_CHECK_HALF_MESSAGE, position, e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not resumed: " + e.getMessage());
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not resumed; the broker's log says why");
             }
         });
     }

@@ -38,7 +38,9 @@ final class ShowTransaction implements RequestHandler {
             try {
                 show(request, id, topic);
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction could not be shown: " + e.getMessage());
+                request.refuse(
+                        ResponseCode.SYSTEM_ERROR, "the transaction could not be shown; the broker's log says why");
+                throw e; // for the log
             }
         });
     }

@@ -170,7 +170,7 @@ class RetryTest {
                 Command.request(RequestCode.CONSUMER_SEND_MSG_BACK)
                         .header(new SendBackHeader(order.position(), "no/group", 0, "u1", "orders", false, 16, null))
                         .build());
-        assertThat(illegal.code()).isEqualTo(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST);
+        assertThat(illegal.code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
         SubscriptionGroupConfig without = new SubscriptionGroupConfig(
                 "shipping", true, true, true, false, 0, 16, null, 0, 1, true, 0, 15, Map.of());
         broker.groups.put(without, outcome -> {});

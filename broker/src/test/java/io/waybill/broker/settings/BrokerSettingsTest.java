@@ -18,6 +18,7 @@ class BrokerSettingsTest {
                         brokerName=broker-a
                         brokerId=0
                         host=127.0.0.1
+                        insecure=false
                         port=10911
                         advertisedHost=
                         namesrv=127.0.0.1:9876
@@ -28,6 +29,8 @@ class BrokerSettingsTest {
                         autoCreateGroup=true
                         maxTopics=100000
                         maxGroups=100000
+                        maxConnections=10000
+                        maxHeldPulls=50000
                         region=DefaultRegion
                         trace=true
                         maxMessageBytes=4194304
@@ -95,5 +98,10 @@ class BrokerSettingsTest {
         assertThat(BrokerSettings.defaults().with("namesrv", "a:1; b:2,c:3;").nameServers())
                 .containsExactly("a:1", "b:2", "c:3");
         assertThat(BrokerSettings.defaults().with("namesrv", "").nameServers()).isEmpty();
+    }
+
+    @Test
+    void thereAreFewerThanSixty() {
+        assertThat(BrokerSettings.table()).hasSizeLessThan(60);
     }
 }

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Files;
+import io.waybill.platform.Platform;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.TopicConfigTable;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
+import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.BatchBody;
+import io.waybill.remoting.ClientSettings;
+import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.RemotingClient;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A real broker on loopback, and peers that mean no good; after each attack an honest client is served as before. */
+class HostileTest {
+    private static final long SEED = 20_261_122;
+    private static final int PATIENCE_SECONDS = 60;
+    private static final int MOST_HELD = 500;
+
+    /** The codes with fields, each with a header that is fine. */
+    private static final Map<Integer, Map<String, String>> FINE = fine();
+
+    private static final List<String> NASTY = List.of(
+            "",
+            " ",
+            "../../../../x",
+            "%",
+            "%RETRY%",
+            "%DLQ%",
+            "%RETRY%../x",
+            "\u0000",
+            "a\nb",
+            "a\u0001b\u0002c",
+            "x".repeat(300),
+            "n".repeat(60_000),
+            "\u00fc\u4e2d\uD83D\uDE00",
+            "-1",
+            "-9223372036854775808",
+            "9223372036854775807",
+            "9223372036854775808",
+            "2147483647",
+            "-2147483648",
+            "1e9",
+            "0x10",
+            "NaN",
+            "true",
+            "null",
+            "{\"a\":1}",
+            "TBW102",
+            "RMQ_SYS_TRANS_HALF_TOPIC",
+            "rmq_sys_wheel_timer");
+
+    @TempDir
+    static Path parent;
+
+    private static EventLoops loops;
+    private static Platform platform;
+    private static Broker broker;
+    private static RemotingClient client;
+    private static String address;
+
+    private final Chance chance = Chance.seeded(SEED);
+
+    @BeforeAll
+    static void start() throws Exception {
+        loops = EventLoops.create(2);
+        platform = Platform.real();
+        BrokerSettings settings = BrokerSettings.defaults()
+                .with("port", 0)
+                .with("namesrv", "")
+                .with("flush", "async")
+                .with("maxTopics", 200)
+                .with("maxHeldPulls", MOST_HELD)
+                .with("segmentBytes", 8 << 20)
+                .with("freeDiskFloorBytes", 0);
+        broker = Broker.start(settings, Files.real(parent.resolve("store")), platform, loops);
+        address = "127.0.0.1:" + broker.address().getPort();
+        client = new RemotingClient(loops, ClientSettings.defaults(), null);
+        assertThat(ask(send("orders", "first")).code()).isZero();
+        heartbeat("shipping");
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        client.close();
+        broker.close();
+        platform.duties().close();
+        loops.close();
+    }
+
+    /** Whatever was done before: an honest client is served, and nothing lies where it should not. */
+    @AfterEach
+    void theBrokerServesAndKeepsToItsDirectory() throws Exception {
+        Command sent = ask(send("orders", "honest"));
+        assertThat(sent.code()).as(sent.remark()).isZero();
+        long offset = Long.parseLong(sent.fields().get("queueOffset"));
+        Command pulled = ask(pull("honest", offset));
+        assertThat(pulled.code()).as(pulled.remark()).isZero();
+        try (Stream<Path> entries = java.nio.file.Files.list(parent)) {
+            assertThat(entries.map(p -> p.getFileName().toString())).containsExactly("store");
+        }
+        Command topics = ask(Command.request(RequestCode.GET_ALL_TOPIC_CONFIG).build());
+        assertThat(TopicConfigTable.parse(topics.body()).topicConfigTable().keySet())
+                .allSatisfy(topic -> assertThat(Names.checkTopic(topic)).isNull());
+    }
+
+    @Test
+    void anAddressThatOthersReachMustBeMeant() {
+        BrokerSettings everywhere =
+                BrokerSettings.defaults().with("host", "0.0.0.0").with("port", 0);
+        assertThatThrownBy(() -> Broker.start(everywhere, Files.real(parent.resolve("store")), platform, loops))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("0.0.0.0")
+                .hasMessageContaining("insecure=true");
+        assertThatThrownBy(() -> Broker.start(
+                        everywhere.with("insecure", true), Files.real(parent.resolve("store")), platform, loops))
+                .hasMessageContaining("advertisedHost");
+    }
+
+    // ---- well-formed frames with bad contents
+
+    @Test
+    void everyFieldOfEveryRequestMayHoldAnything() throws Exception {
+        for (Map.Entry<Integer, Map<String, String>> request : FINE.entrySet()) {
+            List<CompletableFuture<Command>> answers = new ArrayList<>();
+            for (String field : request.getValue().keySet()) {
+                for (String nasty : NASTY) {
+                    Map<String, String> fields = new LinkedHashMap<>(request.getValue());
+                    fields.put(field, nasty);
+                    answers.add(call(command(request.getKey(), fields, new byte[] {1})));
+                }
+                Map<String, String> without = new LinkedHashMap<>(request.getValue());
+                without.remove(field);
+                answers.add(call(command(request.getKey(), without, new byte[0])));
+            }
+            for (CompletableFuture<Command> answer : answers) {
+                checkAnswer(request.getKey(), answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+            }
+        }
+    }
+
+    @Test
+    void bodiesThatAreNotWhatTheyShouldBeAreRefused() throws Exception {
+        String deep = "[".repeat(10_000);
+        List<byte[]> bodies = new ArrayList<>();
+        for (String text : new String[] {
+            "",
+            "{",
+            "[]",
+            "{}",
+            "null",
+            "\"text\"",
+            deep,
+            "{\"a\":".repeat(5_000),
+            "{{".repeat(5_000),
+            "{{\"topic\":\"T\"}:5}",
+            "{\"clientID\":{},\"consumerDataSet\":{}}",
+            "{\"clientID\":\"\",\"consumerDataSet\":[],\"producerDataSet\":[]}",
+            "{\"clientID\":\"" + "c".repeat(500) + "\",\"consumerDataSet\":[],\"producerDataSet\":[]}",
+            "{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"../g\"}],\"producerDataSet\":[]}",
+            "{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"g\",\"subscriptionDataSet\":"
+                    + "[{\"topic\":\"a/b\"}]}],\"producerDataSet\":[]}",
+            "{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"g\",\"subscriptionDataSet\":[{\"topic\":\"T\","
+                    + "\"subString\":\"" + "a||".repeat(3_000) + "\"}]}],\"producerDataSet\":[]}",
+            "{\"groupName\":\"g\",\"retryQueueNums\":2147483647}",
+            "{\"groupName\":\"../../g\"}",
+            "{\"clientId\":\"c\",\"consumerGroup\":\"g\",\"mqSet\":[{\"topic\":\"../x\",\"brokerName\":\"broker-a\","
+                    + "\"queueId\":-5}]}",
+            "{\"id\":\"../../x\",\"decision\":\"COMMIT\",\"reason\":\"r\"}",
+            "{\"id\":\"" + "9".repeat(5_000) + "\",\"decision\":\"NO\",\"reason\":\"\"}",
+            "{\"max\":1e308}",
+            "{\"" + "k".repeat(100_000) + "\":1}"
+        }) {
+            bodies.add(text.getBytes(StandardCharsets.UTF_8));
+        }
+        byte[] noise = new byte[10_000];
+        chance.nextBytes(noise);
+        bodies.add(noise);
+        List<Integer> codes = new ArrayList<>(FINE.keySet());
+        codes.addAll(List.of(34, 41, 42, 46, 200, 21, 201, 28, 30561, 30562, 30563, -1, 0, 99_999, Integer.MIN_VALUE));
+        for (int code : codes) {
+            for (byte[] body : bodies) {
+                checkAnswer(code, ask(command(code, FINE.getOrDefault(code, Map.of()), body)));
+            }
+        }
+    }
+
+    @Test
+    void batchesWithWrongLengthsAreRefusedWhole() throws Exception {
+        byte[] good = BatchBody.encode(List.of(
+                new BatchBody.Part(0, ByteBuffer.wrap(new byte[50]), new byte[0]),
+                new BatchBody.Part(0, ByteBuffer.wrap(new byte[70]), new byte[0])));
+        long before = end("orders");
+        int refused = 0;
+        for (int round = 0; round < 500; round++) {
+            byte[] bad = good.clone();
+            int word = new int[] {0, 16, 72, 88}[chance.nextInt(4)];
+            ByteBuffer.wrap(bad).putInt(word, (int) chance.nextLong());
+            Command answer = ask(command(RequestCode.SEND_BATCH_MESSAGE, FINE.get(310), bad));
+            checkAnswer(RequestCode.SEND_BATCH_MESSAGE, answer);
+            assertThat(answer.code()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
+            refused++;
+        }
+        assertThat(end("orders")).as("%d refused", refused).isEqualTo(before);
+    }
+
+    @Test
+    void numbersFromAnotherWorldDoNoHarm() throws Exception {
+        long[] numbers = {Long.MIN_VALUE, -1, 0, 1, 7, 1L << 31, 1L << 40, Long.MAX_VALUE};
+        for (long number : numbers) {
+            for (int round = 0; round < 20; round++) {
+                long near = number + chance.nextInt(1_000);
+                checkAnswer(37, ask(with(37, "commitLogOffset", near)));
+                checkAnswer(33, ask(with(33, "offset", near)));
+                checkAnswer(36, ask(with(36, "offset", near)));
+                checkAnswer(222, ask(with(222, "timestamp", near)));
+                checkAnswer(29, ask(with(29, "timestamp", near)));
+                checkAnswer(12, ask(with(12, "beginTimestamp", near)));
+                checkAnswer(12, ask(with(12, "endTimestamp", near)));
+                checkAnswer(15, ask(with(15, "commitOffset", near)));
+                Command pulled = ask(pull("shipping", near));
+                checkAnswer(11, pulled);
+                assertThat(pulled.fields().get("nextBeginOffset")).isNotNull();
+            }
+        }
+        // A reset to the past may have moved the group; no offset beyond the end was taken.
+        long offset = Long.parseLong(ask(with(14, "queueId", 0)).fields().get("offset"));
+        assertThat(offset).isBetween(0L, end("orders"));
+    }
+
+    @Test
+    void seededNoiseInAnyRequest() throws Exception {
+        for (int round = 0; round < 2_000; round++) {
+            int code = chance.nextInt(4) == 0 ? chance.nextInt(1_100) : anyOf(List.copyOf(FINE.keySet()));
+            Map<String, String> fields = new LinkedHashMap<>(FINE.getOrDefault(code, Map.of()));
+            for (String name : List.copyOf(fields.keySet())) {
+                if (chance.nextInt(6) == 0) {
+                    fields.put(name, noise());
+                }
+            }
+            byte[] body = new byte[chance.nextInt(200)];
+            chance.nextBytes(body);
+            checkAnswer(code, ask(command(code, fields, body)));
+        }
+    }
+
+    // ---- one-way, unasked and held
+
+    @Test
+    void onewayVariantsOfEverythingHoldNothing() throws Exception {
+        Map<String, String> pull = new LinkedHashMap<>(FINE.get(11));
+        pull.put("sysFlag", "6");
+        pull.put("subscription", "*");
+        pull.put("queueOffset", Long.toString(end("orders")));
+        for (int round = 0; round < 5 * MOST_HELD; round++) {
+            client.oneway(address, oneway(11, pull));
+        }
+        for (int code : FINE.keySet()) {
+            for (String field : FINE.get(code).keySet()) {
+                Map<String, String> fields = new LinkedHashMap<>(FINE.get(code));
+                fields.put(field, noise());
+                client.oneway(address, oneway(code, fields));
+            }
+        }
+        // Were they held, this one would find no place. Its group is new: shipping may have been reset just now.
+        pull.put("consumerGroup", "listeners");
+        CompletableFuture<Command> held = call(command(11, atEnd(pull, "orders"), new byte[0]));
+        ask(send("orders", "wakes it"));
+        assertThat(held.get(PATIENCE_SECONDS, TimeUnit.SECONDS).code()).isZero();
+    }
+
+    @Test
+    void pullsBeyondTheLimitAreToldToComeLaterAndThoseOfDeadConnectionsAreForgotten() throws Exception {
+        Map<String, String> pull = new LinkedHashMap<>(FINE.get(11));
+        pull.put("sysFlag", "6");
+        pull.put("subscription", "*");
+        pull.put("topic", "quiet");
+        ask(send("quiet", "one"));
+        pull.put("queueOffset", "1");
+        for (int wave = 0; wave < 3; wave++) {
+            try (Socket socket = connect()) {
+                for (int i = 0; i < MOST_HELD + 10; i++) {
+                    socket.getOutputStream()
+                            .write(Command.request(11)
+                                    .opaque(i)
+                                    .header(sink -> pull.forEach(sink::put))
+                                    .build()
+                                    .encode());
+                }
+                Command refused = response(socket);
+                assertThat(refused.code()).isEqualTo(ResponseCode.SYSTEM_BUSY);
+                assertThat(refused.remark()).contains("maxHeldPulls");
+            }
+            // The next wave finds all places free again.
+            Awaitility.await().untilAsserted(() -> {
+                CompletableFuture<Command> held = call(command(11, pull, new byte[0]));
+                ask(with(30, "queueId", 0)); // behind the pull on the same connection
+                assertThat(held.isDone()).isFalse();
+            });
+            client.closeConnection(address);
+        }
+    }
+
+    @Test
+    void responsesNobodyAskedForAreDropped() throws Exception {
+        try (Socket socket = connect()) {
+            for (int opaque = 0; opaque < 5_000; opaque++) {
+                socket.getOutputStream()
+                        .write(Command.response(chance.nextInt(30), noise())
+                                .opaque(opaque)
+                                .field("offset", noise())
+                                .build()
+                                .encode());
+            }
+            socket.getOutputStream().write(with(30, "queueId", 0).withOpaque(77).encode());
+            assertThat(response(socket).opaque()).isEqualTo(77);
+        }
+    }
+
+    // ---- bytes that are no frames
+
+    @Test
+    void mutatedFramesCostAtMostTheirOwnConnection() throws Exception {
+        List<byte[]> frames = new ArrayList<>();
+        FINE.forEach(
+                (code, fields) -> frames.add(command(code, fields, new byte[20]).encode()));
+        frames.add(send("orders", "body").encode());
+        int closed = 0;
+        for (int round = 0; round < 500; round++) {
+            byte[] frame = frames.get(chance.nextInt(frames.size())).clone();
+            for (int flips = 1 + chance.nextInt(4); flips > 0; flips--) {
+                frame[4 + chance.nextInt(frame.length - 4)] = (byte) chance.nextInt(256);
+            }
+            try (Socket socket = connect()) {
+                socket.getOutputStream().write(frame);
+                socket.getOutputStream()
+                        .write(with(30, "queueId", 0).withOpaque(424_242).encode());
+                closed += answered(socket, 424_242) ? 0 : 1;
+            }
+        }
+        assertThat(closed).isPositive();
+    }
+
+    @Test
+    void giantSizesAndPartialFramesHoldNoMemoryOrPeers() throws Exception {
+        List<Socket> slow = new ArrayList<>();
+        try {
+            for (int i = 0; i < 200; i++) {
+                Socket socket = connect();
+                slow.add(socket);
+                // Announces 16 MiB and sends a little: 3 GiB in all if it were believed.
+                ByteBuffer start =
+                        ByteBuffer.allocate(12).putInt((16 << 20) - 1).putInt(100);
+                socket.getOutputStream().write(start.array(), 0, 8 + i % 4);
+            }
+            assertThat(ask(send("orders", "beside them")).code()).isZero();
+        } finally {
+            for (Socket socket : slow) {
+                socket.close();
+            }
+        }
+    }
+
+    @Test
+    void twoThousandConnectionsOpenedAndDropped() throws Exception {
+        for (int i = 0; i < 2_000; i++) {
+            try (Socket socket = connect()) {
+                if (i % 3 == 0) {
+                    socket.getOutputStream().write(with(38, "consumerGroup", i).encode());
+                }
+                if (i % 7 == 0) {
+                    socket.setSoLinger(true, 0); // a reset, not an orderly end
+                }
+            }
+        }
+    }
+
+    // ---- what an answer must and must not say
+
+    private static void checkAnswer(int code, Command answer) {
+        String remark = answer.remark() == null ? "" : answer.remark();
+        assertThat(remark)
+                .as("request %d answered %d", code, answer.code())
+                .doesNotContain("Exception", "Error:", "\tat ", "java.", "io.waybill", parent.toString())
+                .doesNotContain("log says why")
+                .hasSizeLessThanOrEqualTo(Command.MAX_REMARK_LENGTH);
+        if (answer.code() != 0 && answer.code() < 19) {
+            assertThat(remark).as("request %d answered %d", code, answer.code()).isNotBlank();
+        }
+    }
+
+    // ---- requests
+
+    private static Map<Integer, Map<String, String>> fine() {
+        Map<Integer, Map<String, String>> fine = new LinkedHashMap<>();
+        Map<String, String> send = Map.of(
+                "a",
+                "producers",
+                "b",
+                "orders",
+                "c",
+                "TBW102",
+                "d",
+                "4",
+                "e",
+                "0",
+                "f",
+                "0",
+                "g",
+                "1",
+                "h",
+                "0",
+                "i",
+                "UNIQ_KEY\u0001u\u0002",
+                "j",
+                "0");
+        fine.put(310, send);
+        fine.put(320, send);
+        fine.put(
+                10,
+                Map.of(
+                        "producerGroup",
+                        "producers",
+                        "topic",
+                        "orders",
+                        "defaultTopic",
+                        "TBW102",
+                        "queueId",
+                        "0",
+                        "sysFlag",
+                        "0",
+                        "bornTimestamp",
+                        "1",
+                        "flag",
+                        "0",
+                        "properties",
+                        "TRAN_MSG\u0001true\u0002",
+                        "reconsumeTimes",
+                        "0",
+                        "maxReconsumeTimes",
+                        "3"));
+        fine.put(
+                11,
+                Map.of(
+                        "consumerGroup",
+                        "shipping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "0",
+                        "queueOffset",
+                        "0",
+                        "maxMsgNums",
+                        "32",
+                        "sysFlag",
+                        "4",
+                        "commitOffset",
+                        "0",
+                        "suspendTimeoutMillis",
+                        "20000",
+                        "subscription",
+                        "*",
+                        "subVersion",
+                        "0"));
+        fine.put(361, fine.get(11));
+        fine.put(
+                12,
+                Map.of(
+                        "topic",
+                        "orders",
+                        "key",
+                        "k",
+                        "maxNum",
+                        "10",
+                        "beginTimestamp",
+                        "0",
+                        "endTimestamp",
+                        "9223372036854775807",
+                        "indexType",
+                        "K",
+                        "_UNIQUE_KEY_QUERY",
+                        "false"));
+        fine.put(
+                14,
+                Map.of("consumerGroup", "shipping", "topic", "orders", "queueId", "0", "setZeroIfNotFound", "true"));
+        fine.put(15, Map.of("consumerGroup", "shipping", "topic", "orders", "queueId", "0", "commitOffset", "0"));
+        fine.put(
+                17,
+                Map.of(
+                        "topic",
+                        "made",
+                        "defaultTopic",
+                        "TBW102",
+                        "readQueueNums",
+                        "1",
+                        "writeQueueNums",
+                        "1",
+                        "perm",
+                        "6",
+                        "topicFilterType",
+                        "SINGLE_TAG",
+                        "topicSysFlag",
+                        "0",
+                        "order",
+                        "false",
+                        "attributes",
+                        "+message.type=NORMAL"));
+        fine.put(29, Map.of("topic", "orders", "queueId", "0", "timestamp", "0", "boundaryType", "LOWER"));
+        fine.put(30, Map.of("topic", "orders", "queueId", "0", "committed", "true"));
+        fine.put(31, Map.of("topic", "orders", "queueId", "0"));
+        fine.put(32, Map.of("topic", "orders", "queueId", "0"));
+        fine.put(33, Map.of("topic", "orders", "offset", "0"));
+        fine.put(35, Map.of("clientID", "nobody", "producerGroup", "p", "consumerGroup", "c"));
+        fine.put(
+                36,
+                Map.of(
+                        "offset",
+                        "0",
+                        "group",
+                        "shipping",
+                        "delayLevel",
+                        "18",
+                        "originMsgId",
+                        "u",
+                        "originTopic",
+                        "orders",
+                        "unitMode",
+                        "false",
+                        "maxReconsumeTimes",
+                        "16"));
+        fine.put(
+                37,
+                Map.of(
+                        "topic",
+                        "orders",
+                        "producerGroup",
+                        "producers",
+                        "tranStateTableOffset",
+                        "0",
+                        "commitLogOffset",
+                        "0",
+                        "commitOrRollback",
+                        "8",
+                        "fromTransactionCheck",
+                        "false",
+                        "msgId",
+                        "u",
+                        "transactionId",
+                        "u"));
+        fine.put(38, Map.of("consumerGroup", "shipping"));
+        fine.put(202, Map.of("topic", "orders"));
+        fine.put(203, Map.of("consumerGroup", "shipping"));
+        fine.put(204, Map.of("producerGroup", "producers"));
+        fine.put(208, Map.of("consumerGroup", "shipping", "topic", "orders"));
+        fine.put(
+                222,
+                Map.of(
+                        "topic",
+                        "orders",
+                        "group",
+                        "shipping",
+                        "timestamp",
+                        "0",
+                        "isForce",
+                        "true",
+                        "queueId",
+                        "-1",
+                        "offset",
+                        "-1"));
+        fine.put(300, Map.of("topic", "orders"));
+        fine.put(323, Map.of("topic", "TRANS_CHECK_MAX_TIME_TOPIC", "msgId", "7F00000100002A9F0000000000000000"));
+        fine.put(351, Map.of("topic", "orders"));
+        fine.put(352, Map.of("group", "shipping"));
+        fine.put(370, Map.of("producerGroup", "producers", "topic", "orders", "recallHandle", "djEgYSBiIDEgdQ=="));
+        return fine;
+    }
+
+    private int anyOf(List<Integer> codes) {
+        return codes.get(chance.nextInt(codes.size()));
+    }
+
+    private String noise() {
+        return switch (chance.nextInt(3)) {
+            case 0 -> NASTY.get(chance.nextInt(NASTY.size()));
+            case 1 -> Long.toString(chance.nextLong() >> chance.nextInt(64));
+            default -> {
+                StringBuilder text = new StringBuilder();
+                for (int i = chance.nextInt(20); i > 0; i--) {
+                    text.append((char) chance.nextInt(chance.nextInt(2) == 0 ? 128 : 0xD800));
+                }
+                yield text.toString();
+            }
+        };
+    }
+
+    private static Command command(int code, Map<String, String> fields, byte[] body) {
+        return Command.request(code)
+                .header(sink -> fields.forEach(sink::put))
+                .body(body)
+                .build();
+    }
+
+    private static Command oneway(int code, Map<String, String> fields) {
+        return Command.request(code)
+                .oneway()
+                .header(sink -> fields.forEach(sink::put))
+                .build();
+    }
+
+    private static Command with(int code, String field, long value) {
+        Map<String, String> fields = new LinkedHashMap<>(FINE.get(code));
+        fields.put(field, Long.toString(value));
+        return command(code, fields, new byte[0]);
+    }
+
+    private static Map<String, String> atEnd(Map<String, String> pull, String topic) throws Exception {
+        Map<String, String> fields = new LinkedHashMap<>(pull);
+        fields.put("queueOffset", Long.toString(end(topic)));
+        return fields;
+    }
+
+    private static long end(String topic) throws Exception {
+        Command answer = ask(Command.request(RequestCode.GET_MAX_OFFSET)
+                .field("topic", topic)
+                .field("queueId", 0)
+                .build());
+        return Long.parseLong(answer.fields().get("offset"));
+    }
+
+    private static Command send(String topic, String body) {
+        return Command.request(RequestCode.SEND_MESSAGE_V2)
+                .header(new SendMessageHeader(
+                        "producers", topic, "TBW102", 1, 0, 0, 1, 0, new byte[0], 0, false, -1, false, null))
+                .body(body.getBytes(StandardCharsets.UTF_8))
+                .build();
+    }
+
+    private static Command pull(String group, long offset) {
+        return Command.request(RequestCode.PULL_MESSAGE)
+                .header(new PullHeader(
+                        group, "orders", 0, offset, 1, PullHeader.FLAG_SUBSCRIPTION, 0, 0, "*", 0, null, -1, null))
+                .build();
+    }
+
+    private static void heartbeat(String group) throws Exception {
+        String body = "{\"clientID\":\"honest\",\"consumerDataSet\":[{\"groupName\":\"" + group
+                + "\",\"subscriptionDataSet\":[]}],\"producerDataSet\":[]}";
+        assertThat(ask(Command.request(RequestCode.HEART_BEAT)
+                                .body(body.getBytes(StandardCharsets.UTF_8))
+                                .build())
+                        .code())
+                .isZero();
+    }
+
+    private static CompletableFuture<Command> call(Command request) {
+        return client.call(address, request, TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
+    }
+
+    private static Command ask(Command request) throws Exception {
+        return call(request).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    private static Socket connect() throws IOException {
+        Socket socket = new Socket("127.0.0.1", broker.address().getPort());
+        socket.setSoTimeout((int) TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
+        return socket;
+    }
+
+    private static Command response(Socket socket) throws Exception {
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        return Command.decode(ByteBuffer.wrap(in.readNBytes(in.readInt())));
+    }
+
+    /** Reads until the answer with this opaque; false when the connection ends before. */
+    private static boolean answered(Socket socket, int opaque) throws Exception {
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        while (true) {
+            try {
+                byte[] frame = in.readNBytes(in.readInt());
+                if (Command.decode(ByteBuffer.wrap(frame)).opaque() == opaque) {
+                    return true;
+                }
+            } catch (java.io.EOFException | SocketException closed) {
+                return false;
+            }
+        }
+    }
+}
