@@ -493,7 +493,7 @@ public final class Faults {
     static void flipsKilled(Row row) throws Exception {
         Path data = directory("flips");
         Server server =
-                Server.at(data).set("segmentBytes=4194304").set("checkpointMillis=3600000").start();
+                Server.at(data).set("segmentBytes=4194304").set("checkpointMillis=600000").start();
         Load load = new Load(server);
         load.start();
         await("messages", 60, () -> load.acks.size() >= 1500);
