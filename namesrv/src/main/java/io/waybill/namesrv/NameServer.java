@@ -6,6 +6,7 @@ import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
+import io.waybill.remoting.Exposure;
 import io.waybill.remoting.RemotingServer;
 import io.waybill.remoting.ServerSettings;
 import java.io.IOException;
@@ -31,9 +32,11 @@ public final class NameServer implements AutoCloseable {
      * Listens at once. The event loops and the platform stay the caller's.
      *
      * @throws IOException names the address when it cannot be bound
+     * @throws IllegalArgumentException when other machines reach the address and that was not asked for
      */
     public static NameServer start(NameServerSettings settings, EventLoops loops, Platform platform)
             throws IOException {
+        Exposure.check(settings.host(), settings.insecure());
         RouteTable table = new RouteTable();
         DutyHandle expiry = platform.duties().start(new Expiry(table, platform.clock(), settings.brokerExpiryMillis()));
         NameRequests requests = new NameRequests(table, new KvConfig(), platform.clock(), expiry::wake);

@@ -6,8 +6,9 @@ package io.waybill.namesrv;
  *
  * @param port 0 = any free one
  * @param brokerExpiryMillis a broker that neither registers nor beats for this long is forgotten
+ * @param insecure an address that other machines reach is meant, although nobody is asked who they are
  */
-public record NameServerSettings(String host, int port, long brokerExpiryMillis) {
+public record NameServerSettings(String host, int port, long brokerExpiryMillis, boolean insecure) {
     public static final int DEFAULT_PORT = 9876;
     public static final long DEFAULT_BROKER_EXPIRY_MILLIS = 120_000;
 
@@ -22,6 +23,10 @@ public record NameServerSettings(String host, int port, long brokerExpiryMillis)
     }
 
     public static NameServerSettings on(String host, int port) {
-        return new NameServerSettings(host, port, DEFAULT_BROKER_EXPIRY_MILLIS);
+        return new NameServerSettings(host, port, DEFAULT_BROKER_EXPIRY_MILLIS, false);
+    }
+
+    public NameServerSettings withInsecure(boolean exposed) {
+        return new NameServerSettings(host, port, brokerExpiryMillis, exposed);
     }
 }

@@ -133,6 +133,16 @@ class NameServerTest {
     }
 
     @Test
+    void anAddressThatOthersReachMustBeMeant() throws Exception {
+        NameServerSettings everywhere = NameServerSettings.on("0.0.0.0", 0);
+        assertThatThrownBy(() -> NameServer.start(everywhere, loops, platform))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("0.0.0.0")
+                .hasMessageContaining("insecure=true");
+        NameServer.start(everywhere.withInsecure(true), loops, platform).close();
+    }
+
+    @Test
     void whatClientsWouldChokeOnIsLeftOutOfARegistration() throws Exception {
         Map<String, TopicConfig> table = new LinkedHashMap<>();
         table.put("T", new TopicConfig("T", 4, 4, 6));

@@ -24,6 +24,17 @@ public final class NamesrvServer implements AutoCloseable {
      * @throws StartException saying in one sentence what did not work and in another what to do
      */
     public static NamesrvServer start(String host, int port) throws StartException {
+        return start(host, port, false);
+    }
+
+    /**
+     * Starts it on an address that other machines may reach.
+     *
+     * @param port 0 takes a free one
+     * @param insecure that such an address is meant, although nobody is asked who they are
+     * @throws StartException saying in one sentence what did not work and in another what to do
+     */
+    public static NamesrvServer start(String host, int port, boolean insecure) throws StartException {
         Steps steps = new Steps();
         try {
             Platform platform = Platform.real();
@@ -31,7 +42,7 @@ public final class NamesrvServer implements AutoCloseable {
             EventLoops loops = steps.undoing(EventLoops.shared());
             NameServer namesrv = steps.undoing(steps.run(
                     "start the name server on " + host + ":" + port,
-                    () -> NameServer.start(NameServerSettings.on(host, port), loops, platform)));
+                    () -> NameServer.start(NameServerSettings.on(host, port).withInsecure(insecure), loops, platform)));
             return new NamesrvServer(steps, WaybillServer.reachable(host, namesrv.address()));
         } catch (StartException | RuntimeException e) {
             steps.close();

@@ -15,6 +15,9 @@ import java.net.InetSocketAddress;
  * name server. Closing stops the broker first (its store is flushed and check-pointed), then the name server.
  */
 public final class WaybillServer implements AutoCloseable {
+    /** Our own name server will answer; on a machine with too much to do that takes seconds, and started must mean known. */
+    private static final long OWN_NAMESRV_MILLIS = 10_000;
+
     private final Steps steps;
     private final InetSocketAddress namesrvAddress;
     private final InetSocketAddress brokerAddress;
@@ -41,10 +44,14 @@ public final class WaybillServer implements AutoCloseable {
             NameServer namesrv = steps.undoing(steps.run(
                     "start the name server on " + asked.host() + ":" + settings.namesrvPort(),
                     () -> NameServer.start(
-                            NameServerSettings.on(asked.host(), settings.namesrvPort()), loops, platform)));
+                            NameServerSettings.on(asked.host(), settings.namesrvPort())
+                                    .withInsecure(asked.insecure()),
+                            loops,
+                            platform)));
             InetSocketAddress namesrvAddress = namesrv.address();
             BrokerSettings filled = asked.with("port", settings.brokerPort())
-                    .with("namesrv", text(reachable(asked.host(), namesrvAddress)) + others(asked));
+                    .with("namesrv", text(reachable(asked.host(), namesrvAddress)) + others(asked))
+                    .with("registerTimeoutMillis", Math.max(asked.registerTimeoutMillis(), OWN_NAMESRV_MILLIS));
             Broker broker = steps.undoing(steps.run(
                     "start the broker on " + asked.host() + ":" + settings.brokerPort(),
                     () -> Broker.start(filled, files, platform, loops)));

@@ -31,10 +31,15 @@ public final class NamesrvCommand implements Callable<Integer> {
             description = "Port to listen on; 0 = any free one (default: ${DEFAULT-VALUE}).")
     private int port;
 
+    @Option(
+            names = "--insecure",
+            description = "Allow an address that other machines reach, although nobody is asked who they are.")
+    private boolean insecure;
+
     @Override
     public Integer call() throws Exception {
         int checked = ServerOptions.port("--port", port);
-        NamesrvServer server = Serving.start(() -> NamesrvServer.start(host, checked));
+        NamesrvServer server = Serving.start(() -> NamesrvServer.start(host, checked, insecure));
         Serving.until(server, Serving.ready(WaybillServer.text(server.address()), "none"));
         return ExitCode.DONE;
     }
