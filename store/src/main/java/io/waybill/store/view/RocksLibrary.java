@@ -7,9 +7,11 @@ import io.waybill.platform.StoreFile;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URL;
 import java.net.URLConnection;
 import java.nio.ByteBuffer;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -20,40 +22,83 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Loads RocksDB's native library once per process. Unpacking its 17 MB costs more than opening a store, so a library
- * that lies ready in ROCKSDB_SHAREDLIB_DIR or on java.library.path is taken; otherwise it is unpacked into
- * {@code native} beside the views, and found there the next time. The last resort is RocksDB's own way, a temporary file.
+ * that lies ready in ROCKSDB_SHAREDLIB_DIR or on java.library.path is taken; otherwise it is unpacked once into
+ * {@code waybill/native} of the user's cache directory, or else into {@code native} beside the views, and found there the
+ * next time. The last resort is RocksDB's own way, a temporary file.
  */
 final class RocksLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(RocksLibrary.class);
     /** As RocksDB calls it; its file names add "jni" and the platform. */
     private static final String LIBRARY = "rocksdb";
+    /** What RocksDB adds "jni" to once more when it is given directories: there it wants {@code librocksdbjnijni-...}. */
+    private static final String LIBRARY_IN_PLACE = "rocksdbjni";
 
     private static final String DIRECTORY = "native";
     private static final int CHUNK = 1 << 20;
 
-    private static boolean loaded;
+    /** Where the library came from. */
+    enum Source {
+        LIBRARY_PATH,
+        READY_PLACE,
+        USER_CACHE,
+        DATA_DIRECTORY,
+        TEMPORARY_FILE
+    }
+
+    private static Source loaded;
 
     private RocksLibrary() {}
 
-    static synchronized void load(Files files) {
-        if (loaded) {
-            return;
+    static synchronized Source load(Files files) {
+        if (loaded == null) {
+            loaded = loadFirst(files);
         }
+        return loaded;
+    }
+
+    private static Source loadFirst(Files files) {
         if (liesOnLibraryPath()) {
             RocksDB.loadLibrary();
-        } else if (!tryLoad(readyPlaces())) {
-            try {
-                if (!tryLoad(List.of(unpacked(files).toString()))) {
-                    RocksDB.loadLibrary();
-                }
-            } catch (IOException e) {
-                LOG.info(
-                        "RocksDB's library cannot be kept in the data directory ({}); using a temporary file",
-                        e.toString());
-                RocksDB.loadLibrary();
-            }
+            return Source.LIBRARY_PATH;
         }
-        loaded = true;
+        if (tryLoad(readyPlaces())) {
+            return Source.READY_PLACE;
+        }
+        if (tryUnpacked(userCache())) {
+            return Source.USER_CACHE;
+        }
+        if (tryUnpacked(files)) {
+            return Source.DATA_DIRECTORY;
+        }
+        RocksDB.loadLibrary();
+        return Source.TEMPORARY_FILE;
+    }
+
+    private static boolean tryUnpacked(Files into) {
+        if (into == null) {
+            return false;
+        }
+        try {
+            return tryLoad(List.of(unpacked(into).toString()));
+        } catch (IOException e) {
+            LOG.info("RocksDB's library cannot be kept in {}: {}", into, e.toString());
+            return false;
+        }
+    }
+
+    /** One place for all stores of a user, so that brokers in new directories do not unpack either; null if there is none. */
+    private static Files userCache() {
+        String given = System.getenv("XDG_CACHE_HOME");
+        String home = System.getProperty("user.home", "");
+        try {
+            if (given != null && Path.of(given).isAbsolute()) {
+                return Files.real(Path.of(given, "waybill"));
+            }
+            return new File(home).isDirectory() ? Files.real(Path.of(home, ".cache", "waybill")) : null;
+        } catch (UncheckedIOException | InvalidPathException e) {
+            LOG.info("there is no cache for RocksDB's library: {}", e.toString());
+            return null;
+        }
     }
 
     /** Whether RocksDB finds its library by itself, without unpacking: under its plain name on java.library.path. */
@@ -63,10 +108,10 @@ final class RocksLibrary {
                         || isFile(place, System.mapLibraryName(Environment.getJniLibraryName(LIBRARY))));
     }
 
-    /** Directories with the library as it is named in RocksDB's jar. */
+    /** Directories with the library under the name RocksDB looks for in given directories. */
     private static List<String> readyPlaces() {
         return Stream.concat(Stream.ofNullable(System.getenv("ROCKSDB_SHAREDLIB_DIR")), libraryPath())
-                .filter(place -> isFile(place, Environment.getJniLibraryFileName(LIBRARY)))
+                .filter(place -> isFile(place, Environment.getJniLibraryFileName(LIBRARY_IN_PLACE)))
                 .map(place -> Path.of(place).toAbsolutePath().toString())
                 .toList();
     }
@@ -106,10 +151,11 @@ final class RocksLibrary {
             long size = connection.getContentLengthLong();
             // A version is told by its size: no two releases had the same.
             String directory = DIRECTORY + "/" + size;
-            String target = directory + "/" + name;
+            String target = directory + "/" + Environment.getJniLibraryFileName(LIBRARY_IN_PLACE);
             if (!files.exists(target) || files.size(target) != size) {
                 files.createDirectories(directory);
-                String draft = target + ".new";
+                // Of this process: another may be unpacking beside it, and the last to rename wins.
+                String draft = target + "." + ProcessHandle.current().pid() + ".new";
                 if (files.exists(draft)) {
                     files.delete(draft);
                 }

@@ -9,6 +9,7 @@ import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,6 +72,45 @@ class RocksBackendTest {
             file.read(0, first);
             assertThat(first.get(0)).as("the file of the first time").isEqualTo((byte) 42);
         }
+    }
+
+    /** Loads the library as a process of its own and says where it came from. */
+    static final class OtherProcess {
+        private OtherProcess() {}
+
+        public static void main(String[] arguments) {
+            Files files = Files.real(Path.of(arguments[0]));
+            System.out.println(RocksLibrary.load(files));
+            ViewsBackend backend = ViewsBackend.rocks(files);
+            backend.open();
+            backend.close();
+        }
+    }
+
+    private static String otherProcess(Path data, String cache) throws Exception {
+        ProcessBuilder builder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                OtherProcess.class.getName(),
+                data.toString());
+        builder.environment().put("XDG_CACHE_HOME", cache);
+        Process process = builder.redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
+        return said;
+    }
+
+    @Test
+    void aNewProcessUnpacksNothingThatWasUnpackedOnce(@TempDir Path directory) throws Exception {
+        Path cache = directory.resolve("cache");
+        assertThat(otherProcess(directory.resolve("one"), cache.toString())).contains("USER_CACHE");
+        assertThat(otherProcess(directory.resolve("two"), cache.toString())).contains("USER_CACHE");
+        try (var unpacked = java.nio.file.Files.walk(cache)) {
+            assertThat(unpacked.filter(java.nio.file.Files::isRegularFile)).hasSize(1);
+        }
+        Path file = java.nio.file.Files.createFile(directory.resolve("file"));
+        assertThat(otherProcess(directory.resolve("three"), file.toString())).contains("DATA_DIRECTORY");
     }
 
     @Test
