@@ -53,6 +53,6 @@ public final class BrokerCommand implements Callable<Integer> {
         int checked = ServerOptions.port("--port", port);
         BrokerServer server = Serving.start(() -> BrokerServer.start(
                 data, options.settings().with("namesrv", cluster.namesrv()).with("port", checked)));
-        return Serving.until(server, Serving.ready(cluster.namesrv(), WaybillServer.text(server.address())));
+        return Serving.until(Serving.ready(cluster.namesrv(), WaybillServer.text(server.address())));
     }
 }

@@ -40,7 +40,7 @@ public final class NamesrvCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         int checked = ServerOptions.port("--port", port);
         NamesrvServer server = Serving.start(() -> NamesrvServer.start(host, checked, insecure));
-        Serving.until(server, Serving.ready(WaybillServer.text(server.address()), "none"));
+        Serving.until(Serving.ready(WaybillServer.text(server.address()), "none"));
         return ExitCode.DONE;
     }
 }

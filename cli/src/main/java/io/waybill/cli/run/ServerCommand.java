@@ -74,7 +74,6 @@ public final class ServerCommand implements Callable<Integer> {
                 options.settings());
         WaybillServer server = Serving.start(() -> WaybillServer.start(settings));
         return Serving.until(
-                server,
                 Serving.ready(WaybillServer.text(server.namesrvAddress()), WaybillServer.text(server.brokerAddress())));
     }
 }

@@ -6,49 +6,99 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.server.StartException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Keeps a process alive until SIGTERM or Ctrl-C, then stops what it serves and ends with exit code 0. */
+/**
+ * Keeps a process alive until SIGTERM or Ctrl-C, then stops what it serves and ends with exit code 0. A signal during the
+ * start ends it at once: nobody has been promised anything yet, and the next start recovers. A stop that hangs is cut off.
+ */
 final class Serving {
     private static final Logger LOG = LoggerFactory.getLogger(Serving.class);
+    private static final long STOP_SECONDS = 15;
+
+    private static final AtomicReference<AutoCloseable> SERVED = new AtomicReference<>();
 
     private Serving() {}
 
     static <T extends AutoCloseable> T start(Callable<T> start) {
+        // The exit code after SIGTERM would be 143; a clean stop is 0, so the hook itself ends the process.
+        Thread hook = new Thread(Serving::stop, "stop");
+        Runtime.getRuntime().addShutdownHook(hook);
         try {
-            return start.call();
-        } catch (StartException e) {
-            LOG.debug("the start failed", e);
-            throw new Failure(ExitCode.FAILED, e.getMessage() + ".\nWhat to do: " + e.advice() + ".");
-        } catch (RuntimeException e) {
-            throw e;
+            T server = start.call();
+            SERVED.set(server);
+            return server;
         } catch (Exception e) {
-            throw new Failure(ExitCode.FAILED, String.valueOf(e.getMessage()));
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException stopping) {
+                LOG.debug("stopped while starting");
+            }
+            throw failure(e);
         }
     }
 
+    private static RuntimeException failure(Exception e) {
+        if (e instanceof StartException failed) {
+            LOG.debug("the start failed", e);
+            return new Failure(ExitCode.FAILED, failed.getMessage() + ".\nWhat to do: " + failed.advice() + ".");
+        }
+        return e instanceof RuntimeException unexpected
+                ? unexpected
+                : new Failure(ExitCode.FAILED, String.valueOf(e.getMessage()));
+    }
+
     /** Prints the line others wait for and serves until told to stop. Does not return. */
-    static int until(AutoCloseable server, String readyLine) throws InterruptedException {
-        // The exit code after SIGTERM would be 143; a clean stop is 0, so the hook itself ends the process.
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server), "stop"));
+    static int until(String readyLine) throws InterruptedException {
         System.out.println(readyLine);
         System.out.flush();
         new CountDownLatch(1).await();
         return ExitCode.DONE;
     }
 
-    private static void stop(AutoCloseable server) {
+    private static void stop() {
+        watch(Thread.currentThread());
         int code = ExitCode.DONE;
-        try {
-            server.close();
-            LOG.info("stopped");
-        } catch (Exception e) {
-            LOG.error("stopping failed; the store recovers at the next start", e);
-            code = ExitCode.FAILED;
+        AutoCloseable server = SERVED.get();
+        if (server == null) {
+            LOG.info("stopped while starting");
+        } else {
+            try {
+                server.close();
+                LOG.info("stopped");
+            } catch (Exception e) {
+                LOG.error("stopping failed; the store recovers at the next start", e);
+                code = ExitCode.FAILED;
+            }
         }
         System.out.flush();
         Runtime.getRuntime().halt(code);
+    }
+
+    /** Ends the process if the stop does not, and says where it hangs. */
+    private static void watch(Thread stopping) {
+        Thread watchdog = new Thread(
+                () -> {
+                    try {
+                        TimeUnit.SECONDS.sleep(STOP_SECONDS);
+                    } catch (InterruptedException e) {
+                        return;
+                    }
+                    IllegalStateException where = new IllegalStateException("hangs here");
+                    where.setStackTrace(stopping.getStackTrace());
+                    LOG.error(
+                            "not stopped after {} s, giving up; what was acknowledged is kept, and the store"
+                                    + " recovers at the next start",
+                            STOP_SECONDS,
+                            where);
+                    Runtime.getRuntime().halt(ExitCode.FAILED);
+                },
+                "stop-watchdog");
+        watchdog.setDaemon(true);
+        watchdog.start();
     }
 
     static String ready(String namesrv, String broker) {

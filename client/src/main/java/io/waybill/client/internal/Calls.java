@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
  * Futures fail with a {@link Refusal} or a {@code RemotingException} unless a method says otherwise; they complete on an I/O thread.
  */
 final class Calls {
+    private static final int COMMIT_OFFSET = 0x1;
     private static final int SUSPEND = 0x2;
     private static final int SUBSCRIPTION = 0x4;
     private static final int PULL_BYTES = 256 << 10;
@@ -53,7 +54,11 @@ final class Calls {
     record Pulled(
             int code, long nextOffset, long minOffset, long maxOffset, long suggestedBroker, List<Message> messages) {}
 
-    /** One pull. */
+    /**
+     * One pull.
+     *
+     * @param progress all below is done, for the broker to keep as the group's progress; -1 = nothing to keep
+     */
     record PullOrder(
             String group,
             TopicQueue queue,
@@ -61,7 +66,8 @@ final class Calls {
             int maxMessages,
             long holdMillis,
             TagFilter filter,
-            long subscriptionVersion) {}
+            long subscriptionVersion,
+            long progress) {}
 
     private CompletableFuture<Command> ask(String address, Command.Builder request) {
         return links.ask(address, request.build(), timings.callTimeout());
@@ -293,8 +299,12 @@ final class Calls {
                 .field("consumerGroup", order.group())
                 .field("queueOffset", order.offset())
                 .field("maxMsgNums", order.maxMessages())
-                .field("sysFlag", order.holdMillis() > 0 ? SUSPEND | SUBSCRIPTION : SUBSCRIPTION)
-                .field("commitOffset", 0L)
+                .field(
+                        "sysFlag",
+                        SUBSCRIPTION
+                                | (order.holdMillis() > 0 ? SUSPEND : 0)
+                                | (order.progress() >= 0 ? COMMIT_OFFSET : 0))
+                .field("commitOffset", Math.max(0, order.progress()))
                 .field("suspendTimeoutMillis", order.holdMillis())
                 .field("subscription", order.filter().expression())
                 .field("subVersion", order.subscriptionVersion())

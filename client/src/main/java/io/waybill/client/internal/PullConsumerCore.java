@@ -286,7 +286,8 @@ final class PullConsumerCore implements PullConsumer {
                                         PULL_MESSAGES,
                                         client.timings().pullHold(),
                                         filter,
-                                        version));
+                                        version,
+                                        -1)); // it commits when it is told to
         answer.whenComplete((pulled, failure) -> {
             synchronized (this) {
                 if (reader.round != round) {

@@ -435,7 +435,8 @@ final class PushConsumerCore implements PushConsumer {
                                 PULL_MESSAGES,
                                 client.timings().pullHold(),
                                 filter(queue.queue),
-                                membership.version()))
+                                membership.version(),
+                                queue.uncommitted()))
                 .whenComplete((pulled, failure) -> {
                     try {
                         if (failure != null) {

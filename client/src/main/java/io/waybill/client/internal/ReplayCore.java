@@ -318,7 +318,8 @@ final class ReplayCore implements Replay {
                                         (int) Math.min(PULL_MESSAGES, left),
                                         0,
                                         filter,
-                                        0));
+                                        0,
+                                        -1));
             }
         }
 

@@ -79,6 +79,25 @@ class ConcurrentConsumerTest {
     }
 
     @Test
+    void pullsCarryTheProgressSoThatAKillRepeatsLittle() throws Exception {
+        Timings seldom = new Timings(3_000, 30_000, 30_000, 20_000, 3_600_000, 15_000, 20, 20_000, 30_000, 5_000);
+        try (ClientCore other = ClientCore.connect(broker.address(), seldom)) {
+            PushConsumer consumer = other.pushConsumer("cg")
+                    .from(StartFrom.FIRST)
+                    .subscribe("orders")
+                    .onMessage(this::take)
+                    .start();
+            for (int n = 1; broker.offset("cg", first) < 1; n++) {
+                broker.put(first, "m" + n, null);
+                assertThat(next().text()).isEqualTo("m" + n);
+            }
+            assertThat(broker.seen(RequestCode.UPDATE_CONSUMER_OFFSET))
+                    .allMatch(commit -> commit.fields().getLong("commitOffset", -1) == 0);
+            consumer.close();
+        }
+    }
+
+    @Test
     void progressThatExistsWinsOverTheBeginning() throws Exception {
         broker.put(first, "old", null);
         broker.put(first, "new", null);

@@ -513,6 +513,9 @@ final class FakeBroker implements AutoCloseable {
 
     private void pull(Request request, PullHeader header, boolean mayPark) {
         TopicQueue queue = new TopicQueue(header.topic(), NAME, header.queueId());
+        if (header.commitsOffset()) {
+            offset(header.consumerGroup(), queue, header.commitOffset());
+        }
         List<ByteBuffer> messages = queue(queue);
         if (header.queueOffset() > messages.size()) {
             pullReply(request, ResponseCode.PULL_OFFSET_MOVED, messages.size(), messages.size(), List.of());
