@@ -156,8 +156,8 @@ final class Namespace {
     /** Fills this empty namespace with a copy of another: the same entries and bytes, forced as far as they were. */
     void becomeHeirOf(Namespace killed) {
         Map<SectorFile, SectorFile> copies = new LinkedHashMap<>();
-        UnaryOperator<SectorFile> copy = file ->
-                file == null || file == DIRECTORY ? file : copies.computeIfAbsent(file, SectorFile::heir);
+        UnaryOperator<SectorFile> copy =
+                file -> file == null || file == DIRECTORY ? file : copies.computeIfAbsent(file, SectorFile::heir);
         killed.base.forEach((name, file) -> base.put(name, copy.apply(file)));
         killed.now.forEach((name, file) -> now.put(name, copy.apply(file)));
         for (Change change : killed.changes) {

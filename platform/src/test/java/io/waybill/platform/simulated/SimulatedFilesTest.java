@@ -362,12 +362,14 @@ class SimulatedFilesTest extends FilesContract {
         Set<String> outcomes = new HashSet<>();
         SimulatedFiles found = disk.kill();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+            outcomes.add(
+                    letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
         }
         assertThat(outcomes).contains("a", "b");
         found.open("f", OpenMode.READ_WRITE).force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+            assertThat(letters(
+                            found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
                     .isEqualTo("b");
         }
     }
@@ -383,13 +385,15 @@ class SimulatedFilesTest extends FilesContract {
         again.force();
         Set<String> outcomes = new HashSet<>();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+            outcomes.add(
+                    letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
         }
         assertThat(outcomes).as("the later force passed it over").contains("a", "b");
         again.write(0, sectors(1, 'b'));
         again.force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+            assertThat(letters(
+                            found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
                     .isEqualTo("b");
         }
     }
