@@ -6,8 +6,8 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.TagsCode;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
@@ -15,7 +15,7 @@ import java.util.Set;
  * A tag expression, ready to be asked: {@code *} or tags separated by {@code ||}.
  *
  * <p>The hash in the queue entry only says "perhaps"; the text of the stored message decides, so a message with a
- * colliding hash is never served. Immutable.
+ * colliding hash is never served. Asked for every message of a pull, so it allocates nothing. Immutable.
  */
 public final class TagFilter {
     /** Takes every message. */
@@ -24,13 +24,16 @@ public final class TagFilter {
     /** Of an expression: the set made of it is many times larger, and every waiting pull may hold one. */
     static final int MAX_LENGTH = 4096;
 
-    private final Set<String> tags;
-    private final Set<Long> codes;
+    private static final String SEPARATOR = "||";
+    private static final byte[] TAGS = MessageProperties.TAGS.getBytes(StandardCharsets.UTF_8);
 
-    private TagFilter(Set<String> tags) {
-        this.tags = tags;
-        this.codes = new HashSet<>();
-        tags.forEach(tag -> codes.add(TagsCode.of(tag)));
+    private final byte[][] tags;
+    /** Sorted. */
+    private final long[] codes;
+
+    private TagFilter(Set<String> wanted) {
+        tags = wanted.stream().map(tag -> tag.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
+        codes = wanted.stream().mapToLong(TagsCode::of).sorted().toArray();
     }
 
     /** @throws BadField when the expression is too long */
@@ -43,29 +46,30 @@ public final class TagFilter {
                     "subscription", "at most " + MAX_LENGTH + " characters", expression.length() + " characters");
         }
         Set<String> tags = new LinkedHashSet<>();
-        Arrays.stream(expression.split("\\|\\|"))
-                .map(String::trim)
-                .filter(tag -> !tag.isEmpty())
-                .forEach(tags::add);
+        for (int from = 0; from <= expression.length(); ) {
+            int separator = expression.indexOf(SEPARATOR, from);
+            int end = separator < 0 ? expression.length() : separator;
+            String tag = expression.substring(from, end).trim();
+            if (!tag.isEmpty()) {
+                tags.add(tag);
+            }
+            from = end + SEPARATOR.length();
+        }
         // A tag list with a star in it stays a list: the clients treat it so.
         return tags.isEmpty() ? ALL : new TagFilter(tags);
     }
 
     public boolean isAll() {
-        return tags.isEmpty();
+        return tags.length == 0;
     }
 
     /** Whether an entry with this tags code can match. */
     public boolean mayMatch(long tagsCode) {
-        return isAll() || codes.contains(tagsCode);
+        return isAll() || Arrays.binarySearch(codes, tagsCode) >= 0;
     }
 
     /** Whether the stored message that starts at {@code at} has one of the tags. */
     public boolean matches(ByteBuffer buffer, int at) {
-        if (isAll()) {
-            return true;
-        }
-        String tag = StoredMessage.property(buffer, at, MessageProperties.TAGS);
-        return tag != null && tags.contains(tag);
+        return isAll() || StoredMessage.propertyIsOneOf(buffer, at, TAGS, tags);
     }
 }

@@ -184,6 +184,44 @@ public final class StoredMessage {
         return MessageProperties.get(properties(b, at), name);
     }
 
+    /**
+     * Whether a property has one of these values, all as UTF-8; the same as comparing {@link #property}, without a copy. Nothing is changed or kept.
+     */
+    public static boolean propertyIsOneOf(ByteBuffer b, int at, byte[] name, byte[][] values) {
+        int limit = propertiesIndex(b, at) + propertiesLength(b, at);
+        boolean found = false;
+        for (int from = propertiesIndex(b, at); from < limit; ) {
+            int end = from;
+            while (end < limit && b.get(end) != MessageProperties.PROPERTY_SEPARATOR) {
+                end++;
+            }
+            int value = from + name.length + 1;
+            if (value < end && b.get(value - 1) == MessageProperties.NAME_VALUE_SEPARATOR && matches(b, from, name)) {
+                found = isOneOf(b, value, end - value, values); // of equal names the last one holds
+            }
+            from = end + 1;
+        }
+        return found;
+    }
+
+    private static boolean isOneOf(ByteBuffer b, int from, int length, byte[][] values) {
+        for (byte[] value : values) {
+            if (value.length == length && matches(b, from, value)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean matches(ByteBuffer b, int from, byte[] wanted) {
+        for (int i = 0; i < wanted.length; i++) {
+            if (b.get(from + i) != wanted[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** {@link TagsCode} of the record's TAGS property. */
     public static long tagsCode(ByteBuffer b, int at) {
         return IndexTerms.read(properties(b, at)).tagsCode();

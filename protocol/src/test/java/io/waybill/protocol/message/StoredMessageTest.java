@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.waybill.protocol.Fixtures;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -205,5 +206,39 @@ class StoredMessageTest {
                 .isEqualTo(Map.of("UNIQ_KEY", "u", "WAIT", "true", "CLUSTER", "c"));
         builder.properties("A\u0001b").appendProperties("C\u0001d\u0002".getBytes(UTF_8));
         assertThat(MessageProperties.decode(builder.properties())).isEqualTo(Map.of("A", "b", "C", "d"));
+    }
+
+    @Test
+    void aPropertyIsComparedInPlaceAsItIsRead() {
+        byte[] tags = "TAGS".getBytes(StandardCharsets.UTF_8);
+        byte[][] wanted = {"a".getBytes(StandardCharsets.UTF_8), "\u00fcb".getBytes(StandardCharsets.UTF_8)};
+        for (String encoded : new String[] {
+            "",
+            "TAGS\u0001a",
+            "TAGS\u0001a\u0002",
+            "TAGS\u0001aa\u0002",
+            "TAGS\u0001\u00fcb\u0002X\u0001y\u0002",
+            "TAGS\u0001a\u0002TAGS\u0001c\u0002",
+            "TAGS\u0001c\u0002TAGS\u0001a\u0002",
+            "TAGS\u0001a\u0002TAGS\u0001\u0002",
+            "XTAGS\u0001a\u0002",
+            "TAGS\u0001",
+            "TAGSa",
+            "\u0001a\u0002TAGS",
+            "TAGS\u0002TAGS\u0001a"
+        }) {
+            byte[] record = MessageDraft.builder()
+                    .topic("T")
+                    .bornHost(new InetSocketAddress("127.0.0.1", 1))
+                    .storeHost(new InetSocketAddress("127.0.0.1", 2))
+                    .properties(encoded)
+                    .build()
+                    .bytes();
+            ByteBuffer direct = ByteBuffer.allocateDirect(record.length + 3).put(3, record);
+            String read = StoredMessage.property(direct, 3, "TAGS");
+            assertThat(StoredMessage.propertyIsOneOf(direct, 3, tags, wanted))
+                    .as(encoded)
+                    .isEqualTo("a".equals(read) || "\u00fcb".equals(read));
+        }
     }
 }
