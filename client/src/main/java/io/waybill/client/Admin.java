@@ -108,7 +108,7 @@ public interface Admin {
     }
 
     /**
-     * A transaction at the broker.
+     * A transaction at the broker. Of a decided one whose message is gone only stage, broker and the decision are known; the rest is null.
      *
      * @param messageId the id of its message
      * @param broker the name of the broker that keeps it

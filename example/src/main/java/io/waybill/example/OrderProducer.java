@@ -11,16 +11,18 @@ public final class OrderProducer {
     public static void main(String[] arguments) {
         try (WaybillClient client = WaybillClient.connect(NameServer.from(arguments));
                 Producer producer = client.producer("order-service").build()) {
-            for (int order = 1; order <= 3; order++) {
+            long now = System.currentTimeMillis();
+            for (int number = 1; number <= 3; number++) {
+                String order = "order-" + now + "-" + number;
                 for (OrderStep step : OrderStep.values()) {
                     SendReceipt receipt = producer.send(Message.to("orders")
                             .tag(step.name())
-                            .key("order-" + order)
-                            .orderingKey("order-" + order)
-                            .body("order-" + order + " " + step)
+                            .key(order)
+                            .orderingKey(order)
+                            .body(order + " " + step)
                             .build());
-                    System.out.println("stored " + receipt.queue() + " offset " + receipt.offset() + ": order-" + order
-                            + " " + step);
+                    System.out.println(
+                            "stored " + receipt.queue() + " offset " + receipt.offset() + ": " + order + " " + step);
                 }
             }
         }

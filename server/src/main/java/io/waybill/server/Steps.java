@@ -54,6 +54,9 @@ final class Steps implements AutoCloseable {
         if (reason.contains("in use by process") || reason.contains("is locked")) {
             return "one data directory serves one broker: stop the other one or choose another directory";
         }
+        if (e instanceof IllegalArgumentException || reason.contains("set insecure=true")) {
+            return "change what the sentence names; --set KEY=VALUE changes a setting, --list-settings shows them";
+        }
         if (reason.startsWith("damage in")) {
             return "nothing was changed; 'waybill store check' on the directory shows the whole extent."
                     + " Restore the directory from a copy, or start with another one";

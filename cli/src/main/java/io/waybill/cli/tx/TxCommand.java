@@ -59,7 +59,8 @@ public final class TxCommand implements Callable<Integer> {
         return admin.transaction(id)
                 .orElseThrow(() -> new Failure(
                         ExitCode.NOT_FOUND,
-                        "no transaction with the id " + id + "; waybill tx list shows those that are open"));
+                        "no transaction with the id " + id + ", or it was rolled back long ago;"
+                                + " waybill tx list shows those that are open"));
     }
 
     @Command(

@@ -397,8 +397,12 @@ final class AdminCore implements Admin {
                                     .toByteArray()),
                     "asking " + broker + " for transaction " + messageId);
             JsonObject json = Json.parse(body);
+            JsonObject kept = json.getObject("transaction"); // missing when nothing of the message is left
             return Optional.of(state(
-                    broker, json.getObject("transaction"), stage(json.getString("state")), json.getObject("decision")));
+                    broker,
+                    kept == null ? Json.parse("{}") : kept,
+                    stage(json.getString("state")),
+                    json.getObject("decision")));
         } catch (WaybillException e) {
             if (e.code() == ResponseCode.SYSTEM_ERROR || e.kind() == WaybillException.Kind.NOT_FOUND) {
                 return Optional.empty(); // not this broker's
@@ -425,8 +429,7 @@ final class AdminCore implements Admin {
                                     .beginObject()
                                     .field("id", messageId)
                                     .field("decision", outcome.name())
-                                    .field("reason", "decided by " + by)
-                                    .field("operator", by)
+                                    .field("reason", by) // the broker adds from where
                                     .endObject()
                                     .toByteArray()),
                     "deciding transaction " + messageId);
@@ -468,7 +471,7 @@ final class AdminCore implements Admin {
                         ? List.of()
                         : List.of(keys.strip().split(" +")),
                 stage,
-                Instant.ofEpochMilli(json.getLong("storeTimestamp", 0)),
+                json.getLong("storeTimestamp", 0) <= 0 ? null : Instant.ofEpochMilli(json.getLong("storeTimestamp", 0)),
                 json.getInt("checks", 0),
                 next <= 0 || stage != TransactionState.Stage.OPEN ? null : Instant.ofEpochMilli(next),
                 decision == null ? null : Instant.ofEpochMilli(decision.getLong("timestamp", 0)),
