@@ -76,6 +76,7 @@ public final class StoreCheck {
     private final Map<String, Long> progress = new HashMap<>();
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
     private final long oldest;
+    private final long dropped;
     private long visible;
     private long lastStoreTime = Long.MIN_VALUE;
 
@@ -94,7 +95,8 @@ public final class StoreCheck {
         }
     }
 
-    private StoreCheck(long oldest) {
+    private StoreCheck(long oldest, long dropped) {
+        this.dropped = dropped;
         this.oldest = oldest;
     }
 
@@ -113,8 +115,9 @@ public final class StoreCheck {
     }
 
     private static Report checkLocked(Files files, ViewsBackend backend) throws StoreException, IOException {
-        StoreCheck check = new StoreCheck(CommitLog.oldestPosition(files));
-        LogInspection.End end = LogInspection.walk(files, check::frame);
+        long dropped = droppedBelow(backend);
+        StoreCheck check = new StoreCheck(Math.max(dropped, CommitLog.oldestPosition(files)), dropped);
+        LogInspection.End end = LogInspection.walk(files, dropped, check::frame);
         if (end.damage() != null) {
             check.findings.add(new Finding(
                     end.damage().file(), end.damage().offset(), end.damage().why()));
@@ -131,6 +134,18 @@ public final class StoreCheck {
                 check.halves.size(),
                 check.dues.size(),
                 end.tornBytes());
+    }
+
+    /** Where the log starts by the views: segments below it were dropped, and go with the next open if they are still there. */
+    private static long droppedBelow(ViewsBackend backend) {
+        if (backend == null) {
+            return 0;
+        }
+        try (Views views = Views.open(backend)) {
+            return views.checkpoint().oldestPosition();
+        } catch (ViewsDamaged e) {
+            return 0; // said when they are compared
+        }
     }
 
     /** One line for every frame and record of the log, for people. */
@@ -273,7 +288,7 @@ public final class StoreCheck {
             }
             boolean rebuilt = from > 0 && from < end.oldest();
             Views checked = rebuilt ? fresh : views;
-            LogInspection.walk(files, (info, entries, bytes, at) -> {
+            LogInspection.walk(files, dropped, (info, entries, bytes, at) -> {
                 long frameEnd = info.base() + info.length();
                 if (frameEnd > from && !rebuilt) {
                     views.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());

@@ -4,6 +4,9 @@ package io.waybill.store;
 import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.platform.Chance;
+import io.waybill.platform.simulated.Fault;
+import io.waybill.platform.simulated.FileCall;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
@@ -118,5 +121,36 @@ class RetentionTest {
         assertThat(sim.store.oldestPosition()).isPositive();
         assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(10_000);
         sim.close();
+    }
+
+    @Test
+    void aDropThatComesBackLeavesNoGap() throws Exception {
+        int cameBack = 0;
+        for (int seed = 0; seed < 40; seed++) {
+            Simulation sim = new Simulation(
+                    Simulation.SMALL.withRetention(0, 30_000, 0, 1_000).withCheckpoint(16_384, 500));
+            fill(sim, 60);
+            // The disk does not keep the next drop, and later forces of the directory pass it over.
+            String dropped = "log/" + sim.files.list("log").get(0);
+            sim.files.failAt(FileCall.FORCE_DIRECTORY, 1, Fault.EIO);
+            sim.duties.advance(3_000);
+            assertThat(sim.files.exists(dropped)).isFalse();
+            long before = sim.store.oldestPosition();
+            sim.kill();
+            sim.open();
+            fill(sim, 60);
+            sim.duties.advance(5_000);
+            assertThat(sim.store.oldestPosition()).isGreaterThan(before + 8_192);
+            QueueRange range = sim.store.range("t", 0);
+            sim.files = sim.files.crash(Chance.seeded(seed));
+            sim.backend.crash();
+            cameBack += sim.files.exists(dropped) ? 1 : 0;
+            assertThat(sim.check().findings()).isEmpty();
+            sim.open();
+            assertThat(sim.files.exists(dropped)).isFalse();
+            assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(range.maxOffset());
+            sim.close();
+        }
+        assertThat(cameBack).as("evidence").isPositive();
     }
 }

@@ -27,6 +27,7 @@ final class Checkpointer implements Duty {
     private final Applier applier;
     private final Flusher flusher;
     private Runnable wakeApplier = () -> {};
+    private Runnable wakeRetention = () -> {};
 
     private long dirtySince;
     private boolean dirty;
@@ -46,8 +47,9 @@ final class Checkpointer implements Duty {
         this.flusher = flusher;
     }
 
-    void start(Runnable nudgeApplier) {
+    void start(Runnable nudgeApplier, Runnable retention) {
         wakeApplier = nudgeApplier;
+        wakeRetention = retention;
     }
 
     long written() {
@@ -85,6 +87,7 @@ final class Checkpointer implements Duty {
             applier.checkpointWritten();
             failures = 0;
             written++;
+            wakeRetention.run();
         }
         if (applier.isCheckpointWanted()) {
             return WHEN_WOKEN;

@@ -104,7 +104,7 @@ public final class CommitLog {
         maker.start(wakeMaker, writer::segmentReady);
         flusher.start(wakeFlusher, wakeCheckpointer);
         applier.start(wakeCheckpointer);
-        checkpointer.start(nudgeApplier);
+        checkpointer.start(nudgeApplier, wakeRetention);
         retention.start(wakeRetention, nudgeApplier, flusher::flushSoon);
 
         Duties duties = platform.duties();

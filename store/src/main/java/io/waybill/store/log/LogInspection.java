@@ -40,12 +40,17 @@ public final class LogInspection {
 
     /** Walks the log under these files. */
     public static End walk(Files files, FrameVisitor visitor) throws StoreException {
+        return walk(files, 0, visitor);
+    }
+
+    /** Walks the log as the next open will find it, if the views know that segments below a position were dropped. */
+    public static End walk(Files files, long dropped, FrameVisitor visitor) throws StoreException {
         if (!files.exists(Segment.DIRECTORY)) {
             return new End(0, 0, 0, 0, null);
         }
         Segment[] segments = {};
         try {
-            segments = Recovery.openAll(files, OpenMode.READ);
+            segments = Recovery.openAll(files, OpenMode.READ, dropped);
             return segments.length == 0 ? new End(0, 0, 0, 0, null) : walk(segments, visitor);
         } catch (StoreDamaged e) {
             return new End(0, 0, 0, 0, e);

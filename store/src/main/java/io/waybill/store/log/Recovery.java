@@ -44,7 +44,8 @@ final class Recovery {
         try {
             files.createDirectories(Segment.DIRECTORY);
             files.forceDirectory("");
-            segments = finishDrops(openAll(files, OpenMode.READ_WRITE));
+            // What retention dropped and a crash brought back, perhaps with a gap behind it, goes again.
+            segments = openAll(files, OpenMode.READ_WRITE, views.checkpoint().oldestPosition());
             return recover(segments);
         } catch (IOException e) {
             closeAll(segments, e);
@@ -55,26 +56,24 @@ final class Recovery {
         }
     }
 
-    /** The segments in order; a last one that was never finished is left out. */
-    static Segment[] openAll(Files files, OpenMode mode) throws IOException, StoreDamaged {
+    /** The segments in order, from the first that was not dropped. */
+    static Segment[] openAll(Files files, OpenMode mode, long dropped) throws IOException, StoreDamaged {
         List<Segment> segments = new ArrayList<>();
         try {
-            List<String> names = new ArrayList<>(files.list(Segment.DIRECTORY));
-            names.removeIf(name -> Segment.startOf(name) < 0);
-            for (String name : names) {
-                Segment segment = Segment.open(files, Segment.startOf(name), mode);
-                segments.add(segment);
-                if (segments.size() > 1) {
-                    Segment before = segments.get(segments.size() - 2);
-                    if (before.end() != segment.start()) {
-                        throw new StoreDamaged(
-                                before.name(),
-                                before.length(),
-                                "the log ends there at position " + before.end() + " and the next segment is "
-                                        + segment.name() + "; a segment is missing or was cut");
-                    }
+            for (String name : files.list(Segment.DIRECTORY)) {
+                if (Segment.startOf(name) >= 0) {
+                    segments.add(Segment.open(files, Segment.startOf(name), mode));
                 }
             }
+            while (segments.size() > 1 && segments.get(0).end() <= dropped) {
+                Segment gone = segments.remove(0);
+                gone.close();
+                if (mode != OpenMode.READ) {
+                    files.delete(gone.name());
+                    files.forceDirectory(Segment.DIRECTORY);
+                }
+            }
+            refuseGaps(segments);
             return segments.toArray(Segment[]::new);
         } catch (IOException | StoreDamaged e) {
             closeAll(segments.toArray(Segment[]::new), e);
@@ -82,17 +81,17 @@ final class Recovery {
         }
     }
 
-    /** Removes again what retention had dropped, but the crash brought back or did not let go. */
-    private Segment[] finishDrops(Segment[] segments) throws IOException {
-        long dropped = views.checkpoint().oldestPosition();
-        int from = 0;
-        while (from < segments.length - 1 && segments[from].end() <= dropped) {
-            segments[from].close();
-            files.delete(segments[from].name());
-            files.forceDirectory(Segment.DIRECTORY);
-            from++;
+    private static void refuseGaps(List<Segment> segments) throws StoreDamaged {
+        for (int i = 1; i < segments.size(); i++) {
+            Segment before = segments.get(i - 1);
+            if (before.end() != segments.get(i).start()) {
+                throw new StoreDamaged(
+                        before.name(),
+                        before.length(),
+                        "the log ends there at position " + before.end() + " and the next segment is "
+                                + segments.get(i).name() + "; a segment is missing or was cut");
+            }
         }
-        return Arrays.copyOfRange(segments, from, segments.length);
     }
 
     private Result recover(Segment[] segments) throws IOException, StoreException {

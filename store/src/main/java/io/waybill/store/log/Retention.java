@@ -6,6 +6,7 @@ import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
 import io.waybill.store.view.Carried;
+import io.waybill.store.view.Checkpoint;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.ProgressEntry;
@@ -168,7 +169,10 @@ final class Retention implements Duty {
         if (segments.all().length < 2 || positions.confirmed() <= oldest.end()) {
             return false;
         }
-        if (views.flushedCheckpoint().position() < oldest.end()) {
+        Checkpoint durable = views.flushedCheckpoint();
+        // It must also know of the drop before this one: should the disk not keep that, the next open finds a gap and
+        // must know that it is none.
+        if (durable.position() < oldest.end() || durable.oldestPosition() < oldest.start()) {
             applier.wantCheckpoint();
             nudgeApplier.run();
             return false;
