@@ -4,7 +4,6 @@ package io.waybill.store;
 import io.waybill.platform.FileLock;
 import io.waybill.platform.Files;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.view.CatalogKind;
@@ -116,7 +115,7 @@ public final class StoreCheck {
 
     private static Report checkLocked(Files files, ViewsBackend backend) throws StoreException, IOException {
         long dropped = droppedBelow(backend);
-        StoreCheck check = new StoreCheck(Math.max(dropped, CommitLog.oldestPosition(files)), dropped);
+        StoreCheck check = new StoreCheck(LogInspection.oldestPosition(files, dropped), dropped);
         LogInspection.End end = LogInspection.walk(files, dropped, check::frame);
         if (end.damage() != null) {
             check.findings.add(new Finding(

@@ -43,6 +43,21 @@ public final class LogInspection {
         return walk(files, 0, visitor);
     }
 
+    /** Where the log starts if the views know that segments below a position were dropped, whatever of them is still there. */
+    public static long oldestPosition(Files files, long dropped) throws IOException {
+        long oldest = 0;
+        if (files.exists(Segment.DIRECTORY)) {
+            for (String name : files.list(Segment.DIRECTORY)) {
+                long start = Segment.startOf(name);
+                oldest = Math.max(oldest, start);
+                if (start >= 0 && start + files.size(Segment.name(start)) > dropped) {
+                    return start;
+                }
+            }
+        }
+        return oldest;
+    }
+
     /** Walks the log as the next open will find it, if the views know that segments below a position were dropped. */
     public static End walk(Files files, long dropped, FrameVisitor visitor) throws StoreException {
         if (!files.exists(Segment.DIRECTORY)) {
