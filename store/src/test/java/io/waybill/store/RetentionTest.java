@@ -8,6 +8,8 @@ import io.waybill.platform.Chance;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.FileCall;
 import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.log.Failed;
+import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
@@ -110,16 +112,25 @@ class RetentionTest {
     }
 
     @Test
-    void aDiskBelowItsFloorLosesTheOldestFirst() throws Exception {
+    void aDiskBelowItsFloorRefusesAndKeepsWhatItHas() throws Exception {
         Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(0, 0, 20_000, 1_000).withCheckpoint(16_384, 500));
         sim.files.capacityBytes(100_000);
-        for (int round = 0; round < 100; round++) {
-            fill(sim, 2);
-            sim.duties.advance(3_000);
+        Outcome outcome = null;
+        for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
+            outcome = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(400)), done));
+            sim.duties.advance(100);
         }
-        assertThat(sim.store.oldestPosition()).isPositive();
-        assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(10_000);
+        assertThat(outcome).isInstanceOf(Failed.class);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        long kept = sim.store.range("t", 0).maxOffset();
+        sim.duties.advance(60_000);
+        assertThat(sim.store.oldestPosition()).isZero();
+        assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(0, kept));
+        sim.files.capacityBytes(1_000_000);
+        sim.duties.advance(60_000);
+        assertThat(sim.outcome((s, done) -> s.put(draft("t", "room again"), done)))
+                .isInstanceOf(Stored.class);
         sim.close();
     }
 

@@ -80,7 +80,7 @@ public final class BrokerSettings {
                     256 * MIB,
                     0,
                     Long.MAX_VALUE,
-                    "Free disk below which the oldest messages go.")));
+                    "Free disk below which new messages are refused.")));
 
     private static final BrokerSettings DEFAULTS = new BrokerSettings(parsedDefaults());
 

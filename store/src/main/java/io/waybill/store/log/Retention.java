@@ -2,7 +2,6 @@
 package io.waybill.store.log;
 
 import io.waybill.platform.Clock;
-import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
 import io.waybill.store.view.Carried;
@@ -20,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The duty that drops the oldest segment when it is too old, the log too large or the disk too full. What always holds:
+ * The duty that drops the oldest segment when it is too old or the log too large. What always holds:
  * before a segment goes, everything it alone says (pending messages, consumer offsets, catalog, next offsets) stands again,
  * confirmed, in a later one, and the views' checkpoint is past it. So the log that is left can rebuild the same views.
  */
@@ -121,7 +120,7 @@ final class Retention implements Duty {
                         flushSoon.run();
                         return FORCE_WAIT_NANOS;
                     }
-                    drop(oldest, byAge);
+                    drop(oldest);
                     rounds = 0;
                 } else if (!byAge && rounds == 0 && !gains(oldest, carried) || ++rounds > MAX_ROUNDS) {
                     return done();
@@ -156,13 +155,9 @@ final class Retention implements Duty {
         return settings.retentionMillis() > 0 && ages.ageMillis(oldest, segments.all()) > settings.retentionMillis();
     }
 
-    private boolean isTooMuch() throws IOException {
-        if (settings.retentionBytes() > 0 && segments.bytes() > settings.retentionBytes()) {
-            return true;
-        }
-        return settings.freeDiskFloorBytes() > 0
-                && (maker.failure() instanceof DiskFullException
-                        || files.usableBytes() < settings.freeDiskFloorBytes());
+    /** A full disk is no reason to drop what is inside its time: new messages are refused instead (ADR 0009). */
+    private boolean isTooMuch() {
+        return settings.retentionBytes() > 0 && segments.bytes() > settings.retentionBytes();
     }
 
     private boolean mayGo(Segment oldest) {
@@ -267,7 +262,7 @@ final class Retention implements Duty {
         }
     }
 
-    private void drop(Segment oldest, boolean byAge) throws IOException {
+    private void drop(Segment oldest) throws IOException {
         segments.removeOldest();
         applier.trimBefore(oldest.end());
         nudgeApplier.run();
@@ -280,14 +275,6 @@ final class Retention implements Duty {
         broken = false;
         dropped++;
         ages.forget(oldest);
-        if (byAge || settings.retentionMillis() == 0 || settings.retentionBytes() > 0) {
-            LOG.info("dropped {}, the log now starts at {}", oldest.name(), oldest.end());
-        } else {
-            LOG.warn(
-                    "dropped {} inside its retention time, because the disk has less than {} bytes free; the log now starts at {}",
-                    oldest.name(),
-                    settings.freeDiskFloorBytes(),
-                    oldest.end());
-        }
+        LOG.info("dropped {}, the log now starts at {}", oldest.name(), oldest.end());
     }
 }

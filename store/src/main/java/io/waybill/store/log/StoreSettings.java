@@ -9,7 +9,7 @@ package io.waybill.store.log;
  * @param maxFrameBytes a frame is closed at this size; one larger record gets its own frame
  * @param retentionMillis a segment is dropped when its newest message is older
  * @param retentionBytes the oldest segments are dropped while the log is larger
- * @param freeDiskFloorBytes no segment is made that would leave less free disk; the oldest are dropped below it
+ * @param freeDiskFloorBytes no segment is made that would leave less free disk: new messages are refused then, nothing is dropped
  * @param retentionCheckMillis time between two looks at the retention rules
  * @param checkpointBytes the views are written after so many bytes of log
  * @param checkpointMillis the views are written after this time, if anything changed
