@@ -16,7 +16,7 @@ import org.awaitility.Awaitility;
 
 /** Own clients against one name server; everything is closed by close, the last first. */
 final class Own implements AutoCloseable {
-    static final Duration LIMIT = Duration.ofSeconds(30);
+    static final Duration LIMIT = Duration.ofSeconds(60);
     private static final AtomicInteger NAMES = new AtomicInteger();
 
     private final String namesrv;

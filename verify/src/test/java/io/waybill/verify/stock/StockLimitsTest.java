@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 
 /** At and beyond the limits: what fits is kept whole, what does not is refused by name, and the connection goes on. */
 class StockLimitsTest {
-    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final int MAX_BODY = 4 * 1024 * 1024;
     private static EmbeddedBroker broker;
     private Stock stock;

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Who gets what, and from where on. */
 class StockMembersTest {
-    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final Duration LIMIT = Duration.ofSeconds(60);
     private static EmbeddedBroker broker;
     private Stock stock;
 
@@ -62,7 +62,7 @@ class StockMembersTest {
     }
 
     @Test
-    void joiningAndLeavingIsSeenByAllWithinTwoSeconds() throws Exception {
+    void joiningAndLeavingIsSeenByAll() throws Exception {
         String topic = Stock.unique("members");
         String group = Stock.unique("readers");
         DefaultMQProducer producer = stock.producer();
@@ -83,11 +83,11 @@ class StockMembersTest {
         processes.forEach(Stock::close);
     }
 
-    /** The stock client itself waits up to a second between two rebalances; the rest is the broker's notice. */
+    /** Well before the next rebalance that a client makes by itself (20 s): only the broker's notice can have told it. */
     private static void awaitShares(List<DefaultMQPushConsumer> members, String topic, int queues) {
         Stock.await(
                 members.size() + " members to share the queues",
-                Duration.ofMillis(2_000),
+                Duration.ofSeconds(15),
                 () -> members.stream().allMatch(m -> owned(m, topic).size() == queues / members.size())
                         && members.stream()
                                         .flatMap(m -> owned(m, topic).stream())
