@@ -121,6 +121,30 @@ public final class RequestCode {
     /** Waybill's own: an operator commits or rolls back a half message. */
     public static final int DECIDE_TRANSACTION = 30563;
 
+    /** Waybill's own: cancels or moves delayed messages by business key, unique key or handle. */
+    public static final int CHANGE_TIMER = 30564;
+
+    /** Waybill's own: delayed messages that wait. */
+    public static final int LIST_TIMERS = 30565;
+
+    /** Waybill's own: what a group still has to do. */
+    public static final int GROUP_BACKLOG = 30566;
+
+    /** Waybill's own: why something is not consumed. */
+    public static final int DOCTOR = 30567;
+
+    /** Waybill's own: the life of a message. */
+    public static final int TRACE_MESSAGE = 30568;
+
+    /** Waybill's own: the dead letters of a group. */
+    public static final int LIST_DEAD = 30569;
+
+    /** Waybill's own: re-drives or discards dead letters. */
+    public static final int SETTLE_DEAD = 30570;
+
+    /** Waybill's own: keys of ordered groups that are parked. */
+    public static final int QUARANTINE = 30571;
+
     private RequestCode() {}
 
     /** A request code from a 16-bit header field: the high bits that a binary header cannot carry are put back. */
