@@ -89,7 +89,7 @@ final class Features {
         members.onProducer(checks::producerRegistered);
         dueEngine = new DueEngine(store, clock, checks);
         checks.onOverdue(dueEngine::wake);
-        RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, clock);
+        RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         pulls = new Pulls(store, topics, groups, members, offsets, settings, clock, blocking);
 
         Routes routes = new Routes();
@@ -101,7 +101,8 @@ final class Features {
         new TopicRequests(topics).register(routes);
         new Transactions(store, topics, clock, delays, broker, blocking).register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
-        new SendBack(store, topics, groups, levels, clock, platform.chance(), blocking).register(routes);
+        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
+                .register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, broker, blocking).register(routes);
         handler = routes.handler();

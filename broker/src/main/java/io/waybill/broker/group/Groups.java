@@ -6,6 +6,7 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
@@ -113,6 +114,14 @@ public final class Groups {
         }
         if (config.retryQueueNums() < 0 || config.retryQueueNums() > MAX_RETRY_QUEUES) {
             return "retryQueueNums: must be from 0 to " + MAX_RETRY_QUEUES + ", was " + config.retryQueueNums();
+        }
+        if (config.retryMaxTimes() < -1) {
+            return "retryMaxTimes: must be -1 (no limit) or more, was " + config.retryMaxTimes();
+        }
+        try {
+            config.retryPolicy();
+        } catch (BadField e) {
+            return e.getMessage();
         }
         if (json.length > MAX_JSON_LENGTH) {
             return "settings of a group: must have at most " + MAX_JSON_LENGTH + " bytes, had " + json.length;

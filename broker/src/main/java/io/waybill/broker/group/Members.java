@@ -12,6 +12,7 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -141,6 +142,19 @@ public final class Members implements Duty {
             }
         }
         return null;
+    }
+
+    /** Who speaks for a group on a connection, for people: the client id if a heartbeat told it, and the address. */
+    public String nameOf(String group, Connection connection) {
+        Member member = memberOn(group, connection);
+        if (member == null) {
+            for (Member producer : producersOf(group)) {
+                member = producer.connection().id() == connection.id() ? producer : member;
+            }
+        }
+        InetSocketAddress address = connection.remoteAddress();
+        String where = address.getHostString() + ":" + address.getPort();
+        return member == null ? where : member.clientId() + " at " + where;
     }
 
     // ---- changes

@@ -8,7 +8,7 @@ import java.util.Map;
  * What is written on a message that failed, so that whoever finds it later can tell where it came from and why it lies there.
  *
  * <p>On every retry copy: RETRY_TOPIC (where it was sent first), ORIGIN_MESSAGE_ID (its first offset id), {@link #RETRY_SINCE_MS}. On a dead
- * letter also DLQ_ORIGIN_TOPIC, DLQ_ORIGIN_MESSAGE_ID and the three below; DELAY is gone, so that sending it again does not delay it.
+ * letter also DLQ_ORIGIN_TOPIC, DLQ_ORIGIN_MESSAGE_ID and the five below; DELAY is gone, so that sending it again does not delay it.
  */
 final class DeadLetter {
     /** When the message was given back for the first time, wall-clock milliseconds. */
@@ -20,13 +20,19 @@ final class DeadLetter {
     /** One sentence. */
     static final String DLQ_REASON = "DLQ_REASON";
 
+    /** The group that could not handle it. */
+    static final String DLQ_GROUP = "DLQ_GROUP";
+    /** The client that gave it up: its id if that is known, and its address. */
+    static final String DLQ_CLIENT = "DLQ_CLIENT";
+
     private DeadLetter() {}
 
     static String triesUsedUp(int maxTries) {
         return "the retries of the group are used up: " + maxTries;
     }
 
-    static void mark(Map<String, String> properties, String reason, int tries, long nowMillis) {
+    static void mark(
+            Map<String, String> properties, String reason, int tries, String group, String client, long nowMillis) {
         properties.remove(MessageProperties.DELAY);
         properties.remove(MessageProperties.REAL_TOPIC);
         properties.remove(MessageProperties.REAL_QID);
@@ -36,6 +42,8 @@ final class DeadLetter {
         properties.put(DLQ_MS, Long.toString(nowMillis));
         properties.put(DLQ_TRIES, Integer.toString(tries));
         properties.put(DLQ_REASON, reason);
+        properties.put(DLQ_GROUP, group);
+        properties.put(DLQ_CLIENT, client);
     }
 
     private static void copy(Map<String, String> properties, String from, String to) {

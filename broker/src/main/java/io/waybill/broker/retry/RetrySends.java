@@ -2,30 +2,43 @@
 package io.waybill.broker.retry;
 
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.timer.Delay;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.RetryPolicy;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.remoting.Connection;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 
 /**
  * Messages that a client itself sends to its retry topic: after its send-back failed, or because it consumes in order.
  *
- * <p>More tries than allowed make a dead letter, and so does every such message of a group that holds queue locks: an ordered consumer only
+ * <p>The client's own DELAY holds unless the group has a policy. More tries than allowed make a dead letter, and so does every such message of a group that holds queue locks: an ordered consumer only
  * sends one when it has given up.
  */
 public final class RetrySends {
     private final Groups groups;
     private final Topics topics;
     private final Predicate<String> consumesInOrder;
+    private final BiFunction<String, Connection, String> clientNames;
     private final Clock clock;
 
-    public RetrySends(Groups groups, Topics topics, Predicate<String> consumesInOrder, Clock clock) {
+    /** @param clientNames who speaks for a group on a connection */
+    public RetrySends(
+            Groups groups,
+            Topics topics,
+            Predicate<String> consumesInOrder,
+            BiFunction<String, Connection, String> clientNames,
+            Clock clock) {
         this.groups = groups;
         this.topics = topics;
         this.consumesInOrder = consumesInOrder;
+        this.clientNames = clientNames;
         this.clock = clock;
     }
 
@@ -34,9 +47,10 @@ public final class RetrySends {
      *
      * @param topic its topic
      * @param deadLetter true when it goes to queue 0 of the dead-letter topic
+     * @param delay when it becomes visible; null = what its properties ask for
      * @param code 0, or the response code of a refusal, with {@code remark}
      */
-    public record Placement(String topic, boolean deadLetter, int code, String remark) {}
+    public record Placement(String topic, boolean deadLetter, Delay delay, int code, String remark) {}
 
     /**
      * Null, or why a retry or dead-letter topic does not come into being by a send: there is no such group and none may be made by it. Null for
@@ -51,33 +65,56 @@ public final class RetrySends {
 
     private static Placement unknown(String group) {
         return new Placement(
-                null, false, ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + group + " does not exist");
+                null,
+                false,
+                null,
+                ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                "consumer group " + group + " does not exist");
     }
 
     /**
-     * Places a message and writes on it what a dead letter carries; a DELAY left in the properties afterwards is to be obeyed.
+     * Places a message and writes on it what a dead letter carries.
      *
      * @param reconsumeTimes the tries so far, as the request says
      * @param maxReconsumeTimes the limit the client names, negative for none
+     * @param from where the message comes from
      */
     public Placement place(
-            String retryTopic, int reconsumeTimes, int maxReconsumeTimes, Map<String, String> properties) {
+            String retryTopic,
+            int reconsumeTimes,
+            int maxReconsumeTimes,
+            Map<String, String> properties,
+            Connection from) {
         String group = Names.groupOf(retryTopic);
         SubscriptionGroupConfig config = groups.findOrCreate(group);
         if (config == null) {
             return unknown(group);
         }
-        int most = maxReconsumeTimes >= 0 ? maxReconsumeTimes : config.retryMaxTimes();
+        int most = RetrySchedule.mostTries(config, maxReconsumeTimes);
+        long nowMillis = clock.wallMillis();
         boolean inOrder = consumesInOrder.test(group);
         if (reconsumeTimes <= most && !inOrder) {
-            properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(clock.wallMillis()));
-            return new Placement(retryTopic, false, 0, null);
+            properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
+            return new Placement(retryTopic, false, delayOf(config, reconsumeTimes, properties, nowMillis), 0, null);
         }
         String reason = reconsumeTimes > most ? DeadLetter.triesUsedUp(most) : "given up by an ordered consumer";
-        DeadLetter.mark(properties, reason, reconsumeTimes, clock.wallMillis());
+        String client = clientNames.apply(group, from);
+        DeadLetter.mark(properties, reason, reconsumeTimes, group, client, nowMillis);
         String deadLetters = Names.deadLetterTopic(group);
         // Only tools need the topic's settings; the message itself can be stored before they are.
         topics.ensure(deadLetters, 1, change -> {});
-        return new Placement(deadLetters, true, 0, null);
+        return new Placement(deadLetters, true, null, 0, null);
+    }
+
+    /** By the group's policy, in place of the level the client wrote by itself; null without a policy. */
+    private static Delay delayOf(
+            SubscriptionGroupConfig config, int reconsumeTimes, Map<String, String> properties, long nowMillis) {
+        RetryPolicy policy = RetrySchedule.policyOf(config);
+        if (policy == null) {
+            return null;
+        }
+        properties.remove(MessageProperties.DELAY);
+        // The client counts the failure it reports.
+        return Delay.dueAt(nowMillis + policy.delayMillis(reconsumeTimes - 1), 0);
     }
 }

@@ -23,6 +23,7 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.SysFlag;
+import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -30,21 +31,19 @@ import io.waybill.store.log.Completion;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * CONSUMER_SEND_MSG_BACK (36): a consumer gives a message back that it could not handle.
  *
- * <p>The message returns to the group's retry topic after a delay: the level the consumer names, or 3 + tries so far. When the tries are used
+ * <p>The message returns to the group's retry topic after the delay of {@link RetrySchedule}. When the tries are used
  * up, or the consumer asks for it with level -1, it goes to the group's dead-letter topic at once. Either is one change of the log, answered when
  * it is stored.
  */
 public final class SendBack implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(SendBack.class);
-
-    /** Level of the first retry; each further one is one level later. */
-    private static final int FIRST_LEVEL = 3;
 
     private final Store store;
     private final Topics topics;
@@ -52,9 +51,13 @@ public final class SendBack implements RequestHandler {
     private final DelayLevels levels;
     private final Clock clock;
     private final Chance chance;
+    private final BiFunction<String, Connection, String> clientNames;
     private final Executor blocking;
 
-    /** @param blocking for reading a message that may have to come from the disk */
+    /**
+     * @param clientNames who speaks for a group on a connection
+     * @param blocking for reading a message that may have to come from the disk
+     */
     public SendBack(
             Store store,
             Topics topics,
@@ -62,6 +65,7 @@ public final class SendBack implements RequestHandler {
             DelayLevels levels,
             Clock clock,
             Chance chance,
+            BiFunction<String, Connection, String> clientNames,
             Executor blocking) {
         this.store = store;
         this.topics = topics;
@@ -69,6 +73,7 @@ public final class SendBack implements RequestHandler {
         this.levels = levels;
         this.clock = clock;
         this.chance = chance;
+        this.clientNames = clientNames;
         this.blocking = blocking;
     }
 
@@ -113,7 +118,8 @@ public final class SendBack implements RequestHandler {
         }
         long nowMillis = clock.wallMillis();
         int tries = StoredMessage.reconsumeTimes(stored, 0);
-        int most = header.maxReconsumeTimes() >= 0 ? header.maxReconsumeTimes() : group.retryMaxTimes();
+        int failed = Math.max(tries, tries + 1); // a producer may have written the largest number there is
+        int most = RetrySchedule.mostTries(group, header.maxReconsumeTimes());
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(stored, 0));
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(stored, 0));
         properties.putIfAbsent(
@@ -122,23 +128,22 @@ public final class SendBack implements RequestHandler {
         properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
         properties.put(MessageProperties.WAIT, "false");
         MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
-                .reconsumeTimes(tries + 1)
+                .reconsumeTimes(failed)
                 .preparedTransactionOffset(0)
                 .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, 0), SysFlag.TRANSACTION_NONE));
         if (tries >= most || header.delayLevel() < 0) {
             String reason = tries >= most ? DeadLetter.triesUsedUp(most) : "asked for by the consumer";
-            DeadLetter.mark(properties, reason, tries + 1, nowMillis);
+            String client = clientNames.apply(header.group(), request.connection());
+            DeadLetter.mark(properties, reason, failed, header.group(), client, nowMillis);
             String topic = Names.deadLetterTopic(header.group());
             MessageDraft dead =
                     copy.topic(topic).queueId(0).properties(properties).build();
             topics.ensure(topic, 1, change -> storeIn(request, change, done -> store.put(dead, done)));
         } else {
-            // The tries are what a producer may have written: more than there are levels is the last level.
-            int byTries = FIRST_LEVEL + Math.max(0, Math.min(tries, levels.highest()));
-            int level = levels.clamp(header.delayLevel() > 0 ? header.delayLevel() : byTries);
             int queueId = chance.nextInt(group.retryQueueNums());
             String topic = Names.retryTopic(header.group());
-            Delay delay = Delay.dueAt(nowMillis + levels.delayMillis(level), level);
+            Delay delay = RetrySchedule.next(group, levels, tries, header.delayLevel(), nowMillis);
+            properties.remove(MessageProperties.DELAY); // of the try before
             DelayedSends.markDelayed(delay, topic, queueId, nowMillis, properties);
             MessageDraft again =
                     copy.topic(topic).queueId(queueId).properties(properties).build();

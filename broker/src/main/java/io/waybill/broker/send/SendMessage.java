@@ -202,9 +202,14 @@ final class SendMessage implements RequestHandler {
                     outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
             return;
         }
+        Delay delay = null;
         if (retry) {
-            RetrySends.Placement place =
-                    retries.place(header.topic(), header.reconsumeTimes(), header.maxReconsumeTimes(), properties);
+            RetrySends.Placement place = retries.place(
+                    header.topic(),
+                    header.reconsumeTimes(),
+                    header.maxReconsumeTimes(),
+                    properties,
+                    request.connection());
             if (place.code() != 0) {
                 request.refuse(place.code(), place.remark());
                 return;
@@ -213,8 +218,12 @@ final class SendMessage implements RequestHandler {
                 placeDeadLetter(request, place.topic(), draft.properties(properties), uniqueKey);
                 return;
             }
+            delay = place.delay();
         }
-        placeByDelay(request, draft, header.topic(), queueId, properties, uniqueKey);
+        if (delay == null) {
+            delay = delays.delayOf(properties, clock.wallMillis());
+        }
+        placeByDelay(request, draft, header.topic(), queueId, properties, uniqueKey, delay);
     }
 
     private void placeDeadLetter(Request request, String topic, MessageDraft.Builder draft, String uniqueKey) {
@@ -228,8 +237,8 @@ final class SendMessage implements RequestHandler {
             String topic,
             int queueId,
             Map<String, String> properties,
-            String uniqueKey) {
-        Delay delay = delays.delayOf(properties, clock.wallMillis());
+            String uniqueKey,
+            Delay delay) {
         if (delay.isRefused()) {
             request.refuse(delay.code(), delay.remark());
         } else if (delay.isDue()) {

@@ -99,6 +99,8 @@ class RetryTest {
                 .containsEntry("DLQ_ORIGIN_MESSAGE_ID", MessageIds.offsetId(SimulatedBroker.HOST, order.position()))
                 .containsEntry("DLQ_TRIES", "17")
                 .containsEntry("DLQ_MS", Long.toString(broker.now()))
+                .containsEntry("DLQ_GROUP", "shipping")
+                .containsEntry("DLQ_CLIENT", "127.0.0.1:50017")
                 .containsEntry("RETRY_SINCE_MS", Long.toString(first))
                 .doesNotContainKeys("DELAY", "REAL_TOPIC", "REAL_QID");
         assertThat(dead.property("DLQ_REASON")).contains("16");
@@ -184,12 +186,12 @@ class RetryTest {
     void whatAClientSendsToItsRetryTopicItselfIsPlacedByItsTries() {
         Map<String, String> properties =
                 SimulatedBroker.properties("u1", "DELAY", "4", "RETRY_TOPIC", "orders", "ORIGIN_MESSAGE_ID", "0A");
-        RetrySends.Placement again = broker.retries.place(RETRY, 16, 16, properties);
+        RetrySends.Placement again = broker.retries.place(RETRY, 16, 16, properties, broker.connect());
         assertThat(again.topic()).isEqualTo(RETRY);
         assertThat(again.deadLetter()).isFalse();
         assertThat(properties).containsEntry("DELAY", "4");
 
-        RetrySends.Placement dead = broker.retries.place(RETRY, 17, 16, properties);
+        RetrySends.Placement dead = broker.retries.place(RETRY, 17, 16, properties, broker.connect());
         broker.settle();
         assertThat(dead.topic()).isEqualTo(DEAD);
         assertThat(dead.deadLetter()).isTrue();
@@ -201,12 +203,12 @@ class RetryTest {
                 .doesNotContainKey("DELAY");
 
         assertThat(broker.retries
-                        .place(RETRY, 17, -1, SimulatedBroker.properties("u2"))
+                        .place(RETRY, 17, -1, SimulatedBroker.properties("u2"), broker.connect())
                         .deadLetter())
                 .isTrue();
         broker.inOrderGroups.add("shipping");
         assertThat(broker.retries
-                        .place(RETRY, 1, 16, SimulatedBroker.properties("u3"))
+                        .place(RETRY, 1, 16, SimulatedBroker.properties("u3"), broker.connect())
                         .deadLetter())
                 .isTrue();
     }

@@ -115,8 +115,9 @@ public final class SimulatedBroker implements AutoCloseable {
         new Memberships(groups, members, topics).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
         new Transactions(store, topics, clock, delays, NAME, blocking).register(routes);
-        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), blocking).register(routes);
-        retries = new RetrySends(groups, topics, inOrderGroups::contains, clock);
+        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
+                .register(routes);
+        retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
         handler = routes.handler();

@@ -10,7 +10,8 @@ import java.util.Map;
 /**
  * What a broker knows about one consumer group.
  *
- * @param groupRetryPolicy passed through as it came, or null
+ * @param retryMaxTimes retries before a message is a dead letter; -1 = no limit
+ * @param groupRetryPolicy kept as it came, or null; {@link #retryPolicy} reads it
  * @param attributes never null
  */
 public record SubscriptionGroupConfig(
@@ -57,6 +58,15 @@ public record SubscriptionGroupConfig(
                 json.getInt("groupSysFlag", 0),
                 json.getInt("consumeTimeoutMinute", 15),
                 json.getStringMap("attributes"));
+    }
+
+    /**
+     * The group's own back-off; null when the delay levels hold.
+     *
+     * @throws io.waybill.protocol.frame.BadField when the policy is none
+     */
+    public RetryPolicy retryPolicy() {
+        return RetryPolicy.parse(groupRetryPolicy);
     }
 
     public void write(JsonWriter json) {
