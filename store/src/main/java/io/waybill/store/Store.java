@@ -17,14 +17,21 @@ import io.waybill.store.log.StoreState;
 import io.waybill.store.log.VisibleListener;
 import io.waybill.store.view.Boundary;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckEvent;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.DueBatch;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.QueueView;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
 import io.waybill.store.view.ViewsDamaged;
@@ -127,6 +134,38 @@ public final class Store implements AutoCloseable {
         log.putBatch(sameQueue, done);
     }
 
+    /**
+     * As the plain one, unless another message of the topic holds the key and its time is not past: then it is refused as
+     * DUPLICATE with the {@link io.waybill.store.view.FirstStored} of that one. The key is held until its time, whatever happens
+     * to the message, except that a rollback or a cancellation sets it free.
+     *
+     * @param unique null for none
+     */
+    public void put(UniqueKey unique, MessageDraft message, Completion done) {
+        log.put(unique, message, done);
+    }
+
+    /**
+     * Makes those messages of one queue visible whose key is not held, all or none of them, at consecutive offsets. The outcome is
+     * a {@link io.waybill.store.log.BatchStored}; of two with the same key the first one is stored.
+     *
+     * @param unique parallel to the messages; null elements for messages that have no key
+     */
+    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
+        log.putBatch(sameQueue, unique, done);
+    }
+
+    /** A half message with a unique key, see {@link #put(UniqueKey, MessageDraft, Completion)}. */
+    public void putHalf(
+            UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
+        log.putHalf(unique, message, producerGroup, firstCheckMillis, done);
+    }
+
+    /** A delayed message with a unique key, see {@link #put(UniqueKey, MessageDraft, Completion)}. */
+    public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+        log.putDue(unique, message, dueMillis, done);
+    }
+
     /** Keeps a message invisible until it is decided; a first check is due at the given store time. */
     public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
         log.putHalf(message, producerGroup, firstCheckMillis, done);
@@ -171,9 +210,36 @@ public final class Store implements AutoCloseable {
         log.reschedule(handle, dueMillis, done);
     }
 
-    /** Records that {@code count} checks of a half message were delivered so far and when the next is due. */
-    public void checked(long handle, int count, long nextCheckMillis, Completion done) {
-        log.checked(handle, count, nextCheckMillis, done);
+    /**
+     * Records that {@code count} checks of a half message were delivered so far and when the next is due.
+     *
+     * @param client who was asked; empty if nobody was, then the history has no event of it
+     */
+    public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
+        log.checked(handle, count, nextCheckMillis, client, done);
+    }
+
+    /** Records what a client said when it was asked; decides nothing. Refused like {@link #checked} when it is not open. */
+    public void checkAnswered(long handle, String client, String answer, Completion done) {
+        log.checkAnswered(handle, client, answer, done);
+    }
+
+    /** Records steps of pop states, all or none. Each state begins with a Start or a Reset. */
+    public void pop(List<PopDelta> deltas, Completion done) {
+        log.pop(deltas, done);
+    }
+
+    /**
+     * Makes messages visible and records steps of pop states, all or none. The messages may be of different queues, or none.
+     * {@link io.waybill.store.log.Stored} of the first.
+     */
+    public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
+        log.putAndPop(visible, deltas, done);
+    }
+
+    /** Records what happened to messages, for people; trimmed with the log. */
+    public void journal(List<JournalEntry> entries, Completion done) {
+        log.journal(entries, done);
     }
 
     /** Records consumer offsets, all or none; a negative offset removes one. */
@@ -316,6 +382,21 @@ public final class Store implements AutoCloseable {
         return handles;
     }
 
+    /** Handles of pending delayed messages with this unique key or KEYS word, oldest first. */
+    public List<Long> pendingByKey(String topic, String key) {
+        return views.pendingByKey(topic, key);
+    }
+
+    /** Delayed messages with this unique key or KEYS word that were called back, as long as the log keeps that; oldest first. */
+    public List<EndedDue> cancelledByKey(String topic, String key) {
+        return views.cancelledByKey(topic, key);
+    }
+
+    /** How a delayed message was called back; null if it was not, or the log no longer keeps it. */
+    public EndedDue cancelled(long handle) {
+        return views.cancelled(handle);
+    }
+
     /** Null if it is not open. */
     public PendingHalf half(long handle) {
         return views.half(handle);
@@ -335,6 +416,11 @@ public final class Store implements AutoCloseable {
         return views.decisionOf(handle);
     }
 
+    /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */
+    public List<CheckEvent> checksOf(long handle) {
+        return views.checksOf(handle);
+    }
+
     /** Null if it is not pending. */
     public PendingDue due(long handle) {
         return views.due(handle);
@@ -347,6 +433,11 @@ public final class Store implements AutoCloseable {
 
     public long pendingDueCount() {
         return views.pendingDueCount();
+    }
+
+    /** Of one topic. */
+    public long pendingDueCount(String topic) {
+        return views.pendingDueCount(topic);
     }
 
     /** What has to be done up to this time, deliveries and checks, earliest first. Items stay until they are acted on. */
@@ -385,6 +476,23 @@ public final class Store implements AutoCloseable {
 
     public Map<String, byte[]> catalogAll(CatalogKind kind) {
         return views.catalogAll(kind);
+    }
+
+    // ---- pop states and journal
+
+    /** A copy; null if there is none. */
+    public PopState popState(PopKey key) {
+        return views.popState(key);
+    }
+
+    /** Of all pop states, sorted by group, topic and queue. */
+    public List<PopKey> popKeys() {
+        return views.popKeys();
+    }
+
+    /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */
+    public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
+        return views.journalOf(topic, queueId, offset, max);
     }
 
     // ---- listeners and state

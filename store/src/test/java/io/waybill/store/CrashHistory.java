@@ -367,7 +367,8 @@ final class CrashHistory {
         check(stored != null, "the half " + handle + " of item " + item.id + " cannot be read");
         check(idOf(stored) == item.id, "the half " + handle + " is another message");
         if (chance.happens(0.2)) {
-            store.checked(handle, 1 + chance.nextInt(3), clock.wallMillis() + chance.nextInt(5_000), Completion.NONE);
+            store.checked(
+                    handle, 1 + chance.nextInt(3), clock.wallMillis() + chance.nextInt(5_000), "", Completion.NONE);
             return;
         }
         boolean commit = chance.happens(0.6);

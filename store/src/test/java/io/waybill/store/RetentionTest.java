@@ -44,7 +44,7 @@ class RetentionTest {
             sim.put("quiet", "one");
             sim.put("quiet", "two");
             Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "half"), "g", 50, done));
-            sim.stored((s, done) -> s.checked(half.handle(), 2, 99, done));
+            sim.stored((s, done) -> s.checked(half.handle(), 2, 99, "", done));
             Stored due = sim.stored((s, done) -> s.putDue(draft("t", "due"), Long.MAX_VALUE / 2, done));
             sim.stored((s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "t", 0, 17)), done));
             sim.stored((s, done) -> s.putCatalog(CatalogKind.TOPIC, "t", new byte[] {1, 2, 3}, done));

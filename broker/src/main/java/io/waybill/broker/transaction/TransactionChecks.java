@@ -138,7 +138,8 @@ public final class TransactionChecks implements DueChecks {
         }
         if (ask(half, stored)) {
             noLongerWaiting(half);
-            store.checked(handle, half.checks() + 1, clock.wallMillis() + settings.checkMillis(), o -> settle(o, done));
+            store.checked(
+                    handle, half.checks() + 1, clock.wallMillis() + settings.checkMillis(), "", o -> settle(o, done));
         } else {
             await(half, done);
         }
@@ -213,6 +214,7 @@ public final class TransactionChecks implements DueChecks {
                 half.handle(),
                 half.checks(),
                 nowMillis + Math.max(settings.checkMillis(), grown),
+                "",
                 o -> settle(o, done));
     }
 
@@ -239,6 +241,7 @@ public final class TransactionChecks implements DueChecks {
                     handle,
                     half.checks(),
                     clock.wallMillis() + Math.max(settings.checkMillis(), LONGEST_WAIT_MILLIS),
+                    "",
                     o -> settle(o, done));
         } catch (RuntimeException e) {
             LOG.error("transaction {} could not be put off", handle, e);

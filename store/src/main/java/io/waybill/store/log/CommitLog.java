@@ -8,7 +8,10 @@ import io.waybill.platform.Platform;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.util.List;
@@ -176,8 +179,45 @@ public final class CommitLog {
         writer.submit(new Changes.Reschedule(handle, dueMillis, done));
     }
 
-    public void checked(long handle, int count, long nextCheckMillis, Completion done) {
+    public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
         writer.submit(new Changes.Checked(handle, count, nextCheckMillis, done));
+    }
+
+    public void checkAnswered(long handle, String client, String answer, Completion done) {
+        notYet(done);
+    }
+
+    public void pop(List<PopDelta> deltas, Completion done) {
+        notYet(done);
+    }
+
+    public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
+        notYet(done);
+    }
+
+    public void journal(List<JournalEntry> entries, Completion done) {
+        notYet(done);
+    }
+
+    public void put(UniqueKey unique, MessageDraft message, Completion done) {
+        writer.submit(new Changes.Put(message, done));
+    }
+
+    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
+        notYet(done);
+    }
+
+    public void putHalf(
+            UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
+        writer.submit(new Changes.PutHalf(message, producerGroup, firstCheckMillis, done));
+    }
+
+    public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+        writer.submit(new Changes.PutDue(message, dueMillis, done));
+    }
+
+    private static void notYet(Completion done) {
+        done.done(new Failed(Failed.Cause.CLOSED, false, "comes with the next landing"));
     }
 
     public void commitProgress(List<ProgressEntry> entries, Completion done) {

@@ -155,7 +155,15 @@ final class FrameBuilder {
         if (preparedTransactionOffset != 0) {
             StoredMessage.patchPreparedTransactionOffset(buffer, at, preparedTransactionOffset);
         }
-        addDue(at, message.size(), handle, dueMillis, message.topic(), message.uniqueKey(), frame.storeTimeMillis);
+        addDue(
+                at,
+                message.size(),
+                handle,
+                dueMillis,
+                message.topic(),
+                message.queueId(),
+                message.uniqueKey(),
+                frame.storeTimeMillis);
         return new Stored(handle, -1, frame.storeTimeMillis, message.size(), handle);
     }
 
@@ -181,6 +189,7 @@ final class FrameBuilder {
                 handle,
                 dueMillis,
                 StoredMessage.topic(buffer, at),
+                StoredMessage.queueId(buffer, at),
                 StoredMessage.indexTerms(buffer, at).uniqueKey(),
                 StoredMessage.storeTimestamp(buffer, at));
     }
@@ -298,7 +307,15 @@ final class FrameBuilder {
     }
 
     private void addDue(
-            int at, int size, long handle, long dueMillis, String topic, String uniqueKey, long storeTimeMillis) {
-        frame.entries.add(new Entry.Due(base + at, size, at, handle, dueMillis, topic, uniqueKey, storeTimeMillis));
+            int at,
+            int size,
+            long handle,
+            long dueMillis,
+            String topic,
+            int queueId,
+            String uniqueKey,
+            long storeTimeMillis) {
+        frame.entries.add(
+                new Entry.Due(base + at, size, at, handle, dueMillis, topic, queueId, uniqueKey, storeTimeMillis));
     }
 }

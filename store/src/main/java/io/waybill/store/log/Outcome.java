@@ -2,4 +2,4 @@
 package io.waybill.store.log;
 
 /** What became of a change: kept, refused with nothing written, or failed. */
-public sealed interface Outcome permits Stored, Refused, Failed {}
+public sealed interface Outcome permits Stored, BatchStored, Refused, Failed {}

@@ -187,6 +187,7 @@ final class Records {
                                 handle,
                                 due,
                                 StoredMessage.topic(b, at),
+                                StoredMessage.queueId(b, at),
                                 terms.uniqueKey(),
                                 StoredMessage.storeTimestamp(b, at))));
             }

@@ -27,14 +27,30 @@ final class DueMessages {
                     .i64(due.dueMillis())
                     .i64(due.storeTimeMillis())
                     .i64(keyHash)
+                    .text(due.topic())
+                    .i32(due.queueId())
                     .done();
         }
 
         static Waiting decode(long handle, byte[] value) {
             Unpacker unpacker = new Unpacker(value, 0);
-            PendingDue due = new PendingDue(
-                    handle, unpacker.i64(), unpacker.i32(), unpacker.i32(), unpacker.i64(), unpacker.i64());
-            return new Waiting(due, unpacker.i64());
+            long position = unpacker.i64();
+            int size = unpacker.i32();
+            int frameDelta = unpacker.i32();
+            long dueMillis = unpacker.i64();
+            long storeTimeMillis = unpacker.i64();
+            long keyHash = unpacker.i64();
+            return new Waiting(
+                    new PendingDue(
+                            handle,
+                            position,
+                            size,
+                            frameDelta,
+                            dueMillis,
+                            storeTimeMillis,
+                            unpacker.text(),
+                            unpacker.i32()),
+                    keyHash);
         }
 
         DueItem item() {
@@ -78,7 +94,9 @@ final class DueMessages {
                         entry.size(),
                         entry.frameDelta(),
                         entry.dueMillis(),
-                        entry.storeTimeMillis()),
+                        entry.storeTimeMillis(),
+                        entry.topic(),
+                        entry.queueId()),
                 hash);
         if (old != null) {
             remove(old);
@@ -134,7 +152,9 @@ final class DueMessages {
                                     due.size(),
                                     due.frameDelta(),
                                     entry.dueMillis(),
-                                    due.storeTimeMillis()),
+                                    due.storeTimeMillis(),
+                                    due.topic(),
+                                    due.queueId()),
                             waiting.keyHash),
                     false);
         }

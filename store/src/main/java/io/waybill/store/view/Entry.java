@@ -51,6 +51,7 @@ public sealed interface Entry {
             long handle,
             long dueMillis,
             String topic,
+            int queueId,
             String uniqueKey,
             long storeTimeMillis)
             implements Entry {}

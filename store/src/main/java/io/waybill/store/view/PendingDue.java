@@ -10,4 +10,12 @@ package io.waybill.store.view;
  * @param frameDelta position minus the base of its frame
  * @param storeTimeMillis store time of the record at {@code position}
  */
-public record PendingDue(long handle, long position, int size, int frameDelta, long dueMillis, long storeTimeMillis) {}
+public record PendingDue(
+        long handle,
+        long position,
+        int size,
+        int frameDelta,
+        long dueMillis,
+        long storeTimeMillis,
+        String topic,
+        int queueId) {}

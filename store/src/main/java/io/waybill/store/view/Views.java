@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class Views implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Views.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -372,6 +372,40 @@ public final class Views implements AutoCloseable {
     /** Handles of delayed messages that wait and may carry the unique key (the caller verifies it), ascending. */
     public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
         return dueMessages.byUniqueKey(topic, uniqueKey);
+    }
+
+    public List<Long> pendingByKey(String topic, String key) {
+        return pendingByUniqueKey(topic, key);
+    }
+
+    public List<EndedDue> cancelledByKey(String topic, String key) {
+        return List.of();
+    }
+
+    public EndedDue cancelled(long handle) {
+        return null;
+    }
+
+    public List<CheckEvent> checksOf(long handle) {
+        return List.of();
+    }
+
+    public long pendingDueCount(String topic) {
+        return dueMessages.first(Integer.MAX_VALUE).stream()
+                .filter(due -> due.topic().equals(topic))
+                .count();
+    }
+
+    public PopState popState(PopKey key) {
+        return null;
+    }
+
+    public List<PopKey> popKeys() {
+        return List.of();
+    }
+
+    public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
+        return List.of();
     }
 
     /** The open transaction of a handle, or null. */

@@ -144,7 +144,9 @@ final class ViewsModel {
                                         old.size(),
                                         old.frameDelta(),
                                         dueMillis,
-                                        old.storeTimeMillis()));
+                                        old.storeTimeMillis(),
+                                        old.topic(),
+                                        old.queueId()));
                     }
                 });
             case 12 -> {
@@ -245,8 +247,8 @@ final class ViewsModel {
         long position = place(160);
         long handle = restated < 0 ? position : restated;
         String key = restated < 0 ? (chance.nextInt(4) == 0 ? null : key(chance.nextInt(40))) : dueKeys.get(handle);
-        building.add(new Entry.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), key, now));
-        dues.put(handle, new PendingDue(handle, position, 160, (int) (position - base), dueMillis, now));
+        building.add(new Entry.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
+        dues.put(handle, new PendingDue(handle, position, 160, (int) (position - base), dueMillis, now, topic(0), 3));
         dueKeys.put(handle, key);
     }
 

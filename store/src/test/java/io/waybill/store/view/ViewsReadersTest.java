@@ -80,7 +80,7 @@ class ViewsReadersTest {
             entries.add(new Entry.VisibleMessage(
                     n * STEP, 50, 0, "t", (int) (n % QUEUES), n / QUEUES, n, n, new String[] {"k" + n / 3}));
             if (n % 10 == 0) {
-                entries.add(new Entry.Due(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", null, n));
+                entries.add(new Entry.Due(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", 0, null, n));
             }
             if (n % 10 == 0 && n >= 50) {
                 entries.add(new Entry.Fired(n * STEP + 80, (n - 50) * STEP + 60));

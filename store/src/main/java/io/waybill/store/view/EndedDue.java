@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+/**
+ * A delayed message that was called back.
+ *
+ * @param by who did it, for people
+ */
+public record EndedDue(long handle, long atMillis, String by) {}

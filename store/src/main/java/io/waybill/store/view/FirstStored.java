@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+/**
+ * The message that holds a unique key.
+ *
+ * @param position of the stored message when it was stored; for a half or delayed message its handle
+ * @param queueOffset -1 for a half or delayed message
+ */
+public record FirstStored(long position, long queueOffset, int queueId, long storeTimeMillis) {}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.Objects;
+
+/**
+ * The claim of a message to be the only one of its topic with this key, up to a store time.
+ *
+ * @param untilMillis from then on the key is free again
+ */
+public record UniqueKey(String topic, String key, long untilMillis) {
+    public UniqueKey {
+        Objects.requireNonNull(topic, "topic");
+        Objects.requireNonNull(key, "key");
+    }
+}
