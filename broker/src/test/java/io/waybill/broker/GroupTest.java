@@ -246,11 +246,10 @@ class GroupTest {
     @Test
     void clientsWithTagsMayStartAndOthersAreToldWhyNot() {
         Asked tags = broker.ask(check(SubscriptionData.of("orders", "a || b", 1)));
-        Asked sql = broker.ask(
-                check(new SubscriptionData("orders", "a > 1", Set.of(), Set.of(), 1, SubscriptionData.SQL92, false)));
+        Asked sql = broker.ask(check(new SubscriptionData("orders", "a > 1", Set.of(), Set.of(), 1, "XPATH", false)));
         assertThat(tags.result()).isZero();
-        assertThat(sql.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
-        assertThat(sql.remark()).contains("SQL92");
+        assertThat(sql.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(sql.remark()).contains("expressionType").contains("XPATH");
     }
 
     private static Command check(SubscriptionData subscription) {

@@ -131,9 +131,9 @@ class PullTest {
     void anExpressionOfAnotherTypeIsRefusedClearly() {
         broker.send("orders", 0, "a");
         Asked pulled = broker.ask(TestBroker.pulling(
-                new PullHeader("readers", "orders", 0, 0, 32, HELD, 0, 15_000, "color = 'red'", 0, "SQL92", 0, null)));
-        assertThat(pulled.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
-        assertThat(pulled.remark()).contains("SQL92").contains("not supported");
+                new PullHeader("readers", "orders", 0, 0, 32, HELD, 0, 15_000, "color = 'red'", 0, "XPATH", 0, null)));
+        assertThat(pulled.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(pulled.remark()).contains("expressionType").contains("XPATH");
     }
 
     // ---- limits
@@ -510,6 +510,9 @@ class PullTest {
         Asked refused = broker.pull("orders", 0, 0, "a||".repeat(2_000));
         assertRefused(refused, ResponseCode.TOPIC_NOT_EXIST, "orders");
         broker.send("orders", 0, "m");
-        assertRefused(broker.pull("orders", 0, 0, "a||".repeat(2_000)), ResponseCode.INVALID_PARAMETER, "at most 4096");
+        assertRefused(
+                broker.pull("orders", 0, 0, "a||".repeat(2_000)),
+                ResponseCode.SUBSCRIPTION_PARSE_FAILED,
+                "at most 4096");
     }
 }

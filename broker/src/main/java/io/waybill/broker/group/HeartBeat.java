@@ -54,6 +54,11 @@ final class HeartBeat implements RequestHandler {
             request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
             return;
         }
+        refusal = unreadable(data);
+        if (refusal != null) {
+            request.refuse(ResponseCode.SUBSCRIPTION_PARSE_FAILED, refusal);
+            return;
+        }
         List<SubscriptionGroupConfig> wanting = new ArrayList<>();
         for (ConsumerData consumer : data.consumers()) {
             SubscriptionGroupConfig config = groups.findOrCreate(consumer.groupName());
@@ -128,13 +133,27 @@ final class HeartBeat implements RequestHandler {
                 if (topic != null) {
                     return topic;
                 }
-                Subscription.of(subscription); // refuses an expression that is too long, before anything is applied
             }
         }
         for (String producer : data.producers()) {
             String illegal = Names.checkGroup(producer);
             if (illegal != null) {
                 return "producer " + illegal;
+            }
+        }
+        return null;
+    }
+
+    /** Null, or what is wrong with the first expression that cannot be compiled; looked for before anything is applied. */
+    private static String unreadable(HeartbeatData data) {
+        for (ConsumerData consumer : data.consumers()) {
+            for (SubscriptionData subscription : consumer.subscriptions()) {
+                try {
+                    Subscription.of(subscription);
+                } catch (BadField e) {
+                    return "subscription of group '" + consumer.groupName() + "' to topic '" + subscription.topic()
+                            + "': " + e.getMessage();
+                }
             }
         }
         return null;

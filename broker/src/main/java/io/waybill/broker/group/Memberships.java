@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.broker.filter.Filter;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
@@ -9,6 +10,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.CheckClientBody;
 import io.waybill.protocol.body.ConsumerList;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.GroupHeader;
 import io.waybill.protocol.header.GroupNameHeader;
@@ -62,14 +64,13 @@ public final class Memberships {
     /** Asked by clients with an expression that is not a list of tags, before they start. */
     private void checkClientConfig(Request request) {
         CheckClientBody body = CheckClientBody.parse(request.command().body());
-        String type = body.subscription() == null ? null : body.subscription().expressionType();
-        if (Subscription.isTags(type)) {
-            request.reply(Command.response(ResponseCode.SUCCESS, null).build());
-        } else {
-            request.refuse(
-                    ResponseCode.SYSTEM_ERROR,
-                    "subscription of type " + type + " is not supported by this broker; use tags");
+        try {
+            Filter.of(body.subscription().expressionType(), body.subscription().subString());
+        } catch (BadField e) {
+            request.refuse(ResponseCode.SUBSCRIPTION_PARSE_FAILED, e.getMessage());
+            return;
         }
+        request.reply(Command.response(ResponseCode.SUCCESS, null).build());
     }
 
     private void updateGroup(Request request) {

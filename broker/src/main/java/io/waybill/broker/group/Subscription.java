@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.broker.filter.Filter;
 import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.frame.BadField;
 
 /**
- * What a group wants of a topic, with the compiled filter.
+ * What a group or one of its members wants of a topic, with the compiled filter.
  *
  * @param data as the client said it
- * @param filter the same, ready to be asked; null when the expression is of a type this broker does not evaluate
+ * @param filter the same, ready to be asked
  */
-public record Subscription(SubscriptionData data, TagFilter filter) {
+public record Subscription(SubscriptionData data, Filter filter) {
+    /** @throws BadField when the expression is too long, cannot be read or is of an unknown type */
     public static Subscription of(SubscriptionData data) {
-        return new Subscription(data, isTags(data.expressionType()) ? TagFilter.of(data.subString()) : null);
-    }
-
-    /** Whether an expression of this type is a list of tags; no type means it is. */
-    public static boolean isTags(String expressionType) {
-        return expressionType == null || expressionType.isEmpty() || expressionType.equals("TAG");
-    }
-
-    public boolean isTags() {
-        return filter != null;
+        return new Subscription(data, Filter.of(data.expressionType(), data.subString()));
     }
 
     public long version() {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.group.TagFilter;
+import io.waybill.broker.filter.Filter;
 import io.waybill.remoting.Request;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -33,7 +33,7 @@ final class Pull {
     private final long offset;
     private final int maxCount;
     private final int maxBytes;
-    private final TagFilter filter;
+    private final Filter filter;
     private final int topicSysFlag;
     private final int groupSysFlag;
 
@@ -52,7 +52,7 @@ final class Pull {
             long offset,
             int maxCount,
             int maxBytes,
-            TagFilter filter,
+            Filter filter,
             int topicSysFlag,
             int groupSysFlag) {
         this.request = request;
@@ -141,7 +141,7 @@ final class Pull {
         return maxBytes;
     }
 
-    TagFilter filter() {
+    Filter filter() {
         return filter;
     }
 

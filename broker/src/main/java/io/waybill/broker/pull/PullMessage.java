@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
+import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.FreshSubscriptions;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
-import io.waybill.broker.group.TagFilter;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.topic.Topics;
@@ -15,6 +15,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
@@ -56,18 +57,13 @@ final class PullMessage implements RequestHandler {
     }
 
     /** A filter or the reason why there is none. */
-    private record Wanted(TagFilter filter, int code, String text) {
+    private record Wanted(Filter filter, int code, String text) {
         static Wanted refused(int code, String text) {
             return new Wanted(null, code, text);
         }
 
         static Wanted of(Subscription subscription) {
-            return subscription.isTags()
-                    ? new Wanted(subscription.filter(), 0, null)
-                    : refused(
-                            ResponseCode.SYSTEM_ERROR,
-                            "subscription of type " + subscription.data().expressionType()
-                                    + " is not supported by this broker; use tags");
+            return new Wanted(subscription.filter(), 0, null);
         }
     }
 
@@ -206,12 +202,10 @@ final class PullMessage implements RequestHandler {
     }
 
     private static Wanted carried(PullHeader header) {
-        String type = header.expressionType();
-        if (!Subscription.isTags(type)) {
-            return Wanted.refused(
-                    ResponseCode.SYSTEM_ERROR,
-                    "subscription of type " + type + " is not supported by this broker; use tags");
+        try {
+            return new Wanted(Filter.of(header.expressionType(), header.subscription()), 0, null);
+        } catch (BadField e) {
+            return Wanted.refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, e.getMessage());
         }
-        return new Wanted(TagFilter.of(header.subscription()), 0, null);
     }
 }

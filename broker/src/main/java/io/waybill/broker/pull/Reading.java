@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.group.TagFilter;
+import io.waybill.broker.filter.Filter;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -118,7 +118,7 @@ final class Reading {
     }
 
     private void read(Pull pull, int reasons) {
-        TagFilter filter = pull.filter();
+        Filter filter = pull.filter();
         ReadResult read = store.read(
                 pull.topic(),
                 pull.queueId(),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.group;
+package io.waybill.broker.filter;
 
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.message.MessageProperties;
@@ -17,9 +17,9 @@ import java.util.Set;
  * <p>The hash in the queue entry only says "perhaps"; the text of the stored message decides, so a message with a
  * colliding hash is never served. Asked for every message of a pull, so it allocates nothing. Immutable.
  */
-public final class TagFilter {
+final class TagFilter implements Filter {
     /** Takes every message. */
-    public static final TagFilter ALL = new TagFilter(Set.of());
+    static final TagFilter ALL = new TagFilter(Set.of());
 
     /** Of an expression: the set made of it is many times larger, and every waiting pull may hold one. */
     static final int MAX_LENGTH = 4096;
@@ -37,7 +37,7 @@ public final class TagFilter {
     }
 
     /** @throws BadField when the expression is too long */
-    public static TagFilter of(String expression) {
+    static TagFilter of(String expression) {
         if (expression == null || expression.isBlank() || expression.trim().equals("*")) {
             return ALL;
         }
@@ -59,16 +59,17 @@ public final class TagFilter {
         return tags.isEmpty() ? ALL : new TagFilter(tags);
     }
 
+    @Override
     public boolean isAll() {
         return tags.length == 0;
     }
 
-    /** Whether an entry with this tags code can match. */
+    @Override
     public boolean mayMatch(long tagsCode) {
         return isAll() || Arrays.binarySearch(codes, tagsCode) >= 0;
     }
 
-    /** Whether the stored message that starts at {@code at} has one of the tags. */
+    @Override
     public boolean matches(ByteBuffer buffer, int at) {
         return isAll() || StoredMessage.propertyIsOneOf(buffer, at, TAGS, tags);
     }
