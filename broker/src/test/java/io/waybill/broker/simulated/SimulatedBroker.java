@@ -10,6 +10,7 @@ import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.send.Sends;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
@@ -118,6 +119,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
+        new Sends(store, topics, halves, delays, retries, settings, platform, HOST).register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
         handler = routes.handler();
