@@ -99,7 +99,8 @@ final class Features {
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
         new TopicRequests(topics).register(routes);
-        new Transactions(store, topics, clock, delays, broker, blocking).register(routes);
+        new Transactions(store, topics, transactions, clock, delays, members::nameOf, broker, blocking)
+                .register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);

@@ -19,13 +19,14 @@ import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
+import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * DECIDE_TRANSACTION (30563): an operator commits or rolls back an open transaction by hand. Who, from where and why is kept in the decision's
- * record for as long as the log keeps it.
+ * DECIDE_TRANSACTION (30563): an operator commits or rolls back an open transaction by hand, or has one asked about again that was given up. Who, from
+ * where and why is kept in the decision's record for as long as the log keeps it, or in the properties of the resumed message.
  */
 final class DecideTransaction implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(DecideTransaction.class);
@@ -34,13 +35,21 @@ final class DecideTransaction implements RequestHandler {
     private final Store store;
     private final TransactionLookup lookup;
     private final FinalDecisions decisions;
+    private final ResumeCheck resumption;
     private final Clock clock;
     private final Executor blocking;
 
-    DecideTransaction(Store store, TransactionLookup lookup, FinalDecisions decisions, Clock clock, Executor blocking) {
+    DecideTransaction(
+            Store store,
+            TransactionLookup lookup,
+            FinalDecisions decisions,
+            ResumeCheck resumption,
+            Clock clock,
+            Executor blocking) {
         this.store = store;
         this.lookup = lookup;
         this.decisions = decisions;
+        this.resumption = resumption;
         this.clock = clock;
         this.blocking = blocking;
     }
@@ -52,7 +61,8 @@ final class DecideTransaction implements RequestHandler {
         Decision decision = switch (wanted.requireString("decision")) {
             case "COMMIT" -> Decision.COMMIT;
             case "ROLLBACK" -> Decision.ROLLBACK;
-            default -> throw new BadField("decision", "COMMIT or ROLLBACK", wanted.getString("decision"));
+            case "RESUME" -> null;
+            default -> throw new BadField("decision", "COMMIT, ROLLBACK or RESUME", wanted.getString("decision"));
         };
         String reason = shortText("reason", wanted.requireString("reason"));
         String operator = wanted.getString("operator");
@@ -60,7 +70,11 @@ final class DecideTransaction implements RequestHandler {
                 + request.connection().remoteAddress() + ": " + reason;
         blocking.execute(() -> {
             try {
-                decide(request, id, decision, by);
+                if (decision == null) {
+                    resume(request, id, by);
+                } else {
+                    decide(request, id, decision, by);
+                }
             } catch (RuntimeException e) {
                 LOG.error("transaction {} could not be decided by hand", id, e);
                 request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not decided; the broker's log says why");
@@ -73,6 +87,28 @@ final class DecideTransaction implements RequestHandler {
             throw new BadField(field, "1 to " + MAX_TEXT_LENGTH + " characters", text);
         }
         return text;
+    }
+
+    private void resume(Request request, String id, String by) {
+        TransactionLookup.Found found = lookup.find(id, null);
+        if (found == null) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
+        } else if (found.decision() == null) {
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + id + " is open already");
+        } else if (found.decision().outcome() != Decision.EXHAUSTED) {
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
+        } else {
+            resumption.resume(request, lookup.setAside(found), by, handle -> {
+                JsonWriter json = new JsonWriter().beginObject().field("state", "OPEN");
+                ByteBuffer half = store.readPending(handle);
+                if (half != null) { // not decided meanwhile
+                    json.name("transaction");
+                    Message message = Message.decode(half, 0);
+                    TransactionJson.transaction(json, handle, store.half(handle), message, clock.wallMillis());
+                }
+                return json.endObject().toByteArray();
+            });
+        }
     }
 
     private void decide(Request request, String id, Decision decision, String by) {

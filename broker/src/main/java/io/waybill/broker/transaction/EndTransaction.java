@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.request.LogBudget;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -21,6 +24,7 @@ import java.nio.ByteBuffer;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,7 +33,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The half is found by the position its send was answered with, and must belong to the producer group and carry the unique key that the
  * request names, so that an id from another life of the store cannot end a foreign transaction. The first decision wins: the same word again
- * is answered with success, another word with 604 and what was decided.
+ * is answered with success, another word with 604 and what was decided. A half that names its own CHECK_IMMUNITY_TIME_IN_SECONDS is decided by an
+ * answer to a check once that time is over: a word that nobody asked for is 604 then.
  */
 final class EndTransaction implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(EndTransaction.class);
@@ -43,12 +48,26 @@ final class EndTransaction implements RequestHandler {
 
     private final Store store;
     private final FinalDecisions decisions;
+    private final TransactionSettings settings;
+    private final Clock clock;
+    private final BiFunction<String, Connection, String> clientNames;
     private final Executor blocking;
+    private final LogBudget refusals;
 
-    EndTransaction(Store store, FinalDecisions decisions, Executor blocking) {
+    EndTransaction(
+            Store store,
+            FinalDecisions decisions,
+            TransactionSettings settings,
+            Clock clock,
+            BiFunction<String, Connection, String> clientNames,
+            Executor blocking) {
         this.store = store;
         this.decisions = decisions;
+        this.settings = settings;
+        this.clock = clock;
+        this.clientNames = clientNames;
         this.blocking = blocking;
+        this.refusals = new LogBudget(clock);
     }
 
     @Override
@@ -97,12 +116,18 @@ final class EndTransaction implements RequestHandler {
         }
         String refusal = refusal(half, stored, header);
         if (refusal != null) {
-            LOG.warn("refused the end of transaction {}: {}", handle, refusal);
+            warn("refused the end of transaction {}: {}{}", handle, refusal);
             request.refuse(ResponseCode.SYSTEM_ERROR, refusal);
             return;
         }
-        String by = "producer group " + header.producerGroup() + " at "
-                + request.connection().remoteAddress();
+        String late = header.fromTransactionCheck() ? null : pastImmunity(half, stored);
+        if (late != null) {
+            warn("refused the end of transaction {}: {}{}", handle, late);
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, late);
+            return;
+        }
+        String by = "producer group " + header.producerGroup() + ", client "
+                + clientNames.apply(header.producerGroup(), request.connection());
         Completion done = outcome -> answer(request, handle, wanted, outcome);
         if (wanted == Decision.COMMIT) {
             decisions.commit(half, stored, header.fromTransactionCheck(), by, done);
@@ -127,6 +152,27 @@ final class EndTransaction implements RequestHandler {
         return null;
     }
 
+    /** Null, or why only the answer to a check may end this half now. By the broker's clock, like the checks themselves. */
+    private String pastImmunity(PendingHalf half, ByteBuffer stored) {
+        String immunity = StoredMessage.property(stored, 0, MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS);
+        if (immunity == null) {
+            return null;
+        }
+        long immuneMillis = HalfSends.firstCheckDelayMillis(immunity, settings.timeoutMillis());
+        long ageMillis = clock.wallMillis() - half.storeTimeMillis();
+        return ageMillis <= immuneMillis
+                ? null
+                : "the half message is " + ageMillis + " ms old and asked for checks after " + immuneMillis
+                        + " ms: only the answer to a check ends it now";
+    }
+
+    private void warn(String format, Object first, Object second) {
+        String more = refusals.admit();
+        if (more != null) {
+            LOG.warn(format, first, second, more);
+        }
+    }
+
     private static void addIfPresent(Set<String> named, String id) {
         if (id != null && !id.isEmpty()) {
             named.add(id);
@@ -142,20 +188,21 @@ final class EndTransaction implements RequestHandler {
             if (code == ResponseCode.SUCCESS) {
                 reply(request, null);
             } else {
-                LOG.warn("transaction {} was not ended: {}", handle, Outcomes.text(outcome));
+                warn("transaction {} was not ended: {}{}", handle, Outcomes.text(outcome));
                 request.refuse(code, Outcomes.text(outcome));
             }
         }
     }
 
-    private static void answerDecided(Request request, long handle, Decision wanted, DecisionRecord prior) {
+    private void answerDecided(Request request, long handle, Decision wanted, DecisionRecord prior) {
         if (prior == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "there is no half message at position " + handle);
         } else if (prior.outcome() == wanted) {
             reply(request, DecisionWords.sentence(prior));
         } else {
-            LOG.warn("a late {} of transaction {} changes nothing: {}", wanted, handle, DecisionWords.sentence(prior));
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(prior));
+            String sentence = DecisionWords.sentence(prior);
+            warn("a late word on transaction {} changes nothing: {}{}", handle, sentence);
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, sentence);
         }
     }
 

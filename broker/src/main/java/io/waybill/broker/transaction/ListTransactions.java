@@ -3,6 +3,7 @@ package io.waybill.broker.transaction;
 
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
@@ -16,7 +17,7 @@ import io.waybill.store.view.PendingHalf;
 import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
-/** LIST_TRANSACTIONS (30561): open transactions, oldest first, of one producer group or topic if wanted. */
+/** LIST_TRANSACTIONS (30561): open transactions, oldest first; of one producer group, topic or span of ages if wanted. */
 final class ListTransactions implements RequestHandler {
     private static final int MOST = 1_000;
     private static final int USUAL = 100;
@@ -37,12 +38,11 @@ final class ListTransactions implements RequestHandler {
     public void handle(Request request) {
         ByteBuffer body = request.command().body();
         JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
-        String group = wanted.getString("group");
-        String topic = wanted.getString("topic");
+        Wish wish = Wish.read(wanted);
         int max = Math.max(1, Math.min(wanted.getInt("max", USUAL), MOST));
         blocking.execute(() -> {
             try {
-                byte[] answer = list(group, topic, max);
+                byte[] answer = list(wish, max);
                 request.reply(Command.response(ResponseCode.SUCCESS, null)
                         .body(answer)
                         .build());
@@ -54,21 +54,46 @@ final class ListTransactions implements RequestHandler {
         });
     }
 
-    private byte[] list(String group, String topic, int max) {
-        boolean all = group == null && topic == null;
+    /** What is listed; null = any. */
+    private record Wish(String group, String topic, long minAgeMillis, long maxAgeMillis) {
+        static Wish read(JsonObject wanted) {
+            long least = wanted.getLong("minAgeMillis", 0);
+            long most = wanted.getLong("maxAgeMillis", Long.MAX_VALUE);
+            if (least < 0) {
+                throw new BadField("minAgeMillis", "0 or more", least + "");
+            }
+            if (most < least) {
+                throw new BadField("maxAgeMillis", "at least minAgeMillis, " + least, most + "");
+            }
+            return new Wish(wanted.getString("group"), wanted.getString("topic"), least, most);
+        }
+
+        boolean isAll() {
+            return equals(new Wish(null, null, 0, Long.MAX_VALUE));
+        }
+
+        boolean fits(PendingHalf half, long nowMillis) {
+            long ageMillis = Math.max(0, nowMillis - half.storeTimeMillis());
+            return (group == null || group.equals(half.producerGroup()))
+                    && ageMillis >= minAgeMillis
+                    && ageMillis <= maxAgeMillis;
+        }
+    }
+
+    private byte[] list(Wish wish, int max) {
         long nowMillis = clock.wallMillis();
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("open", store.openHalfCount()).name("transactions").beginArray();
         int listed = 0;
-        for (PendingHalf half : store.openHalves(all ? max : TransactionLookup.MOST_SCANNED)) {
+        for (PendingHalf half : store.openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
             if (listed == max) {
                 break;
             }
-            if (group != null && !group.equals(half.producerGroup())) {
+            if (!wish.fits(half, nowMillis)) {
                 continue;
             }
             ByteBuffer stored = store.readPending(half.handle());
-            if (stored == null || topic != null && !StoredMessage.topicEquals(stored, 0, topic)) {
+            if (stored == null || wish.topic() != null && !StoredMessage.topicEquals(stored, 0, wish.topic())) {
                 continue; // decided in the meantime, or another topic
             }
             TransactionJson.transaction(json, half.handle(), half, Message.decode(stored, 0), nowMillis);

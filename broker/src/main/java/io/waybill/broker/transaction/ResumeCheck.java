@@ -16,17 +16,25 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
+import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
+import java.util.function.LongFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * RESUME_CHECK_HALF_MESSAGE (323): takes a message that was given up after too many checks and makes it a half message again, with no checks
- * counted and the first one due at once. It is a new transaction with a new handle; the message that was set aside stays where it is.
+ * counted and the first one due at once. It is a new transaction with a new handle, which carries {@link #RESUMED_FROM} and {@link #RESUMED_BY}; the
+ * message that was set aside stays where it is, and cannot be resumed again.
  */
 final class ResumeCheck implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
+
+    /** The handle of the transaction that was given up. */
+    static final String RESUMED_FROM = "RESUMED_FROM";
+    /** Who resumed it, and why. */
+    static final String RESUMED_BY = "RESUMED_BY";
 
     private final Store store;
     private final TransactionLookup lookup;
@@ -52,7 +60,13 @@ final class ResumeCheck implements RequestHandler {
         }
         blocking.execute(() -> {
             try {
-                resume(request, position);
+                resume(
+                        request,
+                        store.readAt(position),
+                        "tool at " + request.connection().remoteAddress(),
+                        null);
+            } catch (BadValue e) {
+                request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
             } catch (RuntimeException e) {
                 LOG.error("code {} failed for log position {}", RequestCode.RESUME_CHECK_HALF_MESSAGE, position, e);
                 request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not resumed; the broker's log says why");
@@ -60,34 +74,51 @@ final class ResumeCheck implements RequestHandler {
         });
     }
 
-    private void resume(Request request, long position) {
-        ByteBuffer stored = store.readAt(position);
-        if (stored == null || !StoredMessage.topicEquals(stored, 0, Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
+    /**
+     * Resumes and answers. May block on the disk.
+     *
+     * @param aside the message that was set aside, or null
+     * @param by who wants it, for people
+     * @param then makes the body of the answer from the new handle; null for none
+     */
+    void resume(Request request, ByteBuffer aside, String by, LongFunction<byte[]> then) {
+        if (aside == null || !StoredMessage.topicEquals(aside, 0, Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
             request.refuse(
                     ResponseCode.SYSTEM_ERROR,
-                    "there is no message of " + Names.TRANS_CHECK_MAX_TIME_TOPIC + " at log position " + position);
+                    "there is no message of " + Names.TRANS_CHECK_MAX_TIME_TOPIC + " at this position");
             return;
         }
-        MessageDraft.Builder half = MessageDraft.copyOf(stored, 0);
+        MessageDraft.Builder half = MessageDraft.copyOf(aside, 0);
         String uniqueKey = half.property(MessageProperties.UNIQ_KEY);
         if (uniqueKey != null && lookup.openByUniqueKey(uniqueKey) != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " is open already");
             return;
         }
         String producerGroup = half.property(MessageProperties.PGROUP);
-        half.topic(half.property(MessageProperties.REAL_TOPIC))
-                .queueId(Integer.parseInt(half.property(MessageProperties.REAL_QID)))
+        String realTopic = half.property(MessageProperties.REAL_TOPIC);
+        String realQueue = half.property(MessageProperties.REAL_QID);
+        long handle = StoredMessage.preparedTransactionOffset(aside, 0);
+        half.topic(realTopic)
+                .queueId(Integer.parseInt(realQueue))
                 .preparedTransactionOffset(0)
                 .removeProperty(MessageProperties.REAL_TOPIC)
                 .removeProperty(MessageProperties.REAL_QID)
-                .removeProperty(MessageProperties.TRANSACTION_CHECK_TIMES);
+                .removeProperty(MessageProperties.TRANSACTION_CHECK_TIMES)
+                .property(RESUMED_FROM, Long.toString(handle));
+        int room = MessageProperties.MAX_LENGTH - HalfSends.PROPERTY_HEADROOM_BYTES - half.properties().length;
+        if (by.length() * 3 + RESUMED_BY.length() + 2 <= room) { // else the log of the broker alone tells
+            half.property(RESUMED_BY, by);
+        }
         store.putHalf(half.build(), producerGroup, clock.wallMillis(), outcome -> {
             int code = Outcomes.code(outcome);
-            if (code == ResponseCode.SUCCESS) {
-                request.reply(Command.response(ResponseCode.SUCCESS, null).build());
-            } else {
+            if (!(outcome instanceof Stored stored)) {
                 request.refuse(code, Outcomes.text(outcome));
+                return;
             }
+            LOG.info(
+                    "transaction {} that was given up is asked about again as {} by {}", handle, stored.position(), by);
+            Command.Builder reply = Command.response(ResponseCode.SUCCESS, null);
+            request.reply((then == null ? reply : reply.body(then.apply(stored.position()))).build());
         });
     }
 }

@@ -7,6 +7,7 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.PendingHalf;
+import java.net.InetSocketAddress;
 
 /** Transactions as the tools of an operator read them. Members without a value are left out. */
 final class TransactionJson {
@@ -21,6 +22,7 @@ final class TransactionJson {
         json.field("transactionId", message.uniqueKey());
         json.field("topic", realTopic == null ? message.topic() : realTopic).field("queueId", message.queueId());
         json.field("producerGroup", message.property(MessageProperties.PGROUP));
+        json.field("bornHost", addressOf(message.bornHost()));
         json.field("bornTimestamp", message.bornTimestamp()).field("storeTimestamp", message.storeTimestamp());
         json.field("ageMillis", Math.max(0, nowMillis - message.storeTimestamp()));
         if (half != null) {
@@ -32,6 +34,10 @@ final class TransactionJson {
             json.field("bodySize", message.body().length);
         }
         json.endObject();
+    }
+
+    private static String addressOf(InetSocketAddress host) {
+        return host.getAddress().getHostAddress() + ":" + host.getPort();
     }
 
     /** The member {@code decision}. */

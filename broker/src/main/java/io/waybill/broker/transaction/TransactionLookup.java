@@ -2,6 +2,7 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -46,13 +47,16 @@ final class TransactionLookup {
         if (found == null) {
             found = openByUniqueKey(id);
         }
-        if (found == null) {
-            found = rolledBack(decisions.rolledBack(id));
-        }
-        if (found == null) {
-            found = topic == null ? decidedInAnyTopic(id) : decidedByUniqueKey(topic, id);
-        }
-        return found;
+        return found != null
+                ? found
+                : newer(
+                        rolledBack(decisions.rolledBack(id)),
+                        topic == null ? decidedInAnyTopic(id) : decidedByUniqueKey(topic, id));
+    }
+
+    /** Of two decided transactions with one unique key: after a resume there are several. */
+    private static Found newer(Found a, Found b) {
+        return a == null || b != null && b.handle() > a.handle() ? b : a;
     }
 
     private static long handleOf(String id) {
@@ -99,17 +103,31 @@ final class TransactionLookup {
 
     /** The key index goes by topic. The topic of what was given up is among them. */
     private Found decidedInAnyTopic(String uniqueKey) {
+        Found newest = null;
         for (TopicConfig topic : topics.all()) {
-            Found found = decidedByUniqueKey(topic.topicName(), uniqueKey);
-            if (found != null) {
-                return found;
+            newest = newer(newest, decidedByUniqueKey(topic.topicName(), uniqueKey));
+        }
+        return newest;
+    }
+
+    /** The message that was set aside when this transaction was given up; null when it was not, or nothing is left of it. */
+    ByteBuffer setAside(Found exhausted) {
+        String uniqueKey = exhausted.stored() == null
+                ? null
+                : StoredMessage.property(exhausted.stored(), 0, MessageProperties.UNIQ_KEY);
+        if (uniqueKey == null) {
+            return null;
+        }
+        for (ByteBuffer aside : store.byKey(Names.TRANS_CHECK_MAX_TIME_TOPIC, uniqueKey, 32, 0, Long.MAX_VALUE)) {
+            if (StoredMessage.preparedTransactionOffset(aside, 0) == exhausted.handle()) {
+                return aside;
             }
         }
         return null;
     }
 
     private Found decidedByUniqueKey(String topic, String uniqueKey) {
-        for (ByteBuffer visible : store.byKey(topic, uniqueKey, 32, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer visible : store.byKey(topic, uniqueKey, 32, 0, Long.MAX_VALUE)) { // newest first
             long handle = StoredMessage.preparedTransactionOffset(visible, 0);
             DecisionRecord decision = store.decisionOf(handle);
             if (decision != null && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {

@@ -6,8 +6,10 @@ import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
+import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 
 /** The requests about transactions: a producer's word, and what operators ask and decide. */
 public final class Transactions {
@@ -17,16 +19,26 @@ public final class Transactions {
     private final DecideTransaction decide;
     private final ResumeCheck resume;
 
-    /** @param blocking for reading messages that may have to come from the disk */
+    /**
+     * @param clientNames who speaks for a group on a connection
+     * @param blocking for reading messages that may have to come from the disk
+     */
     public Transactions(
-            Store store, Topics topics, Clock clock, DelayedSends delays, String brokerName, Executor blocking) {
+            Store store,
+            Topics topics,
+            TransactionSettings settings,
+            Clock clock,
+            DelayedSends delays,
+            BiFunction<String, Connection, String> clientNames,
+            String brokerName,
+            Executor blocking) {
         FinalDecisions decisions = new FinalDecisions(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
-        end = new EndTransaction(store, decisions, blocking);
+        end = new EndTransaction(store, decisions, settings, clock, clientNames, blocking);
         list = new ListTransactions(store, clock, brokerName, blocking);
         show = new ShowTransaction(lookup, clock, blocking);
-        decide = new DecideTransaction(store, lookup, decisions, clock, blocking);
         resume = new ResumeCheck(store, lookup, clock, blocking);
+        decide = new DecideTransaction(store, lookup, decisions, resume, clock, blocking);
     }
 
     public void register(Routes routes) {

@@ -115,7 +115,7 @@ public final class SimulatedBroker implements AutoCloseable {
         Routes routes = new Routes();
         new Memberships(groups, members, topics).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
-        new Transactions(store, topics, clock, delays, NAME, blocking).register(routes);
+        new Transactions(store, topics, transactions, clock, delays, members::nameOf, NAME, blocking).register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
