@@ -5,9 +5,31 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Questions and changes for tools and scripts. Each call asks the servers anew and waits. Safe for use from any thread. */
 public interface Admin {
+    /** Topic attribute: how long a key of a message is unique, such as {@code 7d} or {@code 12h}; without it repeated keys are stored. */
+    String DEDUP = "waybill.dedup";
+
+    /** Topic attribute: NORMAL, FIFO, DELAY, TRANSACTION, PRIORITY or MIXED. */
+    String MESSAGE_TYPE = "message.type";
+
+    /** Transactions and the questions about them. */
+    TransactionInspector transactions();
+
+    /** Messages a group has given up. */
+    DeadLetters deadLetters();
+
+    /** Delayed messages that wait for their time. */
+    DelayedMessages delayed();
+
+    /** Parked keys of ordered groups. */
+    Quarantine quarantine();
+
+    /** Consumer groups: backlog, doctor, members, settings. */
+    Groups groups();
+
     /** Names of the topics, sorted, without those of the system, retries and dead letters. */
     List<String> topics();
 
@@ -16,6 +38,20 @@ public interface Admin {
 
     /** Creates a topic with this many queues on every broker, or changes the number. */
     void createTopic(String name, int queues);
+
+    /** The attributes of a topic, such as {@link #DEDUP}; empty if it has none. */
+    Map<String, String> topicAttributes(String name);
+
+    /**
+     * Changes single attributes of a topic at every broker that keeps it; number of queues and permissions stay.
+     *
+     * @param set these get these values
+     * @param remove these are removed
+     */
+    void changeTopicAttributes(String name, Map<String, String> set, Set<String> remove);
+
+    /** Forgets a topic and its messages, at every broker and at the name server. */
+    void deleteTopic(String name);
 
     /** @throws WaybillException of kind NOT_FOUND */
     TopicDescription describe(String topic);
@@ -44,6 +80,17 @@ public interface Admin {
 
     /** A message by its message id or its stored id. */
     Optional<ReceivedMessage> byId(String topic, String id);
+
+    /**
+     * What happened to a message, told by the brokers' own records; one life for each stored copy, empty if none is known.
+     *
+     * @param topic its topic, or null to let the brokers look everywhere
+     * @param id message id or stored id
+     */
+    List<MessageLife> trace(String topic, String id);
+
+    /** Like {@link #trace}, of all messages with a business key. */
+    List<MessageLife> traceKey(String topic, String key);
 
     /** Transactions that wait for a decision, oldest first. */
     List<TransactionState> transactions(int max);

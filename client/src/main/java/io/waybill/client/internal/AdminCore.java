@@ -2,9 +2,15 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Admin;
+import io.waybill.client.DeadLetters;
 import io.waybill.client.Decision;
+import io.waybill.client.DelayedMessages;
+import io.waybill.client.Groups;
+import io.waybill.client.MessageLife;
+import io.waybill.client.Quarantine;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.TopicQueue;
+import io.waybill.client.TransactionInspector;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -12,12 +18,11 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ClusterInfo;
 import io.waybill.protocol.body.ConsumeStats;
 import io.waybill.protocol.body.GroupList;
-import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicList;
 import io.waybill.protocol.body.TopicStats;
 import io.waybill.protocol.frame.Command;
-import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
@@ -33,6 +38,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 
 /** The admin face: one question per server and one JSON answer each. Nothing is cached. */
 final class AdminCore implements Admin {
@@ -40,67 +46,60 @@ final class AdminCore implements Admin {
     private static final int UNIQUE_MAX = 32;
 
     private final ClientCore client;
+    private final Cluster cluster;
 
     AdminCore(ClientCore client) {
         this.client = client;
+        this.cluster = new Cluster(client);
     }
 
-    private static <T> T await(java.util.concurrent.CompletableFuture<T> future, String doing) {
-        return Failures.await(future, doing, false);
-    }
-
-    private ByteBuffer nameServer(Command.Builder request, String doing) {
-        return await(
-                        client.calls()
-                                .links
-                                .askNameServer(request.build(), client.timings().callTimeout()),
-                        doing)
-                .body();
+    private static <T> T await(CompletableFuture<T> future, String doing) {
+        return Cluster.await(future, doing);
     }
 
     private ByteBuffer broker(String address, Command.Builder request, String doing) {
-        return await(client.calls().askBody(address, request), doing);
+        return cluster.broker(address, request, doing);
     }
 
-    private ClusterInfo cluster() {
-        return ClusterInfo.parse(nameServer(
-                Command.request(RequestCode.GET_BROKER_CLUSTER_INFO), "asking the name server for the brokers"));
-    }
-
-    private static Map<String, String> masters(ClusterInfo cluster) {
-        Map<String, String> masters = new TreeMap<>();
-        cluster.brokerAddrTable().forEach((name, broker) -> {
-            if (broker.masterAddress() != null) {
-                masters.put(name, broker.masterAddress());
-            }
-        });
-        return masters;
+    private Map<String, String> mastersOf(String topic) {
+        return cluster.mastersOf(topic);
     }
 
     @Override
     public Map<String, String> brokers() {
-        return masters(cluster());
+        return cluster.brokers();
     }
 
-    /** The masters of a topic: name to address. */
-    private Map<String, String> mastersOf(String topic) {
-        MessageChecks.topic(topic);
-        Route route = await(client.routes().refresh(topic), "finding topic " + topic);
-        Map<String, String> masters = new TreeMap<>();
-        route.brokers().forEach((name, addresses) -> {
-            String master = addresses.get(Route.MASTER);
-            if (master != null) {
-                masters.put(name, master);
-            }
-        });
-        return masters;
+    @Override
+    public TransactionInspector transactions() {
+        return new AdminTransactions(cluster);
+    }
+
+    @Override
+    public DeadLetters deadLetters() {
+        return new AdminDeadLetters(cluster);
+    }
+
+    @Override
+    public DelayedMessages delayed() {
+        return new AdminDelayed(cluster);
+    }
+
+    @Override
+    public Quarantine quarantine() {
+        return new AdminQuarantine(cluster);
+    }
+
+    @Override
+    public Groups groups() {
+        return new AdminGroups(cluster);
     }
 
     // ---- topics
 
     @Override
     public List<String> allTopics() {
-        ByteBuffer body = nameServer(
+        ByteBuffer body = cluster.nameServer(
                 Command.request(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER),
                 "asking the name server for the topics");
         return List.copyOf(new TreeSet<>(TopicList.parse(body).topicList()));
@@ -108,9 +107,9 @@ final class AdminCore implements Admin {
 
     @Override
     public List<String> topics() {
-        ClusterInfo cluster = cluster();
-        Set<String> own = new HashSet<>(cluster.brokerAddrTable().keySet());
-        for (String name : cluster.clusterAddrTable().keySet()) {
+        ClusterInfo servers = cluster.info();
+        Set<String> own = new HashSet<>(servers.brokerAddrTable().keySet());
+        for (String name : servers.clusterAddrTable().keySet()) {
             own.add(name);
             own.add(Names.replyTopic(name));
         }
@@ -129,23 +128,81 @@ final class AdminCore implements Admin {
             throw Failures.invalid(
                     "queues must be 1 to " + MAX_QUEUES + ", but is " + queues, "choose a number in between");
         }
-        Map<String, String> brokers = brokers();
-        if (brokers.isEmpty()) {
-            throw Failures.refused(
-                    "creating topic " + name, ResponseCode.SYSTEM_ERROR, "no broker is registered", false);
+        cluster.living("creating topic " + name)
+                .forEach((broker, address) -> put(
+                        broker,
+                        address,
+                        new TopicConfig(name, queues, queues, Perm.READ_WRITE),
+                        "",
+                        "creating topic "));
+    }
+
+    private void put(String broker, String address, TopicConfig topic, String attributes, String doing) {
+        Command.Builder request = Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
+                .field("topic", topic.topicName())
+                .field("defaultTopic", Names.DEFAULT_TOPIC)
+                .field("readQueueNums", topic.readQueueNums())
+                .field("writeQueueNums", topic.writeQueueNums())
+                .field("perm", topic.perm())
+                .field("topicFilterType", topic.topicFilterType())
+                .field("topicSysFlag", topic.topicSysFlag())
+                .field("order", topic.order());
+        if (!attributes.isEmpty()) {
+            request.field("attributes", attributes);
         }
-        brokers.forEach((broker, address) -> broker(
+        broker(address, request, doing + topic.topicName() + " at " + broker);
+    }
+
+    private TopicConfig config(String broker, String address, String topic) {
+        return TopicConfig.parse(broker(
                 address,
-                Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
-                        .field("topic", name)
-                        .field("defaultTopic", Names.DEFAULT_TOPIC)
-                        .field("readQueueNums", queues)
-                        .field("writeQueueNums", queues)
-                        .field("perm", Perm.READ_WRITE)
-                        .field("topicFilterType", "SINGLE_TAG")
-                        .field("topicSysFlag", 0)
-                        .field("order", false),
-                "creating topic " + name + " at " + broker));
+                Command.request(RequestCode.GET_TOPIC_CONFIG).field("topic", topic),
+                "asking " + broker + " for the settings of " + topic));
+    }
+
+    @Override
+    public Map<String, String> topicAttributes(String name) {
+        Map<String, String> attributes = new TreeMap<>();
+        mastersOf(name)
+                .forEach((broker, address) ->
+                        attributes.putAll(config(broker, address, name).attributes()));
+        return attributes;
+    }
+
+    @Override
+    public void changeTopicAttributes(String name, Map<String, String> set, Set<String> remove) {
+        List<String> changes = new ArrayList<>();
+        set.forEach((attribute, value) -> changes.add("+" + attribute + "=" + value));
+        remove.forEach(attribute -> changes.add("-" + attribute));
+        mastersOf(name)
+                .forEach((broker, address) -> put(
+                        broker, address, config(broker, address, name), String.join(",", changes), "changing topic "));
+    }
+
+    @Override
+    public void deleteTopic(String name) {
+        mastersOf(name); // it must exist
+        MessageChecks.topic(name);
+        deleteAnywhere(name);
+    }
+
+    /** Deletes a topic wherever it is kept, if it is. */
+    void deleteAnywhere(String name) {
+        brokers().forEach((broker, address) -> {
+            try {
+                broker(
+                        address,
+                        Command.request(RequestCode.DELETE_TOPIC_IN_BROKER).field("topic", name),
+                        "deleting topic " + name + " at " + broker);
+            } catch (WaybillException e) {
+                if (e.code() != ResponseCode.TOPIC_NOT_EXIST) {
+                    throw e;
+                }
+            }
+        });
+        cluster.nameServer(
+                Command.request(RequestCode.DELETE_TOPIC_IN_NAMESRV).field("topic", name),
+                "deleting topic " + name + " at the name server");
     }
 
     @Override
@@ -238,19 +295,7 @@ final class AdminCore implements Admin {
         MessageChecks.group(group);
         Map<TopicQueue, Long> offsets = new TreeMap<>();
         mastersOf(topic).forEach((broker, address) -> {
-            ByteBuffer body = broker(
-                    address,
-                    Command.request(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET)
-                            .field("group", group)
-                            .field("topic", topic)
-                            .field("queueId", -1)
-                            .field("offset", -1)
-                            .field("timestamp", time.toEpochMilli())
-                            .field("isForce", true),
-                    "moving group " + group + " at " + broker);
-            OffsetTable.parse(body)
-                    .offsetTable()
-                    .forEach((queue, offset) -> offsets.put(WireBodies.queue(queue), offset));
+            offsets.putAll(AdminGroups.reset(cluster, broker, address, group, topic, time.toEpochMilli()));
         });
         return offsets;
     }
@@ -348,133 +393,75 @@ final class AdminCore implements Admin {
         return Optional.empty();
     }
 
+    // ---- the life of a message
+
+    @Override
+    public List<MessageLife> trace(String topic, String id) {
+        return lives(topic, "id", id);
+    }
+
+    @Override
+    public List<MessageLife> traceKey(String topic, String key) {
+        return lives(topic, "key", key);
+    }
+
+    private List<MessageLife> lives(String topic, String kind, String name) {
+        Checks.given(kind, name);
+        JsonWriter question = new JsonWriter().beginObject().field(kind, name);
+        if (topic != null) {
+            question.field("topic", topic);
+        }
+        question.endObject();
+        List<MessageLife> lives = new ArrayList<>();
+        brokers()
+                .forEach((broker, address) -> cluster.find(
+                                address,
+                                RequestCode.TRACE_MESSAGE,
+                                question,
+                                "asking " + broker + " for the life of " + name)
+                        .ifPresent(answer -> {
+                            for (JsonObject one : answer.getArray("messages").objects("messages")) {
+                                lives.add(life(broker, one));
+                            }
+                        }));
+        return List.copyOf(lives);
+    }
+
+    private static MessageLife life(String broker, JsonObject json) {
+        List<MessageLife.Event> events = new ArrayList<>();
+        for (JsonObject one : json.getArray("events").objects("events")) {
+            Map<String, String> more = Cluster.texts(one);
+            more.keySet().removeAll(List.of("timestamp", "event", "group", "client", "sentence"));
+            events.add(new MessageLife.Event(
+                    Instant.ofEpochMilli(one.getLong("timestamp", 0)),
+                    one.getString("event"),
+                    one.getString("group"),
+                    one.getString("client"),
+                    one.getString("sentence", ""),
+                    more));
+        }
+        return new MessageLife(
+                broker,
+                json.getString("topic"),
+                json.getString("uniqueKey"),
+                json.getString("offsetMsgId"),
+                List.copyOf(events));
+    }
+
     // ---- transactions
 
     @Override
     public List<TransactionState> transactions(int max) {
-        Checks.positive("max", max);
-        List<TransactionState> all = new ArrayList<>();
-        brokers().forEach((broker, address) -> {
-            ByteBuffer body = broker(
-                    address,
-                    Command.request(RequestCode.LIST_TRANSACTIONS)
-                            .body(new JsonWriter()
-                                    .beginObject()
-                                    .field("max", max)
-                                    .endObject()
-                                    .toByteArray()),
-                    "asking " + broker + " for its transactions");
-            for (JsonObject transaction :
-                    Json.parse(body).getArray("transactions").objects("transactions")) {
-                all.add(state(broker, transaction, TransactionState.Stage.OPEN, null));
-            }
-        });
-        all.sort(Comparator.comparing(TransactionState::storedAt));
-        return List.copyOf(all.subList(0, Math.min(max, all.size())));
+        return transactions().list(TransactionInspector.Query.first(max));
     }
 
     @Override
     public Optional<TransactionState> transaction(String messageId) {
-        Checks.given("message id", messageId);
-        for (Map.Entry<String, String> broker : brokers().entrySet()) {
-            Optional<TransactionState> state = show(broker.getKey(), broker.getValue(), messageId);
-            if (state.isPresent()) {
-                return state;
-            }
-        }
-        return Optional.empty();
-    }
-
-    private Optional<TransactionState> show(String broker, String address, String messageId) {
-        try {
-            ByteBuffer body = broker(
-                    address,
-                    Command.request(RequestCode.SHOW_TRANSACTION)
-                            .body(new JsonWriter()
-                                    .beginObject()
-                                    .field("id", messageId)
-                                    .endObject()
-                                    .toByteArray()),
-                    "asking " + broker + " for transaction " + messageId);
-            JsonObject json = Json.parse(body);
-            JsonObject kept = json.getObject("transaction"); // missing when nothing of the message is left
-            return Optional.of(state(
-                    broker,
-                    kept == null ? Json.parse("{}") : kept,
-                    stage(json.getString("state")),
-                    json.getObject("decision")));
-        } catch (WaybillException e) {
-            if (e.code() == ResponseCode.SYSTEM_ERROR || e.kind() == WaybillException.Kind.NOT_FOUND) {
-                return Optional.empty(); // not this broker's
-            }
-            throw e;
-        }
+        return transactions().find(messageId).map(TransactionInspector.Details::state);
     }
 
     @Override
     public TransactionState decide(String messageId, Decision outcome, String by) {
-        Checks.given("message id", messageId);
-        Checks.given("by", by);
-        if (outcome != Decision.COMMIT && outcome != Decision.ROLLBACK) {
-            throw Failures.invalid("a decision must be COMMIT or ROLLBACK, but is " + outcome, "choose one of the two");
-        }
-        for (Map.Entry<String, String> broker : brokers().entrySet()) {
-            if (show(broker.getKey(), broker.getValue(), messageId).isEmpty()) {
-                continue;
-            }
-            broker(
-                    broker.getValue(),
-                    Command.request(RequestCode.DECIDE_TRANSACTION)
-                            .body(new JsonWriter()
-                                    .beginObject()
-                                    .field("id", messageId)
-                                    .field("decision", outcome.name())
-                                    .field("reason", by) // the broker adds from where
-                                    .endObject()
-                                    .toByteArray()),
-                    "deciding transaction " + messageId);
-            return show(broker.getKey(), broker.getValue(), messageId).orElseThrow(() -> missing(messageId));
-        }
-        throw missing(messageId);
-    }
-
-    private static WaybillException missing(String messageId) {
-        return Failures.refused(
-                "deciding transaction " + messageId, ResponseCode.QUERY_NOT_FOUND, "no broker knows it", false);
-    }
-
-    private static TransactionState.Stage stage(String text) {
-        for (TransactionState.Stage stage : TransactionState.Stage.values()) {
-            if (stage.name().equals(text)) {
-                return stage;
-            }
-        }
-        throw new WaybillException(
-                WaybillException.Kind.UNREADABLE,
-                -1,
-                false,
-                "the broker names an unknown transaction state: " + text,
-                "use a client as new as the broker",
-                null);
-    }
-
-    private static TransactionState state(
-            String broker, JsonObject json, TransactionState.Stage stage, JsonObject decision) {
-        String keys = json.getString("keys");
-        long next = json.getLong("nextCheckTimestamp", 0);
-        return new TransactionState(
-                json.getString("transactionId"),
-                broker,
-                json.getString("topic"),
-                json.getString("producerGroup"),
-                keys == null || keys.isBlank()
-                        ? List.of()
-                        : List.of(keys.strip().split(" +")),
-                stage,
-                json.getLong("storeTimestamp", 0) <= 0 ? null : Instant.ofEpochMilli(json.getLong("storeTimestamp", 0)),
-                json.getInt("checks", 0),
-                next <= 0 || stage != TransactionState.Stage.OPEN ? null : Instant.ofEpochMilli(next),
-                decision == null ? null : Instant.ofEpochMilli(decision.getLong("timestamp", 0)),
-                decision == null ? null : decision.getString("by"));
+        return transactions().decide(messageId, outcome, "decided by hand", by);
     }
 }

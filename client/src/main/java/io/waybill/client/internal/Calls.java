@@ -2,6 +2,8 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Decision;
+import io.waybill.client.DelayedChange;
+import io.waybill.client.DelayedMessages;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
@@ -10,8 +12,10 @@ import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumerList;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
 import io.waybill.protocol.message.Message;
 import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -201,6 +205,14 @@ final class Calls {
                                 .field("recallHandle", handle)
                                 .field("bname", broker))
                 .thenAccept(reply -> {});
+    }
+
+    /** Cancels (no time given) or moves delayed messages. */
+    CompletableFuture<DelayedChange> changeTimer(
+            String address, String broker, DelayedMessages.Which which, Instant deliverAt, String by) {
+        byte[] question = AdminDelayed.question(which, deliverAt, by).toByteArray();
+        return askBody(address, request(RequestCode.CHANGE_TIMER).body(question))
+                .thenApply(body -> AdminDelayed.read(broker, Json.parse(body)));
     }
 
     // ---- membership

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client;
+
+import io.waybill.client.Admin.TransactionState;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Transactions and the questions the brokers asked about them. Reached by {@link Admin#transactions()}; each call asks the brokers anew and waits. */
+public interface TransactionInspector {
+    /** Transactions that wait for a decision, the oldest first. */
+    List<TransactionState> list(Query query);
+
+    /** One transaction, open or decided, by its message id, with every question about it. */
+    Optional<Details> find(String messageId);
+
+    /**
+     * Decides an open transaction by hand.
+     *
+     * @param outcome COMMIT or ROLLBACK
+     * @param reason why; recorded
+     * @param operator who; recorded
+     * @return its state afterwards
+     * @throws WaybillException of kind REFUSED if it was decided already (the sentence says how), NOT_FOUND if there is none
+     */
+    TransactionState decide(String messageId, Decision outcome, String reason, String operator);
+
+    /**
+     * Which transactions to list.
+     *
+     * @param topic only of this topic, or null
+     * @param producerGroup only of this group, or null
+     * @param minAge only those that wait at least so long, or null
+     * @param maxAge only those that wait at most so long, or null
+     * @param max at most so many
+     */
+    record Query(String topic, String producerGroup, Duration minAge, Duration maxAge, int max) {
+        /** All of them, up to a number. */
+        public static Query first(int max) {
+            return new Query(null, null, null, null, max);
+        }
+
+        public Query topic(String name) {
+            return new Query(name, producerGroup, minAge, maxAge, max);
+        }
+
+        public Query producerGroup(String group) {
+            return new Query(topic, group, minAge, maxAge, max);
+        }
+
+        public Query olderThan(Duration age) {
+            return new Query(topic, producerGroup, age, maxAge, max);
+        }
+
+        public Query youngerThan(Duration age) {
+            return new Query(topic, producerGroup, minAge, age, max);
+        }
+    }
+
+    /**
+     * A transaction with its story.
+     *
+     * @param state where it stands
+     * @param checks the questions of the broker, the oldest first
+     * @param properties the properties of its message; empty if the message is gone
+     */
+    record Details(TransactionState state, List<Check> checks, Map<String, String> properties) {}
+
+    /**
+     * One question of the broker.
+     *
+     * @param at when it was asked
+     * @param number the first is 1
+     * @param client whom
+     * @param answer what it said, or null if it said nothing
+     */
+    record Check(Instant at, int number, String client, String answer) {}
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.Quarantine;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Parked keys, of all brokers together. */
+final class AdminQuarantine implements Quarantine {
+    private final Cluster cluster;
+
+    AdminQuarantine(Cluster cluster) {
+        this.cluster = cluster;
+    }
+
+    @Override
+    public List<ParkedKey> list(String group) {
+        MessageChecks.group(group);
+        List<ParkedKey> all = new ArrayList<>();
+        cluster.brokers()
+                .forEach((broker, address) -> cluster.find(
+                                address,
+                                RequestCode.QUARANTINE,
+                                question(group, "LIST", null, null, null, null),
+                                "asking " + broker + " for the parked keys of " + group)
+                        .ifPresent(answer -> {
+                            for (JsonObject one : answer.getArray("keys").objects("keys")) {
+                                all.add(new ParkedKey(
+                                        broker,
+                                        one.getString("topic"),
+                                        one.getString("key"),
+                                        one.getLong("messages", 0),
+                                        Cluster.instant(one, "sinceMillis"),
+                                        one.getString("reason"),
+                                        one.getString("by")));
+                            }
+                        }));
+        all.sort(Comparator.comparing(ParkedKey::since, Comparator.nullsFirst(Comparator.naturalOrder())));
+        return List.copyOf(all);
+    }
+
+    @Override
+    public int park(String group, String topic, String key, String reason, String by) {
+        check(group, topic, key, by);
+        int parked = 0;
+        for (Map.Entry<String, String> broker : cluster.mastersOf(topic).entrySet()) {
+            JsonObject answer = cluster.json(
+                    broker.getValue(),
+                    RequestCode.QUARANTINE,
+                    question(group, "PARK", topic, key, reason, by),
+                    "parking key " + key + " of " + topic + " for " + group);
+            parked += "PARKED".equals(answer.getString("answer")) ? 1 : 0;
+        }
+        return parked;
+    }
+
+    @Override
+    public long release(String group, String topic, String key, String by) {
+        return end(group, topic, key, "RELEASE", null, by);
+    }
+
+    @Override
+    public long discard(String group, String topic, String key, String reason, String by) {
+        return end(group, topic, key, "DISCARD", reason, by);
+    }
+
+    private long end(String group, String topic, String key, String action, String reason, String by) {
+        check(group, topic, key, by);
+        String doing = "taking key " + key + " of " + topic + " out of the quarantine of " + group;
+        long messages = 0;
+        boolean known = false;
+        for (Map.Entry<String, String> broker : cluster.mastersOf(topic).entrySet()) {
+            Optional<JsonObject> answer = cluster.find(
+                    broker.getValue(), RequestCode.QUARANTINE, question(group, action, topic, key, reason, by), doing);
+            if (answer.isPresent()) {
+                known = true;
+                messages += answer.get().getLong("messages", 0);
+            }
+        }
+        if (!known) {
+            throw new WaybillException(
+                    WaybillException.Kind.NOT_FOUND,
+                    ResponseCode.QUERY_NOT_FOUND,
+                    false,
+                    doing + " failed: it is not parked",
+                    "look at the list of parked keys",
+                    null);
+        }
+        return messages;
+    }
+
+    private static void check(String group, String topic, String key, String by) {
+        MessageChecks.group(group);
+        MessageChecks.topic(topic);
+        Checks.given("key", key);
+        Checks.given("by", by);
+    }
+
+    static JsonWriter question(String group, String action, String topic, String key, String reason, String by) {
+        JsonWriter json = new JsonWriter().beginObject().field("group", group).field("action", action);
+        if (topic != null) {
+            json.field("topic", topic).field("key", key);
+        }
+        if (reason != null) {
+            json.field("reason", reason);
+        }
+        if (by != null) {
+            json.field("by", by);
+        }
+        return json.endObject();
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.Admin.TransactionState;
+import io.waybill.client.Decision;
+import io.waybill.client.TransactionInspector;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Transactions, of all brokers together. */
+final class AdminTransactions implements TransactionInspector {
+    private final Cluster cluster;
+
+    AdminTransactions(Cluster cluster) {
+        this.cluster = cluster;
+    }
+
+    @Override
+    public List<TransactionState> list(Query query) {
+        Checks.positive("max", query.max());
+        JsonWriter question = new JsonWriter().beginObject().field("max", query.max());
+        if (query.topic() != null) {
+            question.field("topic", query.topic());
+        }
+        if (query.producerGroup() != null) {
+            question.field("group", query.producerGroup());
+        }
+        if (query.minAge() != null) {
+            question.field("minAgeMillis", query.minAge().toMillis());
+        }
+        if (query.maxAge() != null) {
+            question.field("maxAgeMillis", query.maxAge().toMillis());
+        }
+        question.endObject();
+        List<TransactionState> all = new ArrayList<>();
+        cluster.brokers().forEach((broker, address) -> {
+            JsonObject answer = cluster.json(
+                    address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for its transactions");
+            for (JsonObject transaction : answer.getArray("transactions").objects("transactions")) {
+                all.add(state(broker, transaction, TransactionState.Stage.OPEN, null));
+            }
+        });
+        all.sort(Comparator.comparing(TransactionState::storedAt));
+        return List.copyOf(all.subList(0, Math.min(query.max(), all.size())));
+    }
+
+    @Override
+    public Optional<Details> find(String messageId) {
+        Checks.given("message id", messageId);
+        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+            Optional<Details> found = show(broker.getKey(), broker.getValue(), messageId);
+            if (found.isPresent()) {
+                return found;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Details> show(String broker, String address, String messageId) {
+        return cluster.find(
+                        address,
+                        RequestCode.SHOW_TRANSACTION,
+                        new JsonWriter().beginObject().field("id", messageId).endObject(),
+                        "asking " + broker + " for transaction " + messageId)
+                .map(answer -> details(broker, answer));
+    }
+
+    private static Details details(String broker, JsonObject answer) {
+        JsonObject kept = answer.getObject("transaction"); // missing when nothing of the message is left
+        JsonObject json = kept == null ? Json.parse("{}") : kept;
+        String word = answer.getString("state");
+        TransactionState.Stage stage = Cluster.constant(TransactionState.Stage.class, word, null);
+        if (stage == null) {
+            throw Cluster.unknownWord("transaction state", word);
+        }
+        List<Check> checks = new ArrayList<>();
+        // With the transaction, or beside it when nothing of the message is left.
+        JsonObject holder = json.has("checkHistory") ? json : answer;
+        for (JsonObject one : holder.getArray("checkHistory").objects("checkHistory")) {
+            checks.add(new Check(
+                    Instant.ofEpochMilli(one.getLong("timestamp", 0)),
+                    one.getInt("number", 0),
+                    one.getString("client"),
+                    one.getString("answer")));
+        }
+        return new Details(
+                state(broker, json, stage, answer.getObject("decision")),
+                List.copyOf(checks),
+                Cluster.texts(answer.getObject("properties")));
+    }
+
+    @Override
+    public TransactionState decide(String messageId, Decision outcome, String reason, String operator) {
+        Checks.given("message id", messageId);
+        Checks.given("reason", reason);
+        Checks.given("operator", operator);
+        if (outcome != Decision.COMMIT && outcome != Decision.ROLLBACK) {
+            throw Failures.invalid("a decision must be COMMIT or ROLLBACK, but is " + outcome, "choose one of the two");
+        }
+        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+            if (show(broker.getKey(), broker.getValue(), messageId).isEmpty()) {
+                continue;
+            }
+            cluster.json(
+                    broker.getValue(),
+                    RequestCode.DECIDE_TRANSACTION,
+                    new JsonWriter()
+                            .beginObject()
+                            .field("id", messageId)
+                            .field("decision", outcome.name())
+                            .field("reason", reason)
+                            .field("operator", operator) // the broker adds from where
+                            .endObject(),
+                    "deciding transaction " + messageId);
+            return show(broker.getKey(), broker.getValue(), messageId)
+                    .orElseThrow(() -> missing(messageId))
+                    .state();
+        }
+        throw missing(messageId);
+    }
+
+    private static WaybillException missing(String messageId) {
+        return Failures.refused(
+                "deciding transaction " + messageId, ResponseCode.QUERY_NOT_FOUND, "no broker knows it", false);
+    }
+
+    private static TransactionState state(
+            String broker, JsonObject json, TransactionState.Stage stage, JsonObject decision) {
+        return new TransactionState(
+                json.getString("transactionId"),
+                broker,
+                json.getString("topic"),
+                json.getString("producerGroup"),
+                Cluster.words(json, "keys"),
+                stage,
+                Cluster.instant(json, "storeTimestamp"),
+                json.getInt("checks", 0),
+                stage == TransactionState.Stage.OPEN ? Cluster.instant(json, "nextCheckTimestamp") : null,
+                decision == null ? null : Instant.ofEpochMilli(decision.getLong("timestamp", 0)),
+                decision == null ? null : decision.getString("by"));
+    }
+}

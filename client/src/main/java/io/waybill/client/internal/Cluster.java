@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal;
+
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ClusterInfo;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+
+/** The servers as tools ask them: every call waits and fails with a {@link WaybillException}. Nothing is cached. */
+final class Cluster {
+    final ClientCore client;
+
+    Cluster(ClientCore client) {
+        this.client = client;
+    }
+
+    static <T> T await(CompletableFuture<T> future, String doing) {
+        return Failures.await(future, doing, false);
+    }
+
+    ByteBuffer nameServer(Command.Builder request, String doing) {
+        return await(
+                        client.calls()
+                                .links
+                                .askNameServer(request.build(), client.timings().callTimeout()),
+                        doing)
+                .body();
+    }
+
+    ByteBuffer broker(String address, Command.Builder request, String doing) {
+        return await(client.calls().askBody(address, request), doing);
+    }
+
+    /** Like {@link #broker}, with more time. */
+    ByteBuffer broker(String address, Command.Builder request, String doing, long timeoutMillis) {
+        return await(client.calls().links.ask(address, request.build(), timeoutMillis), doing)
+                .body();
+    }
+
+    /** A private request: JSON there, JSON back. */
+    JsonObject json(String address, int code, JsonWriter question, String doing) {
+        return Json.parse(broker(address, Command.request(code).body(question.toByteArray()), doing));
+    }
+
+    /** Like {@link #json}; empty if the broker does not know what was asked for. */
+    Optional<JsonObject> find(String address, int code, JsonWriter question, String doing) {
+        try {
+            return Optional.of(json(address, code, question, doing));
+        } catch (WaybillException e) {
+            if (isUnknown(e)) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    /** True if a broker said that it does not have such a thing. */
+    static boolean isUnknown(WaybillException e) {
+        return e.code() == ResponseCode.SYSTEM_ERROR || e.kind() == WaybillException.Kind.NOT_FOUND;
+    }
+
+    ClusterInfo info() {
+        return ClusterInfo.parse(nameServer(
+                Command.request(RequestCode.GET_BROKER_CLUSTER_INFO), "asking the name server for the brokers"));
+    }
+
+    /** The masters of all brokers: name to address. */
+    Map<String, String> brokers() {
+        Map<String, String> masters = new TreeMap<>();
+        info().brokerAddrTable().forEach((name, broker) -> {
+            if (broker.masterAddress() != null) {
+                masters.put(name, broker.masterAddress());
+            }
+        });
+        return masters;
+    }
+
+    /** The masters of all brokers, at least one. */
+    Map<String, String> living(String doing) {
+        Map<String, String> brokers = brokers();
+        if (brokers.isEmpty()) {
+            throw Failures.refused(doing, ResponseCode.SYSTEM_ERROR, "no broker is registered", false);
+        }
+        return brokers;
+    }
+
+    /** The masters of a topic: name to address. */
+    Map<String, String> mastersOf(String topic) {
+        MessageChecks.topic(topic);
+        Route route = await(client.routes().refresh(topic), "finding topic " + topic);
+        Map<String, String> masters = new TreeMap<>();
+        route.brokers().forEach((name, addresses) -> {
+            String master = addresses.get(Route.MASTER);
+            if (master != null) {
+                masters.put(name, master);
+            }
+        });
+        return masters;
+    }
+
+    /** Of these brokers the one named, or all if none is named. */
+    static Map<String, String> only(Map<String, String> brokers, String name) {
+        if (name == null) {
+            return brokers;
+        }
+        String address = brokers.get(name);
+        if (address == null) {
+            throw Failures.invalid("there is no broker " + name, "choose one of " + brokers.keySet());
+        }
+        return Map.of(name, address);
+    }
+
+    // ---- JSON to values
+
+    static Instant instant(JsonObject json, String name) {
+        long millis = json.getLong(name, 0);
+        return millis <= 0 ? null : Instant.ofEpochMilli(millis);
+    }
+
+    static List<String> words(JsonObject json, String name) {
+        if (json.get(name) instanceof String text) {
+            return text.isBlank() ? List.of() : List.of(text.strip().split(" +"));
+        }
+        return List.copyOf(json.getArray(name).strings(name));
+    }
+
+    /** Members as texts; what is no text or number is its JSON. */
+    static Map<String, String> texts(JsonObject json) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        if (json != null) {
+            for (String name : json.names()) {
+                Object value = json.get(name);
+                if (value != null) {
+                    texts.put(
+                            name,
+                            value instanceof String text
+                                    ? text
+                                    : Json.write(value).toString());
+                }
+            }
+        }
+        return texts;
+    }
+
+    /** The constant of this name, or another one if there is none. */
+    static <E extends Enum<E>> E constant(Class<E> type, String name, E otherwise) {
+        for (E value : type.getEnumConstants()) {
+            if (value.name().equals(name)) {
+                return value;
+            }
+        }
+        return otherwise;
+    }
+
+    static WaybillException unknownWord(String what, String seen) {
+        return new WaybillException(
+                WaybillException.Kind.UNREADABLE,
+                -1,
+                false,
+                "the broker names an unknown " + what + ": " + seen,
+                "use a client as new as the broker",
+                null);
+    }
+}
