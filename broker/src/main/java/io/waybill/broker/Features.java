@@ -5,6 +5,7 @@ import io.waybill.broker.admin.Administration;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
+import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetRequests;
 import io.waybill.broker.offset.Offsets;
@@ -48,6 +49,7 @@ final class Features {
     private final Platform platform;
     private final Members members;
     private final Offsets offsets;
+    private final Journal journal;
     private final Pulls pulls;
     private final Registration registration;
     private final DueEngine dueEngine;
@@ -72,6 +74,8 @@ final class Features {
         Groups groups = new Groups(store, settings);
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
+        journal = new Journal(store::journal, store::journalOf, members::clientId, store::nowMillis);
+        offsets.onCommit(journal::committed);
         QueueLocks locks = new QueueLocks(
                 clock, settings.lockExpiryMillis(), broker, queue -> topics.hasQueue(queue.topic(), queue.queueId()));
         registration = new Registration(
@@ -90,7 +94,7 @@ final class Features {
         dueEngine = new DueEngine(store, clock, checks);
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
-        pulls = new Pulls(store, topics, groups, members, offsets, settings, clock, blocking);
+        pulls = new Pulls(store, topics, groups, members, offsets, journal, settings, clock, blocking);
 
         Routes routes = new Routes();
         new Sends(store, topics, halves, delays, retries, settings, platform, address).register(routes);
@@ -120,6 +124,7 @@ final class Features {
         duties.add(parked);
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
+        duties.add(platform.duties().start(journal));
         DutyHandle registering = platform.duties().start(registration);
         registration.startedAs(registering);
         duties.add(registering);
@@ -152,5 +157,6 @@ final class Features {
     void stop() {
         duties.forEach(DutyHandle::close);
         offsets.close();
+        journal.close();
     }
 }

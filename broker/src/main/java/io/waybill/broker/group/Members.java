@@ -134,6 +134,12 @@ public final class Members implements Duty {
         return null;
     }
 
+    /** The id of the consumer that sent its heartbeat for the group on this connection, or null. */
+    public String clientId(String group, Connection connection) {
+        Member member = memberOn(group, connection);
+        return member == null ? null : member.clientId();
+    }
+
     /** The member of a group that sent its heartbeat on this connection, or null. */
     Member memberOn(String group, Connection connection) {
         for (Member member : membersOf(group)) {

@@ -109,7 +109,8 @@ public final class OffsetRequests {
                     "commitOffset: must be from 0 to " + end + ", the end of the queue, was " + header.commitOffset());
             return;
         }
-        boolean taken = offsets.commit(header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset());
+        boolean taken = offsets.commit(
+                header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset(), request.connection());
         request.reply(Command.response(ResponseCode.SUCCESS, taken ? null : "ignored: the offset was reset meanwhile")
                 .build());
     }

@@ -3,6 +3,7 @@ package io.waybill.broker.offset;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Duty;
+import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
@@ -41,6 +42,12 @@ public final class Offsets implements Duty {
         void reset(String group, String topic, int queueId);
     }
 
+    /** Told that a client committed an offset that differs from the one before, which is negative when there was none. */
+    @FunctionalInterface
+    public interface CommitListener {
+        void committed(String group, String topic, int queueId, long before, long offset, Connection connection);
+    }
+
     private final Store store;
     private final long flushNanos;
     private final Map<Key, Long> table = new ConcurrentHashMap<>();
@@ -48,6 +55,7 @@ public final class Offsets implements Duty {
     private final Map<Key, Long> resets = new ConcurrentHashMap<>();
     private final Predicate<String> isOnline;
     private volatile ResetListener resetListener = (group, topic, queueId) -> {};
+    private volatile CommitListener commitListener = (group, topic, queueId, before, offset, connection) -> {};
 
     /**
      * @param isOnline whether a group has consumers connected
@@ -61,6 +69,21 @@ public final class Offsets implements Duty {
     /** Sets who is told about resets; once, before the first request. */
     public void onReset(ResetListener listener) {
         this.resetListener = listener;
+    }
+
+    /** Sets who is told about commits of clients; once, before the first request. */
+    public void onCommit(CommitListener listener) {
+        this.commitListener = listener;
+    }
+
+    /** The same as {@link #commit(String, String, int, long)}, and the listener learns which client it was. */
+    public boolean commit(String group, String topic, int queueId, long offset, Connection connection) {
+        long before = query(group, topic, queueId);
+        boolean taken = commit(group, topic, queueId, offset);
+        if (taken && before != offset) {
+            commitListener.committed(group, topic, queueId, before, offset, connection);
+        }
+        return taken;
     }
 
     /** Notes that the group consumed the queue up to {@code offset}, exclusive; false when a reset is pending and wins. */

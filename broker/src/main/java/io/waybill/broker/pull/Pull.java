@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.journal.Custody;
 import io.waybill.remoting.Request;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -42,6 +43,8 @@ final class Pull {
     // Of whoever works on the pull.
     private long scannedTo;
     private long deadlineNanos;
+    private Custody custody;
+    private boolean isReplay;
     private volatile Parked.Place place;
 
     Pull(
@@ -162,6 +165,24 @@ final class Pull {
 
     void scannedTo(long position) {
         scannedTo = position;
+    }
+
+    /** Where it is noted what it got. */
+    Custody custody() {
+        return custody;
+    }
+
+    void custody(Custody ofQueue) {
+        custody = ofQueue;
+    }
+
+    /** Whether its client replays: reads again what was consumed before. */
+    boolean isReplay() {
+        return isReplay;
+    }
+
+    void replay(boolean replays) {
+        isReplay = replays;
     }
 
     /** When it stops waiting. */

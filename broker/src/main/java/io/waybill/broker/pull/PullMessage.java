@@ -94,7 +94,12 @@ final class PullMessage implements RequestHandler {
         }
         if ((header.sysFlag() & COMMIT_OFFSET) != 0
                 && reading.isWithin(header.topic(), header.queueId(), header.commitOffset())) {
-            offsets.commit(header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset());
+            offsets.commit(
+                    header.consumerGroup(),
+                    header.topic(),
+                    header.queueId(),
+                    header.commitOffset(),
+                    request.connection());
         }
         if (request.isOneway()) {
             return; // nobody waits for messages, so nothing is read or held for it
@@ -110,6 +115,7 @@ final class PullMessage implements RequestHandler {
                 wanted.filter(),
                 topic.topicSysFlag(),
                 group.groupSysFlag());
+        pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
         reading.start(pull, hold);
     }

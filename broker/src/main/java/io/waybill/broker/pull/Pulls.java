@@ -3,6 +3,7 @@ package io.waybill.broker.pull;
 
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
+import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.BrokerSettings;
@@ -23,11 +24,12 @@ public final class Pulls {
             Groups groups,
             Members members,
             Offsets offsets,
+            Journal journal,
             BrokerSettings settings,
             Clock clock,
             Executor coldReads) {
         parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
-        Reading reading = new Reading(store, offsets, parked, coldReads);
+        Reading reading = new Reading(store, offsets, parked, journal, coldReads);
         parked.readBy(reading);
         handler = new PullMessage(topics, groups, members, offsets, reading, settings);
         store.onVisible((topic, queueId, newMaxOffset) -> parked.wake(topic, queueId));

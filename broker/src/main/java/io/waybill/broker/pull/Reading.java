@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -30,18 +31,22 @@ final class Reading {
     private final Store store;
     private final Offsets offsets;
     private final Parked parked;
+    private final Journal journal;
     private final Executor coldReads;
 
-    Reading(Store store, Offsets offsets, Parked parked, Executor coldReads) {
+    Reading(Store store, Offsets offsets, Parked parked, Journal journal, Executor coldReads) {
         this.store = store;
         this.offsets = offsets;
         this.parked = parked;
+        this.journal = journal;
         this.coldReads = coldReads;
     }
 
     /** A new pull. When nothing is there yet it waits for {@code holdMillis}; 0 = it does not wait. */
     void start(Pull pull, long holdMillis) {
         pull.deadlineNanos(parked.deadline(holdMillis));
+        pull.custody(journal.custody(pull.group(), pull.topic(), pull.queueId()));
+        pull.custody().pulled(pull.request().connection());
         advance(pull, holdMillis > 0 ? Pull.FIRST : Pull.FIRST | Pull.EXPIRE);
     }
 
@@ -140,10 +145,20 @@ final class Reading {
         }
         if (decision.code() == ResponseCode.SUCCESS) {
             finish(pull);
+            pull.custody()
+                    .delivered(
+                            pull.offset(), decision.nextOffset(), pull.request().connection(), pull.isReplay());
             pull.request().reply(head(pull, decision, read.minOffset(), read.maxOffset()), read.slices(), NOTHING_HELD);
         } else if (decision.code() == ResponseCode.SYSTEM_ERROR) {
             refuse(pull, decision.code(), decision.remark());
         } else {
+            if (decision.code() == ResponseCode.PULL_RETRY_IMMEDIATELY) {
+                pull.custody()
+                        .passed(
+                                pull.offset(),
+                                decision.nextOffset(),
+                                pull.request().connection());
+            }
             answer(pull, decision, read.minOffset(), read.maxOffset());
         }
     }

@@ -13,6 +13,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumerList;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.message.Message;
 import java.nio.ByteBuffer;
 import java.time.Instant;
@@ -62,6 +63,7 @@ final class Calls {
      * One pull.
      *
      * @param progress all below is done, for the broker to keep as the group's progress; -1 = nothing to keep
+     * @param isReplay whether this reads again what was consumed before; the broker's journal tells it apart
      */
     record PullOrder(
             String group,
@@ -71,7 +73,20 @@ final class Calls {
             long holdMillis,
             TagFilter filter,
             long subscriptionVersion,
-            long progress) {}
+            long progress,
+            boolean isReplay) {
+        PullOrder(
+                String group,
+                TopicQueue queue,
+                long offset,
+                int maxMessages,
+                long holdMillis,
+                TagFilter filter,
+                long subscriptionVersion,
+                long progress) {
+            this(group, queue, offset, maxMessages, holdMillis, filter, subscriptionVersion, progress, false);
+        }
+    }
 
     private CompletableFuture<Command> ask(String address, Command.Builder request) {
         return links.ask(address, request.build(), timings.callTimeout());
@@ -315,7 +330,8 @@ final class Calls {
                         "sysFlag",
                         SUBSCRIPTION
                                 | (order.holdMillis() > 0 ? SUSPEND : 0)
-                                | (order.progress() >= 0 ? COMMIT_OFFSET : 0))
+                                | (order.progress() >= 0 ? COMMIT_OFFSET : 0)
+                                | (order.isReplay() ? PullHeader.FLAG_REPLAY : 0))
                 .field("commitOffset", Math.max(0, order.progress()))
                 .field("suspendTimeoutMillis", order.holdMillis())
                 .field("subscription", order.filter().expression())

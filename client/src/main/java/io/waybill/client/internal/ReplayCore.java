@@ -319,7 +319,8 @@ final class ReplayCore implements Replay {
                                         0,
                                         filter,
                                         0,
-                                        -1));
+                                        -1,
+                                        true));
             }
         }
 

@@ -38,6 +38,9 @@ public record PullHeader(
     public static final int FLAG_CLASS_FILTER = 0x8;
     public static final int FLAG_LITE_PULL = 0x10;
 
+    /** Waybill's own: the client reads again what was consumed before. Other brokers do not look at it. */
+    public static final int FLAG_REPLAY = 0x10000;
+
     /** Reads the fields.
      *
      * @throws BadField when a required field is missing or a value is of the wrong kind

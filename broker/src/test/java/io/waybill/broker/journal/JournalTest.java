@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.journal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Failed;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.JournalEntry.Kind;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class JournalTest {
+    private final List<JournalEntry> log = new ArrayList<>();
+    private final List<Completion> waiting = new ArrayList<>();
+    private boolean answers = true;
+    private long nowMillis = 1_000;
+    private final FakeConnection one = new FakeConnection(1);
+    private final FakeConnection two = new FakeConnection(2);
+    private Journal journal = journal(1_000, 1_000);
+
+    private Journal journal(int mostQueues, int mostUnwritten) {
+        return new Journal(
+                (entries, done) -> {
+                    log.addAll(entries);
+                    if (answers) {
+                        done.done(new Stored(0, 0, 0, 0, 0));
+                    } else {
+                        waiting.add(done);
+                    }
+                },
+                (topic, queueId, offset, max) -> log.stream()
+                        .filter(e -> e.topic().equals(topic) && e.fromOffset() <= offset && offset < e.toOffset())
+                        .toList(),
+                (group, connection) -> "client-" + connection.id(),
+                () -> nowMillis,
+                mostQueues,
+                mostUnwritten);
+    }
+
+    @Test
+    void consecutivePullsAreOneEntryAndWrittenTogether() {
+        for (int i = 0; i < 10; i++) {
+            journal.delivered("g", "t", 0, i * 32L, i * 32L + 32, one);
+            nowMillis += 10;
+        }
+        journal.acknowledged("g", "t", 0, 0, 100, one);
+        assertThat(log).isEmpty();
+        assertThat(journal.of("t", 0, 5, 10))
+                .extracting(JournalEntry::kind)
+                .containsExactly(Kind.DELIVERED, Kind.ACKNOWLEDGED);
+        journal.run();
+        assertThat(log)
+                .containsExactlyInAnyOrder(
+                        new JournalEntry(Kind.DELIVERED, "g", "t", 0, 0, 320, "client-1", 1_000, 1_090),
+                        new JournalEntry(Kind.ACKNOWLEDGED, "g", "t", 0, 0, 100, "client-1", 1_100, 1_100));
+        journal.run();
+        assertThat(log).hasSize(2);
+        assertThat(journal.of("t", 0, 5, 10)).hasSize(2);
+        assertThat(journal.of("t", 0, 320, 10)).isEmpty();
+    }
+
+    @Test
+    void anEntryNeverSpansMoreThanItMay() {
+        journal.delivered("g", "t", 0, 0, 10_000, one);
+        journal.delivered("g", "t", 0, 10_000, 12_000, one);
+        journal.run();
+        assertThat(log).allMatch(e -> e.toOffset() - e.fromOffset() <= JournalEntry.MAX_SPAN);
+        assertThat(log.stream().mapToLong(e -> e.toOffset() - e.fromOffset()).sum())
+                .isEqualTo(12_000);
+    }
+
+    @Test
+    void theHolderIsTheLastToReadAndKnowsSinceWhen() {
+        journal.custody("g", "t", 0).pulled(one);
+        nowMillis = 5_000;
+        journal.delivered("g", "t", 0, 10, 20, one);
+        assertThat(journal.handedOut("g", "t", 0, 10))
+                .isEqualTo(new HandedOut("client-1", true, 1_000, 5_000, 10, 20, 5_000));
+        nowMillis = 6_000;
+        one.close();
+        journal.custody("g", "t", 0).pulled(two);
+        journal.delivered("g", "t", 0, 12, 14, two);
+        assertThat(journal.handedOut("g", "t", 0, 12))
+                .isEqualTo(new HandedOut("client-2", true, 6_000, 6_000, 12, 14, 6_000));
+    }
+
+    @Test
+    void aRepeatedPullKeepsTheRunAndASoughtOneBeginsAnew() {
+        journal.delivered("g", "t", 0, 0, 32, one);
+        journal.delivered("g", "t", 0, 32, 64, one);
+        journal.delivered("g", "t", 0, 32, 64, one); // the answer was lost
+        assertThat(journal.handedOut("g", "t", 0, 0).fromOffset()).isZero();
+        journal.custody("g", "t", 0).passed(64, 90, one);
+        journal.delivered("g", "t", 0, 90, 95, one);
+        assertThat(journal.handedOut("g", "t", 0, 0))
+                .extracting(HandedOut::fromOffset, HandedOut::toOffset)
+                .containsExactly(0L, 95L);
+        journal.delivered("g", "t", 0, 200, 210, one);
+        assertThat(journal.handedOut("g", "t", 0, 200).fromOffset()).isEqualTo(200);
+    }
+
+    @Test
+    void afterARestartWhatWasHandedOutComesFromTheLog() {
+        journal.delivered("g", "t", 0, 0, 32, one);
+        journal.run();
+        nowMillis = 9_000;
+        journal.delivered("g", "t", 0, 32, 50, one);
+        journal.run();
+        journal = journal(1_000, 1_000);
+        assertThat(journal.handedOut("g", "t", 0, 10)).isEqualTo(new HandedOut("client-1", false, 0, 0, 10, 50, 9_000));
+        journal.delivered("g", "t", 0, 50, 60, one);
+        assertThat(journal.handedOut("g", "t", 0, 10))
+                .extracting(HandedOut::fromOffset, HandedOut::toOffset)
+                .containsExactly(10L, 60L);
+        assertThat(journal.handedOut("other", "t", 0, 10)).isNull();
+    }
+
+    @Test
+    void memoryIsBoundedAndTheLossCounted() {
+        answers = false;
+        journal = journal(100, 50);
+        for (int i = 0; i < 1_000; i++) {
+            journal.delivered("g" + i, "t", i, 0, 1, one);
+        }
+        journal.run();
+        journal.run();
+        assertThat(journal.lost()).isGreaterThan(0);
+        assertThat(log.size() + journal.lost()).isLessThanOrEqualTo(1_000);
+        assertThat(journal.handedOut("g0", "t", 0, 0)).isNotNull();
+        waiting.forEach(done -> done.done(new Failed(Failed.Cause.DISK_FULL, false, "full")));
+        long lost = journal.lost();
+        journal.run();
+        assertThat(journal.lost()).isGreaterThanOrEqualTo(lost);
+    }
+
+    @Test
+    void aSteadyReaderCostsAKeyAndNothingElse() {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        int pulls = 100_000;
+        run(pulls, 0);
+        long before = threads.getCurrentThreadAllocatedBytes();
+        run(pulls, pulls);
+        long perPull = (threads.getCurrentThreadAllocatedBytes() - before) / pulls;
+        assertThat(perPull).as("bytes allocated per pull").isLessThanOrEqualTo(64);
+    }
+
+    private void run(int pulls, long from) {
+        for (long i = from; i < from + pulls; i++) {
+            Custody custody = journal.custody("g", "t", 0);
+            custody.pulled(one);
+            custody.delivered(i * 32, i * 32 + 32, one, false);
+        }
+    }
+}
