@@ -97,7 +97,8 @@ final class Features {
         pulls = new Pulls(store, topics, groups, members, offsets, journal, settings, clock, blocking);
 
         Routes routes = new Routes();
-        new Sends(store, topics, halves, delays, retries, settings, platform, address).register(routes);
+        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address)
+                .register(routes);
         pulls.register(routes);
         new Memberships(groups, members, topics).register(routes);
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);

@@ -304,14 +304,6 @@ class SendTest {
         assertThat(sent.result()).isEqualTo(ResponseCode.INVALID_PARAMETER);
     }
 
-    @Test
-    void requestReplyAndPopAreNotSupportedYet() {
-        for (int code : new int[] {324, 325, 200_050, 400}) {
-            assertThat(broker.ask(Command.request(code).build()).result())
-                    .isEqualTo(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
-        }
-    }
-
     // ---- the store cannot
 
     @Test

@@ -54,6 +54,9 @@ public final class Members implements Duty {
     /** Fingerprints of the last full heartbeat, by connection and client; of connections that are still open. */
     private final Map<Long, Map<String, Integer>> fingerprints = new ConcurrentHashMap<>();
 
+    /** The connection each client was heard on last; as long as it is open. Changed under this. */
+    private final Map<String, Connection> clients = new ConcurrentHashMap<>();
+
     /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
     private final Map<Long, Set<Membership>> memberships = new HashMap<>();
 
@@ -89,6 +92,12 @@ public final class Members implements Duty {
             }
         }
         return null;
+    }
+
+    /** The living connection on which a client sent its last heartbeat, or null. */
+    public Connection connectionOf(String clientId) {
+        Connection connection = clients.get(clientId);
+        return connection != null && connection.isOpen() ? connection : null;
     }
 
     /** The producers of a group, one per client and connection; empty when there are none. */
@@ -185,6 +194,9 @@ public final class Members implements Duty {
                 return true;
             }
             join(connection, data);
+            if (memberships.containsKey(connection.id())) { // what ends with the connection
+                clients.put(data.clientId(), connection);
+            }
             fullWanted = !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
@@ -223,7 +235,13 @@ public final class Members implements Duty {
 
     private void leave(Connection connection, Membership membership) {
         Set<Membership> known = memberships.get(connection.id());
-        if (known != null && known.remove(membership) && known.isEmpty()) {
+        if (known == null || !known.remove(membership)) {
+            return;
+        }
+        if (known.stream().noneMatch(m -> m.clientId().equals(membership.clientId()))) {
+            clients.remove(membership.clientId(), connection);
+        }
+        if (known.isEmpty()) {
             memberships.remove(connection.id());
         }
     }
@@ -337,6 +355,7 @@ public final class Members implements Duty {
             fingerprints.remove(connection.id());
             Set<Membership> left = memberships.remove(connection.id());
             for (Membership membership : left == null ? Set.<Membership>of() : left) {
+                clients.remove(membership.clientId(), connection);
                 if (membership.isProducer()) {
                     removeProducer(membership.group(), ofConnection);
                 } else if (removeConsumer(membership.group(), ofConnection)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
+import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageProperties;
 import java.nio.charset.StandardCharsets;
 
@@ -12,19 +13,35 @@ final class PropertyMarks {
     /** Some property that may ask for a delay. */
     static final int DELAY = 8;
 
+    static final int PRIORITY = 16;
+
     private static final byte[] UNIQUE_KEY_NAME = ascii(MessageProperties.UNIQ_KEY);
     private static final byte[] CLUSTER_NAME = ascii(MessageProperties.CLUSTER);
     private static final byte[] TRANSACTION_NAME = ascii(MessageProperties.TRAN_MSG);
     private static final byte[] DELAY_NAME = ascii(MessageProperties.DELAY);
+    private static final byte[] PRIORITY_NAME = ascii(MessageProperties.PRIORITY);
     private static final byte[] TIMER_PREFIX = ascii("TIMER_DEL");
 
     private PropertyMarks() {}
 
-    /** The marks of all properties together. */
+    /**
+     * The marks of all properties together.
+     *
+     * @throws BadValue when a separator stands inside a name or a value: what was meant cannot be known
+     */
     static int of(byte[] properties) {
         int marks = 0;
         for (int at = 0; at < properties.length; ) {
-            int end = end(properties, at);
+            int separators = 0;
+            int end = at;
+            for (; end < properties.length && properties[end] != MessageProperties.PROPERTY_SEPARATOR; end++) {
+                if (properties[end] == MessageProperties.NAME_VALUE_SEPARATOR) {
+                    separators++;
+                }
+            }
+            if (separators != 1 && end > at) {
+                throw misplaced(properties, at, end, separators);
+            }
             marks |= markAt(properties, at, end);
             at = end + 1;
         }
@@ -34,12 +51,13 @@ final class PropertyMarks {
         return untrue ? marks & ~TRANSACTION : marks;
     }
 
-    private static int end(byte[] bytes, int from) {
-        int at = from;
-        while (at < bytes.length && bytes[at] != MessageProperties.PROPERTY_SEPARATOR) {
-            at++;
-        }
-        return at;
+    private static BadValue misplaced(byte[] bytes, int from, int end, int separators) {
+        String seen = new String(bytes, from, Math.min(end - from, 64), StandardCharsets.UTF_8);
+        return new BadValue(
+                "properties",
+                "names and values without U+0001 and U+0002",
+                (separators == 0 ? "a text without a value: " : "U+0001 twice in: ")
+                        + seen.replace((char) MessageProperties.NAME_VALUE_SEPARATOR, '='));
     }
 
     private static int markAt(byte[] bytes, int from, int end) {
@@ -49,6 +67,7 @@ final class PropertyMarks {
         return switch (bytes[from]) {
             case 'U' -> isName(bytes, from, end, UNIQUE_KEY_NAME) ? UNIQUE_KEY : 0;
             case 'C' -> isName(bytes, from, end, CLUSTER_NAME) ? CLUSTER : 0;
+            case '_' -> isName(bytes, from, end, PRIORITY_NAME) ? PRIORITY : 0;
             case 'D' -> isName(bytes, from, end, DELAY_NAME) ? DELAY : 0;
             case 'T' ->
                 isName(bytes, from, end, TRANSACTION_NAME)

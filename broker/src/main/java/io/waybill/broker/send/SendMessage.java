@@ -110,17 +110,18 @@ final class SendMessage implements RequestHandler {
         }
         // The creation ends later, when the socket's buffer is gone: this one time the body is copied twice.
         ByteBuffer body = ByteBuffer.wrap(request.command().bodyBytes());
-        topics.findOrCreateForSend(header.topic(), header.defaultTopic(), header.defaultTopicQueueNums(), change -> {
-            if (change.isRefused()) {
-                request.refuse(change.code(), change.text());
-                return;
-            }
-            try {
-                place(request, header, change.config(), body);
-            } catch (BadValue e) {
-                refuse(request, e);
-            }
-        });
+        topics.findOrCreateForSend(
+                header.topic(), header.defaultTopic(), header.defaultTopicQueueNums(), header.unitMode(), change -> {
+                    if (change.isRefused()) {
+                        request.refuse(change.code(), change.text());
+                        return;
+                    }
+                    try {
+                        place(request, header, change.config(), body);
+                    } catch (BadValue e) {
+                        refuse(request, e);
+                    }
+                });
     }
 
     /** A message that breaks a limit of messages is 13, a request that cannot be read is 29. */
@@ -141,22 +142,30 @@ final class SendMessage implements RequestHandler {
             return;
         }
         int marks = PropertyMarks.of(header.properties());
+        boolean half = (marks & PropertyMarks.TRANSACTION) != 0
+                || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED;
+        byte[] properties = header.properties();
+        if ((marks & PropertyMarks.PRIORITY) != 0) {
+            int wanted = Priority.queueOf(topic, properties, half || (marks & PropertyMarks.DELAY) != 0);
+            queueId = wanted >= 0 ? wanted : queueId;
+            properties = wanted == Priority.TAKE_OUT
+                    ? MessageProperties.without(properties, MessageProperties.PRIORITY)
+                    : properties;
+        }
         MessageDraft.Builder draft = draft(request, header, topic, body)
                 .topic(topic.topicName())
                 .queueId(queueId)
                 .flag(header.flag())
                 .reconsumeTimes(header.reconsumeTimes());
-        boolean half = (marks & PropertyMarks.TRANSACTION) != 0
-                || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED;
         boolean retry = Names.isRetry(topic.topicName());
         if (half || retry || (marks & PropertyMarks.DELAY) != 0) {
-            placeSpecially(request, header, draft, queueId, half, retry);
+            placeSpecially(request, header, draft, queueId, properties, half, retry);
             return;
         }
-        draft.properties(header.properties());
+        draft.properties(properties);
         addBrokerProperties(draft, marks);
         MessageDraft message = draft.build();
-        store.put(message, outcome -> replies.single(request, outcome, queueId, message.uniqueKey(), null));
+        store.put(message, outcome -> replies.single(request, outcome, message.queueId(), message.uniqueKey(), null));
     }
 
     private MessageDraft.Builder draft(Request request, SendMessageHeader header, TopicConfig topic, ByteBuffer body) {
@@ -187,9 +196,10 @@ final class SendMessage implements RequestHandler {
             SendMessageHeader header,
             MessageDraft.Builder draft,
             int queueId,
+            byte[] encoded,
             boolean half,
             boolean retry) {
-        Map<String, String> properties = MessageProperties.decode(header.properties());
+        Map<String, String> properties = MessageProperties.decode(encoded);
         properties.putAll(brokerPropertyTable);
         properties.computeIfAbsent(MessageProperties.UNIQ_KEY, k -> uniqueKeys.next(clock.wallMillis()));
         String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);

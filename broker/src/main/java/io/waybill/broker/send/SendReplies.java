@@ -65,6 +65,23 @@ final class SendReplies {
         success(request, ids.toString(), queueId, stored.queueOffset(), transactionId, null);
     }
 
+    /**
+     * Answers a reply message.
+     *
+     * @param fault why the asking client did not get it, or null when it did: then nothing the store says changes that
+     */
+    void reply(Request request, Outcome outcome, MessageDraft message, String fault) {
+        String id = outcome instanceof Stored stored ? MessageIds.offsetId(address, stored.position()) : null;
+        if (fault != null) {
+            String where =
+                    id == null ? "; it could not be stored either: " + Outcomes.text(outcome) : "; stored as " + id;
+            request.refuse(ResponseCode.SYSTEM_ERROR, fault + where);
+            return;
+        }
+        long offset = outcome instanceof Stored stored ? stored.queueOffset() : 0;
+        success(request, id == null ? "0" : id, message.queueId(), offset, message.uniqueKey(), null);
+    }
+
     private void success(
             Request request, String id, int queueId, long queueOffset, String transactionId, String recallHandle) {
         request.reply(Command.response(ResponseCode.SUCCESS, null)

@@ -10,16 +10,20 @@ import io.waybill.broker.transaction.HalfSends;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
-/** The feature "send": its handler, put together. */
+/** The feature "send": its handlers, put together. */
 public final class Sends {
     private final SendMessage handler;
+    private final ReplyMessage replying;
 
     /**
+     * @param clients the living connection of a client id, or null
      * @param address where clients reach this broker; part of every message id
      */
     public Sends(
@@ -28,6 +32,7 @@ public final class Sends {
             HalfSends halves,
             DelayedSends delays,
             RetrySends retries,
+            Function<String, Connection> clients,
             BrokerSettings settings,
             Platform platform,
             InetSocketAddress address) {
@@ -35,23 +40,29 @@ public final class Sends {
         properties.put(MessageProperties.CLUSTER, settings.clusterName());
         properties.put(MessageProperties.MSG_REGION, settings.region());
         properties.put(MessageProperties.TRACE_ON, Boolean.toString(settings.trace()));
+        SendChecks checks = new SendChecks(settings.maxMessageBytes());
+        SendReplies replies = new SendReplies(address, settings.region(), settings.trace());
         handler = new SendMessage(
                 store,
                 topics,
-                new SendChecks(settings.maxMessageBytes()),
+                checks,
                 halves,
                 delays,
                 retries,
-                new SendReplies(address, settings.region(), settings.trace()),
+                replies,
                 platform.clock(),
                 platform.chance(),
                 address,
                 properties);
+        replying = new ReplyMessage(
+                store, topics, checks, replies, clients, platform.clock(), platform.chance(), address, properties);
     }
 
     public void register(Routes routes) {
         routes.on(RequestCode.SEND_MESSAGE, handler)
                 .on(RequestCode.SEND_MESSAGE_V2, handler)
-                .on(RequestCode.SEND_BATCH_MESSAGE, handler);
+                .on(RequestCode.SEND_BATCH_MESSAGE, handler)
+                .on(RequestCode.SEND_REPLY_MESSAGE, replying)
+                .on(RequestCode.SEND_REPLY_MESSAGE_V2, replying);
     }
 }

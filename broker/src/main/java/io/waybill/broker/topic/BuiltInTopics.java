@@ -28,6 +28,7 @@ final class BuiltInTopics {
         add(topics, settings.clusterName(), CLUSTER_QUEUES, Perm.READ_WRITE | Perm.INHERIT);
         add(topics, settings.brokerName(), 1, Perm.READ_WRITE | Perm.INHERIT);
         add(topics, Names.replyTopic(settings.clusterName()), 1, Perm.READ_WRITE);
+        add(topics, Names.TRACE_TOPIC, 1, Perm.READ_WRITE);
         add(topics, Names.TRANS_CHECK_MAX_TIME_TOPIC, 1, Perm.READ_WRITE);
         return topics;
     }

@@ -43,6 +43,9 @@ public final class Topics {
     /** They travel with every registration. */
     private static final int MAX_ATTRIBUTES_LENGTH = 1024;
 
+    /** Of topicSysFlag: the topic's messages belong to a unit. */
+    private static final int UNIT_FLAG = 1;
+
     private final Store store;
     private final BrokerSettings settings;
     private final Map<String, TopicConfig> table = new ConcurrentHashMap<>();
@@ -116,8 +119,11 @@ public final class Topics {
     /**
      * Finds the topic of a send or creates it from the template topic: as many queues as asked for, but no more than
      * the template has. {@code then} is called exactly once, at once when the topic exists.
+     *
+     * @param unitMode whether the client that sends belongs to a unit; kept in the new topic's flags
      */
-    public void findOrCreateForSend(String topic, String template, int queues, Consumer<TopicChange> then) {
+    public void findOrCreateForSend(
+            String topic, String template, int queues, boolean unitMode, Consumer<TopicChange> then) {
         TopicConfig known = table.get(topic);
         if (known != null) {
             then.accept(TopicChange.done(known));
@@ -137,7 +143,19 @@ public final class Topics {
             return;
         }
         int most = Math.min(pattern.writeQueueNums(), settings.autoCreateTopicQueues());
-        create(config(topic, Math.max(1, Math.min(queues, most)), pattern.perm() & ~Perm.INHERIT), then);
+        int count = Math.max(1, Math.min(queues, most));
+        int flags = unitMode ? UNIT_FLAG : 0;
+        create(
+                new TopicConfig(
+                        topic,
+                        count,
+                        count,
+                        pattern.perm() & ~Perm.INHERIT,
+                        TopicConfig.SINGLE_TAG,
+                        flags,
+                        false,
+                        Map.of()),
+                then);
     }
 
     /**
@@ -253,6 +271,6 @@ public final class Topics {
         if (attributes > MAX_ATTRIBUTES_LENGTH) {
             return "attributes must have at most " + MAX_ATTRIBUTES_LENGTH + " characters, seen: " + attributes;
         }
-        return null;
+        return TopicAttributes.refusal(config.attributes());
     }
 }

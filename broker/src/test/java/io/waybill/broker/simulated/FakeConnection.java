@@ -45,6 +45,11 @@ public final class FakeConnection implements Connection {
         calls.remove().complete(response);
     }
 
+    /** Fails the oldest question of the broker that is still open. */
+    public void fail(Throwable failure) {
+        calls.remove().completeExceptionally(failure);
+    }
+
     @Override
     public long id() {
         return id;

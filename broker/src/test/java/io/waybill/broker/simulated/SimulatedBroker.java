@@ -119,7 +119,8 @@ public final class SimulatedBroker implements AutoCloseable {
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
-        new Sends(store, topics, halves, delays, retries, settings, platform, HOST).register(routes);
+        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST)
+                .register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
         handler = routes.handler();

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PushReplyHeader;
+import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.remoting.Connection;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
+import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * SEND_REPLY_MESSAGE (324) and SEND_REPLY_MESSAGE_V2 (325): a consumer answers a request message.
+ *
+ * <p>The answer is pushed (326) to the client named in its property REPLY_TO_CLIENT and, whether that worked or not, stored in the reply topic
+ * as any message. Code 0 says that the requesting client took it; otherwise the code is 1, and the sentence says why and where the answer lies.
+ * Runs on event loops and does not block.
+ */
+final class ReplyMessage implements RequestHandler {
+    /** A client that reads its socket answers at once: it only hands the reply to the thread that waits. */
+    private static final long PUSH_TIMEOUT_MILLIS = 3_000;
+
+    private final Store store;
+    private final Topics topics;
+    private final SendChecks checks;
+    private final SendReplies replies;
+    private final Function<String, Connection> clients;
+    private final Clock clock;
+    private final Chance chance;
+    private final InetSocketAddress storeHost;
+    private final Map<String, String> brokerProperties;
+
+    /** @param clients the living connection of a client id, or null */
+    ReplyMessage(
+            Store store,
+            Topics topics,
+            SendChecks checks,
+            SendReplies replies,
+            Function<String, Connection> clients,
+            Clock clock,
+            Chance chance,
+            InetSocketAddress storeHost,
+            Map<String, String> brokerProperties) {
+        this.store = store;
+        this.topics = topics;
+        this.checks = checks;
+        this.replies = replies;
+        this.clients = clients;
+        this.clock = clock;
+        this.chance = chance;
+        this.storeHost = storeHost;
+        this.brokerProperties = Map.copyOf(brokerProperties);
+    }
+
+    @Override
+    public void handle(Request request) {
+        try {
+            begin(request);
+        } catch (BadValue e) {
+            boolean ofHeader = e instanceof BadField && !"properties".equals(e.field());
+            request.refuse(ofHeader ? ResponseCode.INVALID_PARAMETER : ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
+        }
+    }
+
+    private void begin(Request request) {
+        SendMessageHeader header = SendMessageHeader.read(request.command().fields());
+        TopicConfig topic = topics.find(header.topic());
+        Refusal refusal = checks.ofRequest(header, request.command().bodyLength());
+        if (refusal == null && topic != null) {
+            refusal = checks.ofTopic(header, topic);
+        }
+        if (refusal == null && (topic == null || !header.topic().endsWith(Names.REPLY_TOPIC_SUFFIX))) {
+            refusal = new Refusal(
+                    ResponseCode.TOPIC_NOT_EXIST,
+                    "topic '" + header.topic() + "' is no reply topic of this broker; it is named <cluster>"
+                            + Names.REPLY_TOPIC_SUFFIX);
+        }
+        if (refusal != null) {
+            request.refuse(refusal.code(), refusal.text());
+            return;
+        }
+        PropertyMarks.of(header.properties()); // for what it refuses
+        push(request, header, topic);
+    }
+
+    private void push(Request request, SendMessageHeader header, TopicConfig topic) {
+        Map<String, String> properties = MessageProperties.decode(header.properties());
+        properties.putAll(brokerProperties);
+        byte[] body = request.command().bodyBytes();
+        MessageDraft stored = MessageDraft.builder()
+                .topic(topic.topicName())
+                .queueId(header.queueId() >= 0 ? header.queueId() : chance.nextInt(topic.writeQueueNums()))
+                .flag(header.flag())
+                .sysFlag(header.sysFlag())
+                .bornTimestamp(header.bornTimestamp())
+                .bornHost(request.connection().remoteAddress())
+                .storeHost(storeHost)
+                .reconsumeTimes(header.reconsumeTimes())
+                .body(body)
+                .properties(properties)
+                .build();
+        String client = properties.get(MessageProperties.REPLY_TO_CLIENT);
+        if (client == null) {
+            store(request, stored, "property REPLY_TO_CLIENT is missing: nobody to push the reply to");
+            return;
+        }
+        Connection connection = clients.apply(client);
+        if (connection == null) {
+            store(request, stored, "client '" + client + "' that asked is not connected to this broker");
+            return;
+        }
+        properties.put(MessageProperties.PUSH_REPLY_TIME, Long.toString(clock.wallMillis()));
+        connection
+                .call(pushed(request, header, properties, body), PUSH_TIMEOUT_MILLIS)
+                .whenComplete((answer, failure) ->
+                        store(request, stored, failure == null ? faultOf(client, answer) : faultOf(client, failure)));
+    }
+
+    private Command pushed(Request request, SendMessageHeader header, Map<String, String> properties, byte[] body) {
+        SendMessageHeader withTime = new SendMessageHeader(
+                header.producerGroup(),
+                header.topic(),
+                header.defaultTopic(),
+                header.defaultTopicQueueNums(),
+                header.queueId(),
+                header.sysFlag(),
+                header.bornTimestamp(),
+                header.flag(),
+                MessageProperties.encode(properties),
+                header.reconsumeTimes(),
+                header.unitMode(),
+                -1,
+                false,
+                null);
+        return Command.request(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT)
+                .header(new PushReplyHeader(
+                        withTime, text(request.connection().remoteAddress()), text(storeHost), store.nowMillis()))
+                .body(body)
+                .build();
+    }
+
+    private static String text(InetSocketAddress address) {
+        return address.getAddress().getHostAddress() + ":" + address.getPort();
+    }
+
+    private static String faultOf(String client, Command answer) {
+        return answer.code() == ResponseCode.SUCCESS
+                ? null
+                : "client '" + client + "' did not take the reply: " + answer.remark();
+    }
+
+    private static String faultOf(String client, Throwable failure) {
+        return "the reply did not reach client '" + client + "': " + failure.getMessage();
+    }
+
+    private void store(Request request, MessageDraft message, String fault) {
+        store.put(message, outcome -> replies.reply(request, outcome, message, fault));
+    }
+}
