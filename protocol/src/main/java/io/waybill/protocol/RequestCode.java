@@ -99,6 +99,7 @@ public final class RequestCode {
     public static final int RECALL_MESSAGE = 370;
     public static final int QUERY_ASSIGNMENT = 400;
     public static final int SET_MESSAGE_REQUEST_MODE = 401;
+    public static final int GET_ALL_MESSAGE_REQUEST_MODE = 402;
     public static final int GET_BROKER_MEMBER_GROUP = 901;
     public static final int BROKER_HEARTBEAT = 904;
     public static final int NOTIFY_MIN_BROKER_ID_CHANGE = 905;

@@ -70,6 +70,15 @@ class BodyFixturesTest {
                 "producer_connection_response_204",
                 b -> ProducerConnections.parse(ByteBuffer.wrap(b)).toJson());
         BODIES.put(
+                "query_assignment_request_400",
+                b -> AssignmentQuery.parse(ByteBuffer.wrap(b)).toJson());
+        BODIES.put(
+                "query_assignment_response_400_pop",
+                b -> Assignment.parse(ByteBuffer.wrap(b)).toJson());
+        BODIES.put(
+                "set_message_request_mode_401",
+                b -> RequestMode.parse(ByteBuffer.wrap(b)).toJson());
+        BODIES.put(
                 "register_broker_request_103",
                 b -> RegisterBrokerBody.parse(ByteBuffer.wrap(b), false).toJson());
         BODIES.put(

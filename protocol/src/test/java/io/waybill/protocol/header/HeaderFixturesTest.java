@@ -55,10 +55,16 @@ class HeaderFixturesTest {
         READERS.put("recall_request_", RecallHeader::read);
         READERS.put("recall_response_", RecallReply::read);
         READERS.put("push_reply_request_", PushReplyHeader::read);
+        READERS.put("pop_request_", PopHeader::read);
+        READERS.put("pop_response_", PopReply::read);
+        READERS.put("ack_request_", AckHeader::read);
+        READERS.put("change_invisible_request_", ChangeInvisibleHeader::read);
+        READERS.put("change_invisible_response_", ChangeInvisibleReply::read);
     }
 
     /** Frames whose header has no fields of its own. */
     private static final Set<String> BODY_ONLY = Set.of(
+            "ack_response_200051",
             "binary_header_heartbeat_request_34",
             "check_client_config_request_46",
             "cluster_info_response_106",
@@ -74,9 +80,12 @@ class HeaderFixturesTest {
             "lock_batch_mq_request_41",
             "lock_batch_mq_response_41",
             "producer_connection_response_204",
+            "query_assignment_request_400",
+            "query_assignment_response_400_pop",
             "query_consumer_offset_response_14_not_found",
             "reset_offset_response_222",
             "send_msg_back_response_36",
+            "set_message_request_mode_401",
             "topic_stats_response_202",
             "unlock_batch_mq_request_42",
             "view_message_response_33");
