@@ -22,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -134,6 +135,56 @@ class PullTest {
                 new PullHeader("readers", "orders", 0, 0, 32, HELD, 0, 15_000, "color = 'red'", 0, "XPATH", 0, null)));
         assertThat(pulled.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
         assertThat(pulled.remark()).contains("expressionType").contains("XPATH");
+    }
+
+    @Test
+    void sqlDecidesByThePropertiesOnTheServer() {
+        for (int i = 0; i < 20; i++) {
+            broker.send("orders", 0, "m" + i, "amount", "" + i, "TAGS", i % 2 == 0 ? "even" : "odd");
+        }
+        Asked pulled = broker.ask(
+                pullingSql("readers", 0, "amount BETWEEN 5 AND 9 AND TAGS = 'odd'", TestBroker.SUBSCRIPTION));
+        assertThat(pulled.result()).isZero();
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m5", "m7", "m9");
+        assertThat(pulled.number("nextBeginOffset")).isEqualTo(20);
+
+        Asked none = broker.ask(pullingSql("readers", 0, "amount > 100", TestBroker.SUBSCRIPTION));
+        assertThat(none.result()).isEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
+        assertThat(none.number("nextBeginOffset")).isEqualTo(20);
+    }
+
+    @Test
+    void aWaitingPullWithSqlIsWokenByWhatItWantsOnly() {
+        broker.send("orders", 0, "first");
+        FakeConnection one = broker.connect();
+        broker.ask(
+                one,
+                TestBroker.heartbeat(
+                        "c1",
+                        "sql-readers",
+                        new SubscriptionData("orders", "amount > 5", Set.of(), Set.of(), 1, "SQL92", false)));
+        Asked held = broker.ask(one, pullingSql("sql-readers", 1, null, 2));
+        broker.send("orders", 0, "small", "amount", "3");
+        assertThat(held.isOpen()).isTrue();
+        broker.send("orders", 0, "large", "amount", "30");
+        assertThat(TestBroker.bodies(held)).containsExactly("large");
+    }
+
+    @Test
+    void sqlThatCannotBeReadIsRefusedAtEachEntrance() {
+        broker.send("orders", 0, "a");
+        Asked pulled = broker.ask(pullingSql("readers", 0, "amount >", TestBroker.SUBSCRIPTION));
+        assertThat(pulled.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(pulled.remark()).contains("the end");
+        Asked beat = broker.ask(TestBroker.heartbeat(
+                "c1", "sql-readers", new SubscriptionData("orders", "((", Set.of(), Set.of(), 1, "SQL92", false)));
+        assertThat(beat.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(beat.remark()).contains("sql-readers").contains("orders");
+    }
+
+    private static Command pullingSql(String group, long offset, String expression, int sysFlag) {
+        return TestBroker.pulling(
+                new PullHeader(group, "orders", 0, offset, 32, sysFlag, 0, 15_000, expression, 0, "SQL92", 0, null));
     }
 
     // ---- limits

@@ -25,6 +25,8 @@ final class QueueReader {
 
     /** Entries looked at in one read, so that a filter which matches nothing cannot hold a thread for a whole queue. */
     static final int MOST_EXAMINED = 16_384;
+    /** Bytes of messages looked at in one read and not taken: looking at a message costs more than looking at its entry. */
+    static final int MOST_BYTES_REJECTED = 8 << 20;
 
     private final Views views;
     private final CommitLog log;
@@ -144,6 +146,7 @@ final class QueueReader {
 
         private long next;
         private int examined;
+        private long rejectedBytes;
         private int count;
         private long bytes;
         private boolean cold;
@@ -167,7 +170,7 @@ final class QueueReader {
         @Override
         public boolean entry(
                 long offset, long position, int size, int frameDelta, long tagsCode, long storeTimeMillis) {
-            if (count >= maxCount || ++examined > MOST_EXAMINED) {
+            if (count >= maxCount || ++examined > MOST_EXAMINED || rejectedBytes > MOST_BYTES_REJECTED) {
                 return false;
             }
             if (filter != null && !filter.accepts(tagsCode)) {
@@ -181,6 +184,7 @@ final class QueueReader {
                 return false;
             }
             if (text != null && !text.accepts(extent.slice(position, size), 0)) {
+                rejectedBytes += size;
                 next = offset + 1;
                 return true;
             }

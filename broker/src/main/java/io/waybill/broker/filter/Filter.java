@@ -37,7 +37,10 @@ public interface Filter {
         if (isTags(type)) {
             return TagFilter.of(expression);
         }
-        throw new BadField("expressionType", "TAG", type);
+        if (type.equals(SQL92)) {
+            return SqlFilter.of(expression);
+        }
+        throw new BadField("expressionType", "TAG or SQL92", type);
     }
 
     /** Whether an expression of this type is a list of tags; no type means it is. */
