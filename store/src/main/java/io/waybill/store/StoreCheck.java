@@ -10,6 +10,9 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PopChange;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.QueueView;
@@ -74,6 +77,7 @@ public final class StoreCheck {
     private final Set<Long> decided = new HashSet<>();
     private final Map<String, Long> progress = new HashMap<>();
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
+    private final Map<PopKey, PopState> pops = new HashMap<>();
     private final long oldest;
     private final long dropped;
     private long visible;
@@ -242,6 +246,13 @@ public final class StoreCheck {
             } else {
                 names.put(c.name(), c.value());
             }
+        } else if (entry instanceof Entry.Pop p) {
+            p.deltas().forEach(delta -> delta.changes().forEach(change -> pop(delta.key(), change)));
+        } else if (entry instanceof Entry.PopRestated r) {
+            PopState known = pops.put(r.key(), r.state());
+            if (oldest == 0 && !r.state().equals(known)) {
+                find(info, "the pop state of " + r.key() + " is restated as " + r.state() + " but was " + known);
+            }
         } else if (entry instanceof Entry.QueueBase q) {
             QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
             if (queue.next > q.nextOffset()) {
@@ -250,6 +261,19 @@ public final class StoreCheck {
                         q.topic() + "/" + q.queueId() + " is restated at " + q.nextOffset() + " behind " + queue.next);
             }
             queue.next = Math.max(queue.next, q.nextOffset());
+        }
+    }
+
+    private void pop(PopKey key, PopChange change) {
+        PopState state = pops.get(key);
+        if (change instanceof PopChange.Drop) {
+            pops.remove(key);
+        } else if (state != null) {
+            state.apply(change);
+        } else if (change instanceof PopChange.Start start) {
+            pops.put(key, new PopState(start.base()));
+        } else if (change instanceof PopChange.Reset reset) {
+            pops.put(key, new PopState(reset.base()));
         }
     }
 
@@ -341,6 +365,9 @@ public final class StoreCheck {
             open.put(half.handle(), half.position());
         }
         same("the open transactions", open, halves);
+        Map<PopKey, PopState> states = new HashMap<>();
+        views.popKeys().forEach(key -> states.put(key, views.popState(key)));
+        same("the pop states", states, pops);
         Map<Long, Long> pending = new HashMap<>();
         for (PendingDue due : views.pendingDue(Integer.MAX_VALUE)) {
             pending.put(due.handle(), due.position());
@@ -362,7 +389,7 @@ public final class StoreCheck {
         }
     }
 
-    private <K> void same(String what, Map<K, Long> seen, Map<K, Long> byLog) {
+    private <K, V> void same(String what, Map<K, V> seen, Map<K, V> byLog) {
         if (!seen.equals(byLog)) {
             views(what + " differ: " + seen + ", by the log " + byLog);
         }

@@ -22,6 +22,10 @@ import io.waybill.store.view.Decision;
 import io.waybill.store.view.MemoryBackend;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PopChange;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.ViewsBackend;
@@ -281,7 +285,7 @@ final class CrashHistory {
     }
 
     private void change() {
-        switch (chance.nextInt(12)) {
+        switch (chance.nextInt(14)) {
             case 0, 1, 2 -> {
                 Item item = item();
                 store.put(draft(item), becomes(item, State.VISIBLE));
@@ -315,6 +319,7 @@ final class CrashHistory {
                         entries,
                         sets(set, entries.stream().map(ProgressEntry::offset).toList()));
             }
+            case 11, 12 -> pop();
             default -> {
                 int name = chance.nextInt(3);
                 boolean delete = chance.happens(0.2);
@@ -355,6 +360,51 @@ final class CrashHistory {
                 }
             }
         });
+    }
+
+    /**
+     * Steps of the pop state of a key count its writes: each change takes the offset behind its number and finishes those
+     * below, or drops the state, so that the base tells which change was the last one.
+     */
+    private void pop() {
+        int number = chance.nextInt(3);
+        Cell cell = cell("o k" + number);
+        PopKey key = new PopKey("k" + number, "t0", 0);
+        long last = cell.possible.isEmpty()
+                ? cell.facts.get(cell.facts.size() - 1)[0]
+                : cell.possible.get(cell.possible.size() - 1)[1];
+        List<PopChange> changes = new ArrayList<>();
+        long value = last + 1 + chance.nextInt(3);
+        if (chance.happens(0.1)) {
+            value = -1;
+            changes.add(new PopChange.Drop());
+        } else if (last < 0 || chance.happens(0.1)) {
+            changes.add(new PopChange.Reset(value));
+            takes(changes, value);
+        } else {
+            changes.add(new PopChange.Start(0));
+            changes.add(new PopChange.Ack(0, value));
+            takes(changes, value);
+        }
+        List<PopDelta> deltas = List.of(new PopDelta(key, changes));
+        Completion set = sets(List.of(cell), List.of(value));
+        if (chance.happens(0.3)) {
+            Item item = item();
+            Completion put = becomes(item, State.VISIBLE);
+            store.putAndPop(List.of(draft(item)), deltas, outcome -> {
+                put.done(outcome);
+                set.done(outcome);
+            });
+        } else {
+            store.pop(deltas, set);
+        }
+    }
+
+    private void takes(List<PopChange> changes, long value) {
+        for (int i = chance.nextInt(4); i >= 0; i--) {
+            changes.add(new PopChange.Take(value + i, value, value + 1_000, 1));
+        }
+        changes.add(new PopChange.Take(value, value, value + 2_000, 1));
     }
 
     private void decide() {
@@ -635,6 +685,17 @@ final class CrashHistory {
         String[] words = name.split(" ");
         if (words[0].equals("p")) {
             return store.progress(words[1], words[2], 0);
+        }
+        if (words[0].equals("o")) {
+            PopKey key = new PopKey(words[1], "t0", 0);
+            PopState state = store.popState(key);
+            check(store.popKeys().contains(key) == (state != null), "the keys and the state of " + key + " differ");
+            check(
+                    state == null
+                            || state.inFlight(state.base()) != null
+                                    && state.inFlight(state.base()).deadlineMillis() == state.base() + 2_000,
+                    key + " is " + state);
+            return state == null ? -1 : state.base();
         }
         byte[] value = store.catalog(CatalogKind.TOPIC, words[1]);
         return value == null ? -1 : ByteBuffer.wrap(value).getInt();

@@ -13,7 +13,12 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.PopChange;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -74,6 +79,44 @@ class RetentionTest {
                     MessageDraft.copyOf(sim.store.readPending(half.handle()), 0).build();
             sim.stored((s, done) -> s.decide(half.handle(), Decision.COMMIT, false, "", copy, 0, done));
             assertThat(sim.bodies("t")).contains("half");
+        }
+    }
+
+    @Test
+    void popStatesAreCarriedForward() throws Exception {
+        PopKey key = new PopKey("g", "t", 0);
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500))) {
+            List<PopChange> begin = new ArrayList<>(List.of(new PopChange.Start(5)));
+            for (int i = 0; i < 300; i++) {
+                begin.add(new PopChange.Take(5 + i, 1_000 + i, 61_000 + i, 1));
+            }
+            sim.stored((s, done) -> s.pop(List.of(new PopDelta(key, begin)), done));
+            for (int round = 0; round < 8; round++) {
+                fill(sim, 20);
+                PopChange ack = new PopChange.Ack(10 + round, 11 + round);
+                Stored both = sim.stored((s, done) ->
+                        s.putAndPop(List.of(draft("dead", "letter")), List.of(new PopDelta(key, List.of(ack))), done));
+                assertThat(both.queueOffset()).isEqualTo(round);
+                sim.duties.advance(5_000);
+            }
+            assertThat(sim.store.oldestPosition()).isPositive();
+            PopState state = sim.store.popState(key);
+            assertThat(state.base()).isEqualTo(5);
+            assertThat(state.ackedRanges()).containsExactly(new long[] {10, 18});
+            assertThat(state.inFlight()).hasSize(292);
+            assertThat(state.frontier()).isEqualTo(305);
+
+            // The log alone says the same.
+            sim.store.close();
+            sim.backend.deleteAll();
+            sim.files = sim.files.copy();
+            sim.open();
+            assertThat(sim.store.popState(key)).isEqualTo(state);
+            assertThat(sim.store.popKeys()).containsExactly(key);
+            sim.stored((s, done) -> s.pop(List.of(new PopDelta(key, List.of(new PopChange.Drop()))), done));
+            assertThat(sim.store.popState(key)).isNull();
+            assertThat(sim.store.popKeys()).isEmpty();
         }
     }
 

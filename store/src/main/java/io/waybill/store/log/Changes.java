@@ -6,8 +6,13 @@ import io.waybill.store.view.Carried;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.Entry;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopFold;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.Views;
@@ -15,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** The changes there are, one small class each. */
 final class Changes {
@@ -55,14 +61,12 @@ final class Changes {
             }
             this.messages = List.copyOf(messages);
             MessageDraft first = this.messages.get(0);
-            long total = 0;
             for (MessageDraft message : this.messages) {
-                total += message.size();
                 if (message.queueId() != first.queueId() || !message.topic().equals(first.topic())) {
                     throw new IllegalArgumentException("the messages of a batch must be of one queue");
                 }
             }
-            size = (int) Math.min(Integer.MAX_VALUE, total);
+            size = sizeOf(this.messages, 0);
         }
 
         @Override
@@ -356,6 +360,57 @@ final class Changes {
         }
     }
 
+    /** Messages of any queues and steps of pop states in one frame. */
+    static final class Pop extends Change {
+        private final List<MessageDraft> messages;
+        private final List<PopDelta> deltas;
+        private final byte[] encoded;
+        private final int size;
+
+        Pop(List<MessageDraft> messages, List<PopDelta> deltas, Completion done) {
+            super(done);
+            if (messages.isEmpty() && deltas.isEmpty()) {
+                throw new IllegalArgumentException("neither a message nor a step of a pop state");
+            }
+            this.messages = List.copyOf(messages);
+            this.deltas = List.copyOf(deltas);
+            this.encoded = PopDelta.encode(this.deltas);
+            this.size = sizeOf(this.messages, Records.HEADER + (long) encoded.length);
+        }
+
+        @Override
+        int size() {
+            return size;
+        }
+
+        @Override
+        boolean isControl() {
+            return messages.isEmpty();
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            Stored first = null;
+            for (MessageDraft message : messages) {
+                Stored stored = frame.visible(message, 0);
+                first = first == null ? stored : first;
+            }
+            if (deltas.isEmpty()) {
+                return first;
+            }
+            Stored record = frame.pop(deltas, encoded);
+            return first == null ? record : first;
+        }
+    }
+
+    private static int sizeOf(List<MessageDraft> messages, long more) {
+        long total = more;
+        for (MessageDraft message : messages) {
+            total += message.size();
+        }
+        return (int) Math.min(Integer.MAX_VALUE, total);
+    }
+
     /** Closes the log cleanly. */
     static final class Mark extends Change {
         Mark(Completion done) {
@@ -530,6 +585,52 @@ final class Changes {
         }
     }
 
+    /** A whole pop state as of this record: what the views know, and the steps in flight on top. */
+    static final class CarryPop extends Carry {
+        private final PopKey key;
+        private final long below;
+        private final Views views;
+        private final InFlight inFlight;
+        private final byte[] group;
+        private final byte[] topic;
+        private PopState state;
+        private byte[] encoded;
+
+        /** Unless a record at or above the position {@code below} began it anew. */
+        CarryPop(PopKey key, long below, Views views, InFlight inFlight, Completion done) {
+            super(done);
+            this.key = key;
+            this.below = below;
+            this.views = views;
+            this.inFlight = inFlight;
+            this.group = Records.text(key.group());
+            this.topic = Records.text(key.topic());
+        }
+
+        @Override
+        int size() {
+            return Records.popStateSize(group, topic, encoded);
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            PopFold fold = views.popFold(key);
+            inFlight.forEach(fold::entry);
+            if (fold.state() == null || fold.since() >= below) {
+                return superseded();
+            }
+            state = fold.state();
+            encoded = state.encode();
+            return null;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            frame.popState(key, group, topic, state, encoded);
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), 0);
+        }
+    }
+
     static final class CarryQueueBase extends Carry {
         private final QueueKey queue;
         private final byte[] topicBytes;
@@ -559,6 +660,9 @@ final class Changes {
         boolean hasCatalog(CatalogKind kind, String name);
 
         boolean hasChecked(long handle);
+
+        /** In the order of the log. Some of it may be applied by now. */
+        void forEach(Consumer<Entry> visitor);
     }
 
     private static List<byte[]> texts(List<ProgressEntry> entries) {

@@ -188,11 +188,11 @@ public final class CommitLog {
     }
 
     public void pop(List<PopDelta> deltas, Completion done) {
-        notYet(done);
+        writer.submit(new Changes.Pop(List.of(), deltas, done));
     }
 
     public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        notYet(done);
+        writer.submit(new Changes.Pop(visible, deltas, done));
     }
 
     public void journal(List<JournalEntry> entries, Completion done) {

@@ -6,6 +6,9 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -261,6 +264,22 @@ final class FrameBuilder {
         }
         frame.entries.add(new Entry.Catalog(position, kind, name, value));
         return stored(position, size, 0);
+    }
+
+    Stored pop(List<PopDelta> deltas, byte[] encoded) {
+        int size = Records.HEADER + encoded.length;
+        long position = header(size, Records.POP);
+        buffer.put(encoded);
+        frame.entries.add(new Entry.Pop(position, deltas));
+        return stored(position, size, 0);
+    }
+
+    void popState(PopKey key, byte[] group, byte[] topic, PopState state, byte[] encoded) {
+        long position = header(Records.popStateSize(group, topic, encoded), Records.POP_STATE);
+        Records.putText(buffer, group);
+        Records.putText(buffer, topic);
+        buffer.putInt(key.queueId()).put(encoded);
+        frame.entries.add(new Entry.PopRestated(position, key, state));
     }
 
     void queueBase(byte[] topicBytes, String topic, int queueId) {

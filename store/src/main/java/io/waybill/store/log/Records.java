@@ -6,7 +6,11 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.PopDelta;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.ViewsDamaged;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -33,6 +37,8 @@ import java.util.List;
  *    9 CATALOG       catalogKind 1, name text, present 1, value to the record's end
  *   10 QUEUE_BASE    topic text, queueId 4, nextOffset 8
  *   11 MARK          epoch 8        says nothing; closes the log so that every frame before it is proved durable
+ *   12 POP           the bytes of PopDelta.encode
+ *   13 POP_STATE     group text, topic text, queueId 4, the bytes of PopState.encode
  *
  *   text: length 2, UTF-8 bytes
  * </pre>
@@ -55,6 +61,8 @@ final class Records {
     static final int CATALOG = 9;
     static final int QUEUE_BASE = 10;
     static final int MARK = 11;
+    static final int POP = 12;
+    static final int POP_STATE = 13;
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2;
@@ -87,6 +95,10 @@ final class Records {
             size += 2 + text.length;
         }
         return size;
+    }
+
+    static int popStateSize(byte[] group, byte[] topic, byte[] encoded) {
+        return HEADER + 2 + group.length + 2 + topic.length + 4 + encoded.length;
     }
 
     /**
@@ -151,6 +163,8 @@ final class Records {
             return parseFields(kind, position, b, base, frameAt, into);
         } catch (BufferUnderflowException e) {
             return "kind " + kind + " is cut short";
+        } catch (ViewsDamaged | IllegalArgumentException e) {
+            return "kind " + kind + ": " + e.getMessage();
         }
     }
 
@@ -219,12 +233,16 @@ final class Records {
                 String name = getText(b);
                 byte[] value = null;
                 if (b.get() != 0) {
-                    value = new byte[b.remaining()];
-                    b.get(value);
+                    value = rest(b);
                 }
                 into.add(new Entry.Catalog(position, catalogKind, name, value));
             }
             case QUEUE_BASE -> into.add(new Entry.QueueBase(position, getText(b), b.getInt(), b.getLong()));
+            case POP -> into.add(new Entry.Pop(position, PopDelta.decode(rest(b))));
+            case POP_STATE -> {
+                PopKey key = new PopKey(getText(b), getText(b), b.getInt());
+                into.add(new Entry.PopRestated(position, key, PopState.decode(rest(b))));
+            }
             case MARK -> b.getLong();
             default -> {
                 return "unknown kind " + kind;
@@ -244,6 +262,12 @@ final class Records {
             take.message(at, at - frameAt, StoredMessage.indexTerms(b, at));
         }
         return wrong;
+    }
+
+    private static byte[] rest(ByteBuffer b) {
+        byte[] rest = new byte[b.remaining()];
+        b.get(rest);
+        return rest;
     }
 
     private static String getText(ByteBuffer b) {

@@ -8,6 +8,7 @@ import io.waybill.store.view.Carried;
 import io.waybill.store.view.Checkpoint;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PopKey;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.Views;
@@ -126,7 +127,7 @@ final class Retention implements Duty {
                     return done();
                 } else {
                     maker.ignoreFloor(true);
-                    carry(carried);
+                    carry(carried, oldest.end());
                 }
             }
             return outstanding.get() == 0 ? done() : WHEN_WOKEN;
@@ -192,7 +193,7 @@ final class Retention implements Duty {
         return gains;
     }
 
-    private void carry(Carried carried) throws StoreDamaged {
+    private void carry(Carried carried, long below) throws StoreDamaged {
         outstanding.set(1);
         try {
             int left = PER_ROUND;
@@ -223,6 +224,10 @@ final class Retention implements Duty {
             }
             for (Carried.CatalogValue value : firstOf(carried.catalog(), left)) {
                 submit(new Changes.CarryCatalog(value, views, writer, this::carried));
+                left--;
+            }
+            for (PopKey key : firstOf(carried.pops(), left)) {
+                submit(new Changes.CarryPop(key, below, views, writer, this::carried));
                 left--;
             }
             for (QueueKey queue : carried.queueBases().keySet()) {

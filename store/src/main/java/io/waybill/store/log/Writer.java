@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jctools.queues.varhandle.MpscVarHandleArrayQueue;
 import org.slf4j.Logger;
@@ -468,6 +469,14 @@ final class Writer implements Duty, Changes.InFlight {
     @Override
     public boolean hasChecked(long handle) {
         return anyInFlight(entry -> entry instanceof Entry.Checked checked && checked.handle() == handle);
+    }
+
+    @Override
+    public void forEach(Consumer<Entry> visitor) {
+        for (WrittenFrame frame : unapplied) {
+            frame.entries.forEach(visitor);
+        }
+        builder.frame().entries.forEach(visitor);
     }
 
     private boolean anyInFlight(Predicate<Entry> matches) {

@@ -14,11 +14,17 @@ public record Carried(
         List<PendingDue> dues,
         List<ProgressEntry> progress,
         List<CatalogValue> catalog,
+        List<PopKey> pops,
         Map<QueueKey, Long> queueBases) {
     /** One catalog entry. */
     public record CatalogValue(CatalogKind kind, String name, byte[] value) {}
 
     public boolean isEmpty() {
-        return halves.isEmpty() && dues.isEmpty() && progress.isEmpty() && catalog.isEmpty() && queueBases.isEmpty();
+        return halves.isEmpty()
+                && dues.isEmpty()
+                && progress.isEmpty()
+                && catalog.isEmpty()
+                && pops.isEmpty()
+                && queueBases.isEmpty();
     }
 }

@@ -82,6 +82,12 @@ public sealed interface Entry {
      */
     record Catalog(long position, CatalogKind kind, String name, byte[] value) implements Entry {}
 
+    /** Steps of pop states. */
+    record Pop(long position, List<PopDelta> deltas) implements Entry {}
+
+    /** A whole pop state, restated (carry-forward): it is so, whatever was before. Must not be changed. */
+    record PopRestated(long position, PopKey key, PopState state) implements Entry {}
+
     /** The queue's next offset, restated so that offsets never restart after everything of the queue was dropped. */
     record QueueBase(long position, String topic, int queueId, long nextOffset) implements Entry {}
 }

@@ -9,6 +9,7 @@ enum Family {
     TRANSACTIONS("transactions"),
     PROGRESS("progress"),
     CATALOG("catalog"),
+    POP("pop"),
     META("meta");
 
     final String tableName;

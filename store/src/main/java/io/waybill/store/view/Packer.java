@@ -55,6 +55,11 @@ final class Packer {
         return this;
     }
 
+    /** Numbers near zero, of both signs, in few bytes. */
+    Packer zigzag(long value) {
+        return varint(value << 1 ^ value >> 63);
+    }
+
     Packer text(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
         if (utf8.length > 0xFFFF) {

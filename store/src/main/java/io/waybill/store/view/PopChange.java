@@ -2,8 +2,7 @@
 package io.waybill.store.view;
 
 /**
- * One step of a {@link PopState}. The first step of a state is a Start or a Reset; without one the others say nothing. A
- * sequence of steps repeated in full changes nothing.
+ * One step of a {@link PopState}. The first step of a state is a Start or a Reset; without one the others say nothing.
  */
 public sealed interface PopChange {
     /** The state begins: all below the base is finished. Nothing if there is a state. */

@@ -22,6 +22,7 @@ import java.util.TreeMap;
  */
 public final class PopState {
     private static final int VERSION = 1;
+    private static final int SHOWN = 20;
 
     /**
      * A message that was handed out.
@@ -166,9 +167,9 @@ public final class PopState {
         long lastPop = 0;
         for (InFlight message : inFlight.values()) {
             packer.varint(message.offset - last)
-                    .varint(zigzag(message.popTimeMillis - lastPop))
-                    .varint(zigzag(message.deadlineMillis - message.popTimeMillis))
-                    .varint(zigzag(message.deliveries));
+                    .zigzag(message.popTimeMillis - lastPop)
+                    .zigzag(message.deadlineMillis - message.popTimeMillis)
+                    .zigzag(message.deliveries);
             last = message.offset;
             lastPop = message.popTimeMillis;
         }
@@ -199,19 +200,11 @@ public final class PopState {
         long lastPop = 0;
         for (long i = unpacker.varint(); i > 0; i--) {
             last += unpacker.varint();
-            lastPop += unzigzag(unpacker.varint());
-            long deadline = lastPop + unzigzag(unpacker.varint());
-            state.inFlight.put(last, new InFlight(last, lastPop, deadline, (int) unzigzag(unpacker.varint())));
+            lastPop += unpacker.zigzag();
+            long deadline = lastPop + unpacker.zigzag();
+            state.inFlight.put(last, new InFlight(last, lastPop, deadline, (int) unpacker.zigzag()));
         }
         return state;
-    }
-
-    private static long zigzag(long value) {
-        return value << 1 ^ value >> 63;
-    }
-
-    private static long unzigzag(long value) {
-        return value >>> 1 ^ -(value & 1);
     }
 
     @Override
@@ -227,11 +220,28 @@ public final class PopState {
         return Long.hashCode(base) * 31 + inFlight.hashCode();
     }
 
+    /** How much it holds, for limits: ranges and messages in flight. */
+    int items() {
+        return acked.size() + inFlight.size();
+    }
+
     @Override
     public String toString() {
         StringBuilder text = new StringBuilder("finished below ").append(base);
-        acked.forEach(
-                (from, to) -> text.append(", ").append(from).append(" to ").append(to));
-        return text.append("; in flight ").append(inFlight.values()).toString();
+        acked.entrySet().stream()
+                .limit(SHOWN)
+                .forEach(range ->
+                        text.append(", ").append(range.getKey()).append(" to ").append(range.getValue()));
+        text.append(acked.size() > SHOWN ? ", ..." : "").append("; in flight ").append(inFlight.size());
+        inFlight.values().stream()
+                .limit(SHOWN)
+                .forEach(message -> text.append(", ")
+                        .append(message.offset)
+                        .append(" until ")
+                        .append(message.deadlineMillis)
+                        .append(" (")
+                        .append(message.deliveries)
+                        .append(')'));
+        return text.append(inFlight.size() > SHOWN ? ", ..." : "").toString();
     }
 }

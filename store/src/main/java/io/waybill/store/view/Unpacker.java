@@ -45,6 +45,11 @@ final class Unpacker {
         return value;
     }
 
+    long zigzag() {
+        long value = varint();
+        return value >>> 1 ^ -(value & 1);
+    }
+
     String text() {
         int length = next() << 8 | next();
         if (at + length > bytes.length) {

@@ -33,6 +33,7 @@ public final class Views implements AutoCloseable {
     private static final long MESSAGE_BYTES = 48;
     private static final long KEY_BYTES = 16;
     private static final long ROW_BYTES = 256;
+    private static final long STEP_BYTES = 64;
 
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
     private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
@@ -77,6 +78,7 @@ public final class Views implements AutoCloseable {
     private final Transactions transactions;
     private final ProgressTable progress;
     private final CatalogTable catalog;
+    private final PopStates pops;
 
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
@@ -114,6 +116,7 @@ public final class Views implements AutoCloseable {
         transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
         progress = new ProgressTable(progressTable);
         catalog = new CatalogTable(catalogTable);
+        pops = new PopStates(backend);
     }
 
     /**
@@ -215,6 +218,16 @@ public final class Views implements AutoCloseable {
         if (entry instanceof Entry.Catalog record) {
             return ROW_BYTES + (record.value() == null ? 0 : record.value().length);
         }
+        if (entry instanceof Entry.Pop pop) {
+            long bytes = 0;
+            for (PopDelta delta : pop.deltas()) {
+                bytes += ROW_BYTES + STEP_BYTES * delta.changes().size();
+            }
+            return bytes;
+        }
+        if (entry instanceof Entry.PopRestated restated) {
+            return ROW_BYTES + 2 * STEP_BYTES * restated.state().items();
+        }
         return 3 * ROW_BYTES;
     }
 
@@ -237,6 +250,10 @@ public final class Views implements AutoCloseable {
             progress.progress(record);
         } else if (entry instanceof Entry.Catalog record) {
             catalog.catalog(record);
+        } else if (entry instanceof Entry.Pop pop) {
+            pops.pop(pop);
+        } else if (entry instanceof Entry.PopRestated restated) {
+            pops.restated(restated);
         } else if (entry instanceof Entry.QueueBase base) {
             queues.base(base);
         } else {
@@ -272,6 +289,7 @@ public final class Views implements AutoCloseable {
         dirty = false;
         queues.swap();
         keys.swap();
+        pops.swap();
         for (Table table : tables()) {
             table.swap();
         }
@@ -304,6 +322,7 @@ public final class Views implements AutoCloseable {
                 }
                 queues.write(batch, oldest);
                 keys.write(batch, oldest);
+                pops.write(batch);
                 for (Table table : tables()) {
                     table.write(batch);
                 }
@@ -312,6 +331,7 @@ public final class Views implements AutoCloseable {
             }
             queues.written();
             keys.written();
+            pops.written();
             for (Table table : tables()) {
                 table.written();
             }
@@ -335,6 +355,7 @@ public final class Views implements AutoCloseable {
                 dueMessages.below(position),
                 progress.below(position),
                 catalog.below(position),
+                pops.below(position),
                 queues.basesBelow(position));
     }
 
@@ -396,12 +417,19 @@ public final class Views implements AutoCloseable {
                 .count();
     }
 
+    /** A copy of the pop state of a key; null if there is none. */
     public PopState popState(PopKey key) {
-        return null;
+        return pops.fold(key).state();
     }
 
+    /** As popState, with the record it began with; to be folded on. */
+    public PopFold popFold(PopKey key) {
+        return pops.fold(key);
+    }
+
+    /** Of all pop states, sorted. */
     public List<PopKey> popKeys() {
-        return List.of();
+        return pops.below(Long.MAX_VALUE);
     }
 
     public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
@@ -497,6 +525,9 @@ public final class Views implements AutoCloseable {
         }
         for (int i = 0; found == null && i < tables().size(); i++) {
             found = tableDifference(tables().get(i), other.tables().get(i));
+        }
+        if (found == null) {
+            found = pops.difference(other.pops);
         }
         if (found == null && openHalfCount() != other.openHalfCount()) {
             found = "open halves: " + openHalfCount() + " here, " + other.openHalfCount() + " there";
@@ -605,6 +636,7 @@ public final class Views implements AutoCloseable {
         transactions.decisions().forEach(decision -> line.accept("decided " + decision));
         pendingDue(Integer.MAX_VALUE).forEach(due -> line.accept("waiting " + due));
         progressAll().forEach(entry -> line.accept("progress " + entry));
+        popKeys().forEach(key -> line.accept("pop " + key + " " + popState(key)));
         for (CatalogKind kind : CatalogKind.values()) {
             catalogAll(kind)
                     .forEach((name, value) -> line.accept(

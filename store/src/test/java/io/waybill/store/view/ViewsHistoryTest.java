@@ -141,6 +141,7 @@ class ViewsHistoryTest {
             assertThat(carried.halves()).isEqualTo(expected.halves());
             assertThat(carried.dues()).isEqualTo(expected.dues());
             assertThat(carried.progress()).isEqualTo(expected.progress());
+            assertThat(carried.pops()).isEqualTo(expected.pops());
             assertThat(carried.catalog())
                     .usingRecursiveFieldByFieldElementComparator()
                     .containsExactlyInAnyOrderElementsOf(expected.catalog());
@@ -194,6 +195,7 @@ class ViewsHistoryTest {
                 }
             }
             verifyDue();
+            verifyPops();
             assertThat(views.progressAll())
                     .isEqualTo(model.progress.values().stream()
                             .map(ViewsModel.Located::value)
@@ -321,6 +323,15 @@ class ViewsHistoryTest {
                     .toList();
             assertThat(all).containsAll(found);
             assertThat(found).containsAll(within);
+        }
+
+        private void verifyPops() {
+            assertThat(views.popKeys()).containsExactlyInAnyOrderElementsOf(model.pops.keySet());
+            model.pops.forEach((key, state) -> {
+                PopFold fold = views.popFold(key);
+                assertThat(fold.state()).isEqualTo(state.value());
+                assertThat(fold.since()).isEqualTo(state.position());
+            });
         }
 
         private void verifyDue() {

@@ -39,6 +39,8 @@ final class ViewsModel {
     final TreeMap<String, Located<ProgressEntry>> progress = new TreeMap<>();
     final TreeMap<String, Located<Carried.CatalogValue>> catalog = new TreeMap<>();
 
+    final Map<PopKey, Located<PopState>> pops = new HashMap<>();
+
     private List<Entry> building;
     private long base;
 
@@ -112,7 +114,7 @@ final class ViewsModel {
     }
 
     private void entry() {
-        switch (chance.nextInt(14)) {
+        switch (chance.nextInt(17)) {
             case 0, 1, 2, 3 -> visible(anyQueue());
             case 4 -> {
                 QueueKey key = anyQueue();
@@ -158,12 +160,54 @@ final class ViewsModel {
                 }
                 progress(entries);
             }
+            case 13, 14, 15 -> pop();
             default ->
                 catalog(
                         CatalogKind.values()[chance.nextInt(3)],
                         "name-" + chance.nextInt(4),
                         chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
         }
+    }
+
+    private PopKey anyPop() {
+        QueueKey queue = anyQueue();
+        return new PopKey("group-" + chance.nextInt(2), queue.topic(), queue.queueId() % 2);
+    }
+
+    private void pop() {
+        List<PopDelta> deltas = new ArrayList<>();
+        long position = place(60);
+        for (int i = chance.nextInt(2); i >= 0; i--) {
+            PopKey key = anyPop();
+            List<PopChange> changes = new ArrayList<>();
+            for (int k = chance.nextInt(6); k >= 0; k--) {
+                PopChange change = popChange();
+                changes.add(change);
+                Located<PopState> state = pops.get(key);
+                if (change instanceof PopChange.Drop) {
+                    pops.remove(key);
+                } else if (change instanceof PopChange.Reset reset) {
+                    pops.put(key, new Located<>(new PopState(reset.base()), position));
+                } else if (state != null) {
+                    state.value().apply(change);
+                } else if (change instanceof PopChange.Start start) {
+                    pops.put(key, new Located<>(new PopState(start.base()), position));
+                }
+            }
+            deltas.add(new PopDelta(key, changes));
+        }
+        building.add(new Entry.Pop(position, deltas));
+    }
+
+    private PopChange popChange() {
+        long offset = chance.nextInt(40);
+        return switch (chance.nextInt(16)) {
+            case 0, 1, 2 -> new PopChange.Start(offset / 4);
+            case 3 -> new PopChange.Reset(offset);
+            case 4 -> new PopChange.Drop();
+            case 5, 6, 7, 8, 9 -> new PopChange.Ack(offset, offset + chance.nextInt(4));
+            default -> new PopChange.Take(offset, now, later(), 1 + chance.nextInt(3));
+        };
     }
 
     private long later() {
@@ -314,6 +358,12 @@ final class ViewsModel {
             progress(carried.progress());
         }
         carried.catalog().forEach(value -> catalog(value.kind(), value.name(), value.value()));
+        carried.pops().forEach(key -> {
+            long position = place(60);
+            PopState state = pops.get(key).value();
+            building.add(new Entry.PopRestated(position, key, state.copy()));
+            pops.put(key, new Located<>(state, position));
+        });
         carried.queueBases().forEach((key, next) -> {
             long position = place(30);
             building.add(new Entry.QueueBase(position, key.topic(), key.queueId(), next));
@@ -342,6 +392,13 @@ final class ViewsModel {
                 catalog.values().stream()
                         .filter(entry -> entry.position() < position)
                         .map(Located::value)
+                        .toList(),
+                pops.entrySet().stream()
+                        .filter(entry -> entry.getValue().position() < position)
+                        .map(Map.Entry::getKey)
+                        .sorted(Comparator.comparing(PopKey::group)
+                                .thenComparing(PopKey::topic)
+                                .thenComparing(PopKey::queueId))
                         .toList(),
                 queueBases);
     }
