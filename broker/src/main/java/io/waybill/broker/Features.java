@@ -89,7 +89,7 @@ final class Features {
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         HalfSends halves = new HalfSends(store, clock, transactions, delays);
         TransactionChecks checks =
-                new TransactionChecks(store, clock, transactions, members::producerOf, delays, broker);
+                new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, broker);
         members.onProducer(checks::producerRegistered);
         dueEngine = new DueEngine(store, clock, checks);
         checks.onOverdue(dueEngine::wake);
@@ -104,7 +104,7 @@ final class Features {
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
         new TopicRequests(topics).register(routes);
-        new Transactions(store, topics, transactions, clock, delays, members::nameOf, broker, blocking)
+        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking)
                 .register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)

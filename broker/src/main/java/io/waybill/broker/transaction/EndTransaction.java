@@ -48,6 +48,7 @@ final class EndTransaction implements RequestHandler {
 
     private final Store store;
     private final FinalDecisions decisions;
+    private final CheckAnswers answers;
     private final TransactionSettings settings;
     private final Clock clock;
     private final BiFunction<String, Connection, String> clientNames;
@@ -57,12 +58,14 @@ final class EndTransaction implements RequestHandler {
     EndTransaction(
             Store store,
             FinalDecisions decisions,
+            CheckAnswers answers,
             TransactionSettings settings,
             Clock clock,
             BiFunction<String, Connection, String> clientNames,
             Executor blocking) {
         this.store = store;
         this.decisions = decisions;
+        this.answers = answers;
         this.settings = settings;
         this.clock = clock;
         this.clientNames = clientNames;
@@ -80,7 +83,14 @@ final class EndTransaction implements RequestHandler {
             return;
         }
         switch (header.commitOrRollback()) {
-            case UNKNOWN -> reply(request, "still open: the producer does not know yet");
+            case UNKNOWN -> {
+                if (header.fromTransactionCheck()) {
+                    String client = clientNames.apply(header.producerGroup(), request.connection());
+                    answers.answered(
+                            header.commitLogOffset(), header.producerGroup(), idsOf(header), client, "UNKNOWN");
+                }
+                reply(request, "the producer does not know yet: nothing is decided by this");
+            }
             case COMMIT, ROLLBACK -> {
                 if (store.positions().confirmed() - header.commitLogOffset() < RECENT_BYTES) {
                     guarded(request, header);
@@ -143,9 +153,7 @@ final class EndTransaction implements RequestHandler {
                     + header.producerGroup();
         }
         String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
-        Set<String> named = new LinkedHashSet<>();
-        addIfPresent(named, header.transactionId());
-        addIfPresent(named, header.msgId());
+        Set<String> named = idsOf(header);
         if (!named.isEmpty() && !named.contains(uniqueKey)) {
             return "the half message at this position is " + uniqueKey + ", the request names " + named;
         }
@@ -171,6 +179,13 @@ final class EndTransaction implements RequestHandler {
         if (more != null) {
             LOG.warn(format, first, second, more);
         }
+    }
+
+    private static Set<String> idsOf(EndTransactionHeader header) {
+        Set<String> named = new LinkedHashSet<>();
+        addIfPresent(named, header.transactionId());
+        addIfPresent(named, header.msgId());
+        return named;
     }
 
     private static void addIfPresent(Set<String> named, String id) {

@@ -10,20 +10,23 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
+import io.waybill.store.Store;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.concurrent.Executor;
 
-/** SHOW_TRANSACTION (30562): one transaction with its message, and its decision if it has one. */
+/** SHOW_TRANSACTION (30562): one transaction with its message, every check of it, and its decision if it has one. */
 final class ShowTransaction implements RequestHandler {
     /** Of a longer body only the beginning is shown. */
     private static final int MOST_BODY_BYTES = 64 << 10;
 
+    private final Store store;
     private final TransactionLookup lookup;
     private final Clock clock;
     private final Executor blocking;
 
-    ShowTransaction(TransactionLookup lookup, Clock clock, Executor blocking) {
+    ShowTransaction(Store store, TransactionLookup lookup, Clock clock, Executor blocking) {
+        this.store = store;
         this.lookup = lookup;
         this.clock = clock;
         this.blocking = blocking;
@@ -67,6 +70,7 @@ final class ShowTransaction implements RequestHandler {
                 json.field("body", Base64.getEncoder().encodeToString(shown));
             }
         }
+        TransactionJson.checks(json, store.checksOf(found.handle()), found.decision());
         if (!open) {
             TransactionJson.decision(json, found.decision());
         }

@@ -25,6 +25,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +55,9 @@ public final class TransactionChecks implements DueChecks {
     private final Clock clock;
     private final TransactionSettings settings;
     private final Producers producers;
+    private final BiFunction<String, Connection, String> clientNames;
     private final FinalDecisions decisions;
+    private final CheckAnswers answers;
     private final String brokerName;
 
     /** Handles waiting for a producer, by group. Guarded by itself, like the two below. */
@@ -64,20 +67,29 @@ public final class TransactionChecks implements DueChecks {
     private List<Long> overdue = new ArrayList<>();
     private volatile Runnable wakeEngine = () -> {};
 
+    /** @param clientNames who speaks for a group on a connection */
     public TransactionChecks(
             Store store,
             Clock clock,
             TransactionSettings settings,
             Producers producers,
+            BiFunction<String, Connection, String> clientNames,
             DelayedSends delays,
             String brokerName) {
         this.store = store;
         this.clock = clock;
         this.settings = settings;
         this.producers = producers;
+        this.clientNames = clientNames;
+        this.answers = new CheckAnswers(store);
         this.decisions = new FinalDecisions(store, clock, delays);
         this.brokerName = brokerName;
         rememberWaiting();
+    }
+
+    /** Where answers that decide nothing are recorded. */
+    CheckAnswers answers() {
+        return answers;
     }
 
     /** What to call when halves became overdue: the engine's wake. */
@@ -136,11 +148,17 @@ public final class TransactionChecks implements DueChecks {
             exhaust(half, stored, done);
             return;
         }
-        if (ask(half, stored)) {
+        String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
+        answers.asking(handle, half.producerGroup(), uniqueKey);
+        Connection asked = ask(half, stored);
+        if (asked != null) {
             noLongerWaiting(half);
-            store.checked(
-                    handle, half.checks() + 1, clock.wallMillis() + settings.checkMillis(), "", o -> settle(o, done));
+            String client = clientNames.apply(half.producerGroup(), asked);
+            long nextMillis = clock.wallMillis() + settings.checkMillis();
+            store.checked(handle, half.checks() + 1, nextMillis, client, o -> settle(o, done));
+            answers.recorded(handle);
         } else {
+            answers.notAsked(handle);
             await(half, done);
         }
     }
@@ -156,13 +174,13 @@ public final class TransactionChecks implements DueChecks {
         decisions.exhaust(half, stored, by, o -> settle(o, done));
     }
 
-    /** True when a check was written to a living connection. */
-    private boolean ask(PendingHalf half, ByteBuffer stored) {
+    /** The living connection a check was written to, or null. */
+    private Connection ask(PendingHalf half, ByteBuffer stored) {
         Command check = null;
         for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
             Connection connection = producers.next(half.producerGroup());
             if (connection == null) {
-                return false;
+                return null;
             }
             if (!connection.isOpen()) {
                 continue;
@@ -172,10 +190,10 @@ public final class TransactionChecks implements DueChecks {
             }
             connection.send(check);
             if (connection.isOpen()) {
-                return true;
+                return connection;
             }
         }
-        return false;
+        return null;
     }
 
     private Command checkCommand(PendingHalf half, ByteBuffer stored) {

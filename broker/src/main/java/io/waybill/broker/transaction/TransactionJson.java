@@ -5,9 +5,12 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.PendingHalf;
 import java.net.InetSocketAddress;
+import java.util.List;
 
 /** Transactions as the tools of an operator read them. Members without a value are left out. */
 final class TransactionJson {
@@ -38,6 +41,45 @@ final class TransactionJson {
 
     private static String addressOf(InetSocketAddress host) {
         return host.getAddress().getHostAddress() + ":" + host.getPort();
+    }
+
+    /**
+     * The member {@code checkHistory}, oldest first. The answer that decided is not recorded apart from the decision: it is told of the client that
+     * gave it.
+     */
+    static void checks(JsonWriter json, List<CheckEvent> checks, DecisionRecord decision) {
+        CheckEvent decisive = decision == null ? null : decisive(checks, decision);
+        json.name("checkHistory").beginArray();
+        for (CheckEvent check : checks) {
+            json.beginObject().field("timestamp", check.atMillis());
+            if (check.number() > 0) {
+                json.field("number", check.number());
+            }
+            json.field("client", check.client());
+            if (check == decisive) {
+                json.field("answer", DecisionWords.state(decision.outcome()))
+                        .field("answeredMillis", decision.atMillis());
+            } else if (check.answerOrNull() != null) {
+                json.field("answer", check.answerOrNull()).field("answeredMillis", check.answeredMillis());
+            }
+            json.endObject();
+        }
+        json.endArray();
+    }
+
+    /** The latest check without an answer, of the client that decided if it was asked. */
+    private static CheckEvent decisive(List<CheckEvent> checks, DecisionRecord decision) {
+        boolean byProducer = decision.fromCheck() && decision.outcome() != Decision.EXHAUSTED;
+        CheckEvent latest = null;
+        for (CheckEvent check : checks) {
+            if (byProducer && check.answerOrNull() == null && check.number() > 0) {
+                boolean better = latest == null
+                        || decision.by().endsWith(check.client())
+                        || !decision.by().endsWith(latest.client());
+                latest = better ? check : latest;
+            }
+        }
+        return latest;
     }
 
     /** The member {@code decision}. */

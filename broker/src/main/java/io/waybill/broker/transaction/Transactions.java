@@ -27,6 +27,7 @@ public final class Transactions {
             Store store,
             Topics topics,
             TransactionSettings settings,
+            TransactionChecks checks,
             Clock clock,
             DelayedSends delays,
             BiFunction<String, Connection, String> clientNames,
@@ -34,9 +35,9 @@ public final class Transactions {
             Executor blocking) {
         FinalDecisions decisions = new FinalDecisions(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
-        end = new EndTransaction(store, decisions, settings, clock, clientNames, blocking);
+        end = new EndTransaction(store, decisions, checks.answers(), settings, clock, clientNames, blocking);
         list = new ListTransactions(store, clock, brokerName, blocking);
-        show = new ShowTransaction(lookup, clock, blocking);
+        show = new ShowTransaction(store, lookup, clock, blocking);
         resume = new ResumeCheck(store, lookup, clock, blocking);
         decide = new DecideTransaction(store, lookup, decisions, resume, clock, blocking);
     }

@@ -108,14 +108,16 @@ public final class SimulatedBroker implements AutoCloseable {
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         halves = new HalfSends(store, clock, transactions, delays);
-        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members::producerOf, delays, NAME);
+        TransactionChecks checks =
+                new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, NAME);
         members.onProducer(checks::producerRegistered);
         DueEngine due = new DueEngine(store, clock, checks);
         checks.onOverdue(due::wake);
         Routes routes = new Routes();
         new Memberships(groups, members, topics).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
-        new Transactions(store, topics, transactions, clock, delays, members::nameOf, NAME, blocking).register(routes);
+        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking)
+                .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
