@@ -12,6 +12,7 @@ import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.Pulls;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.route.NameServers;
@@ -52,6 +53,7 @@ final class Features {
     private final Journal journal;
     private final Pulls pulls;
     private final Registration registration;
+    private final DeadLetterDesk deadLetters;
     private final DueEngine dueEngine;
     private final RequestHandler handler;
     private final List<DutyHandle> duties = new ArrayList<>();
@@ -111,6 +113,8 @@ final class Features {
                 .register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, broker, blocking).register(routes);
+        deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+        deadLetters.register(routes);
         handler = routes.handler();
     }
 
@@ -129,6 +133,9 @@ final class Features {
         DutyHandle registering = platform.duties().start(registration);
         registration.startedAs(registering);
         duties.add(registering);
+        DutyHandle desk = platform.duties().start(deadLetters);
+        deadLetters.startedAs(desk);
+        duties.add(desk);
         duties.add(dueEngine.start(platform.duties()));
     }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.retry;
 
+import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageProperties;
 import java.util.Map;
 
@@ -27,6 +28,16 @@ final class DeadLetter {
 
     private DeadLetter() {}
 
+    /** A dead letter is given back by a consumer of dead letters: what it says of retries is the life before. */
+    static void beginAnew(Map<String, String> properties) {
+        properties.remove(MessageProperties.RETRY_TOPIC);
+        properties.remove(MessageProperties.ORIGIN_MESSAGE_ID);
+        properties.remove(RETRY_SINCE_MS);
+        properties.remove(DLQ_MS);
+        properties.remove(DLQ_TRIES);
+        properties.remove(DLQ_REASON);
+    }
+
     static String triesUsedUp(int maxTries) {
         return "the retries of the group are used up: " + maxTries;
     }
@@ -36,8 +47,14 @@ final class DeadLetter {
         properties.remove(MessageProperties.DELAY);
         properties.remove(MessageProperties.REAL_TOPIC);
         properties.remove(MessageProperties.REAL_QID);
-        copy(properties, MessageProperties.RETRY_TOPIC, MessageProperties.DLQ_ORIGIN_TOPIC);
-        copy(properties, MessageProperties.ORIGIN_MESSAGE_ID, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
+        String origin = properties.get(MessageProperties.RETRY_TOPIC);
+        boolean wasLetter = origin != null
+                && Names.isDeadLetter(origin)
+                && properties.containsKey(MessageProperties.DLQ_ORIGIN_TOPIC);
+        if (!wasLetter) { // else it tells already where it was really sent
+            copy(properties, MessageProperties.RETRY_TOPIC, MessageProperties.DLQ_ORIGIN_TOPIC);
+            copy(properties, MessageProperties.ORIGIN_MESSAGE_ID, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
+        }
         properties.putIfAbsent(RETRY_SINCE_MS, Long.toString(nowMillis));
         properties.put(DLQ_MS, Long.toString(nowMillis));
         properties.put(DLQ_TRIES, Integer.toString(tries));

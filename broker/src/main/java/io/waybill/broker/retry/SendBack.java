@@ -117,10 +117,16 @@ public final class SendBack implements RequestHandler {
             return;
         }
         long nowMillis = clock.wallMillis();
-        int tries = StoredMessage.reconsumeTimes(stored, 0);
+        // Whoever consumes dead letters begins anew with them: the tries of the group that gave them up are not its
+        // own.
+        boolean isLetter = Names.isDeadLetter(StoredMessage.topic(stored, 0));
+        int tries = isLetter ? 0 : StoredMessage.reconsumeTimes(stored, 0);
         int failed = Math.max(tries, tries + 1); // a producer may have written the largest number there is
         int most = RetrySchedule.mostTries(group, header.maxReconsumeTimes());
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(stored, 0));
+        if (isLetter) {
+            DeadLetter.beginAnew(properties);
+        }
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(stored, 0));
         properties.putIfAbsent(
                 MessageProperties.ORIGIN_MESSAGE_ID,

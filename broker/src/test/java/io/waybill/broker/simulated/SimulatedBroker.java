@@ -8,6 +8,7 @@ import io.waybill.broker.group.Memberships;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.send.Sends;
@@ -125,7 +126,11 @@ public final class SimulatedBroker implements AutoCloseable {
                 .register(routes);
         new Queries(store, blocking).register(routes);
         new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
+        DeadLetterDesk desk =
+                new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+        desk.register(routes);
         handler = routes.handler();
+        desk.startedAs(duties.start(desk));
         due.start(duties);
         settle();
     }
@@ -189,6 +194,14 @@ public final class SimulatedBroker implements AutoCloseable {
     public void gone(FakeConnection connection) {
         connection.close();
         members.closed(connection);
+    }
+
+    /** A request whose reply may come later. */
+    public FakeRequest begin(FakeConnection connection, Command command) {
+        FakeRequest request = new FakeRequest(command, connection);
+        handler.handle(request);
+        settle();
+        return request;
     }
 
     /** The reply, null for none. */

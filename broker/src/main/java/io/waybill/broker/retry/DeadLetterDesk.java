@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.retry;
+
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Routes;
+import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.Request;
+import io.waybill.store.Store;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What operators do with dead letters: LIST_DEAD (30569) and SETTLE_DEAD (30570).
+ *
+ * <p>What always holds: a letter is settled once. Its re-driven copy and its settlement are one frame of the log, so that neither is ever there without
+ * the other. Every letter that was asked for gets an answer, and the request is answered when all have one. Work with a rate is done in pieces by a duty,
+ * so that nothing waits on a thread; it stops when the asking connection is gone.
+ */
+public final class DeadLetterDesk implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterDesk.class);
+
+    static final int MOST_LISTED = 1_000;
+    static final int MOST_SETTLED = 1_000;
+    private static final int USUALLY_LISTED = 100;
+    /** The longest work of one request: clients wait for its answer. */
+    static final int LONGEST_SECONDS = 20;
+
+    private static final int MOST_WAITING = 64;
+    private static final int MOST_TEXT = 256;
+    private static final int MOST_EDITS = 64;
+    /** Letters of a rate above this in one second go out several at a time. */
+    private static final long SHORTEST_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    private final Store store;
+    private final Topics topics;
+    private final Clock clock;
+    private final Chance chance;
+    private final int maxMessageBytes;
+    private final Executor blocking;
+
+    /** Work with a rate. Guarded by itself. */
+    private final Deque<Job> jobs = new ArrayDeque<>();
+
+    /** Letters in work, as topic and offset. Guarded by itself. */
+    private final Set<String> inWork = new HashSet<>();
+
+    private volatile DutyHandle duty;
+
+    /** @param blocking for reading letters from the disk */
+    public DeadLetterDesk(
+            Store store, Topics topics, Clock clock, Chance chance, int maxMessageBytes, Executor blocking) {
+        this.store = store;
+        this.topics = topics;
+        this.clock = clock;
+        this.chance = chance;
+        this.maxMessageBytes = maxMessageBytes;
+        this.blocking = blocking;
+    }
+
+    public void register(Routes routes) {
+        routes.on(RequestCode.LIST_DEAD, this::list).on(RequestCode.SETTLE_DEAD, this::settle);
+    }
+
+    /** The duty that runs this was started. */
+    public void startedAs(DutyHandle handle) {
+        duty = handle;
+    }
+
+    private void guarded(Request request, String what, Runnable work) {
+        blocking.execute(() -> {
+            try {
+                work.run();
+            } catch (RuntimeException e) {
+                LOG.error("{} failed", what, e);
+                request.refuse(ResponseCode.SYSTEM_ERROR, what + " failed; the broker's log says why");
+            }
+        });
+    }
+
+    private static String groupOf(JsonObject wanted) {
+        String group = wanted.requireString("group");
+        String illegal = Names.checkGroup(group);
+        if (illegal != null) {
+            throw new BadField("group", "the name of a consumer group", group);
+        }
+        return group;
+    }
+
+    private boolean refuseUnknown(Request request, String group) {
+        boolean unknown = topics.find(Names.deadLetterTopic(group)) == null
+                && store.range(Names.deadLetterTopic(group), 0).maxOffset() == 0;
+        if (unknown) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "group " + group + " has no dead letters here");
+        }
+        return unknown;
+    }
+
+    // ---- list
+
+    private void list(Request request) {
+        JsonObject wanted = Json.parse(request.command().body());
+        String group = groupOf(wanted);
+        long from = wanted.getLong("from", 0);
+        int most = Math.max(1, Math.min(wanted.getInt("max", USUALLY_LISTED), MOST_LISTED));
+        boolean withSettled = wanted.getBoolean("settled", false);
+        guarded(request, "listing dead letters", () -> {
+            if (refuseUnknown(request, group)) {
+                return;
+            }
+            LetterQueue queue = new LetterQueue(store, group);
+            JsonWriter json = new JsonWriter().beginObject().field("group", group);
+            json.field("total", queue.total()).field("open", queue.open());
+            json.name("letters").beginArray();
+            for (ByteBuffer letter : queue.read(queue.offsets(from, most, withSettled))) {
+                long offset = StoredMessage.queueOffset(letter, 0);
+                letter(json, letter, offset, queue.stateOf(offset));
+            }
+            request.reply(Command.response(ResponseCode.SUCCESS, null)
+                    .body(json.endArray().endObject().toByteArray())
+                    .build());
+        });
+    }
+
+    /** Members without a value are left out. */
+    private static void letter(JsonWriter json, ByteBuffer stored, long offset, LetterQueue.State state) {
+        Message letter = Message.decode(stored, 0);
+        json.beginObject().field("offset", offset).field("offsetMsgId", letter.offsetId());
+        json.field("uniqueKey", letter.uniqueKey()).field("originTopic", Redrive.originTopic(stored));
+        json.field("originMessageId", letter.property(MessageProperties.DLQ_ORIGIN_MESSAGE_ID));
+        json.field("tries", number(letter, DeadLetter.DLQ_TRIES, letter.reconsumeTimes()));
+        long sinceMillis = number(letter, DeadLetter.RETRY_SINCE_MS, 0);
+        if (sinceMillis > 0) {
+            json.field("firstMillis", sinceMillis);
+        }
+        json.field("deadMillis", number(letter, DeadLetter.DLQ_MS, letter.storeTimestamp()));
+        json.field("reason", letter.property(DeadLetter.DLQ_REASON));
+        json.field("client", letter.property(DeadLetter.DLQ_CLIENT));
+        json.field("keys", letter.keys()).field("tags", letter.tags());
+        json.field("bodySize", letter.body().length)
+                .field("state", state.name())
+                .endObject();
+    }
+
+    private static long number(Message letter, String property, long otherwise) {
+        try {
+            String text = letter.property(property);
+            return text == null ? otherwise : Long.parseLong(text);
+        } catch (NumberFormatException e) { // somebody else sent it here
+            return otherwise;
+        }
+    }
+
+    // ---- settle
+
+    /** One request: which letters, what with them, and what became of each so far. */
+    private static final class Job {
+        final Request request;
+        final String group;
+        final List<Long> offsets;
+        final Redrive redrive; // null = discard
+        final String by;
+        final double perSecond; // 0 = at once
+        final long startNanos;
+        final JsonWriter[] results;
+        final AtomicInteger open;
+        int begun; // of the thread that begins the letters
+
+        Job(Request request, String group, List<Long> offsets, Redrive redrive, String by, double perSecond, long now) {
+            this.request = request;
+            this.group = group;
+            this.offsets = offsets;
+            this.redrive = redrive;
+            this.by = by;
+            this.perSecond = perSecond;
+            this.startNanos = now;
+            this.results = new JsonWriter[offsets.size()];
+            this.open = new AtomicInteger(offsets.size());
+        }
+
+        /** When a letter may go out. */
+        long atNanos(int index) {
+            return startNanos + (long) (index / perSecond * 1e9);
+        }
+    }
+
+    private void settle(Request request) {
+        JsonObject wanted = Json.parse(request.command().body());
+        String group = groupOf(wanted);
+        String action = wanted.requireString("action");
+        String by = text("by", wanted.requireString("by")) + " at "
+                + addressOf(request.connection().remoteAddress());
+        String reason = wanted.getString("reason");
+        String why = reason == null ? by : by + ": " + text("reason", reason);
+        boolean all = wanted.getBoolean("all", false);
+        List<Long> asked =
+                List.copyOf(new LinkedHashSet<>(wanted.getArray("offsets").longs("offsets")));
+        double perSecond = wanted.getDouble("maxPerSecond", 0);
+        if (!(perSecond >= 0 && perSecond <= 1e9)) {
+            throw new BadField("maxPerSecond", "0 (no limit) or more", perSecond + "");
+        }
+        if (all == !asked.isEmpty()) {
+            throw new BadField("offsets", "some offsets, or all = true", asked.size() + " and all = " + all);
+        }
+        int most = perSecond == 0
+                ? MOST_SETTLED
+                : (int) Math.max(1, Math.min(MOST_SETTLED, Math.floor(perSecond * LONGEST_SECONDS)));
+        if (asked.size() > most) {
+            String limit = "at most " + most + " letters in one request"
+                    + (perSecond == 0 ? "" : " of " + perSecond + " a second, " + LONGEST_SECONDS + " s of work");
+            throw new BadField("offsets", limit, asked.size() + "");
+        }
+        Redrive redrive = switch (action) {
+            case "REDRIVE" -> redrive(wanted, why, asked.size() == 1 && !all);
+            case "DISCARD" -> null;
+            default -> throw new BadField("action", "REDRIVE or DISCARD", action);
+        };
+        guarded(request, "settling dead letters", () -> {
+            if (refuseUnknown(request, group)) {
+                return;
+            }
+            List<Long> offsets = all ? new LetterQueue(store, group).offsets(0, most, false) : asked;
+            begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
+        });
+    }
+
+    private static String addressOf(InetSocketAddress peer) {
+        return peer.getHostString() + ":" + peer.getPort();
+    }
+
+    private static String text(String field, String text) {
+        if (text.isBlank() || text.length() > MOST_TEXT || text.indexOf(1) >= 0 || text.indexOf(2) >= 0) {
+            throw new BadField(field, "1 to " + MOST_TEXT + " characters without U+0001 and U+0002", text);
+        }
+        return text;
+    }
+
+    private Redrive redrive(JsonObject wanted, String by, boolean one) {
+        JsonObject edit = wanted.getObject("edit");
+        boolean toGroupOnly = wanted.getBoolean("toGroupOnly", false);
+        if (edit == null) {
+            return new Redrive(toGroupOnly, Map.of(), null, by);
+        }
+        Map<String, String> properties = edit.getStringMap("properties");
+        if (properties.size() > MOST_EDITS) {
+            throw new BadField("edit.properties", "at most " + MOST_EDITS, properties.size() + "");
+        }
+        Redrive.check(properties);
+        String text = edit.getString("body");
+        if (text == null) {
+            return new Redrive(toGroupOnly, properties, null, by);
+        }
+        if (!one) {
+            throw new BadField("edit.body", "an edit of one letter, named by its offset", "several letters");
+        }
+        byte[] body;
+        try {
+            body = Base64.getDecoder().decode(text);
+        } catch (IllegalArgumentException e) {
+            throw new BadField("edit.body", "base64", text.length() + " other characters");
+        }
+        if (body.length > maxMessageBytes) {
+            throw new BadField(
+                    "edit.body", "at most " + maxMessageBytes + " bytes (maxMessageBytes)", body.length + "");
+        }
+        return new Redrive(toGroupOnly, properties, body, by);
+    }
+
+    private void begin(Job job) {
+        if (job.offsets.isEmpty()) {
+            answer(job);
+            return;
+        }
+        if (job.perSecond == 0 || job.offsets.size() == 1) {
+            advance(job, job.offsets.size());
+            return;
+        }
+        synchronized (jobs) {
+            if (jobs.size() >= MOST_WAITING) {
+                job.request.refuse(
+                        ResponseCode.SYSTEM_BUSY, "[OVERLOAD] " + MOST_WAITING + " such requests are in work already");
+                return;
+            }
+            jobs.add(job);
+        }
+        wake();
+    }
+
+    private void wake() {
+        DutyHandle started = duty;
+        if (started != null) {
+            started.wake();
+        }
+    }
+
+    @Override
+    public String roleName() {
+        return "broker-dead-letters";
+    }
+
+    @Override
+    public long run() {
+        List<Job> current;
+        synchronized (jobs) {
+            current = new ArrayList<>(jobs);
+        }
+        long now = clock.nanoTime();
+        long sleep = WHEN_WOKEN;
+        Set<Job> finished = new HashSet<>();
+        for (Job job : current) {
+            int due = job.begun;
+            while (due < job.offsets.size() && job.atNanos(due) - now <= 0) {
+                due++;
+            }
+            if (!job.request.connection().isOpen()) {
+                LOG.info(
+                        "the work on dead letters of {} by {} stopped after {}: nobody waits",
+                        job.group,
+                        job.by,
+                        job.begun);
+                finished.add(job);
+                continue;
+            }
+            if (due > job.begun) {
+                int upTo = due;
+                int from = job.begun;
+                job.begun = due;
+                blocking.execute(() -> work(job, from, upTo));
+            }
+            if (due == job.offsets.size()) {
+                finished.add(job);
+            } else {
+                sleep = Math.min(sleep, Math.max(SHORTEST_SLEEP_NANOS, job.atNanos(due) - now));
+            }
+        }
+        synchronized (jobs) {
+            for (Iterator<Job> i = jobs.iterator(); i.hasNext(); ) {
+                if (finished.contains(i.next())) {
+                    i.remove();
+                }
+            }
+        }
+        return sleep;
+    }
+
+    private void advance(Job job, int upTo) {
+        int from = job.begun;
+        job.begun = upTo;
+        work(job, from, upTo);
+    }
+
+    /** Settles some letters of the job; each is answered on its own, whatever happens to the others. May block on the disk. */
+    private void work(Job job, int from, int upTo) {
+        List<Integer> claimed = new ArrayList<>(upTo - from);
+        for (int i = from; i < upTo; i++) {
+            boolean mine;
+            synchronized (inWork) {
+                mine = inWork.add(claim(job, i));
+            }
+            if (mine) {
+                claimed.add(i);
+            } else {
+                finish(job, i, "FAILED", null, "another request settles it right now");
+            }
+        }
+        LetterQueue queue = null;
+        for (int i : claimed) {
+            try {
+                // Behind the claims: it shows all that other requests settled.
+                queue = queue == null ? new LetterQueue(store, job.group) : queue;
+                settleOne(job, i, queue);
+            } catch (BadValue e) {
+                release(job, i);
+                finish(job, i, "FAILED", null, e.getMessage());
+            } catch (RuntimeException e) {
+                LOG.error("dead letter {} of group {} was not settled", job.offsets.get(i), job.group, e);
+                release(job, i);
+                finish(job, i, "FAILED", null, "the broker's log says why");
+            }
+        }
+    }
+
+    private static String claim(Job job, int index) {
+        return job.group + " " + job.offsets.get(index);
+    }
+
+    private void settleOne(Job job, int index, LetterQueue queue) {
+        long offset = job.offsets.get(index);
+        if (!queue.holds(offset)) {
+            release(job, index);
+            finish(job, index, "NOT_FOUND", null, null);
+            return;
+        }
+        if (queue.stateOf(offset) != LetterQueue.State.OPEN) {
+            release(job, index);
+            finish(job, index, "ALREADY_SETTLED", null, null);
+            return;
+        }
+        if (job.redrive == null) {
+            store.pop(queue.settlement(offset, true), outcome -> {
+                release(job, index);
+                settled(job, index, outcome, "DISCARDED", null);
+            });
+            return;
+        }
+        List<ByteBuffer> read = queue.read(List.of(offset));
+        if (read.isEmpty()) {
+            throw new BadValue("letter", "readable", "one that is gone or damaged");
+        }
+        MessageDraft copy = copyOf(job, read.get(0));
+        store.putAndPop(List.of(copy), queue.settlement(offset, false), outcome -> {
+            release(job, index);
+            settled(job, index, outcome, "REDRIVEN", StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0));
+        });
+    }
+
+    private void release(Job job, int index) {
+        synchronized (inWork) {
+            inWork.remove(claim(job, index));
+        }
+    }
+
+    private MessageDraft copyOf(Job job, ByteBuffer letter) {
+        String origin = Redrive.originTopic(letter);
+        if (origin == null) {
+            throw new BadValue("letter", "one that names the topic it was sent to", "one that was sent here by hand");
+        }
+        String target = job.redrive.toGroupOnly() ? Names.retryTopic(job.group) : origin;
+        TopicConfig topic = topics.find(target);
+        if (topic == null || Names.isSendForbidden(target)) {
+            throw new BadValue("topic", "one that is there", target);
+        }
+        if (!Perm.isWriteable(topic.perm())) {
+            throw new BadValue("topic " + target, "open for sending", "perm " + topic.perm());
+        }
+        int queues = Math.max(1, topic.writeQueueNums());
+        int queueId = job.redrive.toGroupOnly() ? chance.nextInt(queues) : queueOf(letter, origin, queues);
+        return job.redrive.of(letter, origin, target, queueId, clock.wallMillis());
+    }
+
+    /** The queue the message was first in if that can still be found, so that what is ordered stays together; else one by its sharding key, else any. */
+    private int queueOf(ByteBuffer letter, String topic, int queues) {
+        String uniqueKey = StoredMessage.property(letter, 0, MessageProperties.UNIQ_KEY);
+        String firstId = StoredMessage.property(letter, 0, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
+        ByteBuffer first = MessageIds.isOffsetId(firstId)
+                ? store.readAt(MessageIds.decode(firstId).position())
+                : null;
+        if (!isCopyOf(first, topic, uniqueKey)) {
+            List<ByteBuffer> same = uniqueKey == null ? List.of() : store.byKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
+            first = same.isEmpty() ? null : same.get(0);
+        }
+        if (first != null && StoredMessage.queueId(first, 0) < queues) {
+            return StoredMessage.queueId(first, 0);
+        }
+        String shardingKey = StoredMessage.property(letter, 0, MessageProperties.SHARDING_KEY);
+        return shardingKey == null ? chance.nextInt(queues) : Math.floorMod(shardingKey.hashCode(), queues);
+    }
+
+    private static boolean isCopyOf(ByteBuffer message, String topic, String uniqueKey) {
+        return message != null
+                && uniqueKey != null
+                && StoredMessage.topicEquals(message, 0, topic)
+                && uniqueKey.equals(StoredMessage.property(message, 0, MessageProperties.UNIQ_KEY));
+    }
+
+    private void settled(Job job, int index, Outcome outcome, String answer, InetSocketAddress host) {
+        if (!(outcome instanceof Stored stored)) {
+            finish(job, index, "FAILED", null, Outcomes.text(outcome));
+            return;
+        }
+        String id = host == null ? null : MessageIds.offsetId(host, stored.position());
+        finish(job, index, answer, id, null);
+    }
+
+    private void finish(Job job, int index, String answer, String offsetMsgId, String text) {
+        JsonWriter json = new JsonWriter().beginObject().field("offset", job.offsets.get(index));
+        json.field("answer", answer).field("offsetMsgId", offsetMsgId).field("text", text);
+        job.results[index] = json.endObject();
+        if (job.open.decrementAndGet() == 0) {
+            answer(job);
+        }
+    }
+
+    private void answer(Job job) {
+        LOG.info(
+                "{} dead letters of group {} were {} by {}",
+                job.offsets.size(),
+                job.group,
+                job.redrive == null ? "discarded" : "re-driven",
+                job.by);
+        JsonWriter json = new JsonWriter().beginObject().field("group", job.group);
+        json.name("results").beginArray();
+        for (JsonWriter result : job.results) {
+            json.rawValue(result.toByteArray());
+        }
+        job.request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .body(json.endArray().endObject().toByteArray())
+                .build());
+    }
+}
