@@ -40,6 +40,7 @@ final class QueueReader {
             String topic,
             int queueId,
             long offset,
+            long toOffset,
             int maxCount,
             int maxBytes,
             EntryFilter filter,
@@ -58,7 +59,7 @@ final class QueueReader {
             return ReadResult.nothing(status, max, min, max);
         }
         Gather gather = new Gather(log, offset, maxCount, maxBytes, filter, text);
-        queue.visit(offset, max, gather);
+        queue.visit(offset, Math.min(max, toOffset), gather);
         return gather.result(queue, min, max);
     }
 

@@ -285,7 +285,20 @@ public final class Store implements AutoCloseable {
             int maxBytes,
             EntryFilter filter,
             MessageFilter text) {
-        return reader.read(topic, queueId, offset, maxCount, maxBytes, filter, text);
+        return read(topic, queueId, offset, Long.MAX_VALUE, maxCount, maxBytes, filter, text);
+    }
+
+    /** The same, and no message at or behind {@code toOffset}. */
+    public ReadResult read(
+            String topic,
+            int queueId,
+            long offset,
+            long toOffset,
+            int maxCount,
+            int maxBytes,
+            EntryFilter filter,
+            MessageFilter text) {
+        return reader.read(topic, queueId, offset, toOffset, maxCount, maxBytes, filter, text);
     }
 
     /** Whether a read at this offset is served from memory. A heuristic: what is hot may have cooled a moment later. */

@@ -25,7 +25,7 @@ import java.util.function.Predicate;
 /** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
 public final class OffsetRequests {
     /** A queue whose first message has no more than this behind it in the log is young. */
-    private static final long YOUNG_BYTES = 256L << 20;
+    static final long YOUNG_BYTES = 256L << 20;
 
     private final Store store;
     private final Offsets offsets;

@@ -4,6 +4,7 @@ package io.waybill.broker.offset;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Duty;
 import io.waybill.remoting.Connection;
+import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
@@ -48,6 +49,12 @@ public final class Offsets implements Duty {
         void committed(String group, String topic, int queueId, long before, long offset, Connection connection);
     }
 
+    /** Told that an offset was set by other means than popping: by a client that pulls, or by a reset. */
+    @FunctionalInterface
+    public interface OutsideListener {
+        void changed(String group, String topic, int queueId, long offset, boolean isReset);
+    }
+
     private final Store store;
     private final long flushNanos;
     private final Map<Key, Long> table = new ConcurrentHashMap<>();
@@ -55,6 +62,7 @@ public final class Offsets implements Duty {
     private final Map<Key, Long> resets = new ConcurrentHashMap<>();
     private final Predicate<String> isOnline;
     private volatile ResetListener resetListener = (group, topic, queueId) -> {};
+    private volatile OutsideListener outsideListener = (group, topic, queueId, offset, isReset) -> {};
     private volatile CommitListener commitListener = (group, topic, queueId, before, offset, connection) -> {};
 
     /**
@@ -71,6 +79,11 @@ public final class Offsets implements Duty {
         this.resetListener = listener;
     }
 
+    /** Sets who is told what did not come from pops; once, before the first request. Told when the new offset can be queried. */
+    public void onOutside(OutsideListener listener) {
+        this.outsideListener = listener;
+    }
+
     /** Sets who is told about commits of clients; once, before the first request. */
     public void onCommit(CommitListener listener) {
         this.commitListener = listener;
@@ -81,6 +94,7 @@ public final class Offsets implements Duty {
         long before = query(group, topic, queueId);
         boolean taken = commit(group, topic, queueId, offset);
         if (taken && before != offset) {
+            outsideListener.changed(group, topic, queueId, offset, false);
             commitListener.committed(group, topic, queueId, before, offset, connection);
         }
         return taken;
@@ -112,6 +126,17 @@ public final class Offsets implements Duty {
     public long query(String group, String topic, int queueId) {
         Long offset = table.get(new Key(group, topic, queueId));
         return offset != null ? offset : store.progress(group, topic, queueId);
+    }
+
+    /**
+     * Whether a queue still has its very first message and that was stored lately: then a new group starts there, whatever its policy, so that it
+     * misses nothing. May block on the disk.
+     */
+    public boolean isYoung(String topic, int queueId) {
+        QueueRange range = store.range(topic, queueId);
+        return range.minOffset() == 0
+                && range.maxOffset() > 0
+                && store.logBytesSince(topic, queueId, 0) <= OffsetRequests.YOUNG_BYTES;
     }
 
     /** The groups that have committed something for the topic. */
@@ -152,6 +177,8 @@ public final class Offsets implements Duty {
             resets.put(key, offset);
         }
         table.put(key, offset);
+        // First: what pops keep of this queue must not outlive the reset in the log.
+        outsideListener.changed(group, topic, queueId, offset, true);
         store.commitProgress(List.of(entry(key, offset)), then::accept);
         // Once more with the next record: one on its way may still carry the offset from before.
         dirty.add(key);

@@ -260,6 +260,10 @@ public final class StoredMessage {
         b.putInt(at + SYS_FLAG_OFFSET, (int) sysFlag);
     }
 
+    public static void patchReconsumeTimes(ByteBuffer b, int at, int times) {
+        b.putInt(at + reconsumeTimesOffset(sysFlag(b, at)), times);
+    }
+
     public static void patchPreparedTransactionOffset(ByteBuffer b, int at, long offset) {
         b.putLong(at + reconsumeTimesOffset(sysFlag(b, at)) + 4, offset);
     }
