@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.cli;
 
+import io.waybill.cli.group.DlqCommand;
+import io.waybill.cli.group.DoctorCommand;
+import io.waybill.cli.group.GroupCommand;
+import io.waybill.cli.group.QuarantineCommand;
 import io.waybill.cli.message.ConsumeCommand;
+import io.waybill.cli.message.MessageCommand;
 import io.waybill.cli.message.ReplayCommand;
 import io.waybill.cli.message.SendCommand;
+import io.waybill.cli.message.TimerCommand;
 import io.waybill.cli.run.BrokerCommand;
 import io.waybill.cli.run.DemoCommand;
 import io.waybill.cli.run.NamesrvCommand;
@@ -42,7 +48,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
             SendCommand.class,
             ConsumeCommand.class,
             ReplayCommand.class,
+            MessageCommand.class,
+            TimerCommand.class,
+            GroupCommand.class,
+            DoctorCommand.class,
             TxCommand.class,
+            DlqCommand.class,
+            QuarantineCommand.class,
             StoreCommand.class,
             WarmUpCommand.class,
         })

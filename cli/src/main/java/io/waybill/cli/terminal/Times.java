@@ -68,6 +68,50 @@ public final class Times {
         }
     }
 
+    /**
+     * A duration as an option's value.
+     *
+     * @return null for null
+     * @throws Failure of wrong usage with the forms that work
+     */
+    public static Duration durationOption(String option, String text) {
+        try {
+            return text == null ? null : duration(text);
+        } catch (IllegalArgumentException e) {
+            throw new Failure(ExitCode.USAGE, option + ": " + e.getMessage());
+        }
+    }
+
+    /**
+     * A time as an option's value.
+     *
+     * @throws Failure of wrong usage with the forms that work
+     */
+    public static Instant instantOption(String option, String text) {
+        try {
+            return instant(text, Instant.now(), ZoneId.systemDefault());
+        } catch (IllegalArgumentException e) {
+            throw new Failure(ExitCode.USAGE, option + ": " + e.getMessage());
+        }
+    }
+
+    /** In its two largest units: {@code 2d 3h}, {@code 5m 7s}, {@code 80ms}. */
+    public static String text(Duration duration) {
+        long seconds = duration.toSeconds();
+        if (seconds < 1) {
+            return duration.toMillis() + "ms";
+        }
+        long[] sizes = {86_400, 3_600, 60, 1};
+        String[] units = {"d", "h", "m", "s"};
+        for (int i = 0; i < sizes.length - 1; i++) {
+            if (seconds >= sizes[i]) {
+                long rest = seconds % sizes[i] / sizes[i + 1];
+                return seconds / sizes[i] + units[i] + (rest == 0 ? "" : " " + rest + units[i + 1]);
+            }
+        }
+        return seconds + "s";
+    }
+
     /** To the millisecond, in UTC. */
     public static String text(Instant time) {
         return DateTimeFormatter.ISO_INSTANT.format(time.truncatedTo(ChronoUnit.MILLIS));

@@ -2,16 +2,23 @@
 package io.waybill.cli.topic;
 
 import io.waybill.cli.terminal.Cluster;
+import io.waybill.cli.terminal.ClusterCommand;
+import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Times;
+import io.waybill.client.Admin;
 import io.waybill.client.Admin.QueueState;
 import io.waybill.client.Admin.TopicDescription;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,14 +28,21 @@ import picocli.CommandLine.Parameters;
 /** Topics. */
 @Command(
         name = "topic",
-        description = "Creates, lists and describes topics.",
+        description = "Creates, lists, describes, sets and deletes topics.",
         footer = {"", "Example: waybill topic create orders --queues 4"},
-        subcommands = {TopicCommand.Create.class, TopicCommand.ListAll.class, TopicCommand.Describe.class})
+        subcommands = {
+            TopicCommand.Create.class,
+            TopicCommand.ListAll.class,
+            TopicCommand.Describe.class,
+            TopicCommand.Settings.class,
+            TopicCommand.Delete.class
+        })
 public final class TopicCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        throw new Failure(ExitCode.USAGE, "say what to do: create, list or describe; see waybill topic --help");
+        throw new Failure(
+                ExitCode.USAGE, "say what to do: create, list, describe, settings or delete; see waybill topic --help");
     }
 
     @Command(
@@ -158,6 +172,86 @@ public final class TopicCommand implements Callable<Integer> {
                 }
                 return ExitCode.DONE;
             }
+        }
+    }
+
+    @Command(
+            name = "settings",
+            description = "Shows the attributes of a topic, and changes them.",
+            footer = {
+                "",
+                "Example: waybill topic settings orders",
+                "         waybill topic settings orders --dedup 7d",
+                "         waybill topic settings jobs --type PRIORITY"
+            })
+    static final class Settings extends ClusterCommand {
+        @Parameters(paramLabel = "TOPIC", description = "Its name.")
+        private String topic;
+
+        @Option(
+                names = "--dedup",
+                paramLabel = "DURATION",
+                description = "A key sent again within this time is not stored again; 0 = off.")
+        private String dedup;
+
+        @Option(
+                names = "--type",
+                paramLabel = "TYPE",
+                description = "NORMAL, FIFO, DELAY, TRANSACTION, PRIORITY or MIXED.")
+        private String type;
+
+        @Override
+        protected void check() {
+            if (dedup != null && !dedup.equals("0")) {
+                Times.durationOption("--dedup", dedup);
+            }
+        }
+
+        @Override
+        protected int run(WaybillClient client) {
+            Map<String, String> set = new LinkedHashMap<>();
+            Set<String> remove = new LinkedHashSet<>();
+            if (dedup != null && dedup.equals("0")) {
+                remove.add(Admin.DEDUP);
+            } else if (dedup != null) {
+                set.put(Admin.DEDUP, dedup);
+            }
+            if (type != null) {
+                set.put(Admin.MESSAGE_TYPE, type.toUpperCase(Locale.ROOT));
+            }
+            if (!set.isEmpty() || !remove.isEmpty()) {
+                client.admin().changeTopicAttributes(topic, set, remove);
+            }
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("topic", topic);
+            row.putAll(client.admin().topicAttributes(topic));
+            output().one(row);
+            return ExitCode.DONE;
+        }
+    }
+
+    @Command(
+            name = "delete",
+            description = "Forgets a topic and its messages.",
+            footer = {"", "Example: waybill topic delete old-orders --yes"})
+    static final class Delete extends ClusterCommand {
+        @Parameters(paramLabel = "TOPIC", description = "Its name.")
+        private String topic;
+
+        @Mixin
+        private Confirmation confirmation;
+
+        @Override
+        protected int run(WaybillClient client) {
+            TopicDescription found = client.admin().describe(topic);
+            if (confirmation.dryRun()) {
+                output().note("topic " + topic + " would be forgotten with " + found.messages() + " messages");
+                return ExitCode.DONE;
+            }
+            confirmation.ask("Forgetting topic " + topic + " with " + found.messages() + " messages");
+            client.admin().deleteTopic(topic);
+            output().one(Map.of("deleted", topic));
+            return ExitCode.DONE;
         }
     }
 }

@@ -6,9 +6,13 @@ import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Times;
 import io.waybill.client.Admin;
 import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
+import io.waybill.client.TransactionInspector.Check;
+import io.waybill.client.TransactionInspector.Details;
+import io.waybill.client.TransactionInspector.Query;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -55,19 +59,50 @@ public final class TxCommand implements Callable<Integer> {
         return row;
     }
 
+    private static Map<String, Object> row(Check check) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("check", check.number());
+        row.put("at", check.at());
+        row.put("client", check.client());
+        row.put("answer", check.answer());
+        return row;
+    }
+
     private static TransactionState find(Admin admin, String id) {
-        return admin.transaction(id)
-                .orElseThrow(() -> new Failure(
-                        ExitCode.NOT_FOUND,
-                        "no transaction with the id " + id + ", or it was rolled back long ago;"
-                                + " waybill tx list shows those that are open"));
+        return admin.transaction(id).orElseThrow(() -> unknown(id));
+    }
+
+    private static Failure unknown(String id) {
+        return new Failure(
+                ExitCode.NOT_FOUND,
+                "no transaction with the id " + id + ", or it was rolled back long ago;"
+                        + " waybill tx list shows those that are open");
     }
 
     @Command(
             name = "list",
             description = "Lists open transactions, oldest first.",
-            footer = {"", "Example: waybill tx list --max 20 -o json"})
+            footer = {
+                "",
+                "Example: waybill tx list --max 20 -o json",
+                "         waybill tx list --topic orders --older-than 10m"
+            })
     static final class ListOpen implements Callable<Integer> {
+        @Option(names = "--topic", paramLabel = "TOPIC", description = "Only of this topic.")
+        private String topic;
+
+        @Option(names = "--producer", paramLabel = "GROUP", description = "Only of this producer group.")
+        private String producer;
+
+        @Option(names = "--older-than", paramLabel = "DURATION", description = "Only those that wait at least so long.")
+        private String olderThan;
+
+        @Option(
+                names = "--younger-than",
+                paramLabel = "DURATION",
+                description = "Only those that wait at most so long.")
+        private String youngerThan;
+
         @Option(
                 names = "--max",
                 paramLabel = "N",
@@ -86,9 +121,15 @@ public final class TxCommand implements Callable<Integer> {
             if (max < 1) {
                 throw new Failure(ExitCode.USAGE, "--max must be at least 1, was " + max);
             }
+            Query query = new Query(
+                    topic,
+                    producer,
+                    Times.durationOption("--older-than", olderThan),
+                    Times.durationOption("--younger-than", youngerThan),
+                    max);
             try (WaybillClient client = cluster.connect()) {
                 List<Map<String, Object>> rows = new ArrayList<>();
-                client.admin().transactions(max).forEach(state -> rows.add(row(state)));
+                client.admin().transactions().list(query).forEach(state -> rows.add(row(state)));
                 output.list(rows);
                 if (rows.isEmpty()) {
                     output.note("no open transactions");
@@ -100,7 +141,7 @@ public final class TxCommand implements Callable<Integer> {
 
     @Command(
             name = "show",
-            description = "Shows one transaction, open or decided.",
+            description = "Shows one transaction, open or decided, with every check: when, whom, what it answered.",
             footer = {"", "Example: waybill tx show 7F0000010A2B18B4AAC21F3C9D5E0000"})
     static final class Show implements Callable<Integer> {
         @Parameters(paramLabel = "ID", description = "Its message id.")
@@ -115,7 +156,18 @@ public final class TxCommand implements Callable<Integer> {
         @Override
         public Integer call() {
             try (WaybillClient client = cluster.connect()) {
-                output.one(all(find(client.admin(), id)));
+                Details details = client.admin().transactions().find(id).orElseThrow(() -> unknown(id));
+                Map<String, Object> row = all(details.state());
+                List<Map<String, Object>> checks = new ArrayList<>();
+                details.checks().forEach(check -> checks.add(row(check)));
+                if (output.isJson()) {
+                    row.put("checkHistory", checks);
+                    row.put("properties", details.properties());
+                    output.one(row);
+                } else {
+                    output.one(row);
+                    output.list(checks);
+                }
                 return ExitCode.DONE;
             }
         }
@@ -154,8 +206,8 @@ public final class TxCommand implements Callable<Integer> {
                 }
                 confirmation.ask(decision() + " of the transaction " + id + " of " + state.producerGroup() + " in "
                         + state.topic());
-                String by = System.getProperty("user.name", "?") + (reason == null ? "" : ": " + reason);
-                output.one(all(client.admin().decide(id, decision(), by)));
+                String operator = System.getProperty("user.name", "?");
+                output.one(all(client.admin().transactions().decide(id, decision(), reason, operator)));
                 return ExitCode.DONE;
             }
         }
