@@ -219,7 +219,7 @@ public final class Store implements AutoCloseable {
         log.checked(handle, count, nextCheckMillis, client, done);
     }
 
-    /** Records what a client said when it was asked; decides nothing. Refused like {@link #checked} when it is not open. */
+    /** Records what a client said when it was asked; decides nothing. Refused as NOT_FOUND when neither it nor its decision is known. */
     public void checkAnswered(long handle, String client, String answer, Completion done) {
         log.checkAnswered(handle, client, answer, done);
     }
@@ -384,7 +384,7 @@ public final class Store implements AutoCloseable {
     /** Handles of pending delayed messages with this unique key. */
     public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
         List<Long> handles = new ArrayList<>();
-        for (long handle : views.pendingByUniqueKey(topic, uniqueKey)) {
+        for (long handle : views.pendingByKey(topic, uniqueKey)) {
             ByteBuffer message = readPending(handle);
             if (message != null
                     && StoredMessage.topicEquals(message, 0, topic)

@@ -418,7 +418,12 @@ final class CrashHistory {
         check(idOf(stored) == item.id, "the half " + handle + " is another message");
         if (chance.happens(0.2)) {
             store.checked(
-                    handle, 1 + chance.nextInt(3), clock.wallMillis() + chance.nextInt(5_000), "", Completion.NONE);
+                    handle,
+                    1 + chance.nextInt(3),
+                    clock.wallMillis() + chance.nextInt(5_000),
+                    "c" + chance.nextInt(2),
+                    Completion.NONE);
+            store.checkAnswered(handle, "c" + chance.nextInt(2), "UNKNOWN", Completion.NONE);
             return;
         }
         boolean commit = chance.happens(0.6);

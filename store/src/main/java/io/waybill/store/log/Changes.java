@@ -230,32 +230,48 @@ final class Changes {
         }
     }
 
+    /** The record says topic and keys, so that the cancellation can be found by them as long as the log keeps it. */
     static final class Cancel extends Change {
         private final long handle;
         private final String by;
         private final byte[] byBytes;
+        private final Views views;
+        private String topic;
+        private String[] keys;
+        private List<byte[]> texts;
 
-        Cancel(long handle, String by, Completion done) {
+        Cancel(long handle, String by, Views views, Completion done) {
             super(done);
             this.handle = handle;
             this.by = by == null ? "" : by;
             this.byBytes = Records.text(by);
+            this.views = views;
         }
 
         @Override
         int size() {
-            return Records.HEADER + 8 + 2 + byBytes.length;
+            return Records.cancelledSize(byBytes, texts);
         }
 
         @Override
         Refused judge(Pending pending) {
-            return pending.judgeDue(handle);
+            Refused refused = pending.judgeDue(handle);
+            if (refused == null) {
+                // Known: a handle is only told once its message is applied.
+                topic = views.due(handle).topic();
+                keys = views.keysOfDue(handle);
+                texts = new ArrayList<>(List.of(Records.text(topic)));
+                for (String key : keys) {
+                    texts.add(Records.text(key));
+                }
+            }
+            return refused;
         }
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
             pending.dueGone(frame.index(), handle);
-            return frame.cancelled(handle, byBytes, by);
+            return frame.cancelled(handle, byBytes, by, texts, topic, keys);
         }
     }
 
@@ -290,17 +306,21 @@ final class Changes {
         private final long handle;
         private final int count;
         private final long nextCheckMillis;
+        private final String client;
+        private final byte[] clientBytes;
 
-        Checked(long handle, int count, long nextCheckMillis, Completion done) {
+        Checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
             super(done);
             this.handle = handle;
             this.count = count;
             this.nextCheckMillis = nextCheckMillis;
+            this.client = client == null ? "" : client;
+            this.clientBytes = Records.text(client);
         }
 
         @Override
         int size() {
-            return Records.HEADER + 20;
+            return Records.CHECKED_FIXED + clientBytes.length;
         }
 
         @Override
@@ -310,7 +330,41 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            return frame.checked(handle, count, nextCheckMillis);
+            return frame.checked(handle, count, nextCheckMillis, clientBytes, client);
+        }
+    }
+
+    static final class Answered extends Change {
+        private final long handle;
+        private final String client;
+        private final byte[] clientBytes;
+        private final String answer;
+        private final byte[] answerBytes;
+
+        Answered(long handle, String client, String answer, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.client = client == null ? "" : client;
+            this.clientBytes = Records.text(client);
+            this.answer = answer == null ? "" : answer;
+            this.answerBytes = Records.text(answer);
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 8 + 2 + clientBytes.length + 2 + answerBytes.length;
+        }
+
+        /** Fine for a decided one too: an answer may come late. */
+        @Override
+        Refused judge(Pending pending) {
+            Refused refused = pending.judgeHalf(handle);
+            return refused == null || refused.reason() == Refused.Reason.ALREADY_DECIDED ? null : refused;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.answered(handle, clientBytes, client, answerBytes, answer);
         }
     }
 
@@ -463,7 +517,7 @@ final class Changes {
         @Override
         int size() {
             // With room for a CHECKED record, whether or not one is needed.
-            return Records.HALF_FIXED + groupBytes.length + message.remaining() + Records.HEADER + 20;
+            return Records.HALF_FIXED + groupBytes.length + message.remaining() + Records.CHECKED_FIXED;
         }
 
         @Override

@@ -172,7 +172,7 @@ public final class CommitLog {
     }
 
     public void cancel(long handle, String by, Completion done) {
-        writer.submit(new Changes.Cancel(handle, by, done));
+        writer.submit(new Changes.Cancel(handle, by, views, done));
     }
 
     public void reschedule(long handle, long dueMillis, Completion done) {
@@ -180,11 +180,11 @@ public final class CommitLog {
     }
 
     public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
-        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, done));
+        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, client, done));
     }
 
     public void checkAnswered(long handle, String client, String answer, Completion done) {
-        notYet(done);
+        writer.submit(new Changes.Answered(handle, client, answer, done));
     }
 
     public void pop(List<PopDelta> deltas, Completion done) {

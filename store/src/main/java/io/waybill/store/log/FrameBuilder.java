@@ -165,7 +165,7 @@ final class FrameBuilder {
                 dueMillis,
                 message.topic(),
                 message.queueId(),
-                message.uniqueKey(),
+                message.indexKeys(),
                 frame.storeTimeMillis);
         return new Stored(handle, -1, frame.storeTimeMillis, message.size(), handle);
     }
@@ -178,7 +178,7 @@ final class FrameBuilder {
         int at = carry(message);
         addHalf(at, message.remaining(), handle, groupName, nextCheckMillis, StoredMessage.storeTimestamp(buffer, at));
         if (checks > 0) {
-            checked(handle, checks, nextCheckMillis);
+            checked(handle, checks, nextCheckMillis, Records.text(""), "");
         }
     }
 
@@ -193,7 +193,7 @@ final class FrameBuilder {
                 dueMillis,
                 StoredMessage.topic(buffer, at),
                 StoredMessage.queueId(buffer, at),
-                StoredMessage.indexTerms(buffer, at).uniqueKey(),
+                StoredMessage.indexTerms(buffer, at).all(),
                 StoredMessage.storeTimestamp(buffer, at));
     }
 
@@ -214,12 +214,18 @@ final class FrameBuilder {
         frame.entries.add(new Entry.Fired(position, handle));
     }
 
-    Stored cancelled(long handle, byte[] by, String byText) {
-        int size = Records.HEADER + 8 + 2 + by.length;
+    /** The texts are those of topic and keys. */
+    Stored cancelled(long handle, byte[] by, String byText, List<byte[]> texts, String topic, String[] keys) {
+        int size = Records.cancelledSize(by, texts);
         long position = header(size, Records.CANCELLED);
         buffer.putLong(handle);
         Records.putText(buffer, by);
-        frame.entries.add(new Entry.Cancelled(position, handle, byText));
+        Records.putText(buffer, texts.get(0));
+        buffer.putShort((short) (texts.size() - 1));
+        for (int i = 1; i < texts.size(); i++) {
+            Records.putText(buffer, texts.get(i));
+        }
+        frame.entries.add(new Entry.Cancelled(position, handle, frame.storeTimeMillis, byText, topic, keys));
         return stored(position, size, handle);
     }
 
@@ -231,11 +237,23 @@ final class FrameBuilder {
         return stored(position, size, handle);
     }
 
-    Stored checked(long handle, int checks, long nextCheckMillis) {
-        int size = Records.HEADER + 20;
+    Stored checked(long handle, int checks, long nextCheckMillis, byte[] client, String clientText) {
+        int size = Records.CHECKED_FIXED + client.length;
         long position = header(size, Records.CHECKED);
         buffer.putLong(handle).putInt(checks).putLong(nextCheckMillis);
-        frame.entries.add(new Entry.Checked(position, handle, checks, nextCheckMillis));
+        Records.putText(buffer, client);
+        frame.entries.add(
+                new Entry.Checked(position, handle, checks, nextCheckMillis, clientText, frame.storeTimeMillis));
+        return stored(position, size, handle);
+    }
+
+    Stored answered(long handle, byte[] client, String clientText, byte[] answer, String answerText) {
+        int size = Records.HEADER + 8 + 2 + client.length + 2 + answer.length;
+        long position = header(size, Records.ANSWERED);
+        buffer.putLong(handle);
+        Records.putText(buffer, client);
+        Records.putText(buffer, answer);
+        frame.entries.add(new Entry.Answered(position, handle, clientText, answerText, frame.storeTimeMillis));
         return stored(position, size, handle);
     }
 
@@ -301,7 +319,7 @@ final class FrameBuilder {
 
     private long header(int size, int kind) {
         long position = base + buffer.position();
-        buffer.putInt(size).putInt(Records.MAGIC).putShort((short) kind).putShort((short) Records.VERSION);
+        buffer.putInt(size).putInt(Records.MAGIC).putShort((short) kind).putShort((short) Records.version(kind));
         count++;
         return position;
     }
@@ -332,9 +350,8 @@ final class FrameBuilder {
             long dueMillis,
             String topic,
             int queueId,
-            String uniqueKey,
+            String[] keys,
             long storeTimeMillis) {
-        frame.entries.add(
-                new Entry.Due(base + at, size, at, handle, dueMillis, topic, queueId, uniqueKey, storeTimeMillis));
+        frame.entries.add(new Entry.Due(base + at, size, at, handle, dueMillis, topic, queueId, keys, storeTimeMillis));
     }
 }

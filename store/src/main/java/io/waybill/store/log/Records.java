@@ -30,15 +30,16 @@ import java.util.List;
  *    2 PENDING_DUE   handle 8, dueMillis 8, stored message
  *    3 DECISION      handle 8, outcome 1, fromCheck 1, atMillis 8, by text
  *    4 FIRED         handle 8
- *    5 CANCELLED     handle 8, by text
+ *    5 CANCELLED     handle 8, by text; version 2: topic text, n 2, n x key text
  *    6 RESCHEDULED   handle 8, dueMillis 8
- *    7 CHECKED       handle 8, count 4, nextCheckMillis 8
+ *    7 CHECKED       handle 8, count 4, nextCheckMillis 8; version 2: client text
  *    8 PROGRESS      n 4, n x (group text, topic text, queueId 4, offset 8)
  *    9 CATALOG       catalogKind 1, name text, present 1, value to the record's end
  *   10 QUEUE_BASE    topic text, queueId 4, nextOffset 8
  *   11 MARK          epoch 8        says nothing; closes the log so that every frame before it is proved durable
  *   12 POP           the bytes of PopDelta.encode
  *   13 POP_STATE     group text, topic text, queueId 4, the bytes of PopState.encode
+ *   14 ANSWERED      handle 8, client text, answer text
  *
  *   text: length 2, UTF-8 bytes
  * </pre>
@@ -48,7 +49,6 @@ import java.util.List;
  */
 final class Records {
     static final int MAGIC = 0x57425231; // WBR1
-    static final int VERSION = 1;
 
     static final int PENDING_HALF = 1;
     static final int PENDING_DUE = 2;
@@ -63,14 +63,21 @@ final class Records {
     static final int MARK = 11;
     static final int POP = 12;
     static final int POP_STATE = 13;
+    static final int ANSWERED = 14;
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2;
     static final int DUE_FIXED = HEADER + 8 + 8;
     static final int DECISION_FIXED = HEADER + 8 + 1 + 1 + 8 + 2;
+    static final int CHECKED_FIXED = HEADER + 8 + 4 + 8 + 2;
     static final int MAX_TEXT = 0xFFFF;
 
     private Records() {}
+
+    /** The version of a kind that is written; all older ones are read. */
+    static int version(int kind) {
+        return kind == CANCELLED || kind == CHECKED ? 2 : 1;
+    }
 
     static byte[] text(String text) {
         byte[] bytes = (text == null ? "" : text).getBytes(StandardCharsets.UTF_8);
@@ -85,12 +92,21 @@ final class Records {
     }
 
     static void putHeader(ByteBuffer b, int size, int kind) {
-        b.putInt(size).putInt(MAGIC).putShort((short) kind).putShort((short) VERSION);
+        b.putInt(size).putInt(MAGIC).putShort((short) kind).putShort((short) version(kind));
     }
 
     /** The size of a PROGRESS record; the texts are group and topic of each entry in turn. */
     static int progressSize(List<byte[]> texts) {
         int size = HEADER + 4 + texts.size() / 2 * 12;
+        for (byte[] text : texts) {
+            size += 2 + text.length;
+        }
+        return size;
+    }
+
+    /** The texts are those of topic and keys. */
+    static int cancelledSize(byte[] by, List<byte[]> texts) {
+        int size = HEADER + 8 + 2 + by.length + 2;
         for (byte[] text : texts) {
             size += 2 + text.length;
         }
@@ -153,14 +169,15 @@ final class Records {
     private static String parseControl(ByteBuffer frame, int at, int size, long base, int frameAt, List<Entry> into) {
         int kind = frame.getShort(at + 8);
         int version = frame.getShort(at + 10);
-        if (version > VERSION) {
-            return "version " + version + " of kind " + kind + " is newer than this program, which reads " + VERSION;
+        if (version > version(kind)) {
+            return "version " + version + " of kind " + kind + " is newer than this program, which reads "
+                    + version(kind);
         }
         long position = base + (at - frameAt);
         ByteBuffer b = frame.duplicate();
         b.limit(at + size).position(at + HEADER);
         try {
-            return parseFields(kind, position, b, base, frameAt, into);
+            return parseFields(kind, version, position, b, base, frameAt, into);
         } catch (BufferUnderflowException e) {
             return "kind " + kind + " is cut short";
         } catch (ViewsDamaged | IllegalArgumentException e) {
@@ -168,7 +185,9 @@ final class Records {
         }
     }
 
-    private static String parseFields(int kind, long position, ByteBuffer b, long base, int frameAt, List<Entry> into) {
+    private static String parseFields(
+            int kind, int version, long position, ByteBuffer b, long base, int frameAt, List<Entry> into) {
+        long storeTime = Frame.storeTimeMillis(b, frameAt);
         switch (kind) {
             case PENDING_HALF -> {
                 long handle = b.getLong();
@@ -202,7 +221,7 @@ final class Records {
                                 due,
                                 StoredMessage.topic(b, at),
                                 StoredMessage.queueId(b, at),
-                                terms.uniqueKey(),
+                                terms.all(),
                                 StoredMessage.storeTimestamp(b, at))));
             }
             case DECISION -> {
@@ -214,9 +233,18 @@ final class Records {
                 into.add(new Entry.Decided(position, handle, outcome, b.get() != 0, b.getLong(), getText(b)));
             }
             case FIRED -> into.add(new Entry.Fired(position, b.getLong()));
-            case CANCELLED -> into.add(new Entry.Cancelled(position, b.getLong(), getText(b)));
+            case CANCELLED -> {
+                long handle = b.getLong();
+                String by = getText(b);
+                String topic = version > 1 ? getText(b) : null;
+                String[] keys = version > 1 ? getTexts(b) : null;
+                into.add(new Entry.Cancelled(position, handle, storeTime, by, topic, keys));
+            }
             case RESCHEDULED -> into.add(new Entry.Rescheduled(position, b.getLong(), b.getLong()));
-            case CHECKED -> into.add(new Entry.Checked(position, b.getLong(), b.getInt(), b.getLong()));
+            case CHECKED ->
+                into.add(new Entry.Checked(
+                        position, b.getLong(), b.getInt(), b.getLong(), version > 1 ? getText(b) : "", storeTime));
+            case ANSWERED -> into.add(new Entry.Answered(position, b.getLong(), getText(b), getText(b), storeTime));
             case PROGRESS -> {
                 int n = b.getInt();
                 List<ProgressEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 16 + 1));
@@ -262,6 +290,15 @@ final class Records {
             take.message(at, at - frameAt, StoredMessage.indexTerms(b, at));
         }
         return wrong;
+    }
+
+    private static String[] getTexts(ByteBuffer b) {
+        int count = b.getShort() & 0xFFFF;
+        List<String> texts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            texts.add(getText(b));
+        }
+        return texts.toArray(String[]::new);
     }
 
     private static byte[] rest(ByteBuffer b) {

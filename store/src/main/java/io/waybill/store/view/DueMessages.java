@@ -2,82 +2,138 @@
 package io.waybill.store.view;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Delayed messages that wait, by handle and by the hash of their unique key.
+ * Delayed messages that wait, by handle and by the hashes of their keys, and how many of each topic; and those that were
+ * called back, as long as the log keeps the record of that.
  *
  * <pre>
- *   0 ...                  {@link DueIndex}
- *   1 | handle 8           -> position 8 | size 4 | frameDelta 4 | dueMillis 8 | storeTime 8 | key hash 8 (-1: none)
+ *   0 ...                     {@link DueIndex}
+ *   1 | handle 8              -> position 8 | size 4 | frameDelta 4 | dueMillis 8 | storeTime 8 | queueId 4 | topic | keys
  *   2 | key hash 8 | handle 8 -> nothing
+ *   3 | handle 8              -> position of the record 8 | at 8 | by | topic | keys
+ *   4 | key hash 8 | handle 8 -> position of the record 8
+ *   5 | topic                 -> count 8
+ *   keys: count varint, texts
  * </pre>
  */
 final class DueMessages {
     private static final int WAITING = 1;
     private static final int BY_KEY = 2;
+    private static final int CANCELLED = 3;
+    private static final int CANCELLED_BY_KEY = 4;
+    private static final int COUNT = 5;
     private static final byte[] NOTHING = new byte[0];
+    private static final String[] NO_KEYS = {};
 
-    private record Waiting(PendingDue due, long keyHash) {
+    private record Waiting(PendingDue due, String[] keys) {
         byte[] encode() {
-            return new Packer(40)
+            Packer packer = new Packer(128)
                     .i64(due.position())
                     .i32(due.size())
                     .i32(due.frameDelta())
                     .i64(due.dueMillis())
                     .i64(due.storeTimeMillis())
-                    .i64(keyHash)
-                    .text(due.topic())
                     .i32(due.queueId())
-                    .done();
+                    .text(due.topic());
+            texts(packer, keys);
+            return packer.done();
         }
 
-        static Waiting decode(long handle, byte[] value) {
-            Unpacker unpacker = new Unpacker(value, 0);
+        static PendingDue due(long handle, Unpacker unpacker) {
             long position = unpacker.i64();
             int size = unpacker.i32();
             int frameDelta = unpacker.i32();
             long dueMillis = unpacker.i64();
             long storeTimeMillis = unpacker.i64();
-            long keyHash = unpacker.i64();
-            return new Waiting(
-                    new PendingDue(
-                            handle,
-                            position,
-                            size,
-                            frameDelta,
-                            dueMillis,
-                            storeTimeMillis,
-                            unpacker.text(),
-                            unpacker.i32()),
-                    keyHash);
+            int queueId = unpacker.i32();
+            return new PendingDue(
+                    handle, position, size, frameDelta, dueMillis, storeTimeMillis, unpacker.text(), queueId);
+        }
+
+        static Waiting decode(long handle, byte[] value) {
+            Unpacker unpacker = new Unpacker(value, 0);
+            return new Waiting(due(handle, unpacker), texts(unpacker));
         }
 
         DueItem item() {
             return new DueItem(due.dueMillis(), due.handle(), DueItem.Kind.DELIVER);
         }
+
+        Set<Long> hashes() {
+            return DueMessages.hashes(due.topic(), keys);
+        }
     }
 
+    private final ViewsBackend backend;
     private final Table table;
     private final DueIndex index;
     private volatile long count;
+    private volatile long oldestPosition;
+    private final Map<String, Long> countOfTopic = new ConcurrentHashMap<>();
+    /** Applier only: topics whose count in the table is old. */
+    private final Set<String> recounted = new HashSet<>();
 
-    DueMessages(Table table, DueIndex index, long count) {
+    DueMessages(ViewsBackend backend, Table table, DueIndex index, long count, long oldestPosition) {
+        this.backend = backend;
         this.table = table;
         this.index = index;
         this.count = count;
+        this.oldestPosition = oldestPosition;
+        table.scanPrefix(new byte[] {COUNT}, (key, value) -> {
+            countOfTopic.put(new Unpacker(key, 1).text(), new Unpacker(value, 0).i64());
+            return true;
+        });
     }
 
-    static byte[] key(long handle) {
-        return new Packer(9).i8(WAITING).i64(handle).done();
+    private static void texts(Packer packer, String[] texts) {
+        packer.varint(texts.length);
+        for (String text : texts) {
+            packer.text(text);
+        }
     }
 
-    private static byte[] byKey(long hash, long handle) {
-        return new Packer(17).i8(BY_KEY).i64(hash).i64(handle).done();
+    private static String[] texts(Unpacker unpacker) {
+        List<String> texts = new ArrayList<>(2);
+        for (long i = unpacker.varint(); i > 0; i--) {
+            texts.add(unpacker.text());
+        }
+        return texts.toArray(NO_KEYS);
+    }
+
+    private static Set<Long> hashes(String topic, String[] keys) {
+        Set<Long> hashes = new LinkedHashSet<>();
+        for (String key : keys) {
+            hashes.add(KeyIndex.hash(topic, key));
+        }
+        return hashes;
+    }
+
+    private static String[] known(String[] keys) {
+        return keys == null
+                ? NO_KEYS
+                : Arrays.stream(keys).filter(Objects::nonNull).distinct().toArray(String[]::new);
+    }
+
+    private static byte[] key(int kind, long handle) {
+        return new Packer(9).i8(kind).i64(handle).done();
+    }
+
+    private static byte[] byKey(int kind, long hash, long handle) {
+        return new Packer(17).i8(kind).i64(hash).i64(handle).done();
     }
 
     private Waiting find(long handle) {
-        byte[] value = table.get(key(handle));
+        byte[] value = table.get(key(WAITING, handle));
         return value == null ? null : Waiting.decode(handle, value);
     }
 
@@ -86,7 +142,6 @@ final class DueMessages {
     void due(Entry.Due entry) {
         boolean isNew = entry.handle() == entry.position();
         Waiting old = isNew ? null : find(entry.handle());
-        long hash = entry.uniqueKey() == null ? -1 : KeyIndex.hash(entry.topic(), entry.uniqueKey());
         Waiting waiting = new Waiting(
                 new PendingDue(
                         entry.handle(),
@@ -97,23 +152,32 @@ final class DueMessages {
                         entry.storeTimeMillis(),
                         entry.topic(),
                         entry.queueId()),
-                hash);
+                known(entry.keys()));
         if (old != null) {
-            remove(old);
+            // Only moved: readers must find it all the while.
+            index.remove(old.item());
+        } else {
+            count(entry.topic(), 1);
         }
         put(waiting, isNew);
-        if (hash >= 0) {
+        for (long hash : waiting.hashes()) {
+            byte[] key = byKey(BY_KEY, hash, entry.handle());
             if (isNew) {
-                table.putNew(byKey(hash, entry.handle()), NOTHING);
+                table.putNew(key, NOTHING);
             } else {
-                table.put(byKey(hash, entry.handle()), NOTHING);
+                table.put(key, NOTHING);
             }
         }
-        count++;
+    }
+
+    private void count(String topic, long by) {
+        count += by;
+        countOfTopic.merge(topic, by, (a, b) -> a + b == 0 ? null : a + b);
+        recounted.add(topic);
     }
 
     private void put(Waiting waiting, boolean isNew) {
-        byte[] key = key(waiting.due.handle());
+        byte[] key = key(WAITING, waiting.due.handle());
         if (isNew) {
             table.putNew(key, waiting.encode());
         } else {
@@ -123,19 +187,42 @@ final class DueMessages {
     }
 
     private void remove(Waiting waiting) {
-        table.remove(key(waiting.due.handle()));
-        if (waiting.keyHash >= 0) {
-            table.remove(byKey(waiting.keyHash, waiting.due.handle()));
+        long handle = waiting.due.handle();
+        table.remove(key(WAITING, handle));
+        for (long hash : waiting.hashes()) {
+            table.remove(byKey(BY_KEY, hash, handle));
         }
         index.remove(waiting.item());
-        count--;
+        count(waiting.due.topic(), -1);
     }
 
-    /** Fired or cancelled. Unknown handles are the past of a trimmed log. */
-    void ended(long handle) {
+    /** Fired. Unknown handles are the past of a trimmed log. */
+    void fired(Entry.Fired entry) {
+        end(entry.handle());
+    }
+
+    private void end(long handle) {
         Waiting waiting = find(handle);
         if (waiting != null) {
             remove(waiting);
+        }
+    }
+
+    void cancelled(Entry.Cancelled entry) {
+        end(entry.handle());
+        if (entry.topic() != null) {
+            String[] keys = known(entry.keys());
+            Packer packer = new Packer(128)
+                    .i64(entry.position())
+                    .i64(entry.atMillis())
+                    .text(entry.by() == null ? "" : entry.by())
+                    .text(entry.topic());
+            texts(packer, keys);
+            table.put(key(CANCELLED, entry.handle()), packer.done());
+            byte[] position = new Packer(8).i64(entry.position()).done();
+            for (long hash : hashes(entry.topic(), keys)) {
+                table.put(byKey(CANCELLED_BY_KEY, hash, entry.handle()), position);
+            }
         }
     }
 
@@ -155,9 +242,48 @@ final class DueMessages {
                                     due.storeTimeMillis(),
                                     due.topic(),
                                     due.queueId()),
-                            waiting.keyHash),
+                            waiting.keys),
                     false);
         }
+    }
+
+    void trimBefore(long position) {
+        oldestPosition = position;
+    }
+
+    /** Before the table is swapped. */
+    void saveCounts() {
+        for (String topic : recounted) {
+            byte[] key = new Packer(64).i8(COUNT).text(topic).done();
+            Long now = countOfTopic.get(topic);
+            if (now == null) {
+                table.remove(key);
+            } else {
+                table.put(key, new Packer(8).i64(now).done());
+            }
+        }
+        recounted.clear();
+    }
+
+    // ---- duty thread
+
+    /** Deletes cancellations whose records stand below a position. Before the table's own changes, in the same batch. */
+    void clean(Batch batch, long oldest) {
+        // A cancellation stands behind its message, so handles at or above the position need no look.
+        backend.scan(Family.DUE, key(CANCELLED, 0), key(CANCELLED, Math.max(0, oldest)), (key, value) -> {
+            Unpacker unpacker = new Unpacker(value, 0);
+            if (unpacker.i64() < oldest) {
+                long handle = new Unpacker(key, 1).i64();
+                unpacker.i64();
+                unpacker.text();
+                String topic = unpacker.text();
+                for (long hash : hashes(topic, texts(unpacker))) {
+                    batch.delete(Family.DUE, byKey(CANCELLED_BY_KEY, hash, handle));
+                }
+                batch.delete(Family.DUE, key);
+            }
+            return true;
+        });
     }
 
     // ---- readers
@@ -166,9 +292,35 @@ final class DueMessages {
         return count;
     }
 
+    long count(String topic) {
+        return countOfTopic.getOrDefault(topic, 0L);
+    }
+
+    Map<String, Long> counts() {
+        return new HashMap<>(countOfTopic);
+    }
+
+    /**
+     * Whether a pair of the table still counts: cancellations below the oldest position wait for their deletion, and the
+     * counts here are newer than those in the table.
+     */
+    boolean isKept(byte[] key, byte[] value) {
+        return switch (key[0]) {
+            case CANCELLED, CANCELLED_BY_KEY -> new Unpacker(value, 0).i64() >= oldestPosition;
+            case COUNT -> false;
+            default -> true;
+        };
+    }
+
     PendingDue get(long handle) {
+        byte[] value = table.get(key(WAITING, handle));
+        return value == null ? null : Waiting.due(handle, new Unpacker(value, 0));
+    }
+
+    /** The keys of one that waits; null if it does not. */
+    String[] keys(long handle) {
         Waiting waiting = find(handle);
-        return waiting == null ? null : waiting.due;
+        return waiting == null ? null : waiting.keys;
     }
 
     /** In handle order. */
@@ -176,7 +328,7 @@ final class DueMessages {
         List<PendingDue> found = new ArrayList<>();
         if (max > 0) {
             table.scanPrefix(new byte[] {WAITING}, (key, value) -> {
-                found.add(Waiting.decode(new Unpacker(key, 1).i64(), value).due);
+                found.add(Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0)));
                 return found.size() < max;
             });
         }
@@ -186,8 +338,8 @@ final class DueMessages {
     /** Those whose message stands below a position. */
     List<PendingDue> below(long position) {
         List<PendingDue> found = new ArrayList<>();
-        table.scan(key(0), key(Math.max(0, position)), (key, value) -> {
-            PendingDue due = Waiting.decode(new Unpacker(key, 1).i64(), value).due;
+        table.scan(key(WAITING, 0), key(WAITING, Math.max(0, position)), (key, value) -> {
+            PendingDue due = Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0));
             if (due.position() < position) {
                 found.add(due);
             }
@@ -196,13 +348,59 @@ final class DueMessages {
         return found;
     }
 
-    List<Long> byUniqueKey(String topic, String uniqueKey) {
-        long hash = KeyIndex.hash(topic, uniqueKey);
+    private List<Long> handles(int kind, String topic, String key) {
+        long hash = KeyIndex.hash(topic, key);
         List<Long> handles = new ArrayList<>();
-        table.scan(byKey(hash, 0), byKey(hash, Long.MAX_VALUE), (key, value) -> {
-            handles.add(new Unpacker(key, 9).i64());
+        table.scan(byKey(kind, hash, 0), byKey(kind, hash, Long.MAX_VALUE), (bytes, value) -> {
+            handles.add(new Unpacker(bytes, 9).i64());
             return true;
         });
         return handles;
+    }
+
+    /** Handles of those of the topic that carry the key, ascending; the texts are compared. */
+    List<Long> byKey(String topic, String key) {
+        List<Long> found = new ArrayList<>();
+        for (long handle : handles(BY_KEY, topic, key)) {
+            Waiting waiting = find(handle);
+            if (waiting != null
+                    && waiting.due.topic().equals(topic)
+                    && Arrays.asList(waiting.keys).contains(key)) {
+                found.add(handle);
+            }
+        }
+        return found;
+    }
+
+    /** How a message was called back; null if it was not, or the record is no longer in the log. */
+    EndedDue cancelled(long handle) {
+        return cancelled(handle, null, null);
+    }
+
+    List<EndedDue> cancelledByKey(String topic, String key) {
+        List<EndedDue> found = new ArrayList<>();
+        for (long handle : handles(CANCELLED_BY_KEY, topic, key)) {
+            EndedDue ended = cancelled(handle, topic, key);
+            if (ended != null) {
+                found.add(ended);
+            }
+        }
+        return found;
+    }
+
+    private EndedDue cancelled(long handle, String topic, String key) {
+        byte[] value = table.get(key(CANCELLED, handle));
+        if (value == null) {
+            return null;
+        }
+        Unpacker unpacker = new Unpacker(value, 0);
+        if (unpacker.i64() < oldestPosition) {
+            return null;
+        }
+        EndedDue ended = new EndedDue(handle, unpacker.i64(), unpacker.text());
+        boolean isWanted = key == null
+                || unpacker.text().equals(topic)
+                        && Arrays.asList(texts(unpacker)).contains(key);
+        return isWanted ? ended : null;
     }
 }

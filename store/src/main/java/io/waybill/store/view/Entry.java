@@ -42,7 +42,7 @@ public sealed interface Entry {
     /**
      * A delayed message. An earlier one of the same handle is restated: it moves to this position and due time.
      *
-     * @param uniqueKey null if it has none
+     * @param keys unique key and KEYS tokens; null or empty if none; null elements are skipped
      */
     record Due(
             long position,
@@ -52,7 +52,7 @@ public sealed interface Entry {
             long dueMillis,
             String topic,
             int queueId,
-            String uniqueKey,
+            String[] keys,
             long storeTimeMillis)
             implements Entry {}
 
@@ -63,14 +63,29 @@ public sealed interface Entry {
     /** A delayed message became visible; its copy is a VisibleMessage of the same frame. */
     record Fired(long position, long handle) implements Entry {}
 
-    /** A delayed message was called back. */
-    record Cancelled(long position, long handle, String by) implements Entry {}
+    /**
+     * A delayed message was called back.
+     *
+     * @param atMillis store time of the frame
+     * @param topic of the message; null in records of the first version, which also do not say its keys
+     */
+    record Cancelled(long position, long handle, long atMillis, String by, String topic, String[] keys)
+            implements Entry {}
 
     /** A delayed message has another due time. */
     record Rescheduled(long position, long handle, long dueMillis) implements Entry {}
 
-    /** A check was delivered: how many there were so far, and when the next is due. */
-    record Checked(long position, long handle, int count, long nextCheckMillis) implements Entry {}
+    /**
+     * How many checks were delivered so far, and when the next is due.
+     *
+     * @param client who was asked; empty if this record is of no check
+     * @param atMillis store time of the frame
+     */
+    record Checked(long position, long handle, int count, long nextCheckMillis, String client, long atMillis)
+            implements Entry {}
+
+    /** What a client said when it was asked. */
+    record Answered(long position, long handle, String client, String answer, long atMillis) implements Entry {}
 
     /** Consumer offsets. */
     record Progress(long position, List<ProgressEntry> entries) implements Entry {}

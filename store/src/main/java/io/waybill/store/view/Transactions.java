@@ -5,17 +5,19 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Open halves, and the decisions of those that are not open any more. A handle has at most one decision, the first; it is
- * known as long as its record is in the log.
+ * Open halves, the decisions of those that are not open any more, and the history of checks. A handle has at most one
+ * decision, the first; it is known as long as its record is in the log, and so is each check.
  *
  * <pre>
  *   0 | handle 8 -> position 8 | size 4 | frameDelta 4 | checks 4 | nextCheck 8 | storeTime 8 | producer group
  *   1 | handle 8 -> position 8 | outcome 1 | fromCheck 1 | at 8 | by
+ *   2 | handle 8 | position of the record 8 -> number of the check 4 (0: an answer) | at 8 | client | answer
  * </pre>
  */
 final class Transactions {
     private static final int OPEN = 0;
     private static final int DECIDED = 1;
+    private static final int EVENT = 2;
 
     private final ViewsBackend backend;
     private final Table table;
@@ -131,6 +133,9 @@ final class Transactions {
 
     /** Unknown handles are the past of a trimmed log. */
     void checked(Entry.Checked entry) {
+        if (!entry.client().isEmpty()) {
+            event(entry.handle(), entry.position(), entry.count(), entry.atMillis(), entry.client(), "");
+        }
         PendingHalf half = get(entry.handle());
         if (half != null) {
             index.remove(item(half));
@@ -148,17 +153,38 @@ final class Transactions {
         }
     }
 
+    void answered(Entry.Answered entry) {
+        event(entry.handle(), entry.position(), 0, entry.atMillis(), entry.client(), entry.answer());
+    }
+
+    private void event(long handle, long position, int number, long atMillis, String client, String answer) {
+        table.put(
+                new Packer(17).i8(EVENT).i64(handle).i64(position).done(),
+                new Packer(64)
+                        .i32(number)
+                        .i64(atMillis)
+                        .text(client)
+                        .text(answer)
+                        .done());
+    }
+
     void trimBefore(long position) {
         oldestPosition = position;
     }
 
     // ---- duty thread
 
-    /** Deletes the decisions whose records stand below a position. Before the table's own changes, in the same batch. */
+    /** Deletes decisions and checks whose records stand below a position. Before the table's own changes, in the same batch. */
     void clean(Batch batch, long oldest) {
         // A decision stands behind its half, so handles at or above the position need no look.
         backend.scan(Family.TRANSACTIONS, key(DECIDED, 0), key(DECIDED, Math.max(0, oldest)), (key, value) -> {
             if (new Unpacker(value, 0).i64() < oldest) {
+                batch.delete(Family.TRANSACTIONS, key);
+            }
+            return true;
+        });
+        backend.scan(Family.TRANSACTIONS, key(EVENT, 0), key(EVENT, Math.max(0, oldest)), (key, value) -> {
+            if (new Unpacker(key, 9).i64() < oldest) {
                 batch.delete(Family.TRANSACTIONS, key);
             }
             return true;
@@ -182,9 +208,44 @@ final class Transactions {
         return decision == null || decision.position() < oldestPosition ? null : decision;
     }
 
-    /** Whether a pair of the table still counts: decisions below the oldest position wait for their deletion. */
+    /** Whether a pair of the table still counts: decisions and checks below the oldest position wait for their deletion. */
     boolean isKept(byte[] key, byte[] value) {
-        return key[0] != DECIDED || new Unpacker(value, 0).i64() >= oldestPosition;
+        return switch (key[0]) {
+            case DECIDED -> new Unpacker(value, 0).i64() >= oldestPosition;
+            case EVENT -> new Unpacker(key, 9).i64() >= oldestPosition;
+            default -> true;
+        };
+    }
+
+    /** An answer belongs to the latest check of its client that has none. */
+    List<CheckEvent> checksOf(long handle) {
+        List<CheckEvent> found = new ArrayList<>();
+        table.scanPrefix(key(EVENT, handle), (key, value) -> {
+            if (new Unpacker(key, 9).i64() >= oldestPosition) {
+                Unpacker unpacker = new Unpacker(value, 0);
+                int number = unpacker.i32();
+                long atMillis = unpacker.i64();
+                String client = unpacker.text();
+                if (number > 0) {
+                    found.add(new CheckEvent(atMillis, number, client, null, 0));
+                } else {
+                    answer(found, atMillis, client, unpacker.text());
+                }
+            }
+            return true;
+        });
+        return found;
+    }
+
+    private static void answer(List<CheckEvent> events, long atMillis, String client, String answer) {
+        for (int i = events.size() - 1; i >= 0; i--) {
+            CheckEvent asked = events.get(i);
+            if (asked.client().equals(client) && asked.answerOrNull() == null) {
+                events.set(i, new CheckEvent(asked.atMillis(), asked.number(), client, answer, atMillis));
+                return;
+            }
+        }
+        events.add(new CheckEvent(atMillis, 0, client, answer, atMillis));
     }
 
     /** In handle order. */

@@ -112,7 +112,7 @@ public final class Views implements AutoCloseable {
         queues = new ConsumeQueues(backend, oldest);
         keys = new KeyIndex(backend);
         dueIndex = new DueIndex(dueTable);
-        dueMessages = new DueMessages(dueTable, dueIndex, mark.pendingDue);
+        dueMessages = new DueMessages(backend, dueTable, dueIndex, mark.pendingDue, oldest);
         transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
         progress = new ProgressTable(progressTable);
         catalog = new CatalogTable(catalogTable);
@@ -228,6 +228,9 @@ public final class Views implements AutoCloseable {
         if (entry instanceof Entry.PopRestated restated) {
             return ROW_BYTES + 2 * STEP_BYTES * restated.state().items();
         }
+        if (entry instanceof Entry.Due due) {
+            return ROW_BYTES * (3 + (due.keys() == null ? 0 : due.keys().length));
+        }
         return 3 * ROW_BYTES;
     }
 
@@ -238,12 +241,14 @@ public final class Views implements AutoCloseable {
             transactions.decided(decided);
         } else if (entry instanceof Entry.Checked checked) {
             transactions.checked(checked);
+        } else if (entry instanceof Entry.Answered answered) {
+            transactions.answered(answered);
         } else if (entry instanceof Entry.Due due) {
             dueMessages.due(due);
         } else if (entry instanceof Entry.Fired fired) {
-            dueMessages.ended(fired.handle());
+            dueMessages.fired(fired);
         } else if (entry instanceof Entry.Cancelled cancelled) {
-            dueMessages.ended(cancelled.handle());
+            dueMessages.cancelled(cancelled);
         } else if (entry instanceof Entry.Rescheduled rescheduled) {
             dueMessages.rescheduled(rescheduled);
         } else if (entry instanceof Entry.Progress record) {
@@ -270,6 +275,7 @@ public final class Views implements AutoCloseable {
         if (position > before.oldestPosition()) {
             queues.trimBefore(position);
             transactions.trimBefore(position);
+            dueMessages.trimBefore(position);
             applied = new Checkpoint(
                     before.position(), before.frameIndex(), before.epoch(), before.storeTimeMillis(), position);
             dirty = true;
@@ -287,6 +293,7 @@ public final class Views implements AutoCloseable {
             return false;
         }
         dirty = false;
+        dueMessages.saveCounts();
         queues.swap();
         keys.swap();
         pops.swap();
@@ -319,6 +326,7 @@ public final class Views implements AutoCloseable {
                 if (oldest > written.oldestPosition()) {
                     queues.clean(batch, oldest);
                     transactions.clean(batch, oldest);
+                    dueMessages.clean(batch, oldest);
                 }
                 queues.write(batch, oldest);
                 keys.write(batch, oldest);
@@ -390,31 +398,34 @@ public final class Views implements AutoCloseable {
         return keys.find(topic, key, fromMillis, toMillis, applied.oldestPosition(), beforePosition, max);
     }
 
-    /** Handles of delayed messages that wait and may carry the unique key (the caller verifies it), ascending. */
-    public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
-        return dueMessages.byUniqueKey(topic, uniqueKey);
-    }
-
+    /** Handles of delayed messages that wait and carry the key, ascending. */
     public List<Long> pendingByKey(String topic, String key) {
-        return pendingByUniqueKey(topic, key);
+        return dueMessages.byKey(topic, key);
     }
 
+    /** The keys of a delayed message that waits; null if it does not. */
+    public String[] keysOfDue(long handle) {
+        return dueMessages.keys(handle);
+    }
+
+    /** Delayed messages with the key that were called back, in handle order. */
     public List<EndedDue> cancelledByKey(String topic, String key) {
-        return List.of();
+        return dueMessages.cancelledByKey(topic, key);
     }
 
+    /** How a delayed message was called back; null if it was not, or the record is no longer in the log. */
     public EndedDue cancelled(long handle) {
-        return null;
+        return dueMessages.cancelled(handle);
     }
 
+    /** The checks of a transaction, oldest first, as long as the log keeps their records. */
     public List<CheckEvent> checksOf(long handle) {
-        return List.of();
+        return transactions.checksOf(handle);
     }
 
+    /** Waiting delayed messages of a topic. */
     public long pendingDueCount(String topic) {
-        return dueMessages.first(Integer.MAX_VALUE).stream()
-                .filter(due -> due.topic().equals(topic))
-                .count();
+        return dueMessages.count(topic);
     }
 
     /** A copy of the pop state of a key; null if there is none. */
@@ -535,6 +546,10 @@ public final class Views implements AutoCloseable {
         if (found == null && pendingDueCount() != other.pendingDueCount()) {
             found = "waiting delayed messages: " + pendingDueCount() + " here, " + other.pendingDueCount() + " there";
         }
+        if (found == null && !dueMessages.counts().equals(other.dueMessages.counts())) {
+            found = "waiting delayed messages of topics: " + dueMessages.counts() + " here, "
+                    + other.dueMessages.counts() + " there";
+        }
         if (found == null && nextDueMillis() != other.nextDueMillis()) {
             found = "next due: " + nextDueMillis() + " here, " + other.nextDueMillis() + " there";
         }
@@ -614,7 +629,11 @@ public final class Views implements AutoCloseable {
     }
 
     private boolean isKept(Family family, byte[] key, byte[] value) {
-        return family != Family.TRANSACTIONS || transactions.isKept(key, value);
+        return switch (family) {
+            case TRANSACTIONS -> transactions.isKept(key, value);
+            case DUE -> dueMessages.isKept(key, value);
+            default -> true;
+        };
     }
 
     private static String difference(Family family, byte[] key, byte[] here, byte[] there) {

@@ -180,13 +180,9 @@ class ViewsHistoryTest {
             model.halves.forEach(
                     (handle, half) -> assertThat(views.half(handle)).isEqualTo(half));
             model.dues.forEach((handle, due) -> assertThat(views.due(handle)).isEqualTo(due));
-            model.dueKeys.forEach((handle, key) -> {
-                if (key != null) {
-                    assertThat(views.pendingByUniqueKey(ViewsModel.topic(0), key)
-                                    .contains(handle))
-                            .isEqualTo(model.dues.containsKey(handle));
-                }
-            });
+            verifyDueKeys();
+            model.checks.forEach(
+                    (handle, events) -> assertThat(views.checksOf(handle)).isEqualTo(model.checksOf(handle)));
             for (ViewsModel.Frame frame : model.log) {
                 for (Entry entry : frame.entries()) {
                     if (entry instanceof Entry.Decided decided) {
@@ -323,6 +319,29 @@ class ViewsHistoryTest {
                     .toList();
             assertThat(all).containsAll(found);
             assertThat(found).containsAll(within);
+        }
+
+        private void verifyDueKeys() {
+            assertThat(views.pendingDueCount(ViewsModel.topic(0))).isEqualTo(model.dues.size());
+            assertThat(views.pendingDueCount(ViewsModel.topic(1))).isZero();
+            for (int i = 0; i < 40; i++) {
+                String key = ViewsModel.key(i);
+                assertThat(views.pendingByKey(ViewsModel.topic(0), key))
+                        .isEqualTo(model.dues.keySet().stream()
+                                .filter(handle ->
+                                        Arrays.asList(model.dueKeys.get(handle)).contains(key))
+                                .toList());
+                assertThat(views.pendingByKey(ViewsModel.topic(1), key)).isEmpty();
+                assertThat(views.cancelledByKey(ViewsModel.topic(0), key))
+                        .isEqualTo(model.cancelled.values().stream()
+                                .filter(ended -> ended.position() >= model.oldest)
+                                .map(ViewsModel.Located::value)
+                                .filter(ended -> Arrays.asList(model.dueKeys.get(ended.handle()))
+                                        .contains(key))
+                                .toList());
+            }
+            model.cancelled.forEach((handle, ended) -> assertThat(views.cancelled(handle))
+                    .isEqualTo(ended.position() >= model.oldest ? ended.value() : null));
         }
 
         private void verifyPops() {

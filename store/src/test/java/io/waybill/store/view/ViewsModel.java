@@ -35,7 +35,9 @@ final class ViewsModel {
     final TreeMap<Long, PendingHalf> halves = new TreeMap<>();
     final TreeMap<Long, DecisionRecord> decisions = new TreeMap<>();
     final TreeMap<Long, PendingDue> dues = new TreeMap<>();
-    final Map<Long, String> dueKeys = new HashMap<>();
+    final Map<Long, String[]> dueKeys = new HashMap<>();
+    final TreeMap<Long, Located<EndedDue>> cancelled = new TreeMap<>();
+    final TreeMap<Long, List<Located<CheckEvent>>> checks = new TreeMap<>();
     final TreeMap<String, Located<ProgressEntry>> progress = new TreeMap<>();
     final TreeMap<String, Located<Carried.CatalogValue>> catalog = new TreeMap<>();
 
@@ -125,15 +127,29 @@ final class ViewsModel {
             case 5 -> half();
             case 6 -> pick(halves).ifPresent(this::decide);
             case 7 ->
-                pick(halves)
-                        .ifPresent(handle -> checked(handle, halves.get(handle).checks() + 1, later()));
+                pick(halves).ifPresent(handle -> {
+                    for (int i = chance.nextInt(3); i >= 0; i--) {
+                        if (chance.nextInt(2) == 0) {
+                            answered(handle);
+                        } else {
+                            checked(handle, halves.get(handle).checks() + 1, later());
+                        }
+                    }
+                });
             case 8, 9 -> due(-1, later());
             case 10 -> pick(dues).ifPresent(this::fire);
             case 11 ->
                 pick(dues).ifPresent(handle -> {
                     if (chance.nextInt(3) == 0) {
-                        building.add(new Entry.Cancelled(place(30), handle, "someone"));
+                        long position = place(30);
+                        boolean old = chance.nextInt(4) == 0;
+                        String[] keys = dueKeys.get(handle);
+                        building.add(new Entry.Cancelled(
+                                position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
                         dues.remove(handle);
+                        if (!old) {
+                            cancelled.put(handle, new Located<>(new EndedDue(handle, now, "someone"), position));
+                        }
                     } else {
                         long dueMillis = later();
                         building.add(new Entry.Rescheduled(place(30), handle, dueMillis));
@@ -272,7 +288,12 @@ final class ViewsModel {
     }
 
     void checked(long handle, int count, long nextMillis) {
-        building.add(new Entry.Checked(place(30), handle, count, nextMillis));
+        long at = place(30);
+        String client = client();
+        building.add(new Entry.Checked(at, handle, count, nextMillis, client, now));
+        if (!client.isEmpty()) {
+            event(handle, at, new CheckEvent(now, count, client, null, 0));
+        }
         PendingHalf old = halves.get(handle);
         halves.put(
                 handle,
@@ -287,10 +308,57 @@ final class ViewsModel {
                         old.producerGroup()));
     }
 
+    private String client() {
+        return chance.nextInt(3) == 0 ? "" : "client-" + chance.nextInt(2);
+    }
+
+    private void event(long handle, long position, CheckEvent event) {
+        checks.computeIfAbsent(handle, h -> new ArrayList<>()).add(new Located<>(event, position));
+    }
+
+    private void answered(long handle) {
+        long position = place(30);
+        String client = client();
+        building.add(new Entry.Answered(position, handle, client, "UNKNOWN", now));
+        event(handle, position, new CheckEvent(now, 0, client, "UNKNOWN", now));
+    }
+
+    /** What {@link Views#checksOf} is to say. */
+    List<CheckEvent> checksOf(long handle) {
+        List<CheckEvent> found = new ArrayList<>();
+        for (Located<CheckEvent> located : checks.getOrDefault(handle, List.of())) {
+            CheckEvent event = located.value();
+            if (located.position() >= oldest) {
+                int asked = -1;
+                for (int i = 0; i < found.size() && event.number() == 0; i++) {
+                    CheckEvent earlier = found.get(i);
+                    asked = earlier.answerOrNull() == null && earlier.client().equals(event.client()) ? i : asked;
+                }
+                if (asked < 0) {
+                    found.add(event);
+                } else {
+                    CheckEvent check = found.get(asked);
+                    found.set(
+                            asked,
+                            new CheckEvent(
+                                    check.atMillis(),
+                                    check.number(),
+                                    check.client(),
+                                    event.answerOrNull(),
+                                    event.atMillis()));
+                }
+            }
+        }
+        return found;
+    }
+
     void due(long restated, long dueMillis) {
         long position = place(160);
         long handle = restated < 0 ? position : restated;
-        String key = restated < 0 ? (chance.nextInt(4) == 0 ? null : key(chance.nextInt(40))) : dueKeys.get(handle);
+        String[] key = restated >= 0 ? dueKeys.get(handle) : new String[chance.nextInt(4)];
+        for (int i = 0; i < key.length && restated < 0; i++) {
+            key[i] = chance.nextInt(8) == 0 ? null : key(chance.nextInt(40));
+        }
         building.add(new Entry.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
         dues.put(handle, new PendingDue(handle, position, 160, (int) (position - base), dueMillis, now, topic(0), 3));
         dueKeys.put(handle, key);

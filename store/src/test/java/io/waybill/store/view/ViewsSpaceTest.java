@@ -121,7 +121,7 @@ class ViewsSpaceTest {
     void whatEndsWithinAGenerationIsNeverWritten() {
         List<Entry> entries = new ArrayList<>();
         for (int i = 1; i <= 100; i++) {
-            entries.add(new Entry.Due(i, 1, 0, i, 5000 + i, "t", 0, "k" + i, 1));
+            entries.add(new Entry.Due(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
             entries.add(new Entry.Half(1000 + i, 1, 0, 1000 + i, "g", 6000, 1));
         }
         for (int i = 1; i <= 100; i++) {
