@@ -3,6 +3,7 @@ package io.waybill.broker.filter;
 
 import io.waybill.protocol.frame.BadField;
 import java.nio.ByteBuffer;
+import java.util.Collection;
 
 /**
  * What a consumer wants of a topic, ready to be asked for every message of a pull.
@@ -41,6 +42,14 @@ public interface Filter {
             return SqlFilter.of(expression);
         }
         throw new BadField("expressionType", "TAG or SQL92", type);
+    }
+
+    /** Takes what one of these takes; there must be one at least. */
+    static Filter anyOf(Collection<Filter> filters) {
+        if (filters.stream().anyMatch(Filter::isAll)) {
+            return ALL;
+        }
+        return filters.size() == 1 ? filters.iterator().next() : new AnyOf(filters.toArray(Filter[]::new));
     }
 
     /** Whether an expression of this type is a list of tags; no type means it is. */

@@ -65,13 +65,13 @@ public final class FreshSubscriptions {
                         TIMEOUT_MILLIS)
                 .whenComplete((answer, failure) -> {
                     open.remove(asked);
-                    apply(group, answer);
+                    apply(group, connection, answer);
                     answered.complete(null);
                 });
         return true;
     }
 
-    private void apply(String group, Command answer) {
+    private void apply(String group, Connection connection, Command answer) {
         if (answer == null || answer.code() != ResponseCode.SUCCESS) {
             return; // gone, or a client that does not know the question: its next heartbeat will tell
         }
@@ -81,7 +81,7 @@ public final class FreshSubscriptions {
                     Json.parse(answer.body()).getArray("subscriptionSet").objects("subscriptionSet")) {
                 told.add(SubscriptionData.read(one));
             }
-            members.refresh(group, told);
+            members.refresh(group, connection, told);
         } catch (RuntimeException e) { // a peer's malformed text concerns this answer only
             log.debug("A member of group {} told its subscriptions in a form that cannot be read", group, e);
         }

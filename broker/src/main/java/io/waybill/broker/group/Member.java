@@ -2,6 +2,7 @@
 package io.waybill.broker.group;
 
 import io.waybill.remoting.Connection;
+import java.util.Map;
 
 /**
  * A client that is connected for a group. One client may be there twice for a moment, on its old and its new connection.
@@ -9,6 +10,7 @@ import io.waybill.remoting.Connection;
 public final class Member {
     private final String clientId;
     private final Connection connection;
+    private volatile Map<String, Subscription> subscriptions = Map.of();
     private volatile byte language;
     private volatile int version;
     private volatile long lastSeenNanos;
@@ -32,6 +34,15 @@ public final class Member {
 
     public Connection connection() {
         return connection;
+    }
+
+    /** What this member wants, by topic; never changed, only replaced. */
+    Map<String, Subscription> subscriptions() {
+        return subscriptions;
+    }
+
+    void subscriptions(Map<String, Subscription> own) {
+        subscriptions = Map.copyOf(own);
     }
 
     /** The client's language as on the wire. */

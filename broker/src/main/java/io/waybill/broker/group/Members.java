@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.broker.request.LogBudget;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
@@ -20,7 +22,6 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -60,11 +61,15 @@ public final class Members implements Duty {
     /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
     private final Map<Long, Set<Membership>> memberships = new HashMap<>();
 
+    /** The members' wishes are told by peers: a crowd of them must not fill the log. */
+    private final LogBudget conflictLines;
+
     private volatile Consumer<String> producerListener = group -> {};
 
     public Members(Groups groups, BrokerSettings settings, Clock clock) {
         this.groups = groups;
         this.clock = clock;
+        this.conflictLines = new LogBudget(clock);
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
     }
 
@@ -150,13 +155,9 @@ public final class Members implements Duty {
     }
 
     /** The member of a group that sent its heartbeat on this connection, or null. */
-    Member memberOn(String group, Connection connection) {
-        for (Member member : membersOf(group)) {
-            if (member.connection().id() == connection.id()) {
-                return member;
-            }
-        }
-        return null;
+    public Member memberOn(String group, Connection connection) {
+        ConsumerGroup consumer = consumers.get(group);
+        return consumer == null ? null : consumer.memberOn(connection);
     }
 
     /** Who speaks for a group on a connection, for people: the client id if a heartbeat told it, and the address. */
@@ -250,9 +251,19 @@ public final class Members implements Duty {
             Connection connection, byte language, int version, HeartbeatData data, ConsumerData consumer) {
         ConsumerGroup group = consumers.computeIfAbsent(consumer.groupName(), ConsumerGroup::new);
         group.describe(consumer.consumeType(), consumer.messageModel(), consumer.consumeFromWhere());
-        boolean changed = seen(group.memberTable(), connection, data.clientId(), language, version);
+        MemberKey key = new MemberKey(connection.id(), data.clientId());
+        Member member = group.member(key);
+        boolean changed = member == null;
+        if (member == null) {
+            member = new Member(data.clientId(), connection);
+        }
+        member.seen(language, version, clock.nanoTime(), clock.wallMillis());
         if (!data.withoutSub()) {
-            changed |= replaceSubscriptions(group, consumer.subscriptions());
+            changed |= replaceSubscriptions(group, member, consumer.subscriptions());
+        }
+        if (changed) {
+            group.add(key, member); // with its subscriptions: a group must not look as if one member wanted nothing
+            settle(group);
         }
         return changed;
     }
@@ -270,39 +281,54 @@ public final class Members implements Duty {
         return isNew;
     }
 
-    private static boolean replaceSubscriptions(ConsumerGroup group, Collection<SubscriptionData> wanted) {
-        boolean changed = false;
-        Map<String, Subscription> table = group.subscriptionTable();
-        Set<String> topics = new HashSet<>();
+    /** Sets what a member wants; true when that is something else than before, not only a newer version of it. */
+    private static boolean replaceSubscriptions(
+            ConsumerGroup group, Member member, Collection<SubscriptionData> wanted) {
+        Map<String, Subscription> known = member.subscriptions();
+        Map<String, Subscription> own = new HashMap<>();
         for (SubscriptionData data : wanted) {
-            topics.add(data.topic());
-            changed |= putNewer(table, data);
+            own.put(data.topic(), newer(known.get(data.topic()), data));
         }
-        changed |= table.keySet().removeIf(topic -> !topics.contains(topic));
+        return apply(group, member, own);
+    }
+
+    private static boolean apply(ConsumerGroup group, Member member, Map<String, Subscription> own) {
+        Map<String, Subscription> known = member.subscriptions();
+        boolean changed = !known.keySet().equals(own.keySet());
+        for (Subscription subscription : own.values()) {
+            Subscription before = known.get(subscription.data().topic());
+            if (before == null || !before.wish().equals(subscription.wish())) {
+                changed = true;
+            } else if (before != subscription) {
+                group.renewed(subscription);
+            }
+        }
+        member.subscriptions(own);
         return changed;
     }
 
-    /** The newest version wins: during a rolling change an old member must not undo a new one's wish. */
-    private static boolean putNewer(Map<String, Subscription> table, SubscriptionData data) {
-        Subscription known = table.get(data.topic());
-        if (known != null && known.version() >= data.subVersion()) {
-            return false;
-        }
-        table.put(data.topic(), Subscription.of(data));
-        return known == null || !sameExpression(known.data(), data);
+    /** The newer version wins: an answer or heartbeat may have been overtaken by another one. */
+    private static Subscription newer(Subscription known, SubscriptionData data) {
+        return known != null && known.version() >= data.subVersion() ? known : Subscription.of(data);
     }
 
-    /** Applies what a member told when asked: newer subscriptions win, none is added or taken away. */
-    void refresh(String name, Collection<SubscriptionData> told) {
-        boolean changed = false;
+    /** Applies what the member on a connection told when asked: newer subscriptions win, none is added or taken away. */
+    void refresh(String name, Connection connection, Collection<SubscriptionData> told) {
+        boolean changed;
         synchronized (this) {
             ConsumerGroup group = consumers.get(name);
-            if (group == null) {
+            Member member = group == null ? null : group.memberOn(connection);
+            if (member == null) {
                 return;
             }
+            Map<String, Subscription> own = new HashMap<>(member.subscriptions());
             for (SubscriptionData data : told) {
                 // Only what it subscribed to before: an answer is no way to bring new topics.
-                changed |= group.subscription(data.topic()) != null && putNewer(group.subscriptionTable(), data);
+                own.computeIfPresent(data.topic(), (topic, known) -> newer(known, data));
+            }
+            changed = apply(group, member, own);
+            if (changed) {
+                settle(group);
             }
         }
         if (changed) {
@@ -310,8 +336,23 @@ public final class Members implements Duty {
         }
     }
 
-    private static boolean sameExpression(SubscriptionData a, SubscriptionData b) {
-        return Objects.equals(a.subString(), b.subString()) && Objects.equals(a.expressionType(), b.expressionType());
+    private void settle(ConsumerGroup group) {
+        boolean had = group.hasConflicts();
+        for (Conflict conflict : group.settle()) {
+            String more = conflictLines.admit();
+            if (more != null) {
+                log.warn(
+                        "Members of group {} want different things of topic {}: {}. What one reads and only another wants goes to that one through {}{}",
+                        group.name(),
+                        conflict.topic(),
+                        conflict,
+                        Names.retryTopic(group.name()),
+                        more);
+            }
+        }
+        if (had && !group.hasConflicts()) {
+            log.info("All members of group {} want the same again", group.name());
+        }
     }
 
     private boolean knowsFingerprint(Connection connection, HeartbeatData data) {
@@ -375,11 +416,13 @@ public final class Members implements Duty {
 
     private boolean removeConsumer(String name, Predicate<MemberKey> gone) {
         ConsumerGroup group = consumers.get(name);
-        if (group == null || !group.memberTable().keySet().removeIf(gone)) {
+        if (group == null || !group.remove(group.keys().stream().filter(gone).toList())) {
             return false;
         }
-        if (group.memberTable().isEmpty()) {
+        if (group.isEmpty()) {
             consumers.remove(name);
+        } else {
+            settle(group);
         }
         return true;
     }
@@ -412,7 +455,7 @@ public final class Members implements Duty {
         long now = clock.nanoTime();
         Set<Connection> silent = new LinkedHashSet<>();
         producers.values().forEach(g -> collectSilent(g.members.values(), now, silent));
-        consumers.values().forEach(g -> collectSilent(g.memberTable().values(), now, silent));
+        consumers.values().forEach(g -> collectSilent(g.members(), now, silent));
         for (Connection connection : silent) {
             log.info("Client at {} was silent for too long and is dropped", connection.remoteAddress());
             closed(connection);

@@ -17,6 +17,14 @@ public record Subscription(SubscriptionData data, Filter filter) {
         return new Subscription(data, Filter.of(data.expressionType(), data.subString()));
     }
 
+    /** The expression with its type: equal for subscriptions that want the same. */
+    String wish() {
+        String text = data.subString() == null || data.subString().isBlank()
+                ? "*"
+                : data.subString().trim();
+        return Filter.isTags(data.expressionType()) ? text : data.expressionType() + ": " + text;
+    }
+
     public long version() {
         return data.subVersion();
     }

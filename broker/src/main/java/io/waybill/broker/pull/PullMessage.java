@@ -5,6 +5,7 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.FreshSubscriptions;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
@@ -81,7 +82,7 @@ final class PullMessage implements RequestHandler {
         if (topic == null) {
             return;
         }
-        Wanted wanted = wanted(header, group);
+        Wanted wanted = wanted(request, header, group);
         if (wanted.code() == ResponseCode.SUBSCRIPTION_NOT_LATEST
                 && mayAsk
                 && !request.isOneway()
@@ -176,7 +177,7 @@ final class PullMessage implements RequestHandler {
         return topic;
     }
 
-    private Wanted wanted(PullHeader header, SubscriptionGroupConfig config) {
+    private Wanted wanted(Request request, PullHeader header, SubscriptionGroupConfig config) {
         if ((header.sysFlag() & SUBSCRIPTION) != 0) {
             return carried(header);
         }
@@ -191,7 +192,9 @@ final class PullMessage implements RequestHandler {
                     ResponseCode.NO_PERMISSION,
                     "group '" + header.consumerGroup() + "' may not broadcast: consumeBroadcastEnable is false");
         }
-        Subscription subscription = group.subscription(header.topic());
+        Member member = group.memberOn(request.connection());
+        Subscription own = member == null ? null : group.subscriptionsOf(member).get(header.topic());
+        Subscription subscription = own != null ? own : group.subscription(header.topic());
         if (subscription == null) {
             return Wanted.refused(
                     ResponseCode.SUBSCRIPTION_NOT_EXIST,

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.filter;
+
+import java.nio.ByteBuffer;
+
+/** Takes what one of several filters takes, none of which takes everything. Immutable. */
+record AnyOf(Filter[] filters) implements Filter {
+    @Override
+    public boolean isAll() {
+        return false;
+    }
+
+    @Override
+    public boolean mayMatch(long tagsCode) {
+        for (Filter filter : filters) {
+            if (filter.mayMatch(tagsCode)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public boolean matches(ByteBuffer buffer, int at) {
+        for (Filter filter : filters) {
+            if (filter.matches(buffer, at)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
