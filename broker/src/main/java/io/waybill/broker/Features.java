@@ -19,6 +19,7 @@ import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
 import io.waybill.broker.send.Sends;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
@@ -55,6 +56,7 @@ final class Features {
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
     private final DueEngine dueEngine;
+    private final Stats stats;
     private final RequestHandler handler;
     private final List<DutyHandle> duties = new ArrayList<>();
 
@@ -80,6 +82,8 @@ final class Features {
         offsets.onCommit(journal::committed);
         QueueLocks locks = new QueueLocks(
                 clock, settings.lockExpiryMillis(), broker, queue -> topics.hasQueue(queue.topic(), queue.queueId()));
+        stats = new Stats(clock);
+        store.onStored(stats::stored);
         registration = new Registration(
                 nameServers, topics, settings, address.getAddress().getHostAddress() + ":" + address.getPort(), clock);
         topics.publishTo(registration);
@@ -96,7 +100,7 @@ final class Features {
         dueEngine = new DueEngine(store, clock, checks);
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
-        pulls = new Pulls(store, topics, groups, members, offsets, journal, settings, clock, blocking);
+        pulls = new Pulls(store, topics, groups, members, offsets, journal, stats, settings, clock, blocking);
 
         Routes routes = new Routes();
         new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address)
@@ -111,8 +115,19 @@ final class Features {
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
-        new Queries(store, blocking).register(routes);
-        new Administration(store, topics, groups, members, offsets, clock, broker, blocking).register(routes);
+        new Queries(store, members::subscription, blocking).register(routes);
+        new Administration(
+                        store,
+                        topics,
+                        groups,
+                        members,
+                        offsets,
+                        stats,
+                        settings,
+                        clock,
+                        address.getAddress().getHostAddress() + ":" + address.getPort(),
+                        blocking)
+                .register(routes);
         deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
         deadLetters.register(routes);
         handler = routes.handler();
@@ -129,6 +144,7 @@ final class Features {
         duties.add(parked);
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
+        duties.add(platform.duties().start(stats));
         duties.add(platform.duties().start(journal));
         DutyHandle registering = platform.duties().start(registration);
         registration.startedAs(registering);

@@ -14,6 +14,7 @@ import io.waybill.store.log.Positions;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
+import io.waybill.store.log.StoredListener;
 import io.waybill.store.log.VisibleListener;
 import io.waybill.store.view.Boundary;
 import io.waybill.store.view.CatalogKind;
@@ -247,7 +248,7 @@ public final class Store implements AutoCloseable {
         log.commitProgress(entries, done);
     }
 
-    /** Sets a topic, group or setting; null deletes it. */
+    /** Sets a topic, group or setting; null deletes it. With a topic all messages of its queues disappear; their offsets go on. */
     public void putCatalog(CatalogKind kind, String name, byte[] valueOrNullToDelete, Completion done) {
         log.putCatalog(kind, name, valueOrNullToDelete, done);
     }
@@ -370,10 +371,14 @@ public final class Store implements AutoCloseable {
         return found;
     }
 
-    private static boolean isAbout(ByteBuffer message, String topic, String key, long fromMillis, long toMillis) {
+    private boolean isAbout(ByteBuffer message, String topic, String key, long fromMillis, long toMillis) {
         long time = StoredMessage.storeTimestamp(message, 0);
         if (time < fromMillis || time > toMillis || !StoredMessage.topicEquals(message, 0, topic)) {
             return false;
+        }
+        QueueView queue = views.queue(topic, StoredMessage.queueId(message, 0));
+        if (StoredMessage.queueOffset(message, 0) < queue.min()) {
+            return false; // hidden since the topic was deleted
         }
         IndexTerms terms = StoredMessage.indexTerms(message, 0);
         return key.equals(terms.uniqueKey()) || Arrays.asList(terms.keys()).contains(key);
@@ -513,6 +518,11 @@ public final class Store implements AutoCloseable {
     /** Calls the listener, by the applying thread, after messages became readable: once per queue and frame. */
     public void onVisible(VisibleListener listener) {
         log.onVisible(listener);
+    }
+
+    /** Calls the listener, by the applying thread, with what became readable: at least once per topic and frame. */
+    public void onStored(StoredListener counter) {
+        log.onStored(counter);
     }
 
     /** Runs this, by the applying thread, when {@link #nextDueMillis} moved earlier. */

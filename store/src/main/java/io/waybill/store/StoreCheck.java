@@ -90,6 +90,11 @@ public final class StoreCheck {
         long next = -1;
         final List<Long> positions = new ArrayList<>();
 
+        void hide() {
+            positions.clear();
+            first = next;
+        }
+
         void trimBefore(long position) {
             while (!positions.isEmpty() && positions.get(0) < position) {
                 positions.remove(0);
@@ -243,6 +248,13 @@ public final class StoreCheck {
             Map<String, byte[]> names = catalog.computeIfAbsent(c.kind(), kind -> new TreeMap<>());
             if (c.value() == null) {
                 names.remove(c.name());
+                if (c.kind() == CatalogKind.TOPIC) {
+                    queues.forEach((key, fold) -> {
+                        if (key.topic().equals(c.name())) {
+                            fold.hide();
+                        }
+                    });
+                }
             } else {
                 names.put(c.name(), c.value());
             }

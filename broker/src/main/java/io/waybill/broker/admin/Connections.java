@@ -13,6 +13,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.frame.Language;
 import io.waybill.protocol.header.GroupHeader;
 import io.waybill.protocol.header.ProducerGroupHeader;
+import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
 import java.net.InetSocketAddress;
 import java.util.Collection;
@@ -21,7 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** GET_CONSUMER_CONNECTION_LIST (203) and GET_PRODUCER_CONNECTION_LIST (204): who is connected for a group. */
+/** GET_CONSUMER_CONNECTION_LIST (203), GET_PRODUCER_CONNECTION_LIST (204), GET_ALL_PRODUCER_INFO (328): who is connected for a group. */
 final class Connections {
     private final Members members;
 
@@ -55,6 +56,25 @@ final class Connections {
             return;
         }
         reply(request, new ProducerConnections(connections(producers)).toJson());
+    }
+
+    /** 328: every producer by group. */
+    void allProducers(Request request) {
+        JsonWriter json = new JsonWriter().beginObject().name("data").beginObject();
+        for (String group : members.producerGroups()) {
+            json.name(group).beginArray();
+            for (Member member : members.producersOf(group)) {
+                json.beginObject()
+                        .field("clientId", member.clientId())
+                        .field("language", Language.name(member.language()))
+                        .field("lastUpdateTimestamp", member.lastSeenMillis())
+                        .field("remoteIP", "/" + text(member.connection().remoteAddress()))
+                        .field("version", member.version())
+                        .endObject();
+            }
+            json.endArray();
+        }
+        reply(request, json.endObject().endObject().toByteArray());
     }
 
     private static List<ClientConnection> connections(Collection<Member> members) {

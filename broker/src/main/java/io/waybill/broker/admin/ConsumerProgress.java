@@ -2,65 +2,118 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
-import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumeStats;
 import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.TopicConfig;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ConsumeStatsHeader;
+import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.view.ProgressEntry;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.Executor;
 
 /**
  * GET_CONSUME_STATS (208): how far a group is in each queue of one topic, or of all topics it subscribes to or has progress in.
+ * GET_BROKER_CONSUME_STATS (317): the same of every group.
  */
-final class ConsumerProgress implements RequestHandler {
+final class ConsumerProgress {
     private final Store store;
     private final Topics topics;
+    private final Groups groups;
     private final Members members;
     private final Offsets offsets;
+    private final Stats stats;
     private final String brokerName;
-    private final Executor blocking;
+    private final String address;
+    private final Away away;
 
+    /** @param address of this broker, host and port */
     ConsumerProgress(
-            Store store, Topics topics, Members members, Offsets offsets, String brokerName, Executor blocking) {
+            Store store,
+            Topics topics,
+            Groups groups,
+            Members members,
+            Offsets offsets,
+            Stats stats,
+            String brokerName,
+            String address,
+            Away away) {
         this.store = store;
         this.topics = topics;
+        this.groups = groups;
         this.members = members;
         this.offsets = offsets;
+        this.stats = stats;
         this.brokerName = brokerName;
-        this.blocking = blocking;
+        this.address = address;
+        this.away = away;
     }
 
-    @Override
-    public void handle(Request request) {
+    /** 208; the topic may be given as {@code topic}, or several as {@code topicList} with semicolons between. */
+    void ofGroup(Request request) {
         ConsumeStatsHeader header = ConsumeStatsHeader.read(request.command().fields());
-        blocking.execute(() -> {
-            try {
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(stats(header).toJson())
-                        .build());
-            } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the progress could not be read; the broker's log says why");
-                throw e; // for the log
+        String list = request.command().fields().get("topicList");
+        away.reply(request, () -> {
+            Set<String> names;
+            if (header.topic() != null && !header.topic().isEmpty()) {
+                names = Set.of(header.topic());
+            } else if (list != null && !list.isEmpty()) {
+                names = new TreeSet<>(Arrays.asList(list.split(";")));
+            } else {
+                names = topicsOf(header.consumerGroup());
             }
+            return Away.body(stats(header.consumerGroup(), names).toJson());
         });
     }
 
-    private ConsumeStats stats(ConsumeStatsHeader header) {
-        String group = header.consumerGroup();
+    /** 317. */
+    void ofAll(Request request) {
+        boolean isOrder = request.command().fields().getBoolean("isOrder", false);
+        away.reply(request, () -> {
+            JsonWriter json = new JsonWriter()
+                    .beginObject()
+                    .field("brokerAddr", address)
+                    .name("consumeStatsList")
+                    .beginArray();
+            long behind = 0;
+            for (SubscriptionGroupConfig group : groups.all()) {
+                json.beginObject().name(group.groupName()).beginArray();
+                for (String name : topicsOf(group.groupName())) {
+                    TopicConfig topic = topics.find(name);
+                    if (topic == null || isOrder && !topic.order()) {
+                        continue;
+                    }
+                    ConsumeStats one = stats(group.groupName(), Set.of(name));
+                    json.rawValue(one.toJson());
+                    for (ConsumeStats.QueueProgress queue : one.offsetTable().values()) {
+                        behind += Math.max(0, queue.brokerOffset() - queue.consumerOffset());
+                    }
+                }
+                json.endArray().endObject();
+            }
+            return Away.body(json.endArray()
+                    .field("totalDiff", behind)
+                    .field("totalInflightDiff", 0)
+                    .endObject()
+                    .toByteArray());
+        });
+    }
+
+    private ConsumeStats stats(String group, Set<String> names) {
         Map<MessageQueue, ConsumeStats.QueueProgress> queues = new TreeMap<>();
-        for (String name : topicsOf(group, header.topic())) {
+        double perSecond = 0;
+        for (String name : names) {
+            perSecond += stats.outPerSecond(group, name);
             TopicConfig topic = topics.find(name);
             int count = topic == null ? 0 : topic.readQueueNums();
             for (int queueId = 0; queueId < count; queueId++) {
@@ -74,13 +127,10 @@ final class ConsumerProgress implements RequestHandler {
                                 StoreTimes.at(store, name, queueId, committed - 1)));
             }
         }
-        return new ConsumeStats(queues, 0);
+        return new ConsumeStats(queues, perSecond);
     }
 
-    private Set<String> topicsOf(String group, String only) {
-        if (only != null && !only.isEmpty()) {
-            return Set.of(only);
-        }
+    private Set<String> topicsOf(String group) {
         Set<String> names = new TreeSet<>();
         for (ProgressEntry entry : offsets.of(group)) {
             names.add(entry.topic());

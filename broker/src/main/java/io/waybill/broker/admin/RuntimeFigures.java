@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.KvTable;
@@ -12,6 +13,7 @@ import io.waybill.store.log.LogStats;
 import io.waybill.store.view.QueueKey;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
@@ -24,11 +26,13 @@ final class RuntimeFigures implements RequestHandler {
     private static final int MOST_QUEUES = 4096;
 
     private final Store store;
+    private final Stats through;
     private final Clock clock;
     private final Executor blocking;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Clock clock, Executor blocking) {
+    RuntimeFigures(Store store, Stats through, Clock clock, Executor blocking) {
+        this.through = through;
         this.store = store;
         this.clock = clock;
         this.blocking = blocking;
@@ -63,6 +67,16 @@ final class RuntimeFigures implements RequestHandler {
         return earliest;
     }
 
+    /** Messages per second of the last 10 s, 1 min and 10 min. */
+    private String rates(boolean handedOut) {
+        return String.format(
+                Locale.ROOT,
+                "%.2f %.2f %.2f",
+                through.perSecond(handedOut, 10_000),
+                through.perSecond(handedOut, Stats.MINUTE_MILLIS),
+                through.perSecond(handedOut, 10 * Stats.MINUTE_MILLIS));
+    }
+
     private Map<String, String> figures() {
         Map<String, String> table = new TreeMap<>();
         for (String nothing : new String[] {
@@ -75,22 +89,24 @@ final class RuntimeFigures implements RequestHandler {
             "pageCacheLockTimeMills",
             "timerReadBehind",
             "timerOffsetBehind",
-            "timerCongestNum",
-            "msgPutTotalYesterdayMorning",
-            "msgPutTotalTodayMorning",
-            "msgGetTotalYesterdayMorning",
-            "msgGetTotalTodayMorning",
-            "msgGetTotalTodayNow"
+            "timerCongestNum"
         }) {
             table.put(nothing, "0");
         }
-        for (String rate : new String[] {"putTps", "getTransferredTps", "getFoundTps", "getMissTps", "getTotalTps"}) {
-            table.put(rate, "0.0 0.0 0.0");
+        table.put("putTps", rates(false));
+        for (String rate : new String[] {"getTransferredTps", "getFoundTps", "getTotalTps"}) {
+            table.put(rate, rates(true));
         }
+        table.put("getMissTps", "0.0 0.0 0.0");
+        table.put("msgPutTotalYesterdayMorning", Long.toString(through.totalAtMidnight(false, true)));
+        table.put("msgPutTotalTodayMorning", Long.toString(through.totalAtMidnight(false, false)));
+        table.put("msgPutTotalTodayNow", Long.toString(through.total(false)));
+        table.put("msgGetTotalYesterdayMorning", Long.toString(through.totalAtMidnight(true, true)));
+        table.put("msgGetTotalTodayMorning", Long.toString(through.totalAtMidnight(true, false)));
+        table.put("msgGetTotalTodayNow", Long.toString(through.total(true)));
         table.put("timerEnqueueTps", "0.0");
         table.put("timerDequeueTps", "0.0");
         LogStats stats = store.stats();
-        table.put("msgPutTotalTodayNow", Long.toString(stats.records()));
         table.put("putMessageSizeTotal", Long.toString(stats.bytes()));
         table.put("commitLogMinOffset", Long.toString(store.oldestPosition()));
         table.put("commitLogMaxOffset", Long.toString(store.positions().confirmed()));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.MessageQueue;
@@ -20,10 +21,12 @@ import java.util.concurrent.Executor;
 final class TopicStatus implements RequestHandler {
     private final Store store;
     private final Topics topics;
+    private final Stats stats;
     private final String brokerName;
     private final Executor blocking;
 
-    TopicStatus(Store store, Topics topics, String brokerName, Executor blocking) {
+    TopicStatus(Store store, Topics topics, Stats stats, String brokerName, Executor blocking) {
+        this.stats = stats;
         this.store = store;
         this.topics = topics;
         this.brokerName = brokerName;
@@ -61,6 +64,6 @@ final class TopicStatus implements RequestHandler {
                             range.maxOffset(),
                             StoreTimes.at(store, topic.topicName(), queueId, range.maxOffset() - 1)));
         }
-        return new TopicStats(queues, 0);
+        return new TopicStats(queues, stats.inPerSecond(topic.topicName()));
     }
 }

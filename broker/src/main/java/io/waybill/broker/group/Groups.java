@@ -7,15 +7,19 @@ import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.BadField;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -31,12 +35,19 @@ public final class Groups {
     private static final Logger log = LoggerFactory.getLogger(Groups.class);
 
     private static final int MAX_RETRY_QUEUES = 1024;
+    /** Names the setting that holds the topics a group may not read, with spaces between. */
+    private static final String FORBIDDEN = "forbidden:";
+
+    private static final int MAX_FORBIDDEN = 1024;
     /** With its retry policy and attributes, which are kept as they come. */
     private static final int MAX_JSON_LENGTH = 16 * 1024;
 
     private final Store store;
     private final BrokerSettings settings;
     private final Map<String, SubscriptionGroupConfig> table = new ConcurrentHashMap<>();
+    /** By group the topics it may not read; each set is replaced, never changed. */
+    private final Map<String, Set<String>> forbidden = new ConcurrentHashMap<>();
+
     private volatile DataVersion version;
 
     /** Reads the catalog; an entry that cannot be read stops the start. */
@@ -45,6 +56,12 @@ public final class Groups {
         this.settings = settings;
         store.catalogAll(CatalogKind.GROUP)
                 .forEach((name, value) -> table.put(name, SubscriptionGroupConfig.parse(ByteBuffer.wrap(value))));
+        store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
+            if (name.startsWith(FORBIDDEN)) {
+                String topics = new String(value, StandardCharsets.UTF_8);
+                forbidden.put(name.substring(FORBIDDEN.length()), Set.of(topics.split(" ")));
+            }
+        });
         version = new DataVersion(0, store.nowMillis(), 0);
     }
 
@@ -107,6 +124,11 @@ public final class Groups {
     }
 
     /** Null, or the sentence why these settings are not taken. */
+    public String refusal(SubscriptionGroupConfig config) {
+        return refusal(config, config.toJson());
+    }
+
+    /** Null, or the sentence why these settings are not taken. */
     String refusal(SubscriptionGroupConfig config, byte[] json) {
         String name = Names.checkGroup(config.groupName());
         if (name != null) {
@@ -139,6 +161,56 @@ public final class Groups {
             if (outcome instanceof Stored) {
                 table.put(config.groupName(), config);
                 changed();
+            }
+            then.accept(outcome);
+        });
+    }
+
+    /** Forgets a group's settings, and what it may not read. {@code then} is called exactly once. */
+    public void delete(String group, Consumer<Outcome> then) {
+        if (forbidden.containsKey(group)) {
+            store.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, null, outcome -> {
+                if (outcome instanceof Stored) {
+                    forbidden.remove(group);
+                }
+            });
+        }
+        store.putCatalog(CatalogKind.GROUP, group, null, outcome -> {
+            if (outcome instanceof Stored) {
+                table.remove(group);
+                changed();
+            }
+            then.accept(outcome);
+        });
+    }
+
+    /** Whether a group may read a topic. */
+    public boolean mayRead(String group, String topic) {
+        return forbidden.isEmpty() || !forbidden.getOrDefault(group, Set.of()).contains(topic);
+    }
+
+    /**
+     * Lets a group read a topic, or forbids it; in force once stored. {@code then} is called exactly once.
+     *
+     * @throws BadField when the name is illegal or too many topics would be forbidden
+     */
+    public synchronized void allow(String group, String topic, boolean readable, Consumer<Outcome> then) {
+        String illegal = Names.checkTopic(topic);
+        Set<String> topics = new TreeSet<>(forbidden.getOrDefault(group, Set.of()));
+        if (illegal != null || topics.size() >= MAX_FORBIDDEN && !readable) {
+            throw new BadField("topic", "legal, and one of at most " + MAX_FORBIDDEN + " forbidden to a group", topic);
+        }
+        if (readable) {
+            topics.remove(topic);
+        } else {
+            topics.add(topic);
+        }
+        byte[] value = topics.isEmpty() ? null : String.join(" ", topics).getBytes(StandardCharsets.UTF_8);
+        store.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
+            if (outcome instanceof Stored && topics.isEmpty()) {
+                forbidden.remove(group);
+            } else if (outcome instanceof Stored) {
+                forbidden.put(group, Set.copyOf(topics));
             }
             then.accept(outcome);
         });

@@ -17,7 +17,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
@@ -28,12 +31,24 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A commit is in memory at once and in the log within {@code offsetFlushMillis}: a crash takes a group back by that
  * much at most and never forward. A reset is recorded at once and wins: until a pull of the group has been told
- * ({@link #takeReset}), commits for that queue are ignored, since they come from before. Safe from any thread.
+ * ({@link #takeReset}), commits for that queue are ignored, since they come from before; a crash does not change that.
+ * Safe from any thread.
  */
 public final class Offsets implements Duty {
     private static final Logger log = LoggerFactory.getLogger(Offsets.class);
     /** Entries in one progress record; keeps a record well below the size of a frame. */
     private static final int RECORD_ENTRIES = 2_000;
+
+    /** No group has this name. Its entries are the resets nobody was told of yet; their topic is group, space, topic. */
+    private static final String RESETS = "reset:";
+
+    /** So long after the start a group without members may have some that have not said so yet. */
+    private static final long RETURN_MILLIS = 40_000;
+
+    private static final long NONE = -1;
+
+    /** Held while values are read and handed to the store, so that the log has them in that order. Completions do not take it. */
+    private final Object recording = new Object();
 
     private record Key(String group, String topic, int queueId) {}
 
@@ -57,13 +72,19 @@ public final class Offsets implements Duty {
 
     private final Store store;
     private final long flushNanos;
+    private final long startMillis;
+    /** {@link #NONE} = removed, and the log may not know it yet. */
     private final Map<Key, Long> table = new ConcurrentHashMap<>();
+
     private final Set<Key> dirty = ConcurrentHashMap.newKeySet();
     private final Map<Key, Long> resets = new ConcurrentHashMap<>();
+    /** Resets that are over, and the log does not know it yet. */
+    private final Set<Key> over = ConcurrentHashMap.newKeySet();
+
     private final Predicate<String> isOnline;
-    private volatile ResetListener resetListener = (group, topic, queueId) -> {};
     private volatile OutsideListener outsideListener = (group, topic, queueId, offset, isReset) -> {};
     private volatile CommitListener commitListener = (group, topic, queueId, before, offset, connection) -> {};
+    private final List<ResetListener> resetListeners = new CopyOnWriteArrayList<>();
 
     /**
      * @param isOnline whether a group has consumers connected
@@ -72,11 +93,19 @@ public final class Offsets implements Duty {
         this.store = store;
         this.isOnline = isOnline;
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.offsetFlushMillis());
+        this.startMillis = store.nowMillis();
+        for (ProgressEntry reset : store.progressOf(RESETS)) {
+            int middle = reset.topic().indexOf(' ');
+            Key key = new Key(reset.topic().substring(0, middle), reset.topic().substring(middle + 1), reset.queueId());
+            resets.put(key, reset.offset());
+            // A commit from before may stand behind the reset in the log.
+            table.put(key, reset.offset());
+        }
     }
 
-    /** Sets who is told about resets; once, before the first request. */
+    /** Adds one who is told about resets; before the first request. */
     public void onReset(ResetListener listener) {
-        this.resetListener = listener;
+        resetListeners.add(listener);
     }
 
     /** Sets who is told what did not come from pops; once, before the first request. Told when the new offset can be queried. */
@@ -141,13 +170,35 @@ public final class Offsets implements Duty {
 
     /** The groups that have committed something for the topic. */
     public Set<String> groupsOf(String topic) {
-        Set<String> groups = new TreeSet<>(store.groupsWithProgress(topic));
-        for (Key key : table.keySet()) {
-            if (key.topic().equals(topic)) {
-                groups.add(key.group());
+        Set<String> groups = new TreeSet<>();
+        for (ProgressEntry entry : all()) {
+            if (entry.topic().equals(topic)) {
+                groups.add(entry.group());
             }
         }
         return groups;
+    }
+
+    /** What every group has committed. */
+    public List<ProgressEntry> all() {
+        Map<Key, Long> all = new HashMap<>();
+        for (ProgressEntry entry : store.progressAll()) {
+            if (!entry.group().equals(RESETS)) {
+                all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
+            }
+        }
+        all.putAll(table);
+        return entries(all);
+    }
+
+    private static List<ProgressEntry> entries(Map<Key, Long> offsets) {
+        List<ProgressEntry> entries = new ArrayList<>(offsets.size());
+        offsets.forEach((key, offset) -> {
+            if (offset != NONE) {
+                entries.add(entry(key, offset));
+            }
+        });
+        return entries;
     }
 
     /** Topic, queue and offset of everything the group has committed. */
@@ -161,9 +212,7 @@ public final class Offsets implements Duty {
                 all.put(key, offset);
             }
         });
-        List<ProgressEntry> entries = new ArrayList<>(all.size());
-        all.forEach((key, offset) -> entries.add(entry(key, offset)));
-        return entries;
+        return entries(all);
     }
 
     /**
@@ -173,16 +222,61 @@ public final class Offsets implements Duty {
      */
     public void reset(String group, String topic, int queueId, long offset, Consumer<Outcome> then) {
         Key key = new Key(group, topic, queueId);
-        if (isOnline.test(group)) {
-            resets.put(key, offset);
+        boolean tell = isOnline.test(group) || store.nowMillis() - startMillis < RETURN_MILLIS;
+        List<ProgressEntry> entries = new ArrayList<>(List.of(entry(key, offset)));
+        synchronized (recording) {
+            if (tell) {
+                resets.put(key, offset);
+                entries.add(mark(key, offset));
+            } else if (resets.remove(key) != null) {
+                entries.add(mark(key, NONE));
+            }
+            table.put(key, offset);
+            // First: what pops keep of this queue must not outlive the reset in the log.
+            outsideListener.changed(group, topic, queueId, offset, true);
+            store.commitProgress(entries, outcome -> {
+                if (outcome instanceof Failed) {
+                    dirty.add(key);
+                }
+                then.accept(outcome);
+            });
         }
-        table.put(key, offset);
-        // First: what pops keep of this queue must not outlive the reset in the log.
-        outsideListener.changed(group, topic, queueId, offset, true);
-        store.commitProgress(List.of(entry(key, offset)), then::accept);
-        // Once more with the next record: one on its way may still carry the offset from before.
-        dirty.add(key);
-        resetListener.reset(group, topic, queueId);
+        resetListeners.forEach(listener -> listener.reset(group, topic, queueId));
+    }
+
+    /** Forgets all a group has committed. {@code then} is called exactly once. */
+    public void forget(String group, Consumer<Outcome> then) {
+        List<ProgressEntry> known = of(group);
+        resets.keySet().forEach(key -> {
+            if (key.group().equals(group)) {
+                takeReset(group, key.topic(), key.queueId());
+            }
+        });
+        forget(known, then);
+    }
+
+    /** Forgets these, whatever their offsets are. {@code then} is called exactly once. */
+    public void forget(List<ProgressEntry> known, Consumer<Outcome> then) {
+        AtomicInteger open = new AtomicInteger(1 + known.size() / RECORD_ENTRIES);
+        AtomicReference<Outcome> worst = new AtomicReference<>();
+        for (int from = 0; from <= known.size(); from += RECORD_ENTRIES) {
+            List<ProgressEntry> some = known.subList(from, Math.min(known.size(), from + RECORD_ENTRIES));
+            List<ProgressEntry> gone = new ArrayList<>();
+            synchronized (recording) {
+                for (ProgressEntry entry : some) {
+                    Key key = new Key(entry.group(), entry.topic(), entry.queueId());
+                    table.put(key, NONE);
+                    dirty.add(key);
+                    gone.add(entry(key, NONE));
+                }
+                store.commitProgress(gone, outcome -> {
+                    worst.accumulateAndGet(outcome, (before, now) -> before instanceof Failed ? before : now);
+                    if (open.decrementAndGet() == 0) {
+                        then.accept(worst.get());
+                    }
+                });
+            }
+        }
     }
 
     /** The pending reset of a queue, taken: the next call says -1. */
@@ -190,8 +284,13 @@ public final class Offsets implements Duty {
         if (resets.isEmpty()) {
             return -1;
         }
-        Long offset = resets.remove(new Key(group, topic, queueId));
-        return offset == null ? -1 : offset;
+        Key key = new Key(group, topic, queueId);
+        Long offset = resets.remove(key);
+        if (offset == null) {
+            return -1;
+        }
+        over.add(key);
+        return offset;
     }
 
     @Override
@@ -213,11 +312,13 @@ public final class Offsets implements Duty {
     }
 
     private void flush() {
-        if (dirty.isEmpty()) {
+        if (dirty.isEmpty() && over.isEmpty()) {
             return;
         }
+        Set<Key> changed = new HashSet<>(dirty);
+        changed.addAll(over);
         List<Key> keys = new ArrayList<>(RECORD_ENTRIES);
-        for (Key key : new HashSet<>(dirty)) {
+        for (Key key : changed) {
             keys.add(key);
             if (keys.size() == RECORD_ENTRIES) {
                 record(keys);
@@ -231,21 +332,42 @@ public final class Offsets implements Duty {
 
     private void record(List<Key> keys) {
         List<ProgressEntry> entries = new ArrayList<>(keys.size());
-        for (Key key : keys) {
-            // Removed before the value is read: a commit in between marks it again.
-            dirty.remove(key);
-            entries.add(entry(key, table.get(key)));
-        }
-        store.commitProgress(entries, outcome -> {
-            if (outcome instanceof Failed failed) {
-                // Kept for the next run: a full disk may pass, and a frozen store refuses without cost.
-                dirty.addAll(keys);
-                log.warn("Consumer offsets of {} queues are only in memory: {}", keys.size(), failed.text());
+        List<Key> ended = new ArrayList<>();
+        synchronized (recording) {
+            for (Key key : keys) {
+                if (over.remove(key) && !resets.containsKey(key)) {
+                    ended.add(key);
+                    entries.add(mark(key, NONE));
+                }
+                // Removed before the value is read: a commit in between marks it again.
+                dirty.remove(key);
+                Long offset = table.get(key);
+                if (offset != null) {
+                    entries.add(entry(key, offset));
+                }
             }
-        });
+            if (!entries.isEmpty()) {
+                store.commitProgress(entries, outcome -> recorded(outcome, keys, ended));
+            }
+        }
+    }
+
+    private void recorded(Outcome outcome, List<Key> keys, List<Key> ended) {
+        if (outcome instanceof Failed failed) {
+            // Kept for the next run: a full disk may pass, and a frozen store refuses without cost.
+            dirty.addAll(keys);
+            over.addAll(ended);
+            log.warn("Consumer offsets of {} queues are only in memory: {}", keys.size(), failed.text());
+        } else {
+            keys.forEach(key -> table.remove(key, NONE));
+        }
     }
 
     private static ProgressEntry entry(Key key, long offset) {
         return new ProgressEntry(key.group(), key.topic(), key.queueId(), offset);
+    }
+
+    private static ProgressEntry mark(Key key, long offset) {
+        return new ProgressEntry(RESETS, key.group() + ' ' + key.topic(), key.queueId(), offset);
     }
 }

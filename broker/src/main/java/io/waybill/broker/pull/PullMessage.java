@@ -156,6 +156,12 @@ final class PullMessage implements RequestHandler {
                     illegal != null ? illegal : "topic '" + header.topic() + "' does not exist");
             return null;
         }
+        if (!groups.mayRead(header.consumerGroup(), header.topic())) {
+            request.refuse(
+                    ResponseCode.NO_PERMISSION,
+                    "topic '" + header.topic() + "' is forbidden to group '" + header.consumerGroup() + "'");
+            return null;
+        }
         if (!Perm.isReadable(topic.perm())) {
             request.refuse(
                     ResponseCode.NO_PERMISSION,

@@ -7,6 +7,7 @@ import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
@@ -25,11 +26,12 @@ public final class Pulls {
             Members members,
             Offsets offsets,
             Journal journal,
+            Stats stats,
             BrokerSettings settings,
             Clock clock,
             Executor coldReads) {
         parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
-        Reading reading = new Reading(store, offsets, parked, journal, coldReads);
+        Reading reading = new Reading(store, offsets, parked, journal, stats, coldReads);
         parked.readBy(reading);
         handler = new PullMessage(topics, groups, members, offsets, reading, settings);
         store.onVisible((topic, queueId, newMaxOffset) -> parked.wake(topic, queueId));

@@ -4,6 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.stats.Stats;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.PullReply;
@@ -32,13 +33,15 @@ final class Reading {
     private final Offsets offsets;
     private final Parked parked;
     private final Journal journal;
+    private final Stats stats;
     private final Executor coldReads;
 
-    Reading(Store store, Offsets offsets, Parked parked, Journal journal, Executor coldReads) {
+    Reading(Store store, Offsets offsets, Parked parked, Journal journal, Stats stats, Executor coldReads) {
         this.store = store;
         this.offsets = offsets;
         this.parked = parked;
         this.journal = journal;
+        this.stats = stats;
         this.coldReads = coldReads;
     }
 
@@ -145,6 +148,7 @@ final class Reading {
         }
         if (decision.code() == ResponseCode.SUCCESS) {
             finish(pull);
+            stats.delivered(pull.group(), pull.topic(), read.count(), read.bytes());
             pull.custody()
                     .delivered(
                             pull.offset(), decision.nextOffset(), pull.request().connection(), pull.isReplay());

@@ -236,6 +236,31 @@ public final class Topics {
         });
     }
 
+    /**
+     * Forgets a topic. Its messages can no longer be read, nor found by key, also when a topic of that name comes again: its queues then go on at the
+     * offsets they had reached, so that nobody's progress points behind messages that come later. {@code then} is called exactly once.
+     */
+    public void delete(String topic, Consumer<TopicChange> then) {
+        TopicConfig known = table.get(topic);
+        if (known == null || isBuiltIn(topic)) {
+            then.accept(
+                    known == null
+                            ? TopicChange.refused(
+                                    ResponseCode.TOPIC_NOT_EXIST, "topic '" + topic + "' does not exist")
+                            : TopicChange.refused(
+                                    ResponseCode.INVALID_PARAMETER, "topic '" + topic + "' is built in"));
+            return;
+        }
+        store.putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
+            if (!(outcome instanceof Stored)) {
+                then.accept(failed(outcome));
+                return;
+            }
+            table.remove(topic);
+            changed(() -> then.accept(TopicChange.done(known)));
+        });
+    }
+
     private void changed(Runnable then) {
         synchronized (this) {
             version = version.next(store.nowMillis());
@@ -247,7 +272,8 @@ public final class Topics {
         return TopicChange.refused(Outcomes.code(outcome), Outcomes.text(outcome));
     }
 
-    private static String refusal(TopicConfig config) {
+    /** Null, or the sentence why these settings are not taken. */
+    String refusal(TopicConfig config) {
         String name = Names.checkTopic(config.topicName());
         if (name != null) {
             return name;

@@ -13,6 +13,7 @@ import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.send.Sends;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
@@ -124,8 +125,12 @@ public final class SimulatedBroker implements AutoCloseable {
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
         new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST)
                 .register(routes);
-        new Queries(store, blocking).register(routes);
-        new Administration(store, topics, groups, members, offsets, clock, NAME, blocking).register(routes);
+        new Queries(store, members::subscription, blocking).register(routes);
+        Stats stats = new Stats(clock);
+        store.onStored(stats::stored);
+        new Administration(
+                        store, topics, groups, members, offsets, stats, settings, clock, "127.0.0.1:10911", blocking)
+                .register(routes);
         DeadLetterDesk desk =
                 new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
         desk.register(routes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.view.Entry;
 import io.waybill.store.view.Views;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +19,7 @@ final class Applier {
     private final LogState state;
     private volatile long appliedIndex;
     private volatile VisibleListener listener = NOBODY;
+    private volatile StoredListener counter = (topic, messages, bytes) -> {};
 
     // Between the applier and the checkpointer.
     private volatile boolean checkpointWanted;
@@ -48,6 +50,10 @@ final class Applier {
         listener = visible;
     }
 
+    void counter(StoredListener stored) {
+        counter = stored;
+    }
+
     long appliedIndex() {
         return appliedIndex;
     }
@@ -74,6 +80,7 @@ final class Applier {
         for (int i = 0; i < frame.changes.size(); i++) {
             frame.changes.get(i).complete();
         }
+        count(frame);
         VisibleListener told = listener;
         for (int i = 0; i < frame.touched.size(); i++) {
             QueueState.Touched queue = frame.touched.get(i);
@@ -84,6 +91,27 @@ final class Applier {
             }
         }
         return true;
+    }
+
+    private void count(WrittenFrame frame) {
+        String topic = null;
+        long messages = 0;
+        long bytes = 0;
+        for (int i = 0; i < frame.entries.size(); i++) {
+            if (frame.entries.get(i) instanceof Entry.VisibleMessage message) {
+                if (messages > 0 && !message.topic().equals(topic)) {
+                    counter.stored(topic, messages, bytes);
+                    messages = 0;
+                    bytes = 0;
+                }
+                topic = message.topic();
+                messages++;
+                bytes += message.size();
+            }
+        }
+        if (messages > 0) {
+            counter.stored(topic, messages, bytes);
+        }
     }
 
     /** What must happen between two applies. */

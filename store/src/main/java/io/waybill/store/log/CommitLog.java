@@ -255,6 +255,10 @@ public final class CommitLog {
         applier.listener(listener);
     }
 
+    public void onStored(StoredListener counter) {
+        applier.counter(counter);
+    }
+
     public Positions positions() {
         return positions;
     }

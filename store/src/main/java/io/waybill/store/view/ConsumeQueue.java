@@ -26,6 +26,7 @@ final class ConsumeQueue implements QueueView {
 
     private static final Block[] NONE = new Block[0];
     private static final VarHandle MAX;
+    private static final VarHandle FLOOR;
     private static final VarHandle EVIDENCE;
     private static final VarHandle TOUCHED;
     private static final VarHandle LIVE;
@@ -34,6 +35,7 @@ final class ConsumeQueue implements QueueView {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             MAX = lookup.findVarHandle(ConsumeQueue.class, "max", long.class);
+            FLOOR = lookup.findVarHandle(ConsumeQueue.class, "floor", Floor.class);
             EVIDENCE = lookup.findVarHandle(ConsumeQueue.class, "evidence", long.class);
             TOUCHED = lookup.findVarHandle(ConsumeQueue.class, "touched", long.class);
             LIVE = lookup.findVarHandle(ConsumeQueue.class, "live", Block[].class);
@@ -50,8 +52,12 @@ final class ConsumeQueue implements QueueView {
     /** Position of the latest record that shows the queue's next offset. */
     private volatile long evidence;
 
+    /** Entries below are not shown any more, though the log may still hold them. */
+    private volatile long hidden;
+
     private volatile long touched;
     private volatile long boundary;
+    private volatile long boundaryHidden;
     private volatile long boundaryEvidence;
 
     /** Blocks with consecutive numbers up to the tail; what is below them is in the backend. */
@@ -102,8 +108,8 @@ final class ConsumeQueue implements QueueView {
      * deletes the blocks that min left behind. The oldest position is that of the checkpoint: the present one may be newer,
      * and what lies between both must still be there if this checkpoint is the one that a crash leaves.
      */
-    private void writeMeta(Batch batch, long end, long endEvidence, long oldest) {
-        Floor floorThen = floorAsOf(end, oldest);
+    private void writeMeta(Batch batch, long end, long endEvidence, long hiddenThen, long oldest) {
+        Floor floorThen = floorAsOf(end, hiddenThen, oldest);
         long from = stored.offset >> Block.SHIFT;
         long to = floorThen.offset >> Block.SHIFT;
         if (from < to) {
@@ -119,8 +125,8 @@ final class ConsumeQueue implements QueueView {
         batch.put(Family.QUEUE, ConsumeQueues.metaKey(key), meta);
     }
 
-    private Floor floorAsOf(long end, long oldest) {
-        Floor seen = stored;
+    private Floor floorAsOf(long end, long hiddenThen, long oldest) {
+        Floor seen = stored.offset < hiddenThen ? new Floor(hiddenThen, UNKNOWN) : stored;
         if (seen.offset >= end || seen.position >= oldest && seen.position != UNKNOWN) {
             return seen;
         }
@@ -131,7 +137,7 @@ final class ConsumeQueue implements QueueView {
 
     /** For a queue just decoded: its meta as of an oldest position. Duty thread. */
     void clean(Batch batch, long oldest) {
-        writeMeta(batch, max, evidence, oldest);
+        writeMeta(batch, max, evidence, hidden, oldest);
     }
 
     long evidence() {
@@ -164,6 +170,7 @@ final class ConsumeQueue implements QueueView {
         }
         boundary = max;
         boundaryEvidence = evidence;
+        boundaryHidden = hidden;
         return TOUCHED.compareAndSet(this, seen, generation) ? 1 : -1;
     }
 
@@ -204,6 +211,13 @@ final class ConsumeQueue implements QueueView {
         EVIDENCE.setRelease(this, position);
     }
 
+    /** Shows none of its entries any more; the next one follows them. */
+    void hide() {
+        long end = max;
+        hidden = end;
+        floor = new Floor(end, UNKNOWN);
+    }
+
     /** Forgets all entries. Only while a log without the queue's older part is folded: nobody reads yet. */
     private void restart(long nextOffset) {
         tail = null;
@@ -227,11 +241,13 @@ final class ConsumeQueue implements QueueView {
     void write(long generation, Batch batch, long oldest) {
         long end = max;
         long endEvidence = evidence;
+        long hiddenThen = hidden;
         if (touched != generation) {
             end = boundary;
             endEvidence = boundaryEvidence;
+            hiddenThen = boundaryHidden;
         }
-        writeMeta(batch, end, endEvidence, oldest);
+        writeMeta(batch, end, endEvidence, hiddenThen, oldest);
         long start = Math.max(written, nextStored.offset);
         if (start < end) {
             for (long number = start >> Block.SHIFT; number <= end - 1 >> Block.SHIFT; number++) {
@@ -293,7 +309,8 @@ final class ConsumeQueue implements QueueView {
         }
         long min = firstAtLeast(seen.offset, end, Block.POSITION, oldest);
         Block block = min < end ? block(min) : null;
-        floor = new Floor(min, block == null ? UNKNOWN : block.field(min, Block.POSITION));
+        // Not over a floor that was raised meanwhile.
+        FLOOR.compareAndSet(this, seen, new Floor(min, block == null ? UNKNOWN : block.field(min, Block.POSITION)));
         return min;
     }
 

@@ -92,6 +92,13 @@ final class ConsumeQueues {
         touched(base.topic(), base.queueId(), base.nextOffset()).base(base.position(), base.nextOffset());
     }
 
+    /** The topic was deleted: its queues show nothing they hold now and go on behind it. */
+    void hide(String topic) {
+        for (QueueKey key : names(topic)) {
+            touched(topic, key.queueId(), 0).hide();
+        }
+    }
+
     /** The queue, live and part of the current generation. */
     private ConsumeQueue touched(String topic, int queueId, long offsetIfUnknown) {
         int slot = (topic.hashCode() * 31 + queueId) & RECENT - 1;

@@ -255,6 +255,9 @@ public final class Views implements AutoCloseable {
             progress.progress(record);
         } else if (entry instanceof Entry.Catalog record) {
             catalog.catalog(record);
+            if (record.kind() == CatalogKind.TOPIC && record.value() == null) {
+                queues.hide(record.name());
+            }
         } else if (entry instanceof Entry.Pop pop) {
             pops.pop(pop);
         } else if (entry instanceof Entry.PopRestated restated) {

@@ -39,6 +39,7 @@ final class ViewsModel {
     final TreeMap<Long, Located<EndedDue>> cancelled = new TreeMap<>();
     final TreeMap<Long, List<Located<CheckEvent>>> checks = new TreeMap<>();
     final TreeMap<String, Located<ProgressEntry>> progress = new TreeMap<>();
+    final Map<QueueKey, Long> hidden = new HashMap<>();
     final TreeMap<String, Located<Carried.CatalogValue>> catalog = new TreeMap<>();
 
     final Map<PopKey, Located<PopState>> pops = new HashMap<>();
@@ -69,9 +70,13 @@ final class ViewsModel {
                 : queue.get(queue.size() - 1).queueOffset() + 1;
     }
 
+    private boolean isShown(QueueKey key, Entry.VisibleMessage message) {
+        return message.position() >= oldest && message.queueOffset() >= hidden.getOrDefault(key, 0L);
+    }
+
     long min(QueueKey key) {
         for (Entry.VisibleMessage message : queues.getOrDefault(key, List.of())) {
-            if (message.position() >= oldest) {
+            if (isShown(key, message)) {
                 return message.queueOffset();
             }
         }
@@ -80,7 +85,7 @@ final class ViewsModel {
 
     List<Entry.VisibleMessage> kept(QueueKey key) {
         return queues.getOrDefault(key, List.of()).stream()
-                .filter(message -> message.position() >= oldest)
+                .filter(message -> isShown(key, message))
                 .toList();
     }
 
@@ -180,7 +185,7 @@ final class ViewsModel {
             default ->
                 catalog(
                         CatalogKind.values()[chance.nextInt(3)],
-                        "name-" + chance.nextInt(4),
+                        chance.nextInt(2) == 0 ? topic(chance.nextInt(3)) : "name-" + chance.nextInt(4),
                         chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
         }
     }
@@ -388,6 +393,11 @@ final class ViewsModel {
         building.add(new Entry.Catalog(position, kind, name, value));
         if (value == null) {
             catalog.remove(kind + "/" + name);
+            if (kind == CatalogKind.TOPIC) {
+                queues.keySet().stream()
+                        .filter(key -> key.topic().equals(name))
+                        .forEach(key -> hidden.put(key, next(key)));
+            }
         } else {
             catalog.put(kind + "/" + name, new Located<>(new Carried.CatalogValue(kind, name, value), position));
         }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Request;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+
+/** Answers that may need the disk, made off the event loop. A request gets exactly one answer, also when its making fails. */
+final class Away {
+    private final Executor blocking;
+
+    Away(Executor blocking) {
+        this.blocking = blocking;
+    }
+
+    /** Replies with what the supplier makes, or with 29 for a field it cannot take, or with 1. */
+    void reply(Request request, Supplier<Command> answer) {
+        run(request, () -> request.reply(answer.get()));
+    }
+
+    /** Runs an action that replies by itself, perhaps later. */
+    void run(Request request, Runnable action) {
+        blocking.execute(() -> {
+            try {
+                action.run();
+            } catch (BadField e) {
+                request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
+            } catch (RuntimeException e) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the request failed; the broker's log says why");
+                throw e; // for the log
+            }
+        });
+    }
+
+    static Command body(byte[] body) {
+        return Command.response(ResponseCode.SUCCESS, null).body(body).build();
+    }
+
+    static Command ok() {
+        return Command.response(ResponseCode.SUCCESS, null).build();
+    }
+}

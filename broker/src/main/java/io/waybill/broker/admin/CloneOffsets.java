@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.header.CloneOffsetHeader;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.ProgressEntry;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * CLONE_GROUP_OFFSET (314): sets a group's offsets to those of another, in one topic or in all the other has consumed; its retry topic is its own
+ * and left out. Like a reset: answered when it is in the log, running members are told, and they drop what they hold of the old position.
+ */
+final class CloneOffsets implements RequestHandler {
+    private final Groups groups;
+    private final Offsets offsets;
+    private final Away away;
+
+    CloneOffsets(Groups groups, Offsets offsets, Away away) {
+        this.groups = groups;
+        this.offsets = offsets;
+        this.away = away;
+    }
+
+    @Override
+    public void handle(Request request) {
+        CloneOffsetHeader header = CloneOffsetHeader.read(request.command().fields());
+        if (groups.find(header.destGroup()) == null) {
+            request.refuse(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                    "consumer group " + header.destGroup() + " does not exist");
+        } else if (groups.find(header.srcGroup()) == null) {
+            request.refuse(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                    "consumer group " + header.srcGroup() + " does not exist");
+        } else {
+            away.run(request, () -> clone(request, header));
+        }
+    }
+
+    private void clone(Request request, CloneOffsetHeader header) {
+        boolean all = header.topic() == null || header.topic().isEmpty();
+        List<ProgressEntry> known = offsets.of(header.srcGroup()).stream()
+                .filter(entry -> all ? !Names.isRetry(entry.topic()) : entry.topic().equals(header.topic()))
+                .toList();
+        if (known.isEmpty()) {
+            request.reply(Away.ok());
+            return;
+        }
+        AtomicInteger open = new AtomicInteger(known.size());
+        AtomicReference<Outcome> failure = new AtomicReference<>();
+        for (ProgressEntry entry : known) {
+            offsets.reset(header.destGroup(), entry.topic(), entry.queueId(), entry.offset(), outcome -> {
+                if (!(outcome instanceof Stored)) {
+                    failure.set(outcome);
+                }
+                if (open.decrementAndGet() > 0) {
+                    return;
+                }
+                if (failure.get() == null) {
+                    request.reply(Away.ok());
+                } else {
+                    request.refuse(Outcomes.code(failure.get()), Outcomes.text(failure.get()));
+                }
+            });
+        }
+    }
+}

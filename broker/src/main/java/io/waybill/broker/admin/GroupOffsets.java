@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.broker.group.Members;
+import io.waybill.broker.group.Subscription;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicList;
+import io.waybill.protocol.header.GroupNameHeader;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.remoting.Request;
+import io.waybill.store.QueueRange;
+import io.waybill.store.Store;
+import io.waybill.store.view.ProgressEntry;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** What is asked about the progress of groups, read only: 43, 303, 308, 343, 345. */
+final class GroupOffsets {
+    private final Store store;
+    private final Topics topics;
+    private final Members members;
+    private final Offsets offsets;
+    private final String brokerName;
+    private final Away away;
+
+    GroupOffsets(Store store, Topics topics, Members members, Offsets offsets, String brokerName, Away away) {
+        this.store = store;
+        this.topics = topics;
+        this.members = members;
+        this.offsets = offsets;
+        this.brokerName = brokerName;
+        this.away = away;
+    }
+
+    /** 43: every committed offset, by {@code topic@group} and queue. */
+    void all(Request request) {
+        away.reply(request, () -> {
+            Map<String, Map<Integer, Long>> table = new TreeMap<>();
+            for (ProgressEntry entry : offsets.all()) {
+                table.computeIfAbsent(entry.topic() + '@' + entry.group(), k -> new TreeMap<>())
+                        .put(entry.queueId(), entry.offset());
+            }
+            JsonWriter json = new JsonWriter().beginObject().name("offsetTable").beginObject();
+            table.forEach((name, queues) -> writeQueues(json.name(name), queues));
+            return Away.body(json.endObject().endObject().toByteArray());
+        });
+    }
+
+    private static void writeQueues(JsonWriter json, Map<Integer, Long> queues) {
+        json.beginObject();
+        queues.forEach((queueId, offset) -> json.field(Integer.toString(queueId), offset));
+        json.endObject();
+    }
+
+    /** 303: for each queue the times of its first and last message, of the one consumed last, and how old the next one is. */
+    void timeSpan(Request request) {
+        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
+        TopicConfig topic = topics.find(header.topic() == null ? "" : header.topic());
+        if (topic == null) {
+            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
+            return;
+        }
+        away.reply(request, () -> Away.body(timeSpan(header.group(), topic)));
+    }
+
+    private byte[] timeSpan(String group, TopicConfig topic) {
+        String name = topic.topicName();
+        JsonWriter json =
+                new JsonWriter().beginObject().name("consumeTimeSpanSet").beginArray();
+        for (int queueId = 0; queueId < topic.writeQueueNums(); queueId++) {
+            QueueRange range = store.range(name, queueId);
+            long first = store.earliestStoreTime(name, queueId);
+            long committed = offsets.query(group, name, queueId);
+            boolean behind = committed < range.maxOffset() && range.maxOffset() > range.minOffset();
+            long next = Math.max(committed, range.minOffset());
+            json.beginObject()
+                    .field("consumeTimeStamp", committed > 0 ? StoreTimes.at(store, name, queueId, committed - 1) : first)
+                    .field(
+                            "delayTime",
+                            behind ? Math.max(0, store.nowMillis() - StoreTimes.at(store, name, queueId, next)) : 0)
+                    .field("maxTimeStamp", StoreTimes.at(store, name, queueId, range.maxOffset() - 1))
+                    .name("messageQueue");
+            new MessageQueue(name, brokerName, queueId).write(json);
+            json.field("minTimeStamp", first).endObject();
+        }
+        return json.endArray().endObject().toByteArray();
+    }
+
+    /**
+     * 308: for each queue of a topic the smallest offset among its groups, but {@link Long#MAX_VALUE} where the compared group is behind it. Groups
+     * named in {@code filterGroups} are left out.
+     */
+    void correction(Request request) {
+        String topic = request.command().fields().require("topic");
+        String compare = request.command().fields().get("compareGroup");
+        String filter = request.command().fields().get("filterGroups");
+        away.reply(request, () -> {
+            Set<String> without = filter == null ? Set.of() : new HashSet<>(Arrays.asList(filter.split(",")));
+            Map<Integer, Long> smallest = new TreeMap<>();
+            Map<Integer, Long> compared = new TreeMap<>();
+            for (ProgressEntry entry : offsets.all()) {
+                if (entry.topic().equals(topic)) {
+                    if (!without.contains(entry.group())) {
+                        smallest.merge(entry.queueId(), entry.offset(), Math::min);
+                    }
+                    if (entry.group().equals(compare)) {
+                        compared.put(entry.queueId(), entry.offset());
+                    }
+                }
+            }
+            compared.forEach((queueId, offset) ->
+                    smallest.computeIfPresent(queueId, (same, min) -> min > offset ? Long.MAX_VALUE : min));
+            JsonWriter json = new JsonWriter().beginObject().name("correctionOffsets");
+            writeQueues(json, smallest);
+            return Away.body(json.endObject().toByteArray());
+        });
+    }
+
+    /** 343: the topics a group has consumed or subscribes to. */
+    void topicsOf(Request request) {
+        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
+        away.reply(request, () -> {
+            Set<String> names = new TreeSet<>();
+            offsets.of(header.group()).forEach(entry -> names.add(entry.topic()));
+            if (members.consumerGroup(header.group()) != null) {
+                names.addAll(
+                        members.consumerGroup(header.group()).subscriptions().keySet());
+            }
+            return Away.body(new TopicList(new ArrayList<>(names)).toJson());
+        });
+    }
+
+    /** 345: what an online group wants of a topic; without a subscription just the names. */
+    void subscription(Request request) {
+        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
+        String topic = header.topic() == null ? "" : header.topic();
+        Subscription subscription = members.subscription(header.group(), topic);
+        JsonWriter json = new JsonWriter().beginObject().field("group", header.group());
+        if (subscription != null) {
+            subscription.data().write(json.name("subscriptionData"));
+        }
+        request.reply(Away.body(json.field("topic", topic).endObject().toByteArray()));
+    }
+}

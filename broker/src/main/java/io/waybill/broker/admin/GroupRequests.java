@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.admin;
+
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.DeleteGroupHeader;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonArray;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.remoting.Request;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.view.ProgressEntry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** The requests of operators that change groups: delete (207), many at once (225), forbid a topic (353). */
+final class GroupRequests {
+    private static final int MOST_AT_ONCE = 1_000;
+
+    private final Groups groups;
+    private final Offsets offsets;
+    private final Away away;
+
+    GroupRequests(Groups groups, Offsets offsets, Away away) {
+        this.groups = groups;
+        this.offsets = offsets;
+        this.away = away;
+    }
+
+    /**
+     * 207. With {@code cleanOffset} the progress goes first: a crash in between leaves a group with settings and without progress, which can be
+     * deleted again. Members that are still connected bring the group back with their next heartbeat where groups may come by themselves.
+     */
+    void delete(Request request) {
+        DeleteGroupHeader header = DeleteGroupHeader.read(request.command().fields());
+        String illegal = Names.checkGroup(header.groupName());
+        if (illegal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
+            return;
+        }
+        away.run(request, () -> {
+            List<ProgressEntry> known = header.cleanOffset() ? offsets.of(header.groupName()) : List.of();
+            if (known.isEmpty()) {
+                deleteSettings(request, header.groupName());
+                return;
+            }
+            offsets.forget(header.groupName(), outcome -> {
+                if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
+                    deleteSettings(request, header.groupName());
+                } else {
+                    reply(request, outcome);
+                }
+            });
+        });
+    }
+
+    private void deleteSettings(Request request, String group) {
+        groups.delete(group, outcome -> reply(request, outcome));
+    }
+
+    private static void reply(Request request, Outcome outcome) {
+        request.reply(Command.response(Outcomes.code(outcome), Outcomes.text(outcome))
+                .build());
+    }
+
+    /** 225: all are checked before the first is changed; each change is then for itself. */
+    void putAll(Request request) {
+        JsonArray wanted = Json.parse(request.command().body()).getArray("groupConfigList");
+        List<SubscriptionGroupConfig> configs = new ArrayList<>();
+        for (JsonObject one : wanted.objects("groupConfigList")) {
+            SubscriptionGroupConfig config = SubscriptionGroupConfig.read(one);
+            String refusal = groups.refusal(config);
+            if (refusal != null) {
+                request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
+                return;
+            }
+            configs.add(config);
+        }
+        if (configs.isEmpty() || configs.size() > MOST_AT_ONCE) {
+            throw new BadField("groupConfigList", "1 to " + MOST_AT_ONCE + " groups", configs.size() + "");
+        }
+        putNext(request, configs, 0);
+    }
+
+    private void putNext(Request request, List<SubscriptionGroupConfig> configs, int index) {
+        Consumer<Outcome> then = outcome -> {
+            if (Outcomes.code(outcome) != ResponseCode.SUCCESS || index + 1 == configs.size()) {
+                reply(request, outcome);
+            } else {
+                away.run(request, () -> putNext(request, configs, index + 1));
+            }
+        };
+        groups.put(configs.get(index), then);
+    }
+
+    /** 353: whether a group may read a topic; with {@code readable} it is set before. */
+    void forbidden(Request request) {
+        String group = request.command().fields().require("group");
+        String topic = request.command().fields().get("topic");
+        String readable = request.command().fields().get("readable");
+        if (topic == null || topic.isEmpty()) {
+            throw new BadField("topic", "present", topic);
+        }
+        if (readable == null || readable.isEmpty()) {
+            request.reply(forbidden(group, topic));
+            return;
+        }
+        if (groups.find(group) == null) {
+            request.refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + group + " does not exist");
+            return;
+        }
+        boolean may = request.command().fields().getBoolean("readable", true);
+        groups.allow(group, topic, may, outcome -> {
+            if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
+                request.reply(forbidden(group, topic));
+            } else {
+                reply(request, outcome);
+            }
+        });
+    }
+
+    private Command forbidden(String group, String topic) {
+        return Away.body(new JsonWriter()
+                .beginObject()
+                .field("group", group)
+                .field("readable", groups.mayRead(group, topic))
+                .field("topic", topic)
+                .endObject()
+                .toByteArray());
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.query;
+
+import io.waybill.broker.group.Subscription;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.QueryConsumeQueueHeader;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.Request;
+import io.waybill.remoting.RequestHandler;
+import io.waybill.store.QueueRange;
+import io.waybill.store.ReadResult;
+import io.waybill.store.Store;
+import java.nio.ByteBuffer;
+import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
+
+/**
+ * QUERY_CONSUME_QUEUE (321): where the messages of a queue stand in the log, from an offset on, and with an online group whether its filter lets
+ * each through.
+ */
+final class QueryConsumeQueue implements RequestHandler {
+    private static final int MOST_ENTRIES = 1_000;
+    private static final int MOST_BYTES = 64 << 20;
+
+    private final Store store;
+    private final BiFunction<String, String, Subscription> subscriptions;
+    private final Executor blocking;
+
+    QueryConsumeQueue(Store store, BiFunction<String, String, Subscription> subscriptions, Executor blocking) {
+        this.store = store;
+        this.subscriptions = subscriptions;
+        this.blocking = blocking;
+    }
+
+    @Override
+    public void handle(Request request) {
+        QueryConsumeQueueHeader header =
+                QueryConsumeQueueHeader.read(request.command().fields());
+        if (header.count() < 1) {
+            throw new BadField("count", "at least 1", header.count() + "");
+        }
+        blocking.execute(() -> {
+            try {
+                request.reply(Command.response(ResponseCode.SUCCESS, null)
+                        .body(entries(header))
+                        .build());
+            } catch (RuntimeException e) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "the queue could not be read; the broker's log says why");
+                throw e; // for the log
+            }
+        });
+    }
+
+    private byte[] entries(QueryConsumeQueueHeader header) {
+        QueueRange range = store.range(header.topic(), header.queueId());
+        Subscription subscription = header.consumerGroup() == null
+                ? null
+                : subscriptions.apply(header.consumerGroup(), header.topic());
+        JsonWriter json = new JsonWriter()
+                .beginObject()
+                .field("maxQueueIndex", range.maxOffset())
+                .field("minQueueIndex", range.minOffset())
+                .name("queueData")
+                .beginArray();
+        ReadResult read = store.read(
+                header.topic(),
+                header.queueId(),
+                Math.max(header.index(), range.minOffset()),
+                Math.min(header.count(), MOST_ENTRIES),
+                MOST_BYTES,
+                null,
+                null);
+        for (ByteBuffer slice : read.slices()) {
+            int size;
+            for (int at = slice.position(); at < slice.limit(); at += size) {
+                size = StoredMessage.totalSize(slice, at);
+                long tagsCode = StoredMessage.tagsCode(slice, at);
+                boolean passes = subscription != null
+                        && (subscription.filter().isAll()
+                                || subscription.filter().mayMatch(tagsCode)
+                                        && subscription.filter().matches(slice, at));
+                json.beginObject()
+                        .field("eval", passes)
+                        .field("physicOffset", StoredMessage.position(slice, at))
+                        .field("physicSize", size)
+                        .field("tagsCode", tagsCode)
+                        .endObject();
+            }
+        }
+        json.endArray();
+        if (subscription != null) {
+            subscription.data().write(json.name("subscriptionData"));
+        }
+        return json.endObject().toByteArray();
+    }
+}

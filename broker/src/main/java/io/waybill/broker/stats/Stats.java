@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.stats;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * What went in and out of this broker since its start, by topic and by group and topic, under the names that tools of RocketMQ ask for.
+ *
+ * <p>What always holds: counting takes no lock and allocates nothing for a topic or group that is known. At most {@value #MOST_METERS} things are
+ * counted one by one, what comes later only in the totals; what stood still for a day is forgotten.
+ */
+public final class Stats implements Duty {
+    public static final long MINUTE_MILLIS = 60_000;
+    public static final long HOUR_MILLIS = 3_600_000;
+    public static final long DAY_MILLIS = 86_400_000;
+    static final int MOST_METERS = 10_000;
+
+    private static final long STEP_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final int STEPS_OF_TEN_MINUTES = 60;
+    private static final int STEPS_OF_AN_HOUR = 360;
+
+    private final Clock clock;
+    private final Meter in;
+    private final Meter out;
+    private final Map<String, Meter> inByTopic = new ConcurrentHashMap<>();
+    /** By group and then by topic: a pull looks both up without making a key. */
+    private final Map<String, Map<String, Meter>> outByGroup = new ConcurrentHashMap<>();
+
+    private final Map<String, Map<String, Meter>> givenBack = new ConcurrentHashMap<>();
+    private final Map<String, Map<String, Meter>> deadLetters = new ConcurrentHashMap<>();
+    private final AtomicInteger meters = new AtomicInteger();
+    private long steps;
+    private long today;
+    private volatile long[] mornings; // in yesterday, out yesterday, in today, out today
+
+    public Stats(Clock clock) {
+        this.clock = clock;
+        in = new Meter(now());
+        out = new Meter(now());
+        today = today();
+        mornings = new long[4];
+    }
+
+    /** Milliseconds on the hand that never goes back. */
+    private long now() {
+        return TimeUnit.NANOSECONDS.toMillis(clock.nanoTime());
+    }
+
+    private long today() {
+        return Math.floorDiv(clock.wallMillis(), DAY_MILLIS);
+    }
+
+    /** Messages became visible in a topic. */
+    public void stored(String topic, long messages, long bytes) {
+        in.add(messages, bytes);
+        Meter meter = inByTopic.get(topic);
+        if (meter == null) {
+            meter = known(inByTopic, topic);
+        }
+        if (meter != null) {
+            meter.add(messages, bytes);
+        }
+    }
+
+    /** A group was handed messages of a topic. */
+    public void delivered(String group, String topic, long messages, long bytes) {
+        out.add(messages, bytes);
+        count(outByGroup, group, topic, messages, bytes);
+    }
+
+    /** A group gave a message back, to get it again later. */
+    public void givenBack(String group, String topic) {
+        count(givenBack, group, topic, 1, 0);
+    }
+
+    /** A group's message became a dead letter. */
+    public void deadLetter(String group, String topic) {
+        count(deadLetters, group, topic, 1, 0);
+    }
+
+    private void count(Map<String, Map<String, Meter>> table, String group, String topic, long messages, long bytes) {
+        Map<String, Meter> ofGroup = table.get(group);
+        if (ofGroup == null) {
+            if (meters.get() >= MOST_METERS) {
+                return;
+            }
+            ofGroup = table.computeIfAbsent(group, g -> new ConcurrentHashMap<>());
+        }
+        Meter meter = ofGroup.get(topic);
+        if (meter == null) {
+            meter = known(ofGroup, topic);
+        }
+        if (meter != null) {
+            meter.add(messages, bytes);
+        }
+    }
+
+    private Meter known(Map<String, Meter> table, String topic) {
+        if (meters.get() >= MOST_METERS) {
+            return table.get(topic);
+        }
+        return table.computeIfAbsent(topic, t -> {
+            meters.incrementAndGet();
+            return new Meter(now());
+        });
+    }
+
+    /** Messages per second of the last minute that a topic took. */
+    public double inPerSecond(String topic) {
+        Meter meter = inByTopic.get(topic);
+        return meter == null
+                ? 0
+                : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
+    }
+
+    /** Messages per second of the last minute that a group got of a topic. */
+    public double outPerSecond(String group, String topic) {
+        Meter meter = outByGroup.getOrDefault(group, Map.of()).get(topic);
+        return meter == null
+                ? 0
+                : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
+    }
+
+    /** Messages per second that this broker took, or handed out, in a window. */
+    public double perSecond(boolean handedOut, long windowMillis) {
+        return (handedOut ? out : in)
+                .flow(now(), windowMillis, false)
+                .perSecond();
+    }
+
+    /** Messages since the start that this broker took, or handed out. */
+    public long total(boolean handedOut) {
+        return (handedOut ? out : in).messages();
+    }
+
+    /** The total as of the last midnight (UTC) or the one before; 0 before the start. */
+    public long totalAtMidnight(boolean handedOut, boolean yesterday) {
+        return mornings[(yesterday ? 0 : 2) + (handedOut ? 1 : 0)];
+    }
+
+    /**
+     * A figure by its name and key as in RocketMQ: the key of a group's figure is {@code topic@group}, of the broker's the cluster.
+     *
+     * @return null when nothing was counted under them
+     */
+    public Flow find(String name, String key, long windowMillis) {
+        Meter meter = meter(name, key);
+        return meter == null ? null : meter.flow(now(), windowMillis, name.endsWith("_SIZE"));
+    }
+
+    private Meter meter(String name, String key) {
+        return switch (name) {
+            case "TOPIC_PUT_NUMS", "TOPIC_PUT_SIZE" -> inByTopic.get(key);
+            case "GROUP_GET_NUMS", "GROUP_GET_SIZE" -> ofGroup(outByGroup, key);
+            case "SNDBCK_PUT_NUMS" -> ofGroup(givenBack, key);
+            case "DLQ_PUT_NUMS" -> ofGroup(deadLetters, key);
+            case "BROKER_PUT_NUMS" -> in;
+            case "BROKER_GET_NUMS" -> out;
+            default -> null;
+        };
+    }
+
+    private static Meter ofGroup(Map<String, Map<String, Meter>> table, String key) {
+        int middle = key.indexOf('@');
+        return middle < 0
+                ? null
+                : table.getOrDefault(key.substring(middle + 1), Map.of()).get(key.substring(0, middle));
+    }
+
+    @Override
+    public String roleName() {
+        return "broker-stats";
+    }
+
+    /** Notes the present of everything. */
+    @Override
+    public long run() {
+        long now = now();
+        boolean tenMinutes = steps % STEPS_OF_TEN_MINUTES == 0;
+        boolean full = steps % STEPS_OF_AN_HOUR == 0;
+        steps++;
+        long day = today();
+        if (day != today) {
+            today = day;
+            mornings = new long[] {mornings[2], mornings[3], in.messages(), out.messages()};
+        }
+        in.note(now, tenMinutes, full);
+        out.note(now, tenMinutes, full);
+        int count = note(inByTopic, now, tenMinutes, full);
+        for (Map<String, Map<String, Meter>> table : List.of(outByGroup, givenBack, deadLetters)) {
+            for (Map<String, Meter> ofGroup : table.values()) {
+                count += note(ofGroup, now, tenMinutes, full);
+            }
+            table.values().removeIf(Map::isEmpty);
+        }
+        meters.set(count);
+        return STEP_NANOS;
+    }
+
+    private static int note(Map<String, Meter> table, long now, boolean tenMinutes, boolean full) {
+        table.values().removeIf(meter -> now - meter.movedMillis() > DAY_MILLIS);
+        table.values().forEach(meter -> meter.note(now, tenMinutes, full));
+        return table.size();
+    }
+}
