@@ -60,8 +60,7 @@ public final class Administration {
         this.reset = new ResetOffset(store, topics, groups, offsets, brokerName, blocking);
         this.cloneOffsets = new CloneOffsets(groups, offsets, away);
         this.topicStatus = new TopicStatus(store, topics, stats, brokerName, blocking);
-        this.progress =
-                new ConsumerProgress(store, topics, groups, members, offsets, stats, brokerName, address, away);
+        this.progress = new ConsumerProgress(store, topics, groups, members, offsets, stats, brokerName, address, away);
         this.groupOffsets = new GroupOffsets(store, topics, members, offsets, brokerName, away);
         this.groupRequests = new GroupRequests(groups, offsets, away);
         this.askClients = new AskClients(store, topics, groups, members, brokerName, away);

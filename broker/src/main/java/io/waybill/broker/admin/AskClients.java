@@ -114,7 +114,8 @@ final class AskClients {
 
     /** 223: the offsets that members hold in memory; of one client when it is named. */
     void consumerStatus(Request request) {
-        ConsumerStatusHeader header = ConsumerStatusHeader.read(request.command().fields());
+        ConsumerStatusHeader header =
+                ConsumerStatusHeader.read(request.command().fields());
         Collection<Member> asked = members.membersOf(header.group());
         if (header.clientAddr() != null && !header.clientAddr().isEmpty()) {
             Member member = member(request, header.group(), header.clientAddr());

@@ -50,7 +50,8 @@ final class CloneOffsets implements RequestHandler {
     private void clone(Request request, CloneOffsetHeader header) {
         boolean all = header.topic() == null || header.topic().isEmpty();
         List<ProgressEntry> known = offsets.of(header.srcGroup()).stream()
-                .filter(entry -> all ? !Names.isRetry(entry.topic()) : entry.topic().equals(header.topic()))
+                .filter(entry ->
+                        all ? !Names.isRetry(entry.topic()) : entry.topic().equals(header.topic()))
                 .toList();
         if (known.isEmpty()) {
             request.reply(Away.ok());

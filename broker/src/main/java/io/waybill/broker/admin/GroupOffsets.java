@@ -83,7 +83,9 @@ final class GroupOffsets {
             boolean behind = committed < range.maxOffset() && range.maxOffset() > range.minOffset();
             long next = Math.max(committed, range.minOffset());
             json.beginObject()
-                    .field("consumeTimeStamp", committed > 0 ? StoreTimes.at(store, name, queueId, committed - 1) : first)
+                    .field(
+                            "consumeTimeStamp",
+                            committed > 0 ? StoreTimes.at(store, name, queueId, committed - 1) : first)
                     .field(
                             "delayTime",
                             behind ? Math.max(0, store.nowMillis() - StoreTimes.at(store, name, queueId, next)) : 0)

@@ -67,8 +67,8 @@ final class GroupRequests {
     }
 
     private static void reply(Request request, Outcome outcome) {
-        request.reply(Command.response(Outcomes.code(outcome), Outcomes.text(outcome))
-                .build());
+        request.reply(
+                Command.response(Outcomes.code(outcome), Outcomes.text(outcome)).build());
     }
 
     /** 225: all are checked before the first is changed; each change is then for itself. */

@@ -7,7 +7,6 @@ import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.BadField;
-import io.waybill.protocol.frame.BadField;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;

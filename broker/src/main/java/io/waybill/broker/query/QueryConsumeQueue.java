@@ -56,9 +56,8 @@ final class QueryConsumeQueue implements RequestHandler {
 
     private byte[] entries(QueryConsumeQueueHeader header) {
         QueueRange range = store.range(header.topic(), header.queueId());
-        Subscription subscription = header.consumerGroup() == null
-                ? null
-                : subscriptions.apply(header.consumerGroup(), header.topic());
+        Subscription subscription =
+                header.consumerGroup() == null ? null : subscriptions.apply(header.consumerGroup(), header.topic());
         JsonWriter json = new JsonWriter()
                 .beginObject()
                 .field("maxQueueIndex", range.maxOffset())

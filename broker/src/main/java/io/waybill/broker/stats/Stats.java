@@ -114,24 +114,18 @@ public final class Stats implements Duty {
     /** Messages per second of the last minute that a topic took. */
     public double inPerSecond(String topic) {
         Meter meter = inByTopic.get(topic);
-        return meter == null
-                ? 0
-                : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
+        return meter == null ? 0 : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
     }
 
     /** Messages per second of the last minute that a group got of a topic. */
     public double outPerSecond(String group, String topic) {
         Meter meter = outByGroup.getOrDefault(group, Map.of()).get(topic);
-        return meter == null
-                ? 0
-                : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
+        return meter == null ? 0 : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
     }
 
     /** Messages per second that this broker took, or handed out, in a window. */
     public double perSecond(boolean handedOut, long windowMillis) {
-        return (handedOut ? out : in)
-                .flow(now(), windowMillis, false)
-                .perSecond();
+        return (handedOut ? out : in).flow(now(), windowMillis, false).perSecond();
     }
 
     /** Messages since the start that this broker took, or handed out. */

@@ -91,8 +91,7 @@ public final class TopicRequests {
                 }
                 if (open.decrementAndGet() == 0) {
                     TopicChange answer = refused.get() != null ? refused.get() : change;
-                    request.reply(
-                            Command.response(answer.code(), answer.text()).build());
+                    request.reply(Command.response(answer.code(), answer.text()).build());
                 }
             });
         }

@@ -245,10 +245,8 @@ public final class Topics {
         if (known == null || isBuiltIn(topic)) {
             then.accept(
                     known == null
-                            ? TopicChange.refused(
-                                    ResponseCode.TOPIC_NOT_EXIST, "topic '" + topic + "' does not exist")
-                            : TopicChange.refused(
-                                    ResponseCode.INVALID_PARAMETER, "topic '" + topic + "' is built in"));
+                            ? TopicChange.refused(ResponseCode.TOPIC_NOT_EXIST, "topic '" + topic + "' does not exist")
+                            : TopicChange.refused(ResponseCode.INVALID_PARAMETER, "topic '" + topic + "' is built in"));
             return;
         }
         store.putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {

@@ -128,8 +128,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new Queries(store, members::subscription, blocking).register(routes);
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
-        new Administration(
-                        store, topics, groups, members, offsets, stats, settings, clock, "127.0.0.1:10911", blocking)
+        new Administration(store, topics, groups, members, offsets, stats, settings, clock, "127.0.0.1:10911", blocking)
                 .register(routes);
         DeadLetterDesk desk =
                 new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
