@@ -96,9 +96,19 @@ public interface Groups {
      * @param delayed wait for their time
      * @param half wait for the decision of their transaction
      * @param dead open dead letters
+     * @param parked messages of parked keys
+     * @param exact false if a broker stopped counting at its limit: the numbers are lower bounds
      */
     record TopicBacklog(
-            String topic, Amount ready, Amount inFlight, Amount retrying, Amount delayed, Amount half, Amount dead) {}
+            String topic,
+            Amount ready,
+            Amount inFlight,
+            Amount retrying,
+            Amount delayed,
+            Amount half,
+            Amount dead,
+            Amount parked,
+            boolean exact) {}
 
     /**
      * An amount of messages.
@@ -168,6 +178,8 @@ public interface Groups {
         IN_FLIGHT,
         /** Consumption is switched off for the group. */
         CONSUME_DISABLED,
+        /** Nothing waits. */
+        NO_BACKLOG,
         /** No such message is known. */
         NOT_FOUND,
         /** One this client does not know; the sentence says it. */

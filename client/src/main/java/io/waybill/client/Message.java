@@ -27,6 +27,9 @@ import java.util.Objects;
  * @param queue the queue it must go to, or null to let the producer choose
  * @param deliverAt not visible before this time of the broker's clock, or null
  * @param deliverAfter not visible before this long after its arrival (for a transaction: after the commit), or null
+ * @param unless if such a message becomes visible first the delayed one is not delivered, or null
+ * @param priority 0 and up, for topics of type PRIORITY (each level is a queue), or -1
+ * @param dedupKey what the topic's de-duplication goes by, or null: by the id
  */
 public record Message(
         String id,
@@ -38,13 +41,26 @@ public record Message(
         String orderingKey,
         TopicQueue queue,
         Instant deliverAt,
-        Duration deliverAfter) {
+        Duration deliverAfter,
+        Unless unless,
+        int priority,
+        String dedupKey) {
+
+    /**
+     * Names messages whose arrival makes a delayed one needless.
+     *
+     * @param topic their topic
+     * @param key a business key they have
+     * @param tag their tag, or null for any
+     */
+    public record Unless(String topic, String key, String tag) {}
 
     /** @throws WaybillException of kind INVALID naming the field, its limit and what was seen */
     public Message {
         keys = List.copyOf(keys);
         properties = Collections.unmodifiableMap(new LinkedHashMap<>(properties));
         MessageChecks.check(id, topic, tag, keys, body, properties, queue, deliverAt, deliverAfter);
+        MessageChecks.extras(unless, deliverAt != null || deliverAfter != null, priority, dedupKey);
     }
 
     /** Starts a message for a topic. */
@@ -84,6 +100,9 @@ public record Message(
         private TopicQueue queue;
         private Instant deliverAt;
         private Duration deliverAfter;
+        private Unless unless;
+        private int priority = -1;
+        private String dedupKey;
 
         private Builder(String topic) {
             this.topic = topic;
@@ -143,10 +162,51 @@ public record Message(
             return this;
         }
 
+        /** Like {@link #unless(String, String, String)} with any tag. */
+        public Builder unless(String otherTopic, String key) {
+            return unless(otherTopic, key, null);
+        }
+
+        /**
+         * Makes a delayed message needless: if a message with this key and tag becomes visible in the other topic after this one is stored and before
+         * its time, this one is not delivered.
+         */
+        public Builder unless(String otherTopic, String key, String otherTag) {
+            unless = new Unless(otherTopic, key, otherTag);
+            return this;
+        }
+
+        /** 0 (least) and up; counts in topics of type PRIORITY, which hand out higher ones first. */
+        public Builder priority(int value) {
+            priority = value;
+            return this;
+        }
+
+        /**
+         * What makes this message one with another: in a topic with de-duplication ({@link Admin#DEDUP}) a second message of the same key is not stored
+         * and gets the receipt of the first. Without it the id counts, so that only repeated sends of one object are found.
+         */
+        public Builder dedupKey(String value) {
+            dedupKey = value;
+            return this;
+        }
+
         /** @throws WaybillException of kind INVALID naming the field, its limit and what was seen */
         public Message build() {
             return new Message(
-                    UniqueIds.next(), topic, tag, keys, body, properties, orderingKey, queue, deliverAt, deliverAfter);
+                    UniqueIds.next(),
+                    topic,
+                    tag,
+                    keys,
+                    body,
+                    properties,
+                    orderingKey,
+                    queue,
+                    deliverAt,
+                    deliverAfter,
+                    unless,
+                    priority,
+                    dedupKey);
         }
     }
 }

@@ -2,6 +2,7 @@
 package io.waybill.client;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -50,6 +51,34 @@ public interface Producer extends AutoCloseable {
     /** Like {@link #recall(SendReceipt)}, for a handle that was kept elsewhere. */
     boolean recall(String topic, String recallHandle);
 
+    /**
+     * Cancels a delayed message, or finds out why that is not possible.
+     *
+     * @throws WaybillException of kind INVALID if the receipt is not that of a delayed message
+     */
+    DelayedChange cancel(SendReceipt receipt);
+
+    /** Cancels all delayed messages of a topic that have this business key. */
+    DelayedChange cancel(String topic, String key);
+
+    /** Moves a delayed message to another time; a time that has passed means at once. */
+    DelayedChange reschedule(SendReceipt receipt, Instant deliverAt);
+
+    /** Moves all delayed messages of a topic that have this business key. */
+    DelayedChange reschedule(String topic, String key, Instant deliverAt);
+
+    /**
+     * Sends a question and waits for the answer of whichever consumer gets it and answers (see {@link Result#reply}).
+     *
+     * @param timeout for sending, handling and answering together
+     * @return the answer
+     * @throws WaybillException of kind TIMEOUT if none came in time: the question may have been handled, or may still be
+     */
+    ReceivedMessage request(Message message, Duration timeout);
+
+    /** Like {@link #request}, without waiting. */
+    CompletableFuture<ReceivedMessage> requestAsync(Message message, Duration timeout);
+
     /** The queues a message of this topic can go to, in the order ordering keys are spread over. */
     List<TopicQueue> queues(String topic);
 
@@ -67,6 +96,12 @@ public interface Producer extends AutoCloseable {
 
         /** Bodies of at least this many bytes travel zlib-compressed; 4096 unless set, {@code Integer.MAX_VALUE} = never. */
         Builder compressFrom(int bytes);
+
+        /**
+         * Puts messages of equal topic (and queue or ordering key) that are sent with {@link Producer#sendAsync} within this time into one batch; off
+         * unless set. Worth it when many small messages are sent at once: each then waits up to this long and costs a fraction.
+         */
+        Builder linger(Duration time);
 
         /** Makes the producer. Nothing is sent yet. */
         Producer build();

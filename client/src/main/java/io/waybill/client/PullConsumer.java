@@ -88,6 +88,9 @@ public interface PullConsumer extends AutoCloseable {
         /** Only messages with one of the tags, e.g. {@code "CREATED || PAID"}, of every topic read; all unless set. */
         Builder tags(String expression);
 
+        /** Only messages the filter lets through, of every topic read; all unless set. */
+        Builder filter(Filter filter);
+
         /** Where queues without progress begin; {@link StartFrom#FIRST} unless set. */
         Builder from(StartFrom place);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Set;
@@ -44,6 +45,9 @@ public interface PushConsumer extends AutoCloseable {
         /** Subscribes to messages with one of the tags, e.g. {@code "CREATED || PAID"}; {@code "*"} = all. */
         Builder subscribe(String topic, String tags);
 
+        /** Subscribes to messages a filter lets through, by tags or by SQL. */
+        Builder subscribe(String topic, Filter filter);
+
         /** The most messages handled at the same time; 8 unless set. All consumers of the process together use at most 64 threads. */
         Builder threads(int threads);
 
@@ -69,6 +73,31 @@ public interface PushConsumer extends AutoCloseable {
 
         /** Ordered: how long a queue rests after a failure; 1 s unless set. */
         Builder suspend(Duration pause);
+
+        /**
+         * Concurrent: a message that its handler has had for so long is given back, so that it cannot hold up the progress for ever; 15 min unless
+         * set. What the handler says later is ignored.
+         */
+        Builder handlerTimeout(Duration limit);
+
+        /**
+         * Every member gets every message of all queues, and keeps its progress itself, in memory: after a restart it begins where {@code from} says. A
+         * message that fails is tried again here, {@link #maxAttempts} times (3 unless set), then it is dropped with a log line; there are no dead
+         * letters.
+         */
+        Builder broadcast();
+
+        /** Like {@link #broadcast()}, with the progress in a directory of this consumer's own, where it goes on after a restart. */
+        Builder broadcast(Path directory);
+
+        /**
+         * Gets messages by pop: the broker hands out single messages with a time to acknowledge them, so any number of members shares any number of
+         * queues and a slow one blocks nothing. Concurrent handlers only.
+         */
+        Builder byPop();
+
+        /** Pop: how long a handler may have a message before another member gets it; 60 s unless set, renewed while the handler runs. */
+        Builder invisibleFor(Duration time);
 
         /** Stops fetching from a queue that has this many messages not done; 1000 unless set. */
         Builder maxCachedMessages(int perQueue);

@@ -37,6 +37,9 @@ public interface WaybillClient extends AutoCloseable {
     /** Builds a consumer that asks for messages and owns its position. One per group and client; not in the group of a push consumer. */
     PullConsumer.Builder pullConsumer(String group);
 
+    /** Builds a consumer that takes single messages and acknowledges each (pop). One per group and client. */
+    SimpleConsumer.Builder simpleConsumer(String group);
+
     /** Describes a replay of an interval of a topic into a side group. */
     Replay replay(String topic);
 

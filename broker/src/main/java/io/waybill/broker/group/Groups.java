@@ -122,6 +122,30 @@ public final class Groups {
                 usual.attributes());
     }
 
+    /**
+     * The settings as they are meant: tools send attributes as changes, {@code +name} with a value and {@code -name}, to those there are. Names without
+     * a sign are taken as they are.
+     */
+    SubscriptionGroupConfig changed(SubscriptionGroupConfig wanted) {
+        SubscriptionGroupConfig known = table.get(wanted.groupName());
+        Map<String, String> attributes = new TreeMap<>(known == null ? Map.of() : known.attributes());
+        boolean isChange = true;
+        for (String name : wanted.attributes().keySet()) {
+            isChange &= name.startsWith("+") || name.startsWith("-");
+        }
+        if (!isChange) {
+            return wanted;
+        }
+        wanted.attributes().forEach((name, value) -> {
+            if (name.startsWith("+")) {
+                attributes.put(name.substring(1), value);
+            } else {
+                attributes.remove(name.substring(1));
+            }
+        });
+        return wanted.withAttributes(attributes);
+    }
+
     /** Null, or the sentence why these settings are not taken. */
     public String refusal(SubscriptionGroupConfig config) {
         return refusal(config, config.toJson());

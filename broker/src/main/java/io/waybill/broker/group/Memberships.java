@@ -75,7 +75,7 @@ public final class Memberships {
 
     private void updateGroup(Request request) {
         SubscriptionGroupConfig config =
-                SubscriptionGroupConfig.parse(request.command().body());
+                groups.changed(SubscriptionGroupConfig.parse(request.command().body()));
         String refusal = groups.refusal(config, config.toJson());
         if (refusal != null) {
             request.refuse(ResponseCode.INVALID_PARAMETER, refusal);

@@ -108,7 +108,9 @@ final class AdminGroups implements Groups {
                 amount(json, "retrying"),
                 amount(json, "delayed"),
                 amount(json, "half"),
-                amount(json, "dead"));
+                amount(json, "dead"),
+                amount(json, "parked"),
+                json.getBoolean("exact", true));
     }
 
     private static Amount amount(JsonObject json, String name) {
@@ -126,7 +128,9 @@ final class AdminGroups implements Groups {
                 sum(a.retrying(), b.retrying()),
                 sum(a.delayed(), b.delayed()),
                 sum(a.half(), b.half()),
-                sum(a.dead(), b.dead()));
+                sum(a.dead(), b.dead()),
+                sum(a.parked(), b.parked()),
+                a.exact() && b.exact());
     }
 
     private static Amount sum(Amount a, Amount b) {
@@ -400,25 +404,7 @@ final class AdminGroups implements Groups {
         remove.forEach(name -> changes.put("-" + name, ""));
         set.forEach((name, value) -> changes.put("+" + name, value));
         cluster.living("setting group " + group).forEach((broker, address) -> {
-            SubscriptionGroupConfig old = config(address, broker, group);
-            write(
-                    address,
-                    broker,
-                    new SubscriptionGroupConfig(
-                            old.groupName(),
-                            old.consumeEnable(),
-                            old.consumeFromMinEnable(),
-                            old.consumeBroadcastEnable(),
-                            old.consumeMessageOrderly(),
-                            old.retryQueueNums(),
-                            old.retryMaxTimes(),
-                            old.groupRetryPolicy(),
-                            old.brokerId(),
-                            old.whichBrokerWhenConsumeSlowly(),
-                            old.notifyConsumerIdsChangedEnable(),
-                            old.groupSysFlag(),
-                            old.consumeTimeoutMinute(),
-                            changes));
+            write(address, broker, config(address, broker, group).withAttributes(changes));
         });
     }
 

@@ -2,6 +2,7 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.TopicQueue;
+import io.waybill.protocol.body.ConsumerRunningInfo;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.TreeMap;
@@ -28,6 +29,10 @@ final class AssignedQueue {
     private long committed = -1;
     private long suggestedBroker;
     private long lockedNanos;
+    private boolean hasPulled;
+    private long pullNanos;
+    private boolean hasDone;
+    private long doneNanos;
 
     AssignedQueue(TopicQueue queue, long offset, int maxMessages, long maxBytes) {
         this.queue = queue;
@@ -156,6 +161,35 @@ final class AssignedQueue {
         Runnable action = whenIdle;
         whenIdle = null;
         return action;
+    }
+
+    // ---- telling
+
+    /** A pull begins now. */
+    synchronized void pullsAt(long nanos) {
+        pullNanos = nanos;
+        hasPulled = true;
+    }
+
+    /** A message is done now. */
+    synchronized void doneAt(long nanos) {
+        doneNanos = nanos;
+        hasDone = true;
+    }
+
+    /** How it stands; times of nothing yet are 0. */
+    synchronized ConsumerRunningInfo.QueueInfo info(boolean locked, long nowNanos, long nowMillis) {
+        return new ConsumerRunningInfo.QueueInfo(
+                progress(),
+                open.isEmpty() ? 0 : open.firstKey(),
+                open.isEmpty() ? 0 : open.lastKey(),
+                open.size(),
+                (int) (bytes >> 20),
+                locked,
+                locked ? nowMillis - (nowNanos - lockedNanos) / 1_000_000 : 0,
+                dropped,
+                hasPulled ? nowMillis - (nowNanos - pullNanos) / 1_000_000 : 0,
+                hasDone ? nowMillis - (nowNanos - doneNanos) / 1_000_000 : 0);
     }
 
     // ---- giving up

@@ -10,15 +10,20 @@ import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.CheckClientBody;
 import io.waybill.protocol.body.ConsumerList;
+import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
-import io.waybill.protocol.json.Json;
 import io.waybill.protocol.header.PullHeader;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -48,8 +53,14 @@ final class Calls {
      * What the broker says to a send.
      *
      * @param code 0, or 10 to 12 for stored with a doubt
+     * @param duplicates the indexes of messages that were not stored because the topic had them already
      */
-    record Stored(int code, String storedId, int queueId, long queueOffset, String recallHandle) {}
+    record Stored(
+            int code, String storedId, int queueId, long queueOffset, String recallHandle, Set<String> duplicates) {
+        boolean isDuplicate(int index) {
+            return !duplicates.isEmpty() && duplicates.contains(Integer.toString(index));
+        }
+    }
 
     /**
      * What the broker says to a pull; never a failure for codes 0, 19, 20 and 21.
@@ -71,7 +82,7 @@ final class Calls {
             long offset,
             int maxMessages,
             long holdMillis,
-            TagFilter filter,
+            WireFilter filter,
             long subscriptionVersion,
             long progress,
             boolean isReplay) {
@@ -81,7 +92,7 @@ final class Calls {
                 long offset,
                 int maxMessages,
                 long holdMillis,
-                TagFilter filter,
+                WireFilter filter,
                 long subscriptionVersion,
                 long progress) {
             this(group, queue, offset, maxMessages, holdMillis, filter, subscriptionVersion, progress, false);
@@ -140,8 +151,13 @@ final class Calls {
                             reply.fields().require("msgId"),
                             reply.fields().requireInt("queueId"),
                             reply.fields().requireLong("queueOffset"),
-                            reply.fields().get("recallHandle"));
+                            reply.fields().get("recallHandle"),
+                            duplicates(reply.fields().get("duplicate")));
                 });
+    }
+
+    private static Set<String> duplicates(String indexes) {
+        return indexes == null || indexes.isBlank() ? Set.of() : Set.of(indexes.split(","));
     }
 
     void sendOneway(String address, String group, Outgoing message, TopicQueue queue) {
@@ -149,7 +165,12 @@ final class Calls {
     }
 
     private static Command.Builder sendRequest(String group, Outgoing message, TopicQueue queue) {
-        return request(message.batch() ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2)
+        int code = message.batch() ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2;
+        return sendRequest(code, group, message, queue);
+    }
+
+    private static Command.Builder sendRequest(int code, String group, Outgoing message, TopicQueue queue) {
+        return request(code)
                 .field("a", group)
                 .field("b", message.topic())
                 .field("c", Names.DEFAULT_TOPIC)
@@ -246,6 +267,42 @@ final class Calls {
                 .thenAccept(reply -> {});
     }
 
+    /** Lets one of the brokers of a topic look at the filter a group has for it, and waits. */
+    void checkFilters(Set<String> addresses, String clientId, Membership.Consumer group, String topic) {
+        for (String address : addresses) {
+            SubscriptionData filter = group.subscriptions().get(topic).subscription(topic, group.version());
+            Failures.await(
+                    checkFilter(address, clientId, group.group(), filter),
+                    "checking the filter of topic " + topic,
+                    false);
+            return;
+        }
+    }
+
+    /** Whether a broker takes a filter; fails with a {@link WaybillException} that says what is wrong with it. */
+    CompletableFuture<Void> checkFilter(String address, String clientId, String group, SubscriptionData filter) {
+        return ask(
+                        address,
+                        request(RequestCode.CHECK_CLIENT_CONFIG)
+                                .body(new CheckClientBody(clientId, group, filter, null).toJson()))
+                .handle((reply, failure) -> {
+                    if (failure == null) {
+                        return null;
+                    }
+                    if (Failures.unwrap(failure) instanceof Refusal refusal) {
+                        throw new WaybillException(
+                                WaybillException.Kind.INVALID,
+                                refusal.code(),
+                                false,
+                                "the broker does not take the filter of topic " + filter.topic() + ": "
+                                        + refusal.getMessage(),
+                                "correct the condition",
+                                refusal);
+                    }
+                    throw explained(failure, "checking the filter of topic " + filter.topic());
+                });
+    }
+
     CompletableFuture<List<String>> members(String address, String group) {
         return ask(address, request(RequestCode.GET_CONSUMER_LIST_BY_GROUP).field("consumerGroup", group))
                 .thenApply(reply -> reply.body().hasRemaining()
@@ -336,7 +393,7 @@ final class Calls {
                 .field("suspendTimeoutMillis", order.holdMillis())
                 .field("subscription", order.filter().expression())
                 .field("subVersion", order.subscriptionVersion())
-                .field("expressionType", "TAG")
+                .field("expressionType", order.filter().type())
                 .field("maxMsgBytes", PULL_BYTES)
                 .build();
         long timeout = order.holdMillis() > 0 ? order.holdMillis() + HOLD_GRACE_MILLIS : timings.callTimeout();
@@ -375,6 +432,38 @@ final class Calls {
                                 .field("maxReconsumeTimes", maxRetries < 0 ? DEFAULT_MAX_ATTEMPTS : maxRetries)
                                 .field("bname", message.queue().broker()))
                 .thenAccept(reply -> {});
+    }
+
+    /** Answers a question; the broker hands it to the client that asked. */
+    CompletableFuture<Void> reply(String address, String group, String broker, Outgoing answer) {
+        TopicQueue queue = new TopicQueue(answer.topic(), broker, 0);
+        return ask(address, sendRequest(RequestCode.SEND_REPLY_MESSAGE_V2, group, answer, queue))
+                .thenAccept(reply -> {});
+    }
+
+    /** Parks the key of a message that an ordered consumer cannot handle. */
+    CompletableFuture<Void> park(String address, String group, InboundMessage message, String key, String by) {
+        byte[] order = new JsonWriter()
+                .beginObject()
+                .field("group", group)
+                .field("action", "PARK")
+                .field("topic", message.queue().topic())
+                .field("key", key)
+                .field("queueId", message.queue().id())
+                .field("offset", message.offset())
+                .field("reason", "failed " + message.attempt() + " times")
+                .field("by", by)
+                .endObject()
+                .toByteArray();
+        return askBody(address, request(RequestCode.QUARANTINE).body(order)).thenAccept(body -> {});
+    }
+
+    /** How a group is set at a broker. */
+    CompletableFuture<SubscriptionGroupConfig> groupConfig(String address, String group) {
+        return askBody(
+                        address,
+                        request(RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG).field("group", group))
+                .thenApply(SubscriptionGroupConfig::parse);
     }
 
     /** Messages with a key; empty if there are none. */

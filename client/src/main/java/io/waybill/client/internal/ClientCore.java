@@ -6,12 +6,20 @@ import io.waybill.client.Producer;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.Replay;
+import io.waybill.client.SimpleConsumer;
+import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.WaybillClient;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumeDirectlyResult;
+import io.waybill.protocol.body.ConsumerRunningInfo;
+import io.waybill.protocol.body.ConsumerStatus;
+import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.RunningInfoHeader;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.remoting.ClientSettings;
@@ -20,10 +28,14 @@ import io.waybill.remoting.ConnectionListener;
 import io.waybill.remoting.RemotingClient;
 import io.waybill.remoting.Request;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +45,9 @@ public final class ClientCore implements WaybillClient {
     private static final Logger LOG = LoggerFactory.getLogger(ClientCore.class);
     private static final int MAX_PORT = 65_535;
 
+    private static final byte[] NOTHING = {};
+
+    private final List<String> nameServers;
     private final String clientId = UniqueIds.nextClient();
     private final SharedThreads threads;
     private final Timings timings;
@@ -40,13 +55,15 @@ public final class ClientCore implements WaybillClient {
     private final Calls calls;
     private final Routes routes;
     private final Membership membership;
+    private final Questions questions = new Questions();
     private final List<Timers.Timer> rhythm = new ArrayList<>();
-    private final Map<String, PushConsumerCore> consumers = new ConcurrentHashMap<>();
+    private final Map<String, Member> members = new ConcurrentHashMap<>();
     private final Map<String, TransactionCore> transactions = new ConcurrentHashMap<>();
     private final List<AutoCloseable> built = new ArrayList<>(); // guarded by itself
     private boolean closed; // guarded by built
 
     private ClientCore(List<String> nameServers, Timings timings) {
+        this.nameServers = List.copyOf(nameServers);
         this.timings = timings;
         this.threads = SharedThreads.acquire();
         RemotingClient remoting =
@@ -125,6 +142,10 @@ public final class ClientCore implements WaybillClient {
         return routes;
     }
 
+    Questions questions() {
+        return questions;
+    }
+
     Membership membership() {
         return membership;
     }
@@ -148,25 +169,30 @@ public final class ClientCore implements WaybillClient {
         throw Failures.closed("the client");
     }
 
-    PushConsumerCore keepConsumer(PushConsumerCore consumer) {
-        checkOpen();
-        if (consumers.putIfAbsent(consumer.group(), consumer) != null) {
-            throw Failures.invalid(
-                    "this client has a consumer of group " + consumer.group() + " already",
-                    "close it first, or open another WaybillClient for a second member");
-        }
+    /** Keeps a member of a group and starts it; at most one of each group. */
+    <M extends Member & AutoCloseable> M keepConsumer(M member, Runnable start) {
+        addMember(member);
         try {
-            consumer.start();
+            start.run();
         } catch (RuntimeException e) {
-            consumers.remove(consumer.group(), consumer);
+            members.remove(member.group(), member);
             throw e;
         }
-        return keep(consumer);
+        return keep(member);
     }
 
-    void forgetConsumer(PushConsumerCore consumer) {
-        consumers.remove(consumer.group(), consumer);
-        forget(consumer);
+    private void addMember(Member member) {
+        checkOpen();
+        if (members.putIfAbsent(member.group(), member) != null) {
+            throw Failures.invalid(
+                    "this client has a consumer of group " + member.group() + " already",
+                    "close it first, or open another WaybillClient for a second member");
+        }
+    }
+
+    <M extends Member & AutoCloseable> void forgetConsumer(M member) {
+        members.remove(member.group(), member);
+        forget(member);
     }
 
     TransactionCore keepTransactions(String group, Supplier<TransactionCore> maker) {
@@ -207,10 +233,38 @@ public final class ClientCore implements WaybillClient {
         switch (request.code()) {
             case RequestCode.CHECK_TRANSACTION_STATE -> check(request);
             case RequestCode.NOTIFY_CONSUMER_IDS_CHANGED -> {
-                String group = request.command().fields().get("consumerGroup");
-                PushConsumerCore consumer = group == null ? null : consumers.get(group);
-                if (consumer != null) {
-                    consumer.requestRebalance();
+                Member member = member(request, "consumerGroup");
+                if (member != null) {
+                    member.membersChanged();
+                }
+                request.reply(Command.response(ResponseCode.SUCCESS, null).build());
+            }
+            case RequestCode.RESET_CONSUMER_CLIENT_OFFSET ->
+                asked(request, "group", (member, command) -> {
+                    Map<TopicQueue, Long> offsets = new TreeMap<>();
+                    OffsetTable.parse(command.body())
+                            .offsetTable()
+                            .forEach((queue, offset) -> offsets.put(WireBodies.queue(queue), offset));
+                    member.reset(offsets);
+                    return NOTHING;
+                });
+            case RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT ->
+                asked(request, "group", (member, command) -> {
+                    Map<MessageQueue, Long> offsets = new LinkedHashMap<>();
+                    member.positions(command.fields().require("topic"))
+                            .forEach((queue, offset) ->
+                                    offsets.put(new MessageQueue(queue.topic(), queue.broker(), queue.id()), offset));
+                    return new ConsumerStatus(offsets, Map.of()).toJson();
+                });
+            case RequestCode.GET_CONSUMER_RUNNING_INFO ->
+                asked(request, "consumerGroup", (member, command) -> {
+                    boolean stacks = RunningInfoHeader.read(command.fields()).jstackEnable();
+                    return member.runningInfo(stacks ? stacks() : null).toJson();
+                });
+            case RequestCode.CONSUME_MESSAGE_DIRECTLY -> asked(request, "consumerGroup", ClientCore::consumeOnce);
+            case RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT -> {
+                if (!questions.answered(request)) {
+                    LOG.debug("an answer came for which nobody waits any more");
                 }
                 request.reply(Command.response(ResponseCode.SUCCESS, null).build());
             }
@@ -218,6 +272,76 @@ public final class ClientCore implements WaybillClient {
                 request.refuse(
                         ResponseCode.REQUEST_CODE_NOT_SUPPORTED, "this client does not know request " + request.code());
         }
+    }
+
+    private Member member(Request request, String field) {
+        String group = request.command().fields().get(field);
+        return group == null ? null : members.get(group);
+    }
+
+    /** Answers what a member says; on a listener thread, because it may run a handler. */
+    private void asked(Request request, String field, BiFunction<Member, Command, byte[]> question) {
+        Member member = member(request, field);
+        if (member == null) {
+            request.refuse(
+                    ResponseCode.SYSTEM_ERROR,
+                    "this client has no consumer of group "
+                            + request.command().fields().get(field));
+            return;
+        }
+        Command command = request.command().detached(); // this outlives the call
+        try {
+            threads.listeners.execute(() -> Workers.asHandler(() -> {
+                try {
+                    request.reply(Command.response(ResponseCode.SUCCESS, null)
+                            .body(question.apply(member, command))
+                            .build());
+                } catch (RuntimeException e) {
+                    LOG.warn("request {} of a broker failed", request.code(), e);
+                    request.refuse(ResponseCode.SYSTEM_ERROR, String.valueOf(e.getMessage()));
+                }
+            }));
+        } catch (RejectedExecutionException e) {
+            request.refuse(ResponseCode.SYSTEM_BUSY, "this client has no free thread");
+        }
+    }
+
+    private static byte[] consumeOnce(Member member, Command command) {
+        Message stored = Message.decode(command.body(), command.body().position());
+        String broker = command.fields().get("brokerName");
+        ConsumeDirectlyResult result = member.consumeOnce(InboundMessage.of(stored, broker == null ? "" : broker));
+        if (result == null) {
+            throw new IllegalStateException("the consumer of group " + member.group() + " has no handler");
+        }
+        return result.toJson();
+    }
+
+    private static String stacks() {
+        StringBuilder text = new StringBuilder();
+        Thread.getAllStackTraces().forEach((thread, frames) -> {
+            text.append('"')
+                    .append(thread.getName())
+                    .append("\" ")
+                    .append(thread.getState())
+                    .append('\n');
+            for (StackTraceElement frame : frames) {
+                text.append("    at ").append(frame).append('\n');
+            }
+            text.append('\n');
+        });
+        return text.toString();
+    }
+
+    /** What a consumer tells of itself under the names of stock clients. */
+    Map<String, String> properties(Membership.Consumer consumer, boolean ordered, int threadCount, long startedMillis) {
+        Map<String, String> properties = new TreeMap<>();
+        properties.put(ConsumerRunningInfo.NAMESERVER, String.join(";", nameServers));
+        properties.put(ConsumerRunningInfo.CONSUME_TYPE, consumer.type());
+        properties.put(ConsumerRunningInfo.ORDERED, Boolean.toString(ordered));
+        properties.put(ConsumerRunningInfo.THREADS, Integer.toString(threadCount));
+        properties.put(ConsumerRunningInfo.STARTED, Long.toString(startedMillis));
+        properties.put(ConsumerRunningInfo.CLIENT_VERSION, "WAYBILL");
+        return properties;
     }
 
     private void check(Request request) {
@@ -276,6 +400,11 @@ public final class ClientCore implements WaybillClient {
     }
 
     @Override
+    public SimpleConsumer.Builder simpleConsumer(String group) {
+        return new SimpleConsumerCore.Settings(this, group);
+    }
+
+    @Override
     public Replay replay(String topic) {
         return new ReplayCore(this, topic);
     }
@@ -304,7 +433,7 @@ public final class ClientCore implements WaybillClient {
     }
 
     private static boolean isConsumer(AutoCloseable part) {
-        return part instanceof PushConsumer || part instanceof PullConsumer;
+        return part instanceof PushConsumer || part instanceof PullConsumer || part instanceof SimpleConsumer;
     }
 
     private static void closeQuietly(AutoCloseable part) {

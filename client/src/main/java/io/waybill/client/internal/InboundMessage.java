@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 
 /** A message from a pull, a query or a check. The body is inflated when it is first asked for. */
-final class InboundMessage implements ReceivedMessage {
+class InboundMessage implements ReceivedMessage {
     private final Message stored;
     private final TopicQueue queue;
     private final int localAttempts;

@@ -2,6 +2,8 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.StartFrom;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.SubscriptionData;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,11 +26,35 @@ final class Membership {
     /**
      * A consumer group as brokers must know it.
      *
-     * @param pulls true for consumers that ask (no rebalance among them)
+     * @param type how it gets messages, one of the constants of {@link ConsumerData}
+     * @param broadcast every member gets every message
      * @param subscriptions topic to filter, the retry topic included
      * @param version of the subscriptions; a later one replaces them
      */
-    record Consumer(String group, boolean pulls, StartFrom start, Map<String, TagFilter> subscriptions, long version) {}
+    record Consumer(
+            String group,
+            String type,
+            boolean broadcast,
+            StartFrom start,
+            Map<String, WireFilter> subscriptions,
+            long version) {
+        /** @param pulls true for consumers that ask (no rebalance among them) */
+        Consumer(String group, boolean pulls, StartFrom start, Map<String, WireFilter> subscriptions, long version) {
+            this(
+                    group,
+                    pulls ? ConsumerData.CONSUME_ACTIVELY : ConsumerData.CONSUME_PASSIVELY,
+                    false,
+                    start,
+                    subscriptions,
+                    version);
+        }
+
+        List<SubscriptionData> wireSubscriptions() {
+            List<SubscriptionData> all = new ArrayList<>();
+            subscriptions.forEach((topic, filter) -> all.add(filter.subscription(topic, version)));
+            return all;
+        }
+    }
 
     private final String clientId;
     private final Calls calls;

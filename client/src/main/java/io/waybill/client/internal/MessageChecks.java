@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.Message;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
@@ -65,7 +66,10 @@ public final class MessageChecks {
             "TIMER_DEL_UNIQKEY",
             "INNER_MULTI_DISPATCH",
             "INNER_MULTI_QUEUE_OFFSET",
-            "__CRC32#");
+            "__CRC32#",
+            "_SYS_MSG_PRIORITY_",
+            "WAYBILL_DEDUP_KEY",
+            "WAYBILL_UNLESS");
 
     private MessageChecks() {}
 
@@ -104,6 +108,30 @@ public final class MessageChecks {
         }
         if (deliverAfter != null && deliverAfter.isNegative()) {
             throw wrong("deliverAfter", "a duration that is not negative", deliverAfter.toString());
+        }
+    }
+
+    /** What only Waybill knows, and priority. */
+    public static void extras(Message.Unless unless, boolean isDelayed, int priority, String dedupKey) {
+        if (unless != null) {
+            if (!isDelayed) {
+                throw wrong("unless", "together with a delay", unless.toString());
+            }
+            topic(unless.topic());
+            String key = unless.key();
+            if (key == null || key.isEmpty() || key.indexOf(' ') >= 0 || key.indexOf('|') >= 0 || hasSeparator(key)) {
+                throw wrong("key of unless", "a text without spaces and |", key);
+            }
+            String tag = unless.tag();
+            if (tag != null && (tag.isBlank() || tag.indexOf('|') >= 0 || hasSeparator(tag))) {
+                throw wrong("tag of unless", "a text without |", tag);
+            }
+        }
+        if (priority < -1) {
+            throw wrong("priority", "0 or more", Integer.toString(priority));
+        }
+        if (dedupKey != null && (dedupKey.isBlank() || hasSeparator(dedupKey))) {
+            throw wrong("dedupKey", "a text of at least one character, without control characters", dedupKey);
         }
     }
 

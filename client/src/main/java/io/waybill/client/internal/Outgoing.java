@@ -36,6 +36,8 @@ record Outgoing(
         byte[] body,
         List<String> ids,
         boolean batch) {
+    static final String DEDUP_KEY = "WAYBILL_DEDUP_KEY";
+    static final String UNLESS = "WAYBILL_UNLESS";
 
     /** How errors name it. */
     String name() {
@@ -46,6 +48,11 @@ record Outgoing(
 
     static Outgoing single(Message message, long nowMillis, int compressFrom) {
         return encode(message, nowMillis, compressFrom, 0, Map.of());
+    }
+
+    /** A message that waits for an answer. */
+    static Outgoing question(Message message, Map<String, String> extra, long nowMillis, int compressFrom) {
+        return encode(message, nowMillis, compressFrom, 0, extra);
     }
 
     /** A half message of a transaction of this group. */
@@ -126,6 +133,16 @@ record Outgoing(
         }
         if (message.orderingKey() != null) {
             all.put(MessageProperties.SHARDING_KEY, message.orderingKey());
+        }
+        if (message.priority() >= 0) {
+            all.put(MessageProperties.PRIORITY, Integer.toString(message.priority()));
+        }
+        if (message.dedupKey() != null) {
+            all.put(DEDUP_KEY, message.dedupKey());
+        }
+        if (message.unless() != null) {
+            Message.Unless unless = message.unless();
+            all.put(UNLESS, unless.topic() + "|" + unless.key() + (unless.tag() == null ? "" : "|" + unless.tag()));
         }
         if (message.deliverAt() != null) {
             all.put(

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.DelayedChange;
+import io.waybill.client.DelayedMessages;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
+import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
+import io.waybill.protocol.message.MessageProperties;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -29,12 +37,18 @@ final class ProducerCore implements Producer {
     private final SendCall.Context context;
     private final InFlight inFlight;
 
-    ProducerCore(ClientCore client, String group, long timeoutMillis, int maxAttempts, int compressFrom) {
+    private final Batches batches; // null = every message leaves at once
+
+    ProducerCore(
+            ClientCore client, String group, long timeoutMillis, int maxAttempts, int compressFrom, long lingerMillis) {
         this.client = client;
         this.group = group;
         this.compressFrom = compressFrom;
         this.context = client.sendContext(group, timeoutMillis, new SendPolicy(maxAttempts, true), new AtomicInteger());
         this.inFlight = new InFlight("the producer of group " + group);
+        this.batches = lingerMillis == 0
+                ? null
+                : new Batches(lingerMillis, compressFrom, client.threads().timers, this::startBatch);
         client.membership().addProducer(group);
     }
 
@@ -51,6 +65,11 @@ final class ProducerCore implements Producer {
     @Override
     public CompletableFuture<SendReceipt> sendAsync(Message message) {
         try {
+            if (batches != null && batches.takes(message)) {
+                checkSendable(message);
+                inFlight.begin();
+                return inFlight.until(batches.add(message));
+            }
             return start(message);
         } catch (WaybillException e) {
             return CompletableFuture.failedFuture(e);
@@ -127,6 +146,15 @@ final class ProducerCore implements Producer {
         Outgoing outgoing = Outgoing.batch(messages, client.clock().wallMillis());
         inFlight.begin();
         return inFlight.until(SendCall.start(context, outgoing, false));
+    }
+
+    /** A batch whose messages are counted already; one that is alone travels as it would alone. */
+    private CompletableFuture<List<SendReceipt>> startBatch(List<Message> messages) {
+        long now = client.clock().wallMillis();
+        Outgoing outgoing = messages.size() == 1
+                ? Outgoing.single(messages.get(0), now, compressFrom)
+                : Outgoing.batch(messages, now);
+        return SendCall.start(context, outgoing, false);
     }
 
     static void checkBatch(List<Message> messages) {
@@ -215,6 +243,100 @@ final class ProducerCore implements Producer {
     }
 
     @Override
+    public DelayedChange cancel(SendReceipt receipt) {
+        return change(which(receipt), receipt.queue().broker(), null);
+    }
+
+    @Override
+    public DelayedChange cancel(String topic, String key) {
+        return change(DelayedMessages.Which.key(topic, key), null, null);
+    }
+
+    @Override
+    public DelayedChange reschedule(SendReceipt receipt, Instant deliverAt) {
+        return change(which(receipt), receipt.queue().broker(), Checks.given("time", deliverAt));
+    }
+
+    @Override
+    public DelayedChange reschedule(String topic, String key, Instant deliverAt) {
+        return change(DelayedMessages.Which.key(topic, key), null, Checks.given("time", deliverAt));
+    }
+
+    private static DelayedMessages.Which which(SendReceipt receipt) {
+        if (receipt.recallHandle() == null) {
+            throw Failures.invalid(
+                    "message " + receipt.messageId() + " has no recall handle",
+                    "cancel or move only messages sent with a delay");
+        }
+        return DelayedMessages.Which.message(receipt.queue().topic(), receipt.messageId());
+    }
+
+    /** @param broker the broker that keeps it, or null to ask all of the topic */
+    private DelayedChange change(DelayedMessages.Which which, String broker, Instant deliverAt) {
+        MessageChecks.topic(which.topic());
+        Checks.given("key", which.name());
+        inFlight.begin();
+        try {
+            Route route = Failures.await(context.routes().find(which.topic()), "finding topic " + which.topic(), false);
+            List<DelayedChange> answers = new ArrayList<>();
+            for (String name : broker == null ? route.brokers().keySet() : Set.of(broker)) {
+                String address = context.routes().master(name);
+                if (address == null) {
+                    throw Failures.refused("finding broker " + name, 17, "its address is not known", false);
+                }
+                answers.add(Failures.await(
+                        context.calls().changeTimer(address, name, which, deliverAt, "producer group " + group),
+                        "changing the delayed message of " + which.topic() + " named " + which.name(),
+                        false));
+            }
+            return AdminDelayed.best(answers);
+        } finally {
+            inFlight.end();
+        }
+    }
+
+    @Override
+    public ReceivedMessage request(Message message, Duration timeout) {
+        return Failures.await(ask(message, timeout), "asking with message " + message.id(), true);
+    }
+
+    @Override
+    public CompletableFuture<ReceivedMessage> requestAsync(Message message, Duration timeout) {
+        try {
+            return ask(message, timeout);
+        } catch (WaybillException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private CompletableFuture<ReceivedMessage> ask(Message message, Duration timeout) {
+        checkSendable(message);
+        long timeoutMillis = Checks.millis("timeout", timeout);
+        // Not the message's id: the same object may be asked with twice.
+        String correlationId = UniqueIds.next();
+        Outgoing outgoing = Outgoing.question(
+                message,
+                Map.of(
+                        MessageProperties.CORRELATION_ID,
+                        correlationId,
+                        MessageProperties.REPLY_TO_CLIENT,
+                        client.clientId(),
+                        MessageProperties.TTL,
+                        Long.toString(timeoutMillis)),
+                client.clock().wallMillis(),
+                compressFrom);
+        inFlight.begin();
+        CompletableFuture<ReceivedMessage> answer = client.questions()
+                .expect(correlationId, timeoutMillis, "asking with message " + message.id(), context.timers());
+        SendCall.start(context, outgoing, true).whenComplete((receipts, failure) -> {
+            if (failure != null) {
+                answer.completeExceptionally(Failures.unwrap(failure));
+            }
+        });
+        return inFlight.until(answer);
+    }
+
+    @Override
     public List<TopicQueue> queues(String topic) {
         MessageChecks.topic(topic);
         return Failures.await(context.routes().findForSend(topic), "finding topic " + topic, false)
@@ -223,6 +345,9 @@ final class ProducerCore implements Producer {
 
     @Override
     public void close() {
+        if (batches != null) {
+            batches.flush();
+        }
         if (inFlight.close(context.timeoutMillis() + 1_000, client.clock())) {
             Failures.await(client.membership().removeProducer(group), "leaving group " + group, false);
             client.forget(this);
@@ -236,6 +361,7 @@ final class ProducerCore implements Producer {
         private long timeoutMillis = DEFAULT_TIMEOUT_MILLIS;
         private int maxAttempts = DEFAULT_ATTEMPTS;
         private int compressFrom = DEFAULT_COMPRESS_FROM;
+        private long lingerMillis;
 
         Settings(ClientCore client, String group) {
             MessageChecks.group(group);
@@ -262,8 +388,14 @@ final class ProducerCore implements Producer {
         }
 
         @Override
+        public Builder linger(Duration time) {
+            lingerMillis = time == null || time.isZero() ? 0 : Checks.millis("linger", time);
+            return this;
+        }
+
+        @Override
         public Producer build() {
-            return client.keep(new ProducerCore(client, group, timeoutMillis, maxAttempts, compressFrom));
+            return client.keep(new ProducerCore(client, group, timeoutMillis, maxAttempts, compressFrom, lingerMillis));
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.Filter;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
@@ -40,7 +41,7 @@ final class PullConsumerCore implements PullConsumer {
 
     private final ClientCore client;
     private final String group;
-    private final TagFilter filter;
+    private final WireFilter filter;
     private final StartFrom start;
     private final boolean autoCommit;
     private final long version;
@@ -83,7 +84,7 @@ final class PullConsumerCore implements PullConsumer {
         }
     }
 
-    PullConsumerCore(ClientCore client, String group, TagFilter filter, StartFrom start, boolean autoCommit) {
+    PullConsumerCore(ClientCore client, String group, WireFilter filter, StartFrom start, boolean autoCommit) {
         this.client = client;
         this.group = group;
         this.filter = filter;
@@ -112,7 +113,7 @@ final class PullConsumerCore implements PullConsumer {
         Set<TopicQueue> wanted = new TreeSet<>(queues);
         Set<String> topics = new TreeSet<>();
         wanted.forEach(queue -> topics.add(queue.topic()));
-        Map<String, TagFilter> subscriptions = new TreeMap<>();
+        Map<String, WireFilter> subscriptions = new TreeMap<>();
         for (String topic : topics) {
             queues(topic); // learns the brokers' addresses
             subscriptions.put(topic, filter);
@@ -508,7 +509,7 @@ final class PullConsumerCore implements PullConsumer {
     static final class Settings implements Builder {
         private final ClientCore client;
         private final String group;
-        private TagFilter filter = TagFilter.ALL;
+        private WireFilter filter = WireFilter.ALL;
         private StartFrom start = StartFrom.FIRST;
         private boolean autoCommit;
 
@@ -520,7 +521,13 @@ final class PullConsumerCore implements PullConsumer {
 
         @Override
         public Builder tags(String expression) {
-            filter = TagFilter.parse(expression);
+            filter = WireFilter.parse(expression);
+            return this;
+        }
+
+        @Override
+        public Builder filter(Filter value) {
+            filter = WireFilter.of(value);
             return this;
         }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.Filter;
+import io.waybill.client.Groups;
 import io.waybill.client.MessageHandler;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.Result;
@@ -9,7 +11,13 @@ import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumeDirectlyResult;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.ConsumerRunningInfo;
+import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.message.Message;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -35,12 +43,15 @@ import org.slf4j.LoggerFactory;
  * <p>Rebalancing is done by one thread at a time under {@code rebalancing}, which is taken before any queue's own lock. Pull answers arrive on I/O
  * threads and never block.
  */
-final class PushConsumerCore implements PushConsumer {
+final class PushConsumerCore implements PushConsumer, Member {
     private static final Logger LOG = LoggerFactory.getLogger(PushConsumerCore.class);
     private static final int PULL_MESSAGES = 32;
     private static final long FLOW_CONTROL_PAUSE_MILLIS = 20;
     private static final long EMPTY_ANSWER_PAUSE_MILLIS = 100;
     private static final int LOCAL_RETRY_FACTOR = 5;
+    private static final int REJECT_LEVEL = -1;
+    /** Groups that have no quarantine. */
+    private static final int NEVER = Integer.MAX_VALUE;
     /** Looks for the retry topic's route quickly so often; then with the ordinary rhythm. */
     private static final int QUICK_RETRY_TOPIC_LOOKS = 30;
 
@@ -60,22 +71,34 @@ final class PushConsumerCore implements PushConsumer {
     private final List<Timers.Timer> rhythm = new ArrayList<>();
     private final Consumer<Route> routeListener = this::routeChanged;
     private final InFlight returns;
+    private final Handling handling;
+    private final LocalOffsets local; // null = the broker keeps the progress
+    private final long startedMillis;
     private volatile boolean paused;
+    private volatile int quarantineAfter = NEVER;
 
     PushConsumerCore(ClientCore client, Settings settings) {
         this.client = client;
         this.settings = settings;
         this.retryTopic = Names.retryTopic(settings.group);
-        Map<String, TagFilter> subscriptions = new LinkedHashMap<>(settings.subscriptions);
-        subscriptions.put(retryTopic, TagFilter.ALL);
+        Map<String, WireFilter> subscriptions = new LinkedHashMap<>(settings.subscriptions);
+        if (!settings.broadcast) {
+            subscriptions.put(retryTopic, WireFilter.ALL);
+        }
         this.membership = new Membership.Consumer(
                 settings.group,
-                false,
+                ConsumerData.CONSUME_PASSIVELY,
+                settings.broadcast,
                 settings.start,
                 subscriptions,
                 client.clock().wallMillis());
         this.workers = new Workers(client.threads().listeners, settings.threads, client.threads().timers);
         this.returns = new InFlight("the consumer of group " + settings.group);
+        this.handling = new Handling(settings.group, settings.handler, client.clock());
+        this.local = !settings.broadcast
+                ? null
+                : settings.directory == null ? LocalOffsets.inMemory() : LocalOffsets.in(settings.directory);
+        this.startedMillis = client.clock().wallMillis();
     }
 
     void start() {
@@ -86,6 +109,10 @@ final class PushConsumerCore implements PushConsumer {
                 try {
                     Route route = Failures.await(client.routes().find(topic), "finding topic " + topic, false);
                     masters.addAll(client.routes().masters(route));
+                    if (membership.subscriptions().get(topic).isSql()) {
+                        client.calls()
+                                .checkFilters(client.routes().masters(route), client.clientId(), membership, topic);
+                    }
                     olderThanThis.addAll(route.readable());
                 } catch (WaybillException e) {
                     if (e.kind() != WaybillException.Kind.NOT_FOUND) {
@@ -109,7 +136,13 @@ final class PushConsumerCore implements PushConsumer {
         rhythm.add(timers.every(timings.rebalance(), this::requestRebalance));
         rhythm.add(timers.every(timings.commit(), this::commitAll));
         if (settings.ordered) {
+            readQuarantine();
             rhythm.add(timers.every(timings.lockRenewal(), () -> onControl(this::renewLocks)));
+        } else {
+            long limitNanos = settings.handlerTimeoutMillis * 1_000_000;
+            rhythm.add(timers.every(
+                    Math.max(1, Math.min(settings.handlerTimeoutMillis / 4, timings.commit())),
+                    () -> handling.giveUpAfter(limitNanos)));
         }
         rebalance();
     }
@@ -247,6 +280,10 @@ final class PushConsumerCore implements PushConsumer {
         if (route.readable().isEmpty()) {
             return false;
         }
+        if (settings.broadcast) {
+            client.membership().announce(client.routes().masters(route)).join();
+            return assign(topic, route.readable());
+        }
         List<String> members = members(route);
         if (members == null) {
             return false;
@@ -312,8 +349,9 @@ final class PushConsumerCore implements PushConsumer {
     /** The group's progress, or else where a new group begins. */
     private AssignedQueue begin(TopicQueue queue) {
         String address = address(queue);
-        OptionalLong committed =
-                client.calls().committed(address, settings.group, queue).join();
+        OptionalLong committed = local != null
+                ? local.find(queue)
+                : client.calls().committed(address, settings.group, queue).join();
         if (committed.isPresent()) {
             return new AssignedQueue(queue, committed.getAsLong(), settings.maxCachedMessages, settings.maxCachedBytes);
         }
@@ -385,7 +423,28 @@ final class PushConsumerCore implements PushConsumer {
         return locked;
     }
 
+    /** After how many failures a key is parked; asked anew now and then, since an operator may change it. */
+    private void readQuarantine() {
+        try {
+            Route route = client.routes()
+                    .find(settings.subscriptions.keySet().iterator().next())
+                    .join();
+            for (String address : client.routes().masters(route)) {
+                String text = client.calls()
+                        .groupConfig(address, settings.group)
+                        .join()
+                        .attributes()
+                        .get(Groups.QUARANTINE_AFTER);
+                quarantineAfter = text == null || text.isBlank() ? NEVER : Math.max(1, Integer.parseInt(text.strip()));
+                return;
+            }
+        } catch (RuntimeException e) {
+            LOG.debug("the quarantine setting of group {} is not known: {}", settings.group, e.getMessage());
+        }
+    }
+
     private void renewLocks() {
+        readQuarantine();
         synchronized (rebalancing) {
             if (closing.get() || queues.isEmpty()) {
                 return;
@@ -425,6 +484,7 @@ final class PushConsumerCore implements PushConsumer {
             return;
         }
         long begin = client.clock().nanoTime();
+        queue.pullsAt(begin);
         client.calls()
                 .pull(
                         address,
@@ -436,7 +496,7 @@ final class PushConsumerCore implements PushConsumer {
                                 client.timings().pullHold(),
                                 filter(queue.queue),
                                 membership.version(),
-                                queue.uncommitted()))
+                                local == null ? queue.uncommitted() : -1))
                 .whenComplete((pulled, failure) -> {
                     try {
                         if (failure != null) {
@@ -450,7 +510,7 @@ final class PushConsumerCore implements PushConsumer {
                 });
     }
 
-    private TagFilter filter(TopicQueue queue) {
+    private WireFilter filter(TopicQueue queue) {
         return membership.subscriptions().get(queue.topic());
     }
 
@@ -478,7 +538,8 @@ final class PushConsumerCore implements PushConsumer {
             moved(queue, pulled.nextOffset());
             return;
         }
-        TagFilter filter = filter(queue.queue);
+        handling.figures.pulled(queue.queue.topic(), pulled.messages().size(), tookNanos);
+        WireFilter filter = filter(queue.queue);
         List<InboundMessage> matching = new ArrayList<>(pulled.messages().size());
         for (Message stored : pulled.messages()) {
             if (filter.matches(stored.tags())) {
@@ -527,32 +588,52 @@ final class PushConsumerCore implements PushConsumer {
         if (queue.isDropped()) {
             return;
         }
-        if (invoke(message) == Result.SUCCESS) {
-            done(queue, message);
-        } else {
-            giveBack(queue, message);
+        Result result = handling.invoke(message, () -> settle(queue, message, Result.RETRY_LATER));
+        if (result != null) {
+            settle(queue, message, result);
         }
     }
 
-    private Result invoke(InboundMessage message) {
-        try {
-            Result result = settings.handler.handle(message);
-            if (result == null) {
-                LOG.warn("the handler of group {} returned null for message {}", settings.group, message.messageId());
+    private void settle(AssignedQueue queue, InboundMessage message, Result result) {
+        switch (result.kind()) {
+            case DONE -> {
+                queue.doneAt(client.clock().nanoTime());
+                Questions.reply(client, settings.group, message, result);
+                done(queue, message);
             }
-            return result == null ? Result.RETRY_LATER : result;
-        } catch (Throwable e) {
-            if (e instanceof InterruptedException) {
-                Thread.currentThread().interrupt();
+            case AGAIN -> {
+                if (local != null) {
+                    againHere(queue, message, result.delay());
+                } else {
+                    giveBack(queue, message, Retries.level(result.delay()));
+                }
             }
-            LOG.warn(
-                    "the handler of group {} failed at message {} (attempt {})",
-                    settings.group,
-                    message.messageId(),
-                    message.attempt(),
-                    e);
-            return Result.RETRY_LATER;
+            case REJECTED -> {
+                if (local != null) {
+                    drop(queue, message, "rejected");
+                } else {
+                    giveBack(queue, message, REJECT_LEVEL);
+                }
+            }
         }
+    }
+
+    /** Broadcast: nobody else is to get it again. */
+    private void againHere(AssignedQueue queue, InboundMessage message, Duration delay) {
+        if (message.attempt() >= settings.maxAttempts) {
+            drop(queue, message, "tried " + message.attempt() + " times");
+            return;
+        }
+        client.threads()
+                .timers
+                .after(
+                        delay == null ? client.timings().retryDelay() : delay.toMillis(),
+                        () -> workers.submit(() -> handle(queue, message.again())));
+    }
+
+    private void drop(AssignedQueue queue, InboundMessage message, String why) {
+        LOG.warn("group {} drops message {}: {}", settings.group, message.messageId(), why);
+        done(queue, message);
     }
 
     private void done(AssignedQueue queue, InboundMessage message) {
@@ -562,12 +643,12 @@ final class PushConsumerCore implements PushConsumer {
     }
 
     /** Back to the broker, which delivers it again later; if that fails as a new message to the retry topic; if that fails too again from here. */
-    private void giveBack(AssignedQueue queue, InboundMessage message) {
+    private void giveBack(AssignedQueue queue, InboundMessage message, int delayLevel) {
         returns.begin();
         String address = client.routes().master(message.queue().broker());
         CompletableFuture<Void> back = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
-                : client.calls().sendBack(address, settings.group, message, 0, settings.maxAttempts - 1);
+                : client.calls().sendBack(address, settings.group, message, delayLevel, settings.maxAttempts - 1);
         back.handle((ok, failure) -> {
                     if (failure == null || address == null) {
                         return back;
@@ -612,15 +693,20 @@ final class PushConsumerCore implements PushConsumer {
             endRun(queue);
             return;
         }
-        if (invoke(head) == Result.SUCCESS) {
+        Result result = handling.invoke(head);
+        if (result.isDone()) {
+            queue.doneAt(client.clock().nanoTime());
+            Questions.reply(client, settings.group, head, result);
             if (queue.headDone(head)) {
                 pull(queue);
             }
             workers.submit(() -> step(queue));
-        } else if (head.attempt() >= settings.maxAttempts) {
+        } else if (result.kind() == Result.Kind.REJECTED || head.attempt() >= settings.maxAttempts) {
             toDeadLetters(queue, head);
+        } else if (head.attempt() >= quarantineAfter && keyOf(head) != null) {
+            park(queue, head);
         } else {
-            rest(queue, head);
+            rest(queue, head, result.delay());
         }
     }
 
@@ -633,9 +719,42 @@ final class PushConsumerCore implements PushConsumer {
         }
     }
 
-    private void rest(AssignedQueue queue, InboundMessage head) {
+    private void rest(AssignedQueue queue, InboundMessage head, Duration delay) {
         queue.headAgain(head);
-        client.threads().timers.after(settings.suspendMillis, () -> workers.submit(() -> step(queue)));
+        long millis = delay == null ? settings.suspendMillis : delay.toMillis();
+        client.threads().timers.after(millis, () -> workers.submit(() -> step(queue)));
+    }
+
+    private static String keyOf(InboundMessage message) {
+        String key = message.orderingKey();
+        return key != null
+                ? key
+                : message.keys().isEmpty() ? null : message.keys().get(0);
+    }
+
+    /** The key of a message that keeps failing is put aside by the broker; the queue goes on from here without it. */
+    private void park(AssignedQueue queue, InboundMessage head) {
+        String key = keyOf(head);
+        String address = client.routes().master(queue.queue.broker());
+        CompletableFuture<Void> parked = address == null
+                ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
+                : client.calls().park(address, settings.group, head, key, client.clientId());
+        parked.whenComplete((ok, failure) -> {
+            if (failure != null) {
+                LOG.warn("key {} of group {} is not parked: {}", key, settings.group, failure.getMessage());
+                rest(queue, head, null);
+                return;
+            }
+            LOG.warn(
+                    "group {} has parked key {} of {} after {} failures",
+                    settings.group,
+                    key,
+                    queue.queue,
+                    head.attempt());
+            // What was fetched may hold more of the key. Fetched again it does not.
+            moved(queue, head.offset());
+            endRun(queue);
+        });
     }
 
     private void toDeadLetters(AssignedQueue queue, InboundMessage head) {
@@ -648,7 +767,7 @@ final class PushConsumerCore implements PushConsumer {
             returns.end();
             if (failure != null) {
                 LOG.warn("message {} cannot go to the dead letters: {}", head.messageId(), failure.getMessage());
-                rest(queue, head);
+                rest(queue, head, null);
                 return;
             }
             if (queue.headDone(head)) {
@@ -662,11 +781,29 @@ final class PushConsumerCore implements PushConsumer {
 
     private void commitAll() {
         queues.values().forEach(this::commit);
+        if (local != null) {
+            onControl(this::saveLocal);
+        }
+    }
+
+    private void saveLocal() {
+        try {
+            local.save();
+        } catch (IOException e) {
+            LOG.warn("the progress of broadcast group {} is not saved: {}", settings.group, e.getMessage());
+        }
     }
 
     /** Keeps the progress at the broker if it has changed; never fails. */
     private CompletableFuture<Void> commit(AssignedQueue queue) {
         long offset = queue.uncommitted();
+        if (local != null) {
+            if (offset >= 0) {
+                local.put(queue.queue, offset);
+                queue.committed(offset);
+            }
+            return CompletableFuture.completedFuture(null);
+        }
         String address = client.routes().master(queue.queue.broker());
         if (offset < 0 || address == null) {
             return CompletableFuture.completedFuture(null);
@@ -678,6 +815,58 @@ final class PushConsumerCore implements PushConsumer {
                     LOG.info("committing {} of {} failed: {}", offset, queue.queue, failure.getMessage());
                     return null;
                 });
+    }
+
+    // ---- what a broker asks
+
+    @Override
+    public void membersChanged() {
+        requestRebalance();
+    }
+
+    @Override
+    public void reset(Map<TopicQueue, Long> offsets) {
+        offsets.forEach((name, offset) -> {
+            AssignedQueue queue = queues.get(name);
+            if (queue != null) {
+                moved(queue, offset);
+            }
+        });
+    }
+
+    @Override
+    public Map<TopicQueue, Long> positions(String topic) {
+        Map<TopicQueue, Long> positions = new TreeMap<>();
+        queues.forEach((name, queue) -> {
+            if (name.topic().equals(topic)) {
+                positions.put(name, queue.progress());
+            }
+        });
+        return positions;
+    }
+
+    @Override
+    public ConsumerRunningInfo runningInfo(String stacks) {
+        Map<MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
+        long nowNanos = client.clock().nanoTime();
+        long nowMillis = client.clock().wallMillis();
+        new TreeMap<>(queues)
+                .forEach((name, queue) -> held.put(
+                        new MessageQueue(name.topic(), name.broker(), name.id()),
+                        queue.info(settings.ordered && lockIsFresh(queue), nowNanos, nowMillis)));
+        return new ConsumerRunningInfo(
+                client.properties(membership, settings.ordered, settings.threads, startedMillis),
+                membership.wireSubscriptions(),
+                held,
+                Map.of(),
+                handling.figures.snapshot(),
+                Map.of(),
+                stacks);
+    }
+
+    @Override
+    public ConsumeDirectlyResult consumeOnce(InboundMessage message) {
+        return handling.once(message, settings.ordered);
     }
 
     @Override
@@ -700,6 +889,9 @@ final class PushConsumerCore implements PushConsumer {
                 queue.drop(() -> {});
             }
             queues.clear();
+            if (local != null) {
+                saveLocal();
+            }
             Failures.await(
                     CompletableFuture.allOf(released.toArray(CompletableFuture[]::new)),
                     "committing the progress of group " + settings.group,
@@ -712,10 +904,11 @@ final class PushConsumerCore implements PushConsumer {
     /** Settings until {@link #start()}. */
     static final class Settings implements Builder {
         private static final int DEFAULT_MAX_ATTEMPTS = 17;
+        private static final int BROADCAST_MAX_ATTEMPTS = 3;
 
         private final ClientCore client;
         private final String group;
-        private final Map<String, TagFilter> subscriptions = new LinkedHashMap<>();
+        private final Map<String, WireFilter> subscriptions = new LinkedHashMap<>();
         private int threads = 8;
         private StartFrom start = StartFrom.LAST;
         private MessageHandler handler;
@@ -724,6 +917,11 @@ final class PushConsumerCore implements PushConsumer {
         private long suspendMillis = 1_000;
         private int maxCachedMessages = 1_000;
         private long maxCachedBytes = 16 << 20;
+        private long handlerTimeoutMillis = Duration.ofMinutes(15).toMillis();
+        private boolean broadcast;
+        private Path directory;
+        private boolean pop;
+        private long invisibleMillis = PopCalls.DEFAULT_INVISIBLE_MILLIS;
 
         Settings(ClientCore client, String group) {
             MessageChecks.group(group);
@@ -734,7 +932,44 @@ final class PushConsumerCore implements PushConsumer {
         @Override
         public Builder subscribe(String topic, String tags) {
             MessageChecks.topic(topic);
-            subscriptions.put(topic, TagFilter.parse(tags));
+            subscriptions.put(topic, WireFilter.parse(tags));
+            return this;
+        }
+
+        @Override
+        public Builder subscribe(String topic, Filter filter) {
+            MessageChecks.topic(topic);
+            subscriptions.put(topic, WireFilter.of(Checks.given("filter", filter)));
+            return this;
+        }
+
+        @Override
+        public Builder handlerTimeout(Duration limit) {
+            handlerTimeoutMillis = Checks.millis("handlerTimeout", limit);
+            return this;
+        }
+
+        @Override
+        public Builder broadcast() {
+            broadcast = true;
+            return this;
+        }
+
+        @Override
+        public Builder broadcast(Path place) {
+            directory = Checks.given("directory", place);
+            return broadcast();
+        }
+
+        @Override
+        public Builder byPop() {
+            pop = true;
+            return this;
+        }
+
+        @Override
+        public Builder invisibleFor(Duration time) {
+            invisibleMillis = PopCalls.invisibleMillis(time);
             return this;
         }
 
@@ -799,10 +1034,23 @@ final class PushConsumerCore implements PushConsumer {
             if (subscriptions.isEmpty()) {
                 throw Failures.invalid("the consumer subscribes to nothing", "call subscribe(topic) before start");
             }
-            if (maxAttempts < 0) {
-                maxAttempts = ordered ? Integer.MAX_VALUE : DEFAULT_MAX_ATTEMPTS;
+            if (broadcast && ordered || pop && (ordered || broadcast)) {
+                throw Failures.invalid(
+                        "of onMessageInOrder, broadcast and byPop only one is possible", "leave the others out");
             }
-            return client.keepConsumer(new PushConsumerCore(client, this));
+            if (maxAttempts < 0) {
+                maxAttempts = ordered ? Integer.MAX_VALUE : broadcast ? BROADCAST_MAX_ATTEMPTS : DEFAULT_MAX_ATTEMPTS;
+            }
+            if (pop) {
+                PopPushCore consumer = new PopPushCore(
+                        client,
+                        new PopPushCore.Order(
+                                group, subscriptions, start, threads, maxAttempts, maxCachedMessages, invisibleMillis),
+                        handler);
+                return client.keepConsumer(consumer, consumer::start);
+            }
+            PushConsumerCore consumer = new PushConsumerCore(client, this);
+            return client.keepConsumer(consumer, consumer::start);
         }
     }
 }

@@ -37,7 +37,7 @@ final class ReplayCore implements Replay {
     private final String topic;
     private Instant from;
     private Instant to;
-    private TagFilter filter = TagFilter.ALL;
+    private WireFilter filter = WireFilter.ALL;
     private String group;
     private double rate;
     private boolean restart;
@@ -62,7 +62,7 @@ final class ReplayCore implements Replay {
 
     @Override
     public Replay tags(String expression) {
-        filter = TagFilter.parse(expression);
+        filter = WireFilter.parse(expression);
         return this;
     }
 

@@ -4,6 +4,7 @@ package io.waybill.client.internal;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageProperties;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,10 @@ import java.util.Map;
 final class Retries {
     /** The delay level of the first retry (10 s); each further retry takes the next level. */
     private static final int FIRST_LEVEL = 3;
+
+    private static final int[] LEVEL_SECONDS = {
+        1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1_200, 1_800, 3_600, 7_200
+    };
 
     private Retries() {}
 
@@ -40,6 +45,19 @@ final class Retries {
                 stored.body(),
                 List.of(failed.messageId()),
                 false);
+    }
+
+    /** The shortest of the usual delay levels that is not shorter than this; 0, the broker's choice, for none. */
+    static int level(Duration delay) {
+        if (delay == null) {
+            return 0;
+        }
+        for (int level = 1; level <= LEVEL_SECONDS.length; level++) {
+            if (delay.compareTo(Duration.ofSeconds(LEVEL_SECONDS[level - 1])) <= 0) {
+                return level;
+            }
+        }
+        return LEVEL_SECONDS.length;
     }
 
     static int delayLevel(ReceivedMessage failed) {

@@ -242,16 +242,19 @@ final class SendCall {
         TopicQueue queue = new TopicQueue(message.topic(), asked.broker(), stored.queueId());
         String[] storedIds = stored.storedId().split(",");
         List<SendReceipt> receipts = new ArrayList<>(message.ids().size());
+        long offset = stored.queueOffset();
         for (int i = 0; i < message.ids().size(); i++) {
+            boolean duplicate = stored.isDuplicate(i);
             receipts.add(new SendReceipt(
                     message.ids().get(i),
                     storedIds[Math.min(i, storedIds.length - 1)],
                     queue,
-                    stored.queueOffset() + i,
+                    !duplicate ? offset++ : message.ids().size() == 1 ? offset : -1,
                     durability,
                     stored.recallHandle(),
                     attempts,
-                    maybeStored));
+                    duplicate,
+                    maybeStored && !duplicate));
         }
         result.complete(List.copyOf(receipts));
     }

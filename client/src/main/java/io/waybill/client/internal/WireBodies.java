@@ -61,14 +61,11 @@ final class WireBodies {
             String clientId, Collection<Membership.Consumer> consumers, Collection<String> producerGroups) {
         List<ConsumerData> groups = new ArrayList<>();
         for (Membership.Consumer consumer : consumers) {
-            List<SubscriptionData> subscriptions = new ArrayList<>();
-            consumer.subscriptions()
-                    .forEach((topic, filter) ->
-                            subscriptions.add(SubscriptionData.of(topic, filter.expression(), consumer.version())));
+            List<SubscriptionData> subscriptions = consumer.wireSubscriptions();
             groups.add(new ConsumerData(
                     consumer.group(),
-                    consumer.pulls() ? ConsumerData.CONSUME_ACTIVELY : ConsumerData.CONSUME_PASSIVELY,
-                    ConsumerData.CLUSTERING,
+                    consumer.type(),
+                    consumer.broadcast() ? ConsumerData.BROADCASTING : ConsumerData.CLUSTERING,
                     from(consumer.start()),
                     subscriptions,
                     false));

@@ -202,26 +202,26 @@ class PureTest {
     class Tags {
         @Test
         void expressionsAreTrimmedAndCompareTheText() {
-            TagFilter filter = TagFilter.parse(" CREATED || PAID||");
+            WireFilter filter = WireFilter.parse(" CREATED || PAID||");
             assertThat(filter.matches("CREATED")).isTrue();
             assertThat(filter.matches("PAID")).isTrue();
             assertThat(filter.matches("SHIPPED")).isFalse();
             assertThat(filter.matches(null)).isFalse();
             // "Aa" and "BB" have the same hash
-            assertThat(TagFilter.parse("Aa").matches("BB")).isFalse();
+            assertThat(WireFilter.parse("Aa").matches("BB")).isFalse();
         }
 
         @ParameterizedTest
         @ValueSource(strings = {"*", "", "  ", " * "})
         void aStarOrNothingIsEverything(String expression) {
-            assertThat(TagFilter.parse(expression)).isEqualTo(TagFilter.ALL);
-            assertThat(TagFilter.parse(expression).matches(null)).isTrue();
+            assertThat(WireFilter.parse(expression)).isEqualTo(WireFilter.ALL);
+            assertThat(WireFilter.parse(expression).matches(null)).isTrue();
         }
 
         @ParameterizedTest
         @ValueSource(strings = {"||", "A || *"})
         void nonsenseIsRefused(String expression) {
-            assertThatThrownBy(() -> TagFilter.parse(expression)).isInstanceOf(WaybillException.class);
+            assertThatThrownBy(() -> WireFilter.parse(expression)).isInstanceOf(WaybillException.class);
         }
     }
 

@@ -69,6 +69,24 @@ public record SubscriptionGroupConfig(
         return RetryPolicy.parse(groupRetryPolicy);
     }
 
+    public SubscriptionGroupConfig withAttributes(Map<String, String> changed) {
+        return new SubscriptionGroupConfig(
+                groupName,
+                consumeEnable,
+                consumeFromMinEnable,
+                consumeBroadcastEnable,
+                consumeMessageOrderly,
+                retryQueueNums,
+                retryMaxTimes,
+                groupRetryPolicy,
+                brokerId,
+                whichBrokerWhenConsumeSlowly,
+                notifyConsumerIdsChangedEnable,
+                groupSysFlag,
+                consumeTimeoutMinute,
+                Map.copyOf(changed));
+    }
+
     public void write(JsonWriter json) {
         json.beginObject()
                 .field("attributes", attributes)
