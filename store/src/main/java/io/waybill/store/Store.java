@@ -434,6 +434,16 @@ public final class Store implements AutoCloseable {
         return views.decisionOf(handle);
     }
 
+    /**
+     * The message a decision made visible: of a COMMIT, or what was put aside. Null after a ROLLBACK, while a commit is delayed, and
+     * when the log no longer keeps it. May block on the disk.
+     */
+    public ByteBuffer readDecided(long handle) {
+        DecisionRecord decision = views.decisionOf(handle);
+        ByteBuffer message = decision == null ? null : reader.readAt(CommitLog.behind(decision));
+        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+    }
+
     /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */
     public List<CheckEvent> checksOf(long handle) {
         return views.checksOf(handle);

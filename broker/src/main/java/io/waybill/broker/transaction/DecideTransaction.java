@@ -98,7 +98,7 @@ final class DecideTransaction implements RequestHandler {
         } else if (found.decision().outcome() != Decision.EXHAUSTED) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
         } else {
-            resumption.resume(request, lookup.setAside(found), by, handle -> {
+            resumption.resume(request, found.stored(), by, handle -> {
                 JsonWriter json = new JsonWriter().beginObject().field("state", "OPEN");
                 ByteBuffer half = store.readPending(handle);
                 if (half != null) { // not decided meanwhile

@@ -2,7 +2,6 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.topic.Topics;
-import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -83,7 +82,7 @@ final class TransactionLookup {
             return rolledBack;
         }
         DecisionRecord decision = store.decisionOf(handle);
-        return decision == null ? null : new Found(handle, null, store.readAt(handle), decision);
+        return decision == null ? null : new Found(handle, null, store.readDecided(handle), decision);
     }
 
     private Found rolledBack(FinalDecisions.RolledBack known) {
@@ -108,22 +107,6 @@ final class TransactionLookup {
             newest = newer(newest, decidedByUniqueKey(topic.topicName(), uniqueKey));
         }
         return newest;
-    }
-
-    /** The message that was set aside when this transaction was given up; null when it was not, or nothing is left of it. */
-    ByteBuffer setAside(Found exhausted) {
-        String uniqueKey = exhausted.stored() == null
-                ? null
-                : StoredMessage.property(exhausted.stored(), 0, MessageProperties.UNIQ_KEY);
-        if (uniqueKey == null) {
-            return null;
-        }
-        for (ByteBuffer aside : store.byKey(Names.TRANS_CHECK_MAX_TIME_TOPIC, uniqueKey, 32, 0, Long.MAX_VALUE)) {
-            if (StoredMessage.preparedTransactionOffset(aside, 0) == exhausted.handle()) {
-                return aside;
-            }
-        }
-        return null;
     }
 
     private Found decidedByUniqueKey(String topic, String uniqueKey) {

@@ -172,6 +172,11 @@ public final class SimulatedBroker implements AutoCloseable {
         duties.runUntilIdle();
     }
 
+    /** Runs one thing that is due; false if there is none. */
+    public boolean step() {
+        return duties.step();
+    }
+
     public void pass(long millis) {
         duties.advance(millis);
     }
@@ -200,11 +205,10 @@ public final class SimulatedBroker implements AutoCloseable {
         members.closed(connection);
     }
 
-    /** A request whose reply may come later. */
-    public FakeRequest begin(FakeConnection connection, Command command) {
+    /** Hands a request over; what it starts runs with the next {@link #step} or {@link #settle}. */
+    public FakeRequest submit(FakeConnection connection, Command command) {
         FakeRequest request = new FakeRequest(command, connection);
         handler.handle(request);
-        settle();
         return request;
     }
 

@@ -25,6 +25,7 @@ import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -490,5 +491,242 @@ class TransactionTest {
         assertThat(late.remark()).contains("stuck");
         broker.pass(600_000);
         assertThat(broker.visible("orders", 1)).isEmpty();
+    }
+
+    // ---- the immunity a message asks for
+
+    @Test
+    void afterItsOwnImmunityOnlyTheAnswerToACheckEndsAHalf() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1", "CHECK_IMMUNITY_TIME_IN_SECONDS", "10");
+        long early = half("u2", "CHECK_IMMUNITY_TIME_IN_SECONDS", "10");
+        long usual = half("u3");
+        long senseless = half("u4", "CHECK_IMMUNITY_TIME_IN_SECONDS", "soon");
+        broker.pass(6_001);
+        assertThat(end(senseless, "u4", COMMIT).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        broker.pass(3_999);
+        assertThat(end(early, "u2", COMMIT).code()).isZero();
+        broker.pass(1);
+        Command late = end(handle, "u1", COMMIT);
+        assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(late.remark()).contains("10001 ms old").contains("check");
+        assertThat(end(usual, "u3", COMMIT).code()).isZero();
+        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(end(producer, handle, GROUP, "u1", COMMIT, true).code()).isZero();
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("u2", "u3", "u1");
+    }
+
+    // ---- inspection
+
+    private List<String> listed(String wish) {
+        return ask(RequestCode.LIST_TRANSACTIONS, wish).getArray("transactions").objects("transactions").stream()
+                .map(t -> t.getString("transactionId"))
+                .toList();
+    }
+
+    @Test
+    void theListGoesByAge() {
+        half("old");
+        broker.pass(5_000);
+        half("middle");
+        broker.pass(5_000);
+        half("young");
+        assertThat(listed("{\"minAgeMillis\":5000}")).containsExactly("old", "middle");
+        assertThat(listed("{\"maxAgeMillis\":5000}")).containsExactly("middle", "young");
+        assertThat(listed("{\"minAgeMillis\":1,\"maxAgeMillis\":9999,\"topic\":\"orders\"}"))
+                .containsExactly("middle");
+        assertThat(listed("{\"minAgeMillis\":1,\"group\":\"nobody\"}")).isEmpty();
+        for (String bad : List.of("{\"minAgeMillis\":-1}", "{\"minAgeMillis\":5,\"maxAgeMillis\":4}")) {
+            Command reply = broker.request(
+                    broker.connect(),
+                    Command.request(RequestCode.LIST_TRANSACTIONS)
+                            .body(bad.getBytes())
+                            .build());
+            assertThat(reply.code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
+        }
+    }
+
+    private List<JsonObject> history(String id) {
+        return ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"" + id + "\"}")
+                .getArray("checkHistory")
+                .objects("checkHistory");
+    }
+
+    @Test
+    void everyCheckIsShownWithTimeClientAndAnswer() {
+        FakeConnection first = broker.producer(GROUP);
+        long handle = half("u1");
+        assertThat(history("u1")).isEmpty();
+        broker.pass(6_000);
+        long firstMillis = broker.now();
+        broker.pass(100);
+        end(first, handle, GROUP, "u1", UNKNOWN, true);
+        end(first, handle, GROUP, "u1", UNKNOWN, true); // counts once
+        end(broker.connect(), handle, "thief", "u1", UNKNOWN, true);
+        end(broker.connect(), handle, GROUP, "u2", UNKNOWN, true);
+        broker.gone(first);
+        FakeConnection second = broker.producer(GROUP);
+        broker.pass(30_000);
+        broker.gone(second); // and never says anything
+        FakeConnection third = broker.producer(GROUP);
+        broker.pass(30_000);
+        end(third, handle, GROUP, "u1", COMMIT, true);
+        for (int i = 0; i < 2; i++) {
+            List<JsonObject> checks = history("u1");
+            assertThat(checks).extracting(c -> c.getInt("number", 0)).containsExactly(1, 2, 3);
+            assertThat(checks.get(0).getLong("timestamp", 0)).isEqualTo(firstMillis);
+            assertThat(checks.get(0).getLong("answeredMillis", 0)).isEqualTo(firstMillis + 100);
+            assertThat(checks)
+                    .extracting(c -> c.getString("client"))
+                    .containsExactly(
+                            "client-1 at 127.0.0.1:50001",
+                            "client-" + second.id() + " at 127.0.0.1:" + (50_000 + second.id()),
+                            "client-" + third.id() + " at 127.0.0.1:" + (50_000 + third.id()));
+            assertThat(checks).extracting(c -> c.getString("answer")).containsExactly("UNKNOWN", null, "COMMITTED");
+            broker.restart();
+        }
+        assertThat(broker.store.decisionOf(handle).by()).contains("client-" + third.id());
+    }
+
+    @Test
+    void anAnswerThatOvertakesTheRecordOfItsCheckStandsBehindIt() {
+        CheckAnswers answers = new CheckAnswers(broker.store);
+        long handle = half("u1");
+        answers.asking(handle, GROUP, "u1");
+        assertThat(answers.answered(handle, GROUP, Set.of("u1"), "kim", "UNKNOWN"))
+                .isTrue();
+        assertThat(answers.answered(handle, GROUP, Set.of("u1"), "kim", "UNKNOWN"))
+                .isFalse();
+        assertThat(broker.store.checksOf(handle)).isEmpty();
+        broker.stored(done -> broker.store.checked(handle, 1, broker.now() + 1_000, "kim", done));
+        answers.recorded(handle);
+        broker.settle();
+        assertThat(broker.store.checksOf(handle)).hasSize(1).allMatch(c -> "UNKNOWN".equals(c.answerOrNull()));
+        assertThat(answers.answered(handle, GROUP, Set.of(), "kim", "UNKNOWN")).isFalse();
+    }
+
+    @Test
+    void whoDecidedByHandFromWhereAndWhyIsKept() {
+        long committed = half("u1");
+        long rolledBack = half("u2");
+        ask(
+                RequestCode.DECIDE_TRANSACTION,
+                "{\"id\":\"u1\",\"decision\":\"COMMIT\",\"reason\":\"paid by phone\",\"operator\":\"kim\"}");
+        ask(
+                RequestCode.DECIDE_TRANSACTION,
+                "{\"id\":\"u2\",\"decision\":\"ROLLBACK\",\"reason\":\"a test\",\"operator\":\"lee\"}");
+        broker.restart();
+        for (long handle : new long[] {committed, rolledBack}) {
+            JsonObject shown = ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"" + handle + "\"}");
+            assertThat(shown.getObject("decision").getString("by"))
+                    .startsWith(handle == committed ? "operator kim at " : "operator lee at ")
+                    .contains("127.0.0.1")
+                    .endsWith(handle == committed ? ": paid by phone" : ": a test");
+            assertThat(shown.getObject("decision").getBoolean("fromCheck", true))
+                    .isFalse();
+        }
+        assertThat(end(rolledBack, "u2", COMMIT).remark()).contains("lee").contains("a test");
+    }
+
+    // ---- resumption
+
+    private Command decide(String id, String word) {
+        String json = "{\"id\":\"" + id + "\",\"decision\":\"" + word
+                + "\",\"reason\":\"the service is back\",\"operator\":\"kim\"}";
+        return broker.request(
+                broker.connect(),
+                Command.request(RequestCode.DECIDE_TRANSACTION)
+                        .body(json.getBytes())
+                        .build());
+    }
+
+    @Test
+    void whatWasGivenUpIsResumedByItsIdOnceAndDecidedForGood() {
+        FakeConnection producer = broker.producer(GROUP);
+        long handle = half("u1", "TAGS", "CREATED", "KEYS", "order-1", "__SHARDINGKEY", "customer-1");
+        assertThat(decide("u1", "RESUME").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        broker.pass(6_000 + 15 * 30_000);
+        checks(producer);
+        Command resumed = decide("u1", "RESUME");
+        assertThat(resumed.code()).as(resumed.remark()).isZero();
+        long again = Json.parse(resumed.body()).getObject("transaction").getLong("handle", -1);
+        assertThat(again).isGreaterThan(handle);
+        assertThat(checks(producer))
+                .extracting(CheckTransactionHeader::commitLogOffset)
+                .containsExactly(again);
+        assertThat(decide("u1", "RESUME").remark()).contains("open already");
+        end(producer, again, GROUP, "u1", COMMIT, true);
+        Message message = broker.visible("orders", 1).get(0);
+        assertThat(message.properties())
+                .containsEntry("RESUMED_FROM", Long.toString(handle))
+                .containsEntry("TAGS", "CREATED")
+                .containsEntry("KEYS", "order-1")
+                .containsEntry("__SHARDINGKEY", "customer-1")
+                .doesNotContainKeys("REAL_TOPIC", "REAL_QID");
+        assertThat(message.property("RESUMED_BY")).contains("kim").contains("the service is back");
+        assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u1\"}").getString("state"))
+                .isEqualTo("COMMITTED");
+        assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"" + handle + "\"}")
+                        .getString("state"))
+                .isEqualTo("EXHAUSTED");
+        broker.restart();
+        Command second = broker.request(
+                broker.connect(),
+                Command.request(RequestCode.RESUME_CHECK_HALF_MESSAGE)
+                        .header(new ResumeCheckHeader(
+                                "orders",
+                                broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)
+                                        .get(0)
+                                        .offsetId()))
+                        .build());
+        assertThat(second.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(second.remark()).contains("resumed before");
+        assertThat(decide(Long.toString(handle), "RESUME").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(broker.visible("orders", 1)).hasSize(1);
+    }
+
+    @Test
+    void aResumedOneThatIsGivenUpAgainCanBeResumedAgain() {
+        broker.producer(GROUP);
+        half("u1");
+        broker.pass(6_000 + 15 * 30_000);
+        assertThat(decide("u1", "RESUME").code()).isZero();
+        broker.pass(16 * 30_000);
+        assertThat(broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)).hasSize(2);
+        assertThat(decide("u1", "RESUME").code()).isZero();
+        assertThat(decide("u1", "ROLLBACK").code()).isZero();
+        assertThat(decide("u1", "RESUME").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+    }
+
+    @Test
+    void theWholeMatrixOfWishesIsKeptThroughACommit() {
+        long handle = half(
+                "u1",
+                "TAGS",
+                "PAID",
+                "KEYS",
+                "order-1 customer-7",
+                "__SHARDINGKEY",
+                "customer-7",
+                "_SYS_MSG_PRIORITY_",
+                "2",
+                "DELAY",
+                "3");
+        end(handle, "u1", COMMIT);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        broker.restart();
+        broker.pass(9_999);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        broker.pass(1);
+        Message message = broker.visible("orders", 1).get(0);
+        assertThat(message.tags()).isEqualTo("PAID");
+        assertThat(message.keys()).isEqualTo("order-1 customer-7");
+        assertThat(message.properties())
+                .containsEntry("__SHARDINGKEY", "customer-7")
+                .containsEntry("_SYS_MSG_PRIORITY_", "2");
+        assertThat(broker.store.byKey("orders", "customer-7", 10, 0, Long.MAX_VALUE))
+                .hasSize(1);
+        assertThat(end(handle, "u1", ROLLBACK).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
     }
 }

@@ -8,6 +8,7 @@ import io.waybill.platform.Platform;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.ProgressEntry;
@@ -181,6 +182,11 @@ public final class CommitLog {
 
     public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
         writer.submit(new Changes.Checked(handle, count, nextCheckMillis, client, done));
+    }
+
+    /** Where the record behind a decision's own begins: what it made visible stands there, if it made something visible. */
+    public static long behind(DecisionRecord decision) {
+        return decision.position() + Records.DECISION_FIXED + Records.text(decision.by()).length;
     }
 
     public void checkAnswered(long handle, String client, String answer, Completion done) {
