@@ -321,6 +321,11 @@ public final class Store implements AutoCloseable {
         return views.queue(topic, queueId).offsetByTime(timeMillis, boundary);
     }
 
+    /** Store time of the message at an offset; -1 if there is none. May block on the disk. */
+    public long storeTimeOf(String topic, int queueId, long offset) {
+        return views.queue(topic, queueId).storeTimeOf(offset);
+    }
+
     /** Store time of the oldest readable message; -1 if there is none. */
     public long earliestStoreTime(String topic, int queueId) {
         QueueView queue = views.queue(topic, queueId);
@@ -335,6 +340,14 @@ public final class Store implements AutoCloseable {
      */
     public ByteBuffer readAt(long position) {
         return reader.readAt(position);
+    }
+
+    /**
+     * A message as it was first stored at a position, also a half or delayed one that was decided, delivered or called back since. For tools
+     * that tell what was: its own lengths and checksum fit, its frame is not verified. Null if there is none. May block on the disk.
+     */
+    public ByteBuffer onceStored(long position) {
+        return log.claimed(position);
     }
 
     /** The stored message of an open half or of a pending delayed message, wherever it stands now; null if not pending. */

@@ -102,6 +102,21 @@ public final class Custody {
         }
     }
 
+    /** Messages are handed out until they are acknowledged one by one or their time is over: the reader gets no farther by it. */
+    void popped(long from, long to, Connection connection) {
+        if (from < 0 || to <= from) {
+            return;
+        }
+        long nowMillis = journal.nowMillis();
+        synchronized (this) {
+            Hand hand = find(connection);
+            if (hand == null) {
+                hand = add(connection, nowMillis);
+            }
+            note(hand, hand.delivered, Kind.DELIVERED, from, to, nowMillis);
+        }
+    }
+
     /** A client was told to go on at {@code to}: between there was nothing for it. */
     public void passed(long from, long to, Connection connection) {
         long nowMillis = journal.nowMillis();
@@ -256,6 +271,7 @@ public final class Custody {
         name(hand);
         return new HandedOut(
                 hand.client,
+                hand.isNamed,
                 hand.connection.isOpen(),
                 hand.sinceMillis,
                 hand.lastPullMillis,

@@ -5,6 +5,7 @@ package io.waybill.broker.journal;
  * Who reads a queue for a group, and how far.
  *
  * @param client its id, or its address as long as no heartbeat named it
+ * @param isNamed whether a heartbeat named the client; false as well when only the log knows of it
  * @param isConnected whether its connection is open; false as well when only the log knows of it
  * @param sinceMillis since when no other client of the group read the queue; 0 when only the log knows of it
  * @param lastPullMillis when it asked last; 0 when only the log knows of it
@@ -14,6 +15,7 @@ package io.waybill.broker.journal;
  */
 public record HandedOut(
         String client,
+        boolean isNamed,
         boolean isConnected,
         long sinceMillis,
         long lastPullMillis,

@@ -113,9 +113,9 @@ public final class Journal implements Duty {
         return raced == null ? fresh : raced;
     }
 
-    /** Messages from an offset (inclusive) to another (exclusive) are handed to a client of the group. */
+    /** Messages from an offset (inclusive) to another (exclusive) are handed to a client of a group that pops. */
     public void delivered(String group, String topic, int queueId, long from, long to, Connection connection) {
-        custody(group, topic, queueId).delivered(from, to, connection, false);
+        custody(group, topic, queueId).popped(from, to, connection);
     }
 
     /** A client of the group is done with messages from an offset (inclusive) to another (exclusive). */
@@ -186,6 +186,7 @@ public final class Journal implements Duty {
                 ? out
                 : new HandedOut(
                         out.client(),
+                        out.isNamed(),
                         out.isConnected(),
                         out.sinceMillis(),
                         out.lastPullMillis(),
@@ -214,7 +215,7 @@ public final class Journal implements Duty {
             to = newest.toOffset();
             last = Math.max(last, newest.lastMillis());
         }
-        return client == null ? null : new HandedOut(client, false, 0, 0, committed, to, last);
+        return client == null ? null : new HandedOut(client, false, false, 0, 0, committed, to, last);
     }
 
     /** Entries that were not kept, since the start. */

@@ -30,7 +30,15 @@ public final class QueueLocks {
     /** Of all groups together; beyond it no new lock is granted until others end. */
     static final int MOST_LOCKS = 200_000;
 
-    private record Lock(String clientId, long renewedNanos) {}
+    private record Lock(String clientId, long takenNanos, long renewedNanos) {}
+
+    /**
+     * A lock as it is now.
+     *
+     * @param heldMillis how long this client has held it without a gap
+     * @param renewedMillis how long ago it renewed it
+     */
+    public record Held(String clientId, long heldMillis, long renewedMillis) {}
 
     private final Clock clock;
     private final long expiryNanos;
@@ -63,6 +71,21 @@ public final class QueueLocks {
         synchronized (groups) {
             Map<MessageQueue, Lock> locks = groups.get(group);
             return locks != null && locks.values().stream().anyMatch(lock -> !isExpired(lock, now));
+        }
+    }
+
+    /** Who of the group holds a queue right now, or null. */
+    public Held held(String group, String topic, int queueId) {
+        long now = clock.nanoTime();
+        synchronized (groups) {
+            Map<MessageQueue, Lock> locks = groups.get(group);
+            Lock lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
+            return lock == null || isExpired(lock, now)
+                    ? null
+                    : new Held(
+                            lock.clientId(),
+                            TimeUnit.NANOSECONDS.toMillis(now - lock.takenNanos()),
+                            TimeUnit.NANOSECONDS.toMillis(now - lock.renewedNanos()));
         }
     }
 
@@ -115,7 +138,8 @@ public final class QueueLocks {
                 boolean room = lock != null || count < MOST_LOCKS;
                 if (free && room && brokerName.equals(queue.brokerName()) && queueExists.test(queue)) {
                     count += lock == null ? 1 : 0;
-                    locks.put(queue, new Lock(clientId, now));
+                    boolean renewed = lock != null && !isExpired(lock, now);
+                    locks.put(queue, new Lock(clientId, renewed ? lock.takenNanos() : now, now));
                     held.add(queue);
                 }
             }

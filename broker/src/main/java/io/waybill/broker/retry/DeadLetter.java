@@ -14,6 +14,10 @@ import java.util.Map;
 final class DeadLetter {
     /** When the message was given back for the first time, wall-clock milliseconds. */
     static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
+    /** When it was given back for the last time, wall-clock milliseconds. */
+    static final String RETRY_MS = "RETRY_MS";
+    /** The client that gave it back the last time. */
+    static final String RETRY_CLIENT = "RETRY_CLIENT";
     /** When it became a dead letter, wall-clock milliseconds. */
     static final String DLQ_MS = "DLQ_MS";
     /** How often it was delivered in vain. */

@@ -150,6 +150,8 @@ public final class SendBack implements RequestHandler {
             String topic = Names.retryTopic(header.group());
             Delay delay = RetrySchedule.next(group, levels, tries, header.delayLevel(), nowMillis);
             properties.remove(MessageProperties.DELAY); // of the try before
+            properties.put(DeadLetter.RETRY_MS, Long.toString(nowMillis));
+            properties.put(DeadLetter.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
             DelayedSends.markDelayed(delay, topic, queueId, nowMillis, properties);
             MessageDraft again =
                     copy.topic(topic).queueId(queueId).properties(properties).build();

@@ -46,7 +46,7 @@ class JournalTest {
     @Test
     void consecutivePullsAreOneEntryAndWrittenTogether() {
         for (int i = 0; i < 10; i++) {
-            journal.delivered("g", "t", 0, i * 32L, i * 32L + 32, one);
+            pulled(i * 32L, i * 32L + 32, one);
             nowMillis += 10;
         }
         journal.acknowledged("g", "t", 0, 0, 100, one);
@@ -67,8 +67,8 @@ class JournalTest {
 
     @Test
     void anEntryNeverSpansMoreThanItMay() {
-        journal.delivered("g", "t", 0, 0, 10_000, one);
-        journal.delivered("g", "t", 0, 10_000, 12_000, one);
+        pulled(0, 10_000, one);
+        pulled(10_000, 12_000, one);
         journal.run();
         assertThat(log).allMatch(e -> e.toOffset() - e.fromOffset() <= JournalEntry.MAX_SPAN);
         assertThat(log.stream().mapToLong(e -> e.toOffset() - e.fromOffset()).sum())
@@ -79,42 +79,43 @@ class JournalTest {
     void theHolderIsTheLastToReadAndKnowsSinceWhen() {
         journal.custody("g", "t", 0).pulled(one);
         nowMillis = 5_000;
-        journal.delivered("g", "t", 0, 10, 20, one);
+        pulled(10, 20, one);
         assertThat(journal.handedOut("g", "t", 0, 10))
-                .isEqualTo(new HandedOut("client-1", true, 1_000, 5_000, 10, 20, 5_000));
+                .isEqualTo(new HandedOut("client-1", true, true, 1_000, 5_000, 10, 20, 5_000));
         nowMillis = 6_000;
         one.close();
         journal.custody("g", "t", 0).pulled(two);
-        journal.delivered("g", "t", 0, 12, 14, two);
+        pulled(12, 14, two);
         assertThat(journal.handedOut("g", "t", 0, 12))
-                .isEqualTo(new HandedOut("client-2", true, 6_000, 6_000, 12, 14, 6_000));
+                .isEqualTo(new HandedOut("client-2", true, true, 6_000, 6_000, 12, 14, 6_000));
     }
 
     @Test
     void aRepeatedPullKeepsTheRunAndASoughtOneBeginsAnew() {
-        journal.delivered("g", "t", 0, 0, 32, one);
-        journal.delivered("g", "t", 0, 32, 64, one);
-        journal.delivered("g", "t", 0, 32, 64, one); // the answer was lost
+        pulled(0, 32, one);
+        pulled(32, 64, one);
+        pulled(32, 64, one); // the answer was lost
         assertThat(journal.handedOut("g", "t", 0, 0).fromOffset()).isZero();
         journal.custody("g", "t", 0).passed(64, 90, one);
-        journal.delivered("g", "t", 0, 90, 95, one);
+        pulled(90, 95, one);
         assertThat(journal.handedOut("g", "t", 0, 0))
                 .extracting(HandedOut::fromOffset, HandedOut::toOffset)
                 .containsExactly(0L, 95L);
-        journal.delivered("g", "t", 0, 200, 210, one);
+        pulled(200, 210, one);
         assertThat(journal.handedOut("g", "t", 0, 200).fromOffset()).isEqualTo(200);
     }
 
     @Test
     void afterARestartWhatWasHandedOutComesFromTheLog() {
-        journal.delivered("g", "t", 0, 0, 32, one);
+        pulled(0, 32, one);
         journal.run();
         nowMillis = 9_000;
-        journal.delivered("g", "t", 0, 32, 50, one);
+        pulled(32, 50, one);
         journal.run();
         journal = journal(1_000, 1_000);
-        assertThat(journal.handedOut("g", "t", 0, 10)).isEqualTo(new HandedOut("client-1", false, 0, 0, 10, 50, 9_000));
-        journal.delivered("g", "t", 0, 50, 60, one);
+        assertThat(journal.handedOut("g", "t", 0, 10))
+                .isEqualTo(new HandedOut("client-1", false, false, 0, 0, 10, 50, 9_000));
+        pulled(50, 60, one);
         assertThat(journal.handedOut("g", "t", 0, 10))
                 .extracting(HandedOut::fromOffset, HandedOut::toOffset)
                 .containsExactly(10L, 60L);
@@ -126,7 +127,7 @@ class JournalTest {
         answers = false;
         journal = journal(100, 50);
         for (int i = 0; i < 1_000; i++) {
-            journal.delivered("g" + i, "t", i, 0, 1, one);
+            journal.custody("g" + i, "t", i).delivered(0, 1, one, false);
         }
         journal.run();
         journal.run();
@@ -148,6 +149,10 @@ class JournalTest {
         run(pulls, pulls);
         long perPull = (threads.getCurrentThreadAllocatedBytes() - before) / pulls;
         assertThat(perPull).as("bytes allocated per pull").isLessThanOrEqualTo(64);
+    }
+
+    private void pulled(long from, long to, FakeConnection by) {
+        journal.custody("g", "t", 0).delivered(from, to, by, false);
     }
 
     private void run(int pulls, long from) {

@@ -14,6 +14,7 @@ import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
+import java.nio.ByteBuffer;
 import java.io.IOException;
 import java.util.List;
 
@@ -253,6 +254,11 @@ public final class CommitLog {
     /** What looks like a message at a position from outside, unverified; null if nothing does. */
     public Claim claim(long position) {
         return reader.claim(position);
+    }
+
+    /** A message as it was first stored at a position, not verified; null if there is none. May block on the disk. */
+    public ByteBuffer claimed(long position) {
+        return reader.claimed(position);
     }
 
     // ---- state

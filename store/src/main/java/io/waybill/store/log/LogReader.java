@@ -152,6 +152,28 @@ final class LogReader {
         }
     }
 
+    /**
+     * What claims to be a message at a position, as it was first stored there: also a half or delayed one whose fate is sealed since. Lengths,
+     * body checksum and its own position fit; its frame is not verified. Null if there is none.
+     */
+    ByteBuffer claimed(long position) {
+        if (claim(position) == null) {
+            return null;
+        }
+        Segment segment = segments.of(position);
+        try {
+            ByteBuffer size = ByteBuffer.allocate(Integer.BYTES);
+            segment.read(position, size);
+            ByteBuffer message = ByteBuffer.allocate(size.getInt(0));
+            segment.read(position, message);
+            message.clear();
+            return StoredMessage.verify(message, 0, message.limit()) == null ? message : null;
+        } catch (IOException e) {
+            refuseIfClosed(segment, e);
+            return null;
+        }
+    }
+
     private static Claim claim(Segment segment, long position, long room) throws IOException {
         ByteBuffer head = ByteBuffer.allocate((int) Math.min(room, MAX_HEAD));
         segment.read(position, head);

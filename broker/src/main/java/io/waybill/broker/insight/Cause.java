@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.insight;
+
+/** Why something is not consumed, as the wire names it. */
+enum Cause {
+    NOBODY_CONNECTED,
+    NOT_SUBSCRIBED,
+    FILTERED_OUT,
+    QUEUE_OWNED,
+    IN_FLIGHT,
+    LOCKED_BY_FAILING,
+    IN_RETRY,
+    DELAYED,
+    HALF,
+    DEAD_LETTER,
+    CONSUMED,
+    BEYOND_OFFSET,
+    RATE_LIMITED,
+    QUARANTINED,
+    CONSUME_DISABLED,
+    NOT_FOUND
+}

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.insight;
+
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Members;
+import io.waybill.broker.journal.HandedOut;
+import io.waybill.broker.journal.Journal;
+import io.waybill.broker.lock.QueueLocks;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.ReadResult;
+import io.waybill.store.Store;
+import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.PopState;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Names the cause why a group does not consume something, with what proves it.
+ *
+ * <p>What always holds: it looks at the last thing that happened to a message for this group and names what that waits for, so each message has
+ * one cause; what would stop it after that (nobody connected) follows as a further finding. Reads only; in one thread.
+ */
+final class Doctor {
+    static final String RATE = "waybill.rate";
+    static final String UNLESS = "WAYBILL_UNLESS";
+
+    /** No progress for so long while a queue is locked means that its message fails: clients commit every 5 s. */
+    static final long STALLED_MILLIS = 15_000;
+
+    private static final int MOST_QUEUES = 10;
+    private static final int MOST_ENTRIES = 256;
+
+    private final Store store;
+    private final Topics topics;
+    private final Groups groups;
+    private final Members members;
+    private final Journal journal;
+    private final QueueLocks locks;
+    private final Standings standings;
+    private final ParkedKeys parkedKeys;
+    private final String group;
+    private final long nowMillis;
+
+    Doctor(
+            Store store,
+            Topics topics,
+            Groups groups,
+            Members members,
+            Journal journal,
+            QueueLocks locks,
+            Standings standings,
+            ParkedKeys parkedKeys,
+            String group,
+            long nowMillis) {
+        this.store = store;
+        this.topics = topics;
+        this.groups = groups;
+        this.members = members;
+        this.journal = journal;
+        this.locks = locks;
+        this.standings = standings;
+        this.parkedKeys = parkedKeys;
+        this.group = group;
+        this.nowMillis = nowMillis;
+    }
+
+    // ---- one message
+
+    /** Why the group has not consumed these messages; what was asked for names them when there are none. */
+    List<Finding> ofMessages(List<Life> lives, String asked) {
+        List<Finding> findings = new ArrayList<>();
+        for (Life life : lives) {
+            Finding finding = ofLife(life);
+            if (finding != null) {
+                findings.add(finding);
+                Finding next = nextObstacle(finding, life.topic());
+                if (next != null) {
+                    findings.add(next);
+                }
+            }
+        }
+        if (findings.isEmpty()) {
+            findings.add(new Finding(Cause.NOT_FOUND, null)
+                    .fact("asked", asked)
+                    .fact("logBeginsAtPosition", store.oldestPosition())
+                    .says("No message '" + asked + "' is known to this broker: it was never stored here, or retention"
+                            + " has removed it.")
+                    .advises(Advice.find(asked)));
+        }
+        return findings;
+    }
+
+    private Finding ofLife(Life life) {
+        Copy last = last(life);
+        if (last == null) {
+            return ended(life, life.decided().isEmpty() ? null : life.decided().get(0), null);
+        }
+        if (last.half() != null) {
+            return half(last);
+        }
+        if (last.due() != null) {
+            return last.topic().equals(Names.retryTopic(group)) ? inRetry(last) : delayed(last);
+        }
+        if (last.isGone()) {
+            return ended(life, store.decisionOf(last.handle()), last);
+        }
+        if (last.topic().equals(Names.deadLetterTopic(group))) {
+            return deadLetter(last);
+        }
+        if (last.topic().startsWith(Standings.PARKED_PREFIX)) {
+            return parked(last);
+        }
+        if (last.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
+            return exhausted(life, last);
+        }
+        return visible(last);
+    }
+
+    /** The last thing that was made of the message for this group; what is settled or gone only when there is nothing else. */
+    private Copy last(Life life) {
+        List<Copy> all = new ArrayList<>(life.own());
+        for (Copy copy : life.ofGroups()) {
+            boolean released = copy.topic().startsWith(Standings.PARKED_PREFIX) && isSettled(copy);
+            if (!released) {
+                all.add(copy);
+            }
+        }
+        Copy last = null;
+        for (Copy copy : all) {
+            if (last == null || last.isGone() && !copy.isGone() || last.isGone() == copy.isGone() && copy.handle() > last.handle()) {
+                last = copy;
+            }
+        }
+        return last;
+    }
+
+    private Finding half(Copy half) {
+        List<CheckEvent> checks = store.checksOf(half.handle());
+        CheckEvent check = checks.isEmpty() ? null : checks.get(checks.size() - 1);
+        String lately = half.half().checks() == 0
+                ? "was not asked yet"
+                : "was asked " + half.half().checks() + " times without a decision";
+        boolean isProducerThere = !members.producersOf(half.half().producerGroup()).isEmpty();
+        return on(Cause.HALF, half)
+                .fact("transactionOpenSince", half.storeMillis())
+                .fact("producerGroup", half.half().producerGroup())
+                .fact("checks", half.half().checks())
+                .fact("nextCheck", half.half().nextCheckMillis())
+                .fact("lastCheckClient", check == null ? null : check.client())
+                .fact("lastCheckAnswer", check == null ? null : check.answerOrNull())
+                .fact("producersConnected", members.producersOf(half.half().producerGroup()).size())
+                .says("Its transaction is open since " + Times.ago(half.storeMillis(), nowMillis) + ": producer group "
+                        + half.half().producerGroup() + " " + lately + ", next check at "
+                        + Times.at(half.half().nextCheckMillis())
+                        + (isProducerThere ? "." : "; nobody of that group is connected."))
+                .advises(Advice.half(id(half)));
+    }
+
+    private Finding exhausted(Life life, Copy aside) {
+        DecisionRecord decision = life.decided().isEmpty() ? null : life.decided().get(0);
+        return on(Cause.HALF, aside)
+                .fact("givenUpAt", decision == null ? aside.storeMillis() : decision.atMillis())
+                .fact("by", decision == null ? null : decision.by())
+                .says("Its transaction was never decided and was given up on " + Times.ago(aside.storeMillis(), nowMillis)
+                        + (decision == null ? "." : " (" + decision.by() + ")."))
+                .advises(Advice.half(id(aside)));
+    }
+
+    /** It is nowhere any more: rolled back or called back. */
+    private Finding ended(Life life, DecisionRecord decision, Copy copy) {
+        Finding finding = copy == null ? new Finding(Cause.NOT_FOUND, life.topic()) : on(Cause.NOT_FOUND, copy);
+        if (decision != null && decision.outcome() == Decision.ROLLBACK) {
+            return finding.fact("rolledBackAt", decision.atMillis())
+                    .fact("by", decision.by())
+                    .says("Its transaction was rolled back on " + Times.ago(decision.atMillis(), nowMillis) + " by "
+                            + decision.by() + ": nobody ever gets it.")
+                    .advises(Advice.consumed(copy == null ? life.uniqueKey() : id(copy)));
+        }
+        for (EndedDue ended : life.cancelled()) {
+            return finding.fact("cancelledAt", ended.atMillis())
+                    .fact("by", ended.by())
+                    .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " by "
+                            + ended.by() + ": nobody ever gets it.")
+                    .advises("send it again if that was wrong");
+        }
+        return life.isEmpty()
+                ? null
+                : finding.says("It was stored here once and is gone: retention has removed it.")
+                        .advises(Advice.find(copy == null ? life.uniqueKey() : id(copy)));
+    }
+
+    private Finding delayed(Copy waiting) {
+        String unless = waiting.property(UNLESS);
+        long dueMillis = waiting.due().dueMillis();
+        return on(Cause.DELAYED, waiting)
+                .fact("deliverTime", dueMillis)
+                .fact("storedAt", waiting.storeMillis())
+                .fact("unless", unless)
+                .says("It is delayed until " + Times.at(dueMillis) + ", " + Times.length(dueMillis - nowMillis)
+                        + " from now" + (unless == null ? "." : ", unless a message comes that fits '" + unless + "'."))
+                .advises(Advice.delayed(waiting.topic(), id(waiting)));
+    }
+
+    private Finding inRetry(Copy waiting) {
+        SubscriptionGroupConfig config = groups.find(group);
+        int most = config == null ? 16 : config.retryMaxTimes();
+        long dueMillis = waiting.due().dueMillis();
+        String client = waiting.property("RETRY_CLIENT");
+        return on(Cause.IN_RETRY, waiting)
+                .fact("deliverTime", dueMillis)
+                .fact("try", waiting.tries())
+                .fact("maxTries", most)
+                .fact("givenBackBy", client)
+                .fact("failingSince", waiting.number("RETRY_SINCE_MS", 0))
+                .says("It failed " + waiting.tries() + " times" + (client == null ? "" : ", last at " + client)
+                        + ", and is delivered again at " + Times.at(dueMillis) + ", "
+                        + Times.length(dueMillis - nowMillis) + " from now (try " + waiting.tries() + " of " + most + ").")
+                .advises(Advice.deliveredByItself(id(waiting)));
+    }
+
+    private boolean isSettled(Copy copy) {
+        PopState settled = standings.settled(copy.topic(), copy.queueId());
+        return settled != null && settled.isAcked(copy.offset());
+    }
+
+    private Finding deadLetter(Copy dead) {
+        boolean settled = isSettled(dead);
+        long atMillis = dead.number("DLQ_MS", dead.storeMillis());
+        String reason = dead.property("DLQ_REASON");
+        Finding finding = on(Cause.DEAD_LETTER, dead)
+                .fact("deadSince", atMillis)
+                .fact("reason", reason)
+                .fact("tries", dead.number("DLQ_TRIES", dead.tries()))
+                .fact("client", dead.property("DLQ_CLIENT"))
+                .fact("state", settled ? "SETTLED" : "OPEN")
+                .says("It is a dead letter of the group since " + Times.ago(atMillis, nowMillis) + " after "
+                        + dead.number("DLQ_TRIES", dead.tries()) + " tries"
+                        + (reason == null ? "" : ": " + reason)
+                        + (settled ? "; it was settled by hand since." : "."));
+        return settled ? finding : finding.advises(Advice.deadLetter(group, dead.offset()));
+    }
+
+    private Finding parked(Copy parked) {
+        String key = shardingKey(parked);
+        ParkedKeys.Parked since = key == null ? null : parkedKeys.find(group, parked.topic(), key);
+        return on(Cause.QUARANTINED, parked)
+                .fact("key", key)
+                .fact("parkedSince", since == null ? parked.storeMillis() : since.sinceMillis())
+                .fact("reason", since == null ? null : since.reason())
+                .says("Its key " + key + " is in quarantine; it was put aside on "
+                        + Times.ago(parked.storeMillis(), nowMillis)
+                        + (since == null ? "." : ": " + since.reason()))
+                .advises(Advice.release(group, parked.topic(), key));
+    }
+
+    private static String shardingKey(Copy copy) {
+        String key = copy.property(MessageProperties.SHARDING_KEY);
+        String keys = copy.property(MessageProperties.KEYS);
+        return key != null ? key : keys == null ? null : keys.split(MessageProperties.KEY_SEPARATOR)[0];
+    }
+
+    // ---- a message that is visible in a queue
+
+    private Finding visible(Copy copy) {
+        Standing standing = standings.of(group, copy.topic(), copy.queueId());
+        Wants wants = standings.wants(group, copy.topic());
+        Standing.Place place = standing.placeOf(copy.offset());
+        boolean isWanted = wants.matches(copy.bytes(), 0);
+        if (place == Standing.Place.PASSED) {
+            return isWanted ? passed(copy, standing) : filteredOut(copy, wants, true);
+        }
+        Finding finding = disabled(copy.topic());
+        if (finding == null) {
+            finding = nobody(copy.topic());
+        }
+        if (finding == null && !isWanted) {
+            finding = filteredOut(copy, wants, false);
+        }
+        if (finding == null) {
+            finding = place == Standing.Place.IN_FLIGHT ? inFlight(copy, standing) : ready(copy, standing);
+        }
+        return finding.at(copy.queueId(), copy.offset()).about(copy);
+    }
+
+    private Finding passed(Copy copy, Standing standing) {
+        JournalEntry delivered = null;
+        JournalEntry acknowledged = null;
+        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+            if (!entry.group().equals(group)) {
+                continue;
+            }
+            if (entry.kind() == JournalEntry.Kind.ACKNOWLEDGED) {
+                acknowledged = entry;
+            } else {
+                delivered = entry;
+            }
+        }
+        boolean popped = standing.pop() != null && copy.offset() >= standing.start();
+        if (acknowledged != null && (delivered != null || standing.pop() != null)) {
+            return on(Cause.CONSUMED, copy)
+                    .fact("committedOffset", standing.committed())
+                    .fact("acknowledgedBy", acknowledged.client())
+                    .fact("acknowledgedAt", acknowledged.lastMillis())
+                    .fact("deliveredTo", delivered == null ? null : delivered.client())
+                    .fact("deliveredAt", delivered == null ? null : delivered.firstMillis())
+                    .says("The group has consumed it: "
+                            + (delivered == null
+                                    ? ""
+                                    : delivered.client() + " got it on " + Times.at(delivered.firstMillis()) + ", ")
+                            + acknowledged.client() + " acknowledged it on "
+                            + Times.ago(acknowledged.lastMillis(), nowMillis) + ".")
+                    .advises(Advice.consumed(id(copy)));
+        }
+        if (popped) {
+            return on(Cause.CONSUMED, copy)
+                    .says("The group has acknowledged it; by whom is no longer known.")
+                    .advises(Advice.consumed(id(copy)));
+        }
+        Finding finding = on(Cause.BEYOND_OFFSET, copy)
+                .fact("committedOffset", standing.committed())
+                .fact("goesOnAt", standing.start())
+                .advises(Advice.reset(group, copy.topic(), copy.storeMillis()));
+        if (acknowledged != null) {
+            return finding.fact("movedBy", acknowledged.client())
+                    .fact("movedAt", acknowledged.lastMillis())
+                    .says("The group is past it and never got it: " + acknowledged.client() + " moved the offset over it on "
+                            + Times.ago(acknowledged.lastMillis(), nowMillis) + ".");
+        }
+        String handed = delivered == null
+                ? "nothing says that it was ever handed out or acknowledged"
+                : "it was handed to " + delivered.client() + " on " + Times.at(delivered.firstMillis())
+                        + " and nothing says that it was acknowledged";
+        return finding.fact("deliveredTo", delivered == null ? null : delivered.client())
+                .says("The group is past it: it goes on at offset " + standing.start() + " of queue " + copy.queueId() + ", and "
+                        + handed + ". The offset was reset, or the group started behind it.");
+    }
+
+    private Finding filteredOut(Copy copy, Wants wants, boolean isPast) {
+        String tags = copy.property(MessageProperties.TAGS);
+        return on(Cause.FILTERED_OUT, copy)
+                .fact("subscription", wants.text())
+                .fact("tags", tags)
+                .says("The group does not want it: it subscribes to '" + wants.text() + "', the message has "
+                        + (tags == null ? "no tag" : "tag '" + tags + "'")
+                        + (isPast ? " and was passed over." : "."))
+                .advises(Advice.filter(group, copy.topic()));
+    }
+
+    // ---- what stops everything
+
+    private Finding disabled(String topic) {
+        SubscriptionGroupConfig config = groups.find(group);
+        if (config != null && !config.consumeEnable()) {
+            return new Finding(Cause.CONSUME_DISABLED, topic)
+                    .fact("consumeEnable", "false")
+                    .says("Consuming is switched off for the group (consumeEnable is false).")
+                    .advises(Advice.enableGroup(group));
+        }
+        TopicConfig found = topics.find(topic);
+        if (found != null && !Perm.isReadable(found.perm())) {
+            return new Finding(Cause.CONSUME_DISABLED, topic)
+                    .fact("perm", found.perm())
+                    .says("Topic " + topic + " does not allow reading (perm is " + found.perm() + ").")
+                    .advises(Advice.enableTopic(topic));
+        }
+        if (config != null && standings.isBroadcasting(group) && !config.consumeBroadcastEnable()) {
+            return new Finding(Cause.CONSUME_DISABLED, topic)
+                    .fact("consumeBroadcastEnable", "false")
+                    .says("The members of the group want to broadcast and may not (consumeBroadcastEnable is false).")
+                    .advises(Advice.enableGroup(group));
+        }
+        return null;
+    }
+
+    private Finding nobody(String topic) {
+        ConsumerGroup online = members.consumerGroup(group);
+        HandedOut reader = online != null || topic == null ? null : lastReader(topic);
+        if (online == null && (reader == null || !reader.isConnected())) {
+            boolean exists = groups.find(group) != null;
+            return new Finding(Cause.NOBODY_CONNECTED, topic)
+                    .fact("groupExists", Boolean.toString(exists))
+                    .fact("lastClient", reader == null ? null : reader.client())
+                    .fact("lastPull", reader == null || reader.lastPullMillis() == 0 ? null : reader.lastPullMillis())
+                    .says(exists
+                            ? "Nobody is connected for group " + group
+                                    + (reader == null || reader.lastPullMillis() == 0
+                                            ? "."
+                                            : "; the last was " + reader.client() + " on "
+                                                    + Times.ago(reader.lastPullMillis(), nowMillis) + ".")
+                            : "There is no group " + group + " here, and nobody is connected for it.")
+                    .advises(Advice.startConsumers(group));
+        }
+        if (online != null && topic != null && !standings.isSubscribed(group, topic)) {
+            return new Finding(Cause.NOT_SUBSCRIBED, topic)
+                    .fact("members", online.clientIds().size())
+                    .fact("subscribedTo", String.join(", ", online.subscriptions().keySet()))
+                    .says(online.clientIds().size() + " members are connected, and none subscribes to " + topic
+                            + "; they subscribe to " + String.join(", ", online.subscriptions().keySet()) + ".")
+                    .advises(Advice.subscribe(group, topic));
+        }
+        return null;
+    }
+
+    private HandedOut lastReader(String topic) {
+        HandedOut last = null;
+        for (int queueId : standings.queuesOf(topic)) {
+            HandedOut out = standings.of(group, topic, queueId).out();
+            if (out != null && (last == null || out.lastPullMillis() > last.lastPullMillis())) {
+                last = out;
+            }
+        }
+        return last;
+    }
+
+    /** What will stop the message when what it waits for now is over; null when nothing is in sight. */
+    private Finding nextObstacle(Finding first, String topic) {
+        boolean waits = first.cause() == Cause.DELAYED || first.cause() == Cause.HALF || first.cause() == Cause.IN_RETRY;
+        if (!waits) {
+            return null;
+        }
+        Finding next = disabled(topic);
+        return next != null ? next : nobody(topic);
+    }
+
+    // ---- what stops one queue
+
+    private Finding inFlight(Copy copy, Standing standing) {
+        Finding locked = lockedByFailing(copy.offset(), standing);
+        if (locked != null) {
+            return locked;
+        }
+        PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(copy.offset());
+        if (taken != null) {
+            JournalEntry last = lastDelivery(standing, copy.offset());
+            return new Finding(Cause.IN_FLIGHT, copy.topic())
+                    .fact("client", last == null ? null : last.client())
+                    .fact("since", taken.popTimeMillis())
+                    .fact("invisibleUntil", taken.deadlineMillis())
+                    .fact("deliveries", taken.deliveries())
+                    .says((last == null ? "A client" : last.client()) + " popped it on "
+                            + Times.ago(taken.popTimeMillis(), nowMillis) + " (delivery " + taken.deliveries()
+                            + ") and has not acknowledged it; it can be popped again at "
+                            + Times.at(taken.deadlineMillis()) + ".")
+                    .advises(last == null ? Advice.startConsumers(group) : Advice.lookAtClient(group, last.client()));
+        }
+        long since = deliveredMillis(standing, copy.offset());
+        String client = standing.out().client();
+        return new Finding(Cause.IN_FLIGHT, copy.topic())
+                .fact("client", client)
+                .fact("since", since > 0 ? since : null)
+                .fact("committedOffset", standing.committed())
+                .says(client + " has it" + (since > 0 ? " since " + Times.ago(since, nowMillis) : "")
+                        + " and has not acknowledged it.")
+                .advises(Advice.lookAtClient(group, client));
+    }
+
+    /** The failing message that holds up an ordered queue, if it is one. */
+    private Finding lockedByFailing(long offset, Standing standing) {
+        QueueLocks.Held lock = locks.held(group, standing.topic(), standing.queueId());
+        long head = standing.first(Standing.Place.IN_FLIGHT);
+        if (head < 0 || head > offset || head > standing.start()) {
+            return null;
+        }
+        PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(head);
+        SubscriptionGroupConfig config = groups.find(group);
+        boolean orderedPop = taken != null && taken.deliveries() > 1 && config != null && config.consumeMessageOrderly();
+        if (lock == null && !orderedPop) {
+            return null;
+        }
+        long since = taken != null ? taken.popTimeMillis() : deliveredMillis(standing, head);
+        int deliveries = taken != null ? taken.deliveries() : countDeliveries(standing, head);
+        boolean stalled = since > 0 && nowMillis - since >= STALLED_MILLIS || deliveries > 1;
+        if (!stalled) {
+            return null;
+        }
+        String client = lock != null ? lock.clientId() : standing.out() == null ? "a client" : standing.out().client();
+        Copy failing = copyAt(standing, head);
+        String name = failing == null ? "the message at offset " + head : "message " + id(failing);
+        String key = failing == null ? null : shardingKey(failing);
+        return new Finding(Cause.LOCKED_BY_FAILING, standing.topic())
+                .fact("client", client)
+                .fact("lockHeldMillis", lock == null ? null : lock.heldMillis())
+                .fact("failingOffset", head)
+                .fact("failingMessage", failing == null ? null : id(failing))
+                .fact("failingKey", key)
+                .fact("inFlightSince", since > 0 ? since : null)
+                .fact("deliveries", deliveries > 0 ? deliveries : null)
+                .fact("behindIt", Math.max(0, standing.max() - head - 1))
+                .says("Queue " + standing.queueId() + " is consumed in order and stands still at offset " + head
+                        + (offset == head ? ", which is this message" : "") + ": " + client + " holds the queue"
+                        + (lock == null ? "" : " since " + Times.at(nowMillis - lock.heldMillis())) + " and has " + name
+                        + (key == null ? "" : " (key " + key + ")")
+                        + (since > 0 ? " in hand since " + Times.ago(since, nowMillis) : "")
+                        + (deliveries > 1 ? ", handed out " + deliveries + " times" : "") + " without progress.")
+                .advises(Advice.orderedQueue(group, failing == null ? "..." : id(failing)));
+    }
+
+    private JournalEntry lastDelivery(Standing standing, long offset) {
+        JournalEntry last = null;
+        for (JournalEntry entry : journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
+            if (entry.group().equals(group) && entry.kind() == JournalEntry.Kind.DELIVERED) {
+                last = entry;
+            }
+        }
+        return last;
+    }
+
+    private long deliveredMillis(Standing standing, long offset) {
+        JournalEntry last = lastDelivery(standing, offset);
+        return last == null ? 0 : last.firstMillis();
+    }
+
+    private int countDeliveries(Standing standing, long offset) {
+        return (int) journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES).stream()
+                .filter(entry -> entry.group().equals(group) && entry.kind() == JournalEntry.Kind.DELIVERED)
+                .count();
+    }
+
+    private Finding ready(Copy copy, Standing standing) {
+        Finding locked = lockedByFailing(copy.offset(), standing);
+        if (locked != null) {
+            return locked;
+        }
+        String key = shardingKey(copy);
+        ParkedKeys.Parked parked = key == null ? null : parkedKeys.find(group, copy.topic(), key);
+        if (parked != null) {
+            return new Finding(Cause.QUARANTINED, copy.topic())
+                    .fact("key", key)
+                    .fact("parkedSince", parked.sinceMillis())
+                    .fact("reason", parked.reason())
+                    .says("Its key " + key + " is in quarantine since " + Times.ago(parked.sinceMillis(), nowMillis) + ": "
+                            + parked.reason())
+                    .advises(Advice.release(group, copy.topic(), key));
+        }
+        long before = Math.max(0, copy.offset() - Math.max(standing.start(), standing.inFlightTo()));
+        String rate = rate();
+        if (rate != null) {
+            long perSecond = Long.parseLong(rate);
+            return new Finding(Cause.RATE_LIMITED, copy.topic())
+                    .fact("rate", perSecond)
+                    .fact("messagesBefore", before)
+                    .fact("secondsAtLeast", before / perSecond)
+                    .says("The group gets at most " + perSecond + " messages per second from this broker (" + RATE + "), and "
+                            + before + " are before it in its queue alone: at least "
+                            + Times.length(before / perSecond * 1_000) + " to go.")
+                    .advises(Advice.rate(group));
+        }
+        return owned(copy.topic(), standing, before);
+    }
+
+    /** Messages per second, as set; null for no limit. */
+    private String rate() {
+        SubscriptionGroupConfig config = groups.find(group);
+        String rate = config == null ? null : config.attributes().get(RATE);
+        return rate != null && rate.trim().matches("[1-9][0-9]{0,9}") ? rate.trim() : null;
+    }
+
+    private Finding owned(String topic, Standing standing, long before) {
+        HandedOut out = standing.out();
+        int there = members.consumerGroup(group) == null
+                ? 0
+                : members.consumerGroup(group).clientIds().size();
+        if (out == null || !standing.isHeld()) {
+            return new Finding(Cause.QUEUE_OWNED, topic)
+                    .fact("members", there)
+                    .fact("lastOwner", out == null ? null : out.client())
+                    .fact("messagesBefore", before)
+                    .says("No member reads queue " + standing.queueId() + " of " + topic + ": " + there
+                            + " are connected"
+                            + (out == null
+                                    ? ", and none has asked for this queue since the broker started."
+                                    : ", and " + out.client() + ", which read it last, is gone."))
+                    .advises(Advice.startConsumers(group));
+        }
+        long head = standing.first(Standing.Place.IN_FLIGHT);
+        long since = head < 0 ? 0 : deliveredMillis(standing, head);
+        boolean asks = nowMillis - out.lastPullMillis() < 60_000;
+        return new Finding(Cause.QUEUE_OWNED, topic)
+                .fact("owner", out.client())
+                .fact("ownerSince", out.sinceMillis() > 0 ? out.sinceMillis() : null)
+                .fact("lastPull", out.lastPullMillis() > 0 ? out.lastPullMillis() : null)
+                .fact("inFlight", standing.inFlightTo() - standing.inFlightFrom())
+                .fact("inFlightSince", since > 0 ? since : null)
+                .fact("committedOffset", standing.committed())
+                .fact("messagesBefore", before)
+                .says(out.client() + " owns queue " + standing.queueId() + " of " + topic
+                        + (out.sinceMillis() > 0 ? " since " + Times.at(out.sinceMillis()) : "")
+                        + (head < 0
+                                ? " and has nothing in hand"
+                                : ", has " + (standing.inFlightTo() - standing.inFlightFrom()) + " messages in hand"
+                                        + (since > 0 ? ", the oldest since " + Times.ago(since, nowMillis) : ""))
+                        + (asks
+                                ? "; it still asks for more"
+                                : "; it has not asked for more since " + Times.ago(out.lastPullMillis(), nowMillis))
+                        + ". " + before + " messages are before this one.")
+                .advises(Advice.lookAtClient(group, out.client()));
+    }
+
+    private Copy copyAt(Standing standing, long offset) {
+        ReadResult read = store.read(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
+        return read.status() == ReadResult.Status.FOUND ? Copy.visible(read.slices().get(0)) : null;
+    }
+
+    // ---- the group as a whole
+
+    /** The group's worst queues, worst first; what waits elsewhere after that. */
+    List<Finding> ofGroup(String onlyTopic, Map<String, Backlog.Row> rows) {
+        List<Finding> findings = new ArrayList<>();
+        if (onlyTopic != null && topics.find(onlyTopic) == null) {
+            return List.of(new Finding(Cause.NOT_FOUND, onlyTopic)
+                    .says("There is no topic " + onlyTopic + " on this broker.")
+                    .advises("check the name: waybill topic list"));
+        }
+        Finding stop = stop(onlyTopic);
+        if (stop != null) {
+            findings.add(stop);
+        } else {
+            findings.addAll(worstQueues(onlyTopic));
+        }
+        rows.forEach((topic, row) -> {
+            if (onlyTopic == null || onlyTopic.equals(topic)) {
+                waiting(topic, row, findings);
+            }
+        });
+        if (findings.isEmpty()) {
+            findings.add(new Finding(Cause.CONSUMED, onlyTopic)
+                    .says("The group has consumed everything that is there for it.")
+                    .advises("if one message is missed, ask for it: waybill doctor group " + group + " --message ID"));
+        }
+        return findings;
+    }
+
+    private Finding stop(String onlyTopic) {
+        Finding finding = onlyTopic == null ? null : disabled(onlyTopic);
+        if (finding == null) {
+            finding = onlyTopic != null ? nobody(onlyTopic) : groupStop();
+        }
+        return finding;
+    }
+
+    private Finding groupStop() {
+        SubscriptionGroupConfig config = groups.find(group);
+        if (config != null && !config.consumeEnable()) {
+            return disabled("");
+        }
+        boolean anyReader = standings.topicsOf(group).stream()
+                .map(this::lastReader)
+                .anyMatch(reader -> reader != null && reader.isConnected());
+        return anyReader ? null : nobody(null);
+    }
+
+    private record Worst(long sinceMillis, Copy head) {}
+
+    private List<Finding> worstQueues(String onlyTopic) {
+        List<Worst> worst = new ArrayList<>();
+        List<String> names = new ArrayList<>(onlyTopic == null ? standings.topicsOf(group) : List.of(onlyTopic));
+        if (onlyTopic == null) {
+            names.add(Names.retryTopic(group));
+        }
+        for (String topic : names) {
+            Wants wants = standings.wants(group, topic);
+            for (int queueId : standings.queuesOf(topic)) {
+                Standing standing = standings.of(group, topic, queueId);
+                Copy head = standing.ahead() == 0 || standings.isBroadcasting(group) ? null : head(standing, wants);
+                if (head != null) {
+                    worst.add(new Worst(head.storeMillis(), head));
+                }
+            }
+        }
+        worst.sort(Comparator.comparingLong(Worst::sinceMillis));
+        List<Finding> findings = new ArrayList<>();
+        for (Worst one : worst.subList(0, Math.min(MOST_QUEUES, worst.size()))) {
+            findings.add(visible(one.head()));
+        }
+        return findings;
+    }
+
+    /** The first message the queue still has for the group; among the next few thousand, null when there is none. */
+    private Copy head(Standing standing, Wants wants) {
+        ReadResult read = store.read(
+                standing.topic(),
+                standing.queueId(),
+                standing.start(),
+                1,
+                1 << 20,
+                wants.isAll() ? null : wants::mayMatch,
+                (buffer, at) -> standing.placeOf(StoredMessage.queueOffset(buffer, at)) != Standing.Place.PASSED
+                        && wants.matches(buffer, at));
+        if (read.status() != ReadResult.Status.FOUND) {
+            return null;
+        }
+        ByteBuffer first = read.slices().get(0);
+        return Copy.visible(first);
+    }
+
+    private void waiting(String topic, Backlog.Row row, List<Finding> findings) {
+        if (row.retrying.count() > 0) {
+            findings.add(amount(Cause.IN_RETRY, topic, row.retrying)
+                    .says(row.retrying.count() + " messages of " + topic + " failed and wait to be delivered again.")
+                    .advises("their number over time: waybill group backlog " + group));
+        }
+        if (row.delayed.count() > 0) {
+            findings.add(amount(Cause.DELAYED, topic, row.delayed)
+                    .says(row.delayed.count() + " messages for " + topic + " are delayed.")
+                    .advises("list them: waybill timer list " + topic));
+        }
+        if (row.half.count() > 0) {
+            findings.add(amount(Cause.HALF, topic, row.half)
+                    .says(row.half.count() + " messages for " + topic + " wait for the decision of their transaction.")
+                    .advises("list them: waybill tx list --topic " + topic));
+        }
+        if (row.dead.count() > 0) {
+            findings.add(amount(Cause.DEAD_LETTER, topic, row.dead)
+                    .says(row.dead.count() + " messages of " + topic + " are dead letters that nobody settled.")
+                    .advises("list them: waybill dead list " + group));
+        }
+        if (row.parked.count() > 0) {
+            findings.add(amount(Cause.QUARANTINED, topic, row.parked)
+                    .says(row.parked.count() + " messages of " + topic + " lie in quarantine.")
+                    .advises("list them: waybill quarantine list " + group));
+        }
+    }
+
+    private static Finding amount(Cause cause, String topic, Amount amount) {
+        return new Finding(cause, topic)
+                .fact("messages", amount.count())
+                .fact("oldestSince", amount.oldestMillis() == Long.MAX_VALUE ? null : amount.oldestMillis());
+    }
+
+    private static Finding on(Cause cause, Copy copy) {
+        Finding finding = new Finding(cause, copy.topic()).about(copy);
+        return copy.isVisible() ? finding.at(copy.queueId(), copy.offset()) : finding;
+    }
+
+    private static String id(Copy copy) {
+        return copy.uniqueKey() != null ? copy.uniqueKey() : copy.offsetId();
+    }
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.insight;
+
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.Store;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.PendingHalf;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * Finds messages by what a person has at hand, with everything that was made of them. A message is told from another by topic and unique key;
+ * copies for retries, dead letters and re-drives keep both. Bounded; may read the disk.
+ */
+final class Lives {
+    /** Messages in one answer. */
+    static final int MOST_LIVES = 20;
+
+    /** Copies of one message in one topic. */
+    private static final int MOST_COPIES = 64;
+
+    private static final int MOST_HALVES = 100_000;
+    private static final int MOST_TOPICS = 50_000;
+
+    private final Store store;
+    private final Topics topics;
+    private final Function<String, Long> rolledBack;
+
+    /** @param rolledBack handle of a transaction rolled back lately, by unique key; null when it is not known */
+    Lives(Store store, Topics topics, Function<String, Long> rolledBack) {
+        this.store = store;
+        this.topics = topics;
+        this.rolledBack = rolledBack;
+    }
+
+    private record Name(String topic, String uniqueKey) {}
+
+    /**
+     * By offset message id or unique key.
+     *
+     * @param topic where to look for a unique key; null looks everywhere
+     * @param group whose copies to look for; null for all groups
+     */
+    List<Life> byId(String id, String topic, String group) {
+        if (MessageIds.isOffsetId(id)) {
+            Life life = byPosition(MessageIds.decode(id).position(), id, group);
+            if (life != null) {
+                return List.of(life);
+            }
+        }
+        List<Life> lives = new ArrayList<>();
+        Map<String, Copy> halves = halves(copy -> id.equals(copy.uniqueKey()));
+        for (String name : topicsToLookIn(topic)) {
+            Life life = life(new Name(name, id), halves.values(), null, group);
+            if (!life.isEmpty()) {
+                lives.add(life);
+            }
+            if (lives.size() == MOST_LIVES) {
+                break;
+            }
+        }
+        return lives;
+    }
+
+    /** By a word of KEYS; newest first. */
+    List<Life> byKey(String key, String topic, String group) {
+        List<Life> lives = new ArrayList<>();
+        Map<String, Copy> halves = halves(copy -> copy.hasKey(key));
+        for (String name : topicsToLookIn(topic)) {
+            Set<Name> names = new LinkedHashSet<>();
+            List<Copy> nameless = new ArrayList<>();
+            for (ByteBuffer bytes : store.byKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
+                Copy copy = Copy.visible(bytes);
+                if (copy.hasKey(key)) {
+                    addName(copy, names, nameless);
+                }
+            }
+            for (long handle : store.pendingByKey(name, key)) {
+                Copy copy = waiting(handle);
+                if (copy != null && copy.hasKey(key)) {
+                    addName(copy, names, nameless);
+                }
+            }
+            for (EndedDue ended : store.cancelledByKey(name, key)) {
+                ByteBuffer bytes = store.onceStored(ended.handle());
+                if (bytes != null) {
+                    addName(Copy.gone(bytes, ended.handle()), names, nameless);
+                }
+            }
+            for (Copy half : halves.values()) {
+                if (half.topic().equals(name)) {
+                    addName(half, names, nameless);
+                }
+            }
+            for (Name one : names) {
+                if (lives.size() < MOST_LIVES) {
+                    lives.add(life(one, halves.values(), null, group));
+                }
+            }
+            for (Copy one : nameless) {
+                if (lives.size() < MOST_LIVES) {
+                    lives.add(life(new Name(name, null), List.of(), one, group));
+                }
+            }
+        }
+        return lives;
+    }
+
+    private static void addName(Copy copy, Set<Name> names, List<Copy> nameless) {
+        if (copy.uniqueKey() == null) {
+            nameless.add(copy);
+        } else {
+            names.add(new Name(copy.topic(), copy.uniqueKey()));
+        }
+    }
+
+    /** Topics that producers send to; those of groups are looked into for each message. */
+    private Collection<String> topicsToLookIn(String topic) {
+        if (topic != null) {
+            return List.of(topic);
+        }
+        List<String> names = new ArrayList<>();
+        for (TopicConfig config : topics.all()) {
+            if (names.size() < MOST_TOPICS && !isOfGroup(config.topicName()) && !isAside(config.topicName())) {
+                names.add(config.topicName());
+            }
+        }
+        return names;
+    }
+
+    private static boolean isOfGroup(String topic) {
+        return Names.groupOf(topic) != null || topic.startsWith(Standings.PARKED_PREFIX);
+    }
+
+    private static boolean isAside(String topic) {
+        return topic.equals(Names.TRANS_CHECK_MAX_TIME_TOPIC);
+    }
+
+    // ---- by position
+
+    private Life byPosition(long position, String id, String group) {
+        Copy found = at(position);
+        if (found == null || !sameHost(found, id)) {
+            return null;
+        }
+        String topic = found.topic();
+        if (isOfGroup(topic) || isAside(topic)) {
+            topic = sentTo(found);
+        }
+        return life(new Name(topic, found.uniqueKey()), List.of(), found, group);
+    }
+
+    private Copy at(long position) {
+        PendingHalf half = store.half(position);
+        if (half != null) {
+            ByteBuffer bytes = store.readPending(position);
+            return bytes == null ? null : Copy.half(bytes, half);
+        }
+        Copy waiting = waiting(position);
+        if (waiting != null) {
+            return waiting;
+        }
+        ByteBuffer bytes = store.readAt(position);
+        if (bytes != null) {
+            return Copy.visible(bytes);
+        }
+        bytes = store.onceStored(position);
+        return bytes == null ? null : Copy.gone(bytes, position);
+    }
+
+    private Copy waiting(long handle) {
+        PendingDue due = store.due(handle);
+        ByteBuffer bytes = due == null ? null : store.readPending(handle);
+        return bytes == null ? null : Copy.waiting(bytes, due);
+    }
+
+    /** An id has the form of a unique key as well; only one that names this very message counts. */
+    private static boolean sameHost(Copy found, String id) {
+        return found.offsetId().equalsIgnoreCase(id);
+    }
+
+    private static String sentTo(Copy copy) {
+        for (String name : List.of(
+                MessageProperties.RETRY_TOPIC, MessageProperties.DLQ_ORIGIN_TOPIC, MessageProperties.REAL_TOPIC)) {
+            String topic = copy.property(name);
+            if (topic != null && Names.checkTopic(topic) == null && !isOfGroup(topic)) {
+                return topic;
+            }
+        }
+        return copy.topic();
+    }
+
+    // ---- everything of one message
+
+    private Map<String, Copy> halves(Predicate<Copy> wanted) {
+        Map<String, Copy> found = new LinkedHashMap<>();
+        for (PendingHalf half : store.openHalves(MOST_HALVES)) {
+            ByteBuffer bytes = store.readPending(half.handle());
+            Copy copy = bytes == null ? null : Copy.half(bytes, half);
+            if (copy != null && wanted.test(copy) && found.size() < MOST_COPIES) {
+                found.put(copy.offsetId(), copy);
+            }
+        }
+        return found;
+    }
+
+    private Life life(Name name, Collection<Copy> halves, Copy seed, String group) {
+        Map<Long, Copy> own = new TreeMap<>();
+        Map<Long, Copy> ofGroups = new TreeMap<>();
+        Map<Long, DecisionRecord> decided = new TreeMap<>();
+        List<EndedDue> cancelled = new ArrayList<>();
+        if (seed != null) {
+            (isOfGroup(seed.topic()) ? ofGroups : own).put(seed.handle(), seed);
+        }
+        if (name.uniqueKey() != null) {
+            collect(name.topic(), name, own);
+            collect(Names.TRANS_CHECK_MAX_TIME_TOPIC, name, own);
+            for (Copy half : halves) {
+                if (half.topic().equals(name.topic()) && name.uniqueKey().equals(half.uniqueKey())) {
+                    own.put(half.handle(), half);
+                }
+            }
+            cancelled(name, own, cancelled);
+            for (String topic : topicsOfGroups(group)) {
+                collect(topic, name, ofGroups);
+            }
+            Long handle = rolledBack.apply(name.uniqueKey());
+            if (handle != null) {
+                decision(handle, name, own, decided);
+            }
+        }
+        for (Copy copy : List.copyOf(own.values())) {
+            decision(copy.handle(), name, own, decided);
+            decision(StoredMessage.preparedTransactionOffset(copy.bytes(), 0), name, own, decided);
+        }
+        boolean vouched = own.size() > 1 || !ofGroups.isEmpty() || !decided.isEmpty() || !cancelled.isEmpty();
+        if (seed != null && seed.isGone() && !vouched) {
+            own.clear(); // bytes that look like a message, perhaps the body of another one
+        }
+        return new Life(
+                name.topic(),
+                name.uniqueKey(),
+                inLogOrder(own),
+                inLogOrder(ofGroups),
+                List.copyOf(decided.values()),
+                cancelled);
+    }
+
+    private static List<Copy> inLogOrder(Map<Long, Copy> copies) {
+        return copies.values().stream()
+                .sorted(Comparator.comparingLong(Copy::handle))
+                .toList();
+    }
+
+    private void decision(long handle, Name name, Map<Long, Copy> own, Map<Long, DecisionRecord> decided) {
+        DecisionRecord decision = store.decisionOf(handle);
+        if (decision == null || decided.containsKey(handle)) {
+            return;
+        }
+        ByteBuffer bytes = store.onceStored(handle);
+        Copy half = bytes == null ? null : Copy.gone(bytes, handle);
+        if (half != null && name.uniqueKey() != null && !name.uniqueKey().equals(half.uniqueKey())) {
+            return;
+        }
+        decided.put(handle, decision);
+        if (half != null) {
+            own.putIfAbsent(handle, half);
+        }
+    }
+
+    private void collect(String topic, Name name, Map<Long, Copy> into) {
+        for (ByteBuffer bytes : store.byKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
+            add(Copy.visible(bytes), name, into);
+        }
+        for (long handle : store.pendingByUniqueKey(topic, name.uniqueKey())) {
+            Copy copy = waiting(handle);
+            if (copy != null) {
+                add(copy, name, into);
+            }
+        }
+    }
+
+    private static void add(Copy copy, Name name, Map<Long, Copy> into) {
+        boolean fits = name.uniqueKey().equals(copy.uniqueKey())
+                && (copy.topic().equals(name.topic()) || sentTo(copy).equals(name.topic()));
+        if (fits && into.size() < MOST_COPIES) {
+            into.put(copy.handle(), copy);
+        }
+    }
+
+    private void cancelled(Name name, Map<Long, Copy> own, List<EndedDue> cancelled) {
+        for (EndedDue ended : store.cancelledByKey(name.topic(), name.uniqueKey())) {
+            ByteBuffer bytes = store.onceStored(ended.handle());
+            Copy copy = bytes == null ? null : Copy.gone(bytes, ended.handle());
+            if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {
+                cancelled.add(ended);
+                if (copy != null) {
+                    own.putIfAbsent(ended.handle(), copy);
+                }
+            }
+        }
+    }
+
+    private Collection<String> topicsOfGroups(String group) {
+        if (group != null) {
+            return List.of(Names.retryTopic(group), Names.deadLetterTopic(group), Standings.PARKED_PREFIX + group);
+        }
+        List<String> names = new ArrayList<>();
+        for (TopicConfig config : topics.all()) {
+            if (isOfGroup(config.topicName()) && names.size() < MOST_TOPICS) {
+                names.add(config.topicName());
+            }
+        }
+        return names;
+    }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.insight;
+
+import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Members;
+import io.waybill.broker.group.Subscription;
+import io.waybill.broker.journal.HandedOut;
+import io.waybill.broker.journal.Journal;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.store.QueueRange;
+import io.waybill.store.Store;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.QueueKey;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Puts together what the broker knows of a group: its topics, what it wants of them, how it stands in a queue. May read the disk. */
+final class Standings {
+    /** The group whose pop states say which dead letters and parked messages are settled. */
+    static final String DESK = "WAYBILL_DESK";
+
+    static final String PARKED_PREFIX = "%PARK%";
+
+    /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
+    private static final long YOUNG_BYTES = 256L << 20;
+
+    private final Store store;
+    private final Topics topics;
+    private final Members members;
+    private final Offsets offsets;
+    private final Journal journal;
+
+    Standings(Store store, Topics topics, Members members, Offsets offsets, Journal journal) {
+        this.store = store;
+        this.topics = topics;
+        this.members = members;
+        this.offsets = offsets;
+        this.journal = journal;
+    }
+
+    /** The topics a group subscribes to or has progress in, without its own retry and dead-letter topics. */
+    Set<String> topicsOf(String group) {
+        Set<String> names = new TreeSet<>();
+        for (ProgressEntry entry : offsets.of(group)) {
+            names.add(entry.topic());
+        }
+        ConsumerGroup online = members.consumerGroup(group);
+        if (online != null) {
+            names.addAll(online.subscriptions().keySet());
+        }
+        names.removeIf(name -> Names.groupOf(name) != null || name.startsWith(PARKED_PREFIX));
+        return names;
+    }
+
+    Wants wants(String group, String topic) {
+        ConsumerGroup online = members.consumerGroup(group);
+        if (online == null || Names.isRetry(topic)) {
+            return Wants.UNKNOWN;
+        }
+        List<Filter> filters = new ArrayList<>();
+        Set<String> texts = new TreeSet<>();
+        Subscription subscription = online.subscription(topic);
+        if (subscription != null) {
+            filters.add(subscription.filter());
+            texts.add(String.valueOf(subscription.data().subString()));
+        }
+        return filters.isEmpty() ? Wants.UNKNOWN : new Wants(filters, String.join(" or ", texts));
+    }
+
+    boolean isSubscribed(String group, String topic) {
+        ConsumerGroup online = members.consumerGroup(group);
+        return online != null && (Names.isRetry(topic) || online.subscription(topic) != null);
+    }
+
+    /** Whether each member keeps its own offsets, so that the broker knows of no backlog. */
+    boolean isBroadcasting(String group) {
+        ConsumerGroup online = members.consumerGroup(group);
+        return online != null && online.isBroadcasting();
+    }
+
+    /** Numbers of the queues that exist or ever had a message. */
+    Set<Integer> queuesOf(String topic) {
+        Set<Integer> ids = new TreeSet<>();
+        TopicConfig config = topics.find(topic);
+        for (int queueId = 0; config != null && queueId < config.readQueueNums(); queueId++) {
+            ids.add(queueId);
+        }
+        for (QueueKey queue : store.queuesOf(topic)) {
+            ids.add(queue.queueId());
+        }
+        return ids;
+    }
+
+    Standing of(String group, String topic, int queueId) {
+        QueueRange range = store.range(topic, queueId);
+        ConsumerGroup online = members.consumerGroup(group);
+        long committed = offsets.query(group, topic, queueId);
+        PopState pop = store.popState(new PopKey(group, topic, queueId));
+        if (pop != null && committed >= 0 && committed < pop.base()) {
+            pop = null; // reset to the past: what was popped since counts no more
+        }
+        HandedOut out = journal.handedOut(group, topic, queueId, committed);
+        boolean held = out != null && isThere(online, out);
+        long start;
+        if (pop != null) {
+            start = Math.max(pop.base(), committed);
+        } else if (committed >= 0) {
+            start = committed;
+        } else {
+            start = held && out.toOffset() > 0 ? out.fromOffset() : firstStart(online, topic, queueId, range);
+        }
+        start = Math.max(range.minOffset(), Math.min(start, range.maxOffset()));
+        long from = held ? Math.max(start, out.fromOffset()) : start;
+        long to = held ? Math.max(from, Math.min(out.toOffset(), range.maxOffset())) : start;
+        return new Standing(
+                topic,
+                queueId,
+                range.minOffset(),
+                range.maxOffset(),
+                committed,
+                start,
+                out,
+                held,
+                from,
+                to,
+                pop,
+                store.nowMillis());
+    }
+
+    /** Whether the client that was handed messages can still acknowledge them. */
+    private static boolean isThere(ConsumerGroup online, HandedOut out) {
+        if (online != null && online.clientIds().contains(out.client())) {
+            return true;
+        }
+        return out.isConnected() && !out.isNamed();
+    }
+
+    /** Where a group without an offset begins: what query offset (14) answers, and then the client's own policy. */
+    private long firstStart(ConsumerGroup online, String topic, int queueId, QueueRange range) {
+        if (range.minOffset() == 0
+                && (range.maxOffset() == 0 || store.logBytesSince(topic, queueId, 0) <= YOUNG_BYTES)) {
+            return 0;
+        }
+        boolean fromLast = online != null && online.consumeFromWhere().endsWith("LAST_OFFSET");
+        return fromLast ? range.maxOffset() : range.minOffset();
+    }
+
+    /** Whether a dead letter or parked message was settled: sent again, released or thrown away. */
+    PopState settled(String topic, int queueId) {
+        return store.popState(new PopKey(DESK, topic, queueId));
+    }
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.insight;
+
+import io.waybill.broker.insight.Event.Name;
+import io.waybill.broker.journal.Journal;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.store.Store;
+import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.PopState;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Tells the life of a message, in the order in which it happened, from the records of this broker. In one thread. */
+final class Trace {
+    /** Of one copy: who got and acknowledged it. */
+    private static final int MOST_ENTRIES = 512;
+
+    private final Store store;
+    private final Journal journal;
+    private final Standings standings;
+    private final List<Event> events = new ArrayList<>();
+
+    Trace(Store store, Journal journal, Standings standings) {
+        this.store = store;
+        this.journal = journal;
+        this.standings = standings;
+    }
+
+    /** The events, the oldest first. */
+    List<Event> of(Life life) {
+        Set<Long> transactions = new HashSet<>();
+        for (Copy copy : life.own()) {
+            own(copy, life, transactions);
+        }
+        for (DecisionRecord decision : life.decided()) {
+            if (transactions.add(decision.handle())) {
+                decision(decision, null);
+            }
+        }
+        for (EndedDue ended : life.cancelled()) {
+            Copy copy = life.own().stream()
+                    .filter(one -> one.handle() == ended.handle())
+                    .findFirst()
+                    .orElse(null);
+            add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time by " + ended.by());
+        }
+        for (Copy copy : life.ofGroups()) {
+            ofGroup(copy);
+        }
+        events.sort(Comparator.comparingLong(Event::atMillis).thenComparing(Event::name).thenComparing(Event::order));
+        return events;
+    }
+
+    private void add(long atMillis, Name name, Copy copy, String group, String client, String sentence) {
+        events.add(new Event(atMillis, name, events.size(), copy, group, client, sentence));
+    }
+
+    // ---- in its own topic
+
+    private void own(Copy copy, Life life, Set<Long> transactions) {
+        if (copy.half() != null) {
+            halfStored(copy);
+            checks(copy.handle(), copy);
+            transactions.add(copy.handle());
+        } else if (copy.due() != null) {
+            delayed(copy, copy.storeMillis(), copy.due().dueMillis());
+        } else if (copy.isGone()) {
+            gone(copy, life, transactions);
+        } else {
+            visible(copy, life, transactions);
+        }
+    }
+
+    private void gone(Copy copy, Life life, Set<Long> transactions) {
+        DecisionRecord decision = store.decisionOf(copy.handle());
+        boolean isDelayed = life.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
+                || copy.property(MessageProperties.REAL_TOPIC) != null;
+        if (decision != null) {
+            if (transactions.add(copy.handle())) {
+                halfStored(copy);
+                decision(decision, copy);
+            }
+        } else if (isDelayed) {
+            delayed(copy, copy.storeMillis(), copy.number(MessageProperties.TIMER_OUT_MS, 0));
+        }
+    }
+
+    private void visible(Copy copy, Life life, Set<Long> transactions) {
+        long handle = StoredMessage.preparedTransactionOffset(copy.bytes(), 0);
+        DecisionRecord decision = store.decisionOf(handle);
+        boolean isTransaction = decision != null
+                && (SysFlag.transactionState(StoredMessage.sysFlag(copy.bytes(), 0)) == SysFlag.TRANSACTION_COMMIT
+                        || copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC));
+        if (isTransaction && transactions.add(handle)) {
+            decision(decision, copy); // its half is dropped from the log, or it would be among the copies
+        }
+        boolean isDelayed = copy.property(MessageProperties.REAL_TOPIC) != null
+                && (copy.property(MessageProperties.TIMER_OUT_MS) != null
+                        || copy.property(MessageProperties.DELAY) != null);
+        boolean isDelayKnown = life.own().stream()
+                .anyMatch(one -> one.isGone() && one.property(MessageProperties.REAL_TOPIC) != null);
+        if (isDelayed && !isDelayKnown) {
+            long enqueued = copy.number(
+                    MessageProperties.TIMER_ENQUEUE_MS, StoredMessage.bornTimestamp(copy.bytes(), 0));
+            delayed(copy, enqueued, copy.number(MessageProperties.TIMER_OUT_MS, copy.storeMillis()));
+        }
+        String redriven = redriven(copy);
+        String where = "queue " + copy.queueId() + " of " + copy.topic() + " at offset " + copy.offset();
+        if (copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
+            add(copy.storeMillis(), Name.STORED, copy, null, null, "set aside in " + where + ": nobody decided its transaction");
+        } else if (redriven != null) {
+            add(copy.storeMillis(), Name.REDRIVEN, copy, null, null, "sent again to " + where + ": " + redriven);
+        } else if (isTransaction || isDelayed) {
+            add(copy.storeMillis(), Name.VISIBLE, copy, null, null, "visible in " + where);
+        } else {
+            add(
+                    copy.storeMillis(),
+                    Name.STORED,
+                    copy,
+                    null,
+                    null,
+                    "stored and visible in " + where + ", sent from "
+                            + StoredMessage.bornHost(copy.bytes(), 0).getHostString());
+        }
+        journal(copy);
+    }
+
+    private static String redriven(Copy copy) {
+        for (String name : List.of("REDRIVEN", "REDRIVEN_FROM", "REDRIVE_FROM", "REDRIVEN_BY")) {
+            String value = copy.property(name);
+            if (value != null) {
+                return value;
+            }
+        }
+        return copy.property(DLQ_MS) != null ? "it was a dead letter" : null;
+    }
+
+    private static final String DLQ_MS = "DLQ_MS";
+
+    private void halfStored(Copy half) {
+        add(
+                half.storeMillis(),
+                Name.HALF_STORED,
+                half,
+                null,
+                null,
+                "stored as the half of a transaction of producer group " + half.property(MessageProperties.PGROUP)
+                        + ", invisible");
+    }
+
+    private void checks(long handle, Copy copy) {
+        for (CheckEvent check : store.checksOf(handle)) {
+            String answer = check.answerOrNull() == null
+                    ? "no answer is known"
+                    : "it answered " + check.answerOrNull() + " on " + Times.at(check.answeredMillis());
+            add(
+                    check.atMillis(),
+                    Name.CHECKED,
+                    copy,
+                    null,
+                    check.client(),
+                    (check.number() > 0 ? "check " + check.number() + " of its transaction at " : "answer of ") + check.client()
+                            + ": " + answer);
+        }
+    }
+
+    private void decision(DecisionRecord decision, Copy copy) {
+        checks(decision.handle(), copy);
+        Name name =
+                switch (decision.outcome()) {
+                    case COMMIT -> Name.COMMITTED;
+                    case ROLLBACK -> Name.ROLLED_BACK;
+                    case EXHAUSTED -> Name.EXHAUSTED;
+                };
+        String word = decision.outcome() == Decision.COMMIT
+                ? "committed"
+                : decision.outcome() == Decision.ROLLBACK ? "rolled back" : "given up without a decision";
+        add(
+                decision.atMillis(),
+                name,
+                copy,
+                null,
+                null,
+                "its transaction was " + word + (decision.fromCheck() ? " after a check" : "") + ", by " + decision.by());
+    }
+
+    private void delayed(Copy copy, long storedMillis, long dueMillis) {
+        String unless = copy.property(Doctor.UNLESS);
+        add(
+                storedMillis,
+                Name.DELAYED,
+                copy,
+                null,
+                null,
+                "stored, to be delivered "
+                        + (dueMillis > 0 ? "at " + Times.at(dueMillis) : "later")
+                        + (unless == null ? "" : " unless a message comes that fits '" + unless + "'"));
+    }
+
+    // ---- in the topics of a group
+
+    private void ofGroup(Copy copy) {
+        boolean isParked = copy.topic().startsWith(Standings.PARKED_PREFIX);
+        String group = isParked
+                ? copy.topic().substring(Standings.PARKED_PREFIX.length())
+                : Names.groupOf(copy.topic());
+        if (Names.isRetry(copy.topic())) {
+            retry(copy, group);
+        } else if (isParked) {
+            add(
+                    copy.storeMillis(),
+                    Name.PARKED,
+                    copy,
+                    group,
+                    null,
+                    "put aside for group " + group + ": its key is in quarantine");
+            settled(copy, group);
+        } else {
+            String client = copy.property("DLQ_CLIENT");
+            add(
+                    copy.number(DLQ_MS, copy.storeMillis()),
+                    Name.DEAD_LETTERED,
+                    copy,
+                    group,
+                    client,
+                    "dead letter of group " + group + " after " + copy.number("DLQ_TRIES", copy.tries()) + " tries: "
+                            + copy.property("DLQ_REASON"));
+            settled(copy, group);
+        }
+    }
+
+    private void retry(Copy copy, String group) {
+        String client = copy.property("RETRY_CLIENT");
+        long givenBack = copy.number("RETRY_MS", copy.due() != null ? copy.storeMillis() : 0);
+        String redriven = copy.property(DLQ_MS) == null ? null : redriven(copy);
+        if (redriven != null) {
+            add(copy.storeMillis(), Name.REDRIVEN, copy, group, null, "sent again to group " + group + ": " + redriven);
+        } else {
+            String until = copy.due() != null
+                    ? ", to be delivered again at " + Times.at(copy.due().dueMillis())
+                    : ", delivered again from " + Times.at(copy.storeMillis());
+            add(
+                    givenBack > 0 ? givenBack : copy.storeMillis(),
+                    Name.RETRY,
+                    copy,
+                    group,
+                    client,
+                    "given back by group " + group + (client == null ? "" : " at " + client) + " after try "
+                            + copy.tries() + until);
+        }
+        if (copy.isVisible()) {
+            if (redriven == null && givenBack > 0) {
+                add(copy.storeMillis(), Name.VISIBLE, copy, group, null, "visible for group " + group + " again");
+            }
+            journal(copy);
+        }
+    }
+
+    private void settled(Copy copy, String group) {
+        PopState settled = standings.settled(copy.topic(), copy.queueId());
+        if (!copy.isVisible() || settled == null || !settled.isAcked(copy.offset())) {
+            return;
+        }
+        List<JournalEntry> entries = journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES);
+        long atMillis = copy.storeMillis();
+        String by = null;
+        for (JournalEntry entry : entries) {
+            if (entry.group().equals(Standings.DESK)) {
+                atMillis = entry.lastMillis();
+                by = entry.client();
+            }
+        }
+        add(
+                atMillis,
+                Name.SETTLED,
+                copy,
+                group,
+                by,
+                "settled by hand" + (by == null ? "" : " by " + by) + ": sent again, released or thrown away");
+    }
+
+    // ---- who got it
+
+    private void journal(Copy copy) {
+        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+            String who = entry.client().isEmpty() ? "a client" : entry.client();
+            switch (entry.kind()) {
+                case DELIVERED ->
+                    add(
+                            entry.firstMillis(),
+                            Name.DELIVERED,
+                            copy,
+                            entry.group(),
+                            entry.client(),
+                            "handed to " + who + " of group " + entry.group());
+                case REPLAYED ->
+                    add(
+                            entry.firstMillis(),
+                            Name.REPLAYED,
+                            copy,
+                            entry.group(),
+                            entry.client(),
+                            "replayed by " + who + " into group " + entry.group());
+                case ACKNOWLEDGED ->
+                    add(
+                            entry.lastMillis(),
+                            Name.ACKNOWLEDGED,
+                            copy,
+                            entry.group(),
+                            entry.client(),
+                            "acknowledged by " + who + " of group " + entry.group());
+            }
+        }
+    }
+}
