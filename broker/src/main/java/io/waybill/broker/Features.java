@@ -5,6 +5,8 @@ import io.waybill.broker.admin.Administration;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
+import io.waybill.broker.insight.Insight;
+import io.waybill.broker.insight.ParkedKeys;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetRequests;
@@ -110,8 +112,9 @@ final class Features {
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
         new TopicRequests(topics).register(routes);
-        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking)
-                .register(routes);
+        Transactions halfRequests =
+                new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking);
+        halfRequests.register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
@@ -130,6 +133,21 @@ final class Features {
                 .register(routes);
         deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
         deadLetters.register(routes);
+        // Threads of its own: a scan must not hold up pulls of old messages.
+        Executor scans = platform.duties().executor("broker-insight", 1);
+        new Insight(
+                        store,
+                        topics,
+                        groups,
+                        members,
+                        offsets,
+                        journal,
+                        locks,
+                        ParkedKeys.NONE,
+                        halfRequests::rolledBack,
+                        broker,
+                        scans)
+                .register(routes);
         handler = routes.handler();
     }
 

@@ -220,7 +220,7 @@ final class Backlog {
     private void laidAside(String topic, boolean isParked) {
         for (int queueId : standings.queuesOf(topic)) {
             PopState settled = standings.settled(topic, queueId);
-            Standing all = standings.of(Standings.DESK, topic, queueId);
+            Standing all = standings.of(Names.DESK_GROUP, topic, queueId);
             Row own = row(topic);
             walk(all, all.min(), Wants.UNKNOWN, own, (message, offset) -> {
                 if (settled == null || !settled.isAcked(offset)) {

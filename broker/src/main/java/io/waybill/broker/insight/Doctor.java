@@ -141,7 +141,9 @@ final class Doctor {
         }
         Copy last = null;
         for (Copy copy : all) {
-            if (last == null || last.isGone() && !copy.isGone() || last.isGone() == copy.isGone() && copy.handle() > last.handle()) {
+            if (last == null
+                    || last.isGone() && !copy.isGone()
+                    || last.isGone() == copy.isGone() && copy.handle() > last.handle()) {
                 last = copy;
             }
         }
@@ -154,7 +156,8 @@ final class Doctor {
         String lately = half.half().checks() == 0
                 ? "was not asked yet"
                 : "was asked " + half.half().checks() + " times without a decision";
-        boolean isProducerThere = !members.producersOf(half.half().producerGroup()).isEmpty();
+        boolean isProducerThere =
+                !members.producersOf(half.half().producerGroup()).isEmpty();
         return on(Cause.HALF, half)
                 .fact("transactionOpenSince", half.storeMillis())
                 .fact("producerGroup", half.half().producerGroup())
@@ -162,7 +165,9 @@ final class Doctor {
                 .fact("nextCheck", half.half().nextCheckMillis())
                 .fact("lastCheckClient", check == null ? null : check.client())
                 .fact("lastCheckAnswer", check == null ? null : check.answerOrNull())
-                .fact("producersConnected", members.producersOf(half.half().producerGroup()).size())
+                .fact(
+                        "producersConnected",
+                        members.producersOf(half.half().producerGroup()).size())
                 .says("Its transaction is open since " + Times.ago(half.storeMillis(), nowMillis) + ": producer group "
                         + half.half().producerGroup() + " " + lately + ", next check at "
                         + Times.at(half.half().nextCheckMillis())
@@ -171,11 +176,13 @@ final class Doctor {
     }
 
     private Finding exhausted(Life life, Copy aside) {
-        DecisionRecord decision = life.decided().isEmpty() ? null : life.decided().get(0);
+        DecisionRecord decision =
+                life.decided().isEmpty() ? null : life.decided().get(0);
         return on(Cause.HALF, aside)
                 .fact("givenUpAt", decision == null ? aside.storeMillis() : decision.atMillis())
                 .fact("by", decision == null ? null : decision.by())
-                .says("Its transaction was never decided and was given up on " + Times.ago(aside.storeMillis(), nowMillis)
+                .says("Its transaction was never decided and was given up on "
+                        + Times.ago(aside.storeMillis(), nowMillis)
                         + (decision == null ? "." : " (" + decision.by() + ")."))
                 .advises(Advice.half(id(aside)));
     }
@@ -188,7 +195,7 @@ final class Doctor {
                     .fact("by", decision.by())
                     .says("Its transaction was rolled back on " + Times.ago(decision.atMillis(), nowMillis) + " by "
                             + decision.by() + ": nobody ever gets it.")
-                    .advises(Advice.consumed(copy == null ? life.uniqueKey() : id(copy)));
+                    .advises(Advice.trace(copy == null ? life.uniqueKey() : id(copy)));
         }
         for (EndedDue ended : life.cancelled()) {
             return finding.fact("cancelledAt", ended.atMillis())
@@ -228,7 +235,8 @@ final class Doctor {
                 .fact("failingSince", waiting.number("RETRY_SINCE_MS", 0))
                 .says("It failed " + waiting.tries() + " times" + (client == null ? "" : ", last at " + client)
                         + ", and is delivered again at " + Times.at(dueMillis) + ", "
-                        + Times.length(dueMillis - nowMillis) + " from now (try " + waiting.tries() + " of " + most + ").")
+                        + Times.length(dueMillis - nowMillis) + " from now (try " + waiting.tries() + " of " + most
+                        + ").")
                 .advises(Advice.deliveredByItself(id(waiting)));
     }
 
@@ -239,6 +247,8 @@ final class Doctor {
 
     private Finding deadLetter(Copy dead) {
         boolean settled = isSettled(dead);
+        PopState thrown = standings.discarded(dead.topic(), dead.queueId());
+        boolean discarded = thrown != null && thrown.isAcked(dead.offset());
         long atMillis = dead.number("DLQ_MS", dead.storeMillis());
         String reason = dead.property("DLQ_REASON");
         Finding finding = on(Cause.DEAD_LETTER, dead)
@@ -246,11 +256,13 @@ final class Doctor {
                 .fact("reason", reason)
                 .fact("tries", dead.number("DLQ_TRIES", dead.tries()))
                 .fact("client", dead.property("DLQ_CLIENT"))
-                .fact("state", settled ? "SETTLED" : "OPEN")
+                .fact("state", !settled ? "OPEN" : discarded ? "DISCARDED" : "REDRIVEN")
                 .says("It is a dead letter of the group since " + Times.ago(atMillis, nowMillis) + " after "
                         + dead.number("DLQ_TRIES", dead.tries()) + " tries"
                         + (reason == null ? "" : ": " + reason)
-                        + (settled ? "; it was settled by hand since." : "."));
+                        + (!settled
+                                ? "."
+                                : discarded ? "; it was thrown away by hand." : "; it was sent again by hand."));
         return settled ? finding : finding.advises(Advice.deadLetter(group, dead.offset()));
     }
 
@@ -337,16 +349,16 @@ final class Doctor {
         if (acknowledged != null) {
             return finding.fact("movedBy", acknowledged.client())
                     .fact("movedAt", acknowledged.lastMillis())
-                    .says("The group is past it and never got it: " + acknowledged.client() + " moved the offset over it on "
-                            + Times.ago(acknowledged.lastMillis(), nowMillis) + ".");
+                    .says("The group is past it and never got it: " + acknowledged.client()
+                            + " moved the offset over it on " + Times.ago(acknowledged.lastMillis(), nowMillis) + ".");
         }
         String handed = delivered == null
                 ? "nothing says that it was ever handed out or acknowledged"
                 : "it was handed to " + delivered.client() + " on " + Times.at(delivered.firstMillis())
                         + " and nothing says that it was acknowledged";
         return finding.fact("deliveredTo", delivered == null ? null : delivered.client())
-                .says("The group is past it: it goes on at offset " + standing.start() + " of queue " + copy.queueId() + ", and "
-                        + handed + ". The offset was reset, or the group started behind it.");
+                .says("The group is past it: it goes on at offset " + standing.start() + " of queue " + copy.queueId()
+                        + ", and " + handed + ". The offset was reset, or the group started behind it.");
     }
 
     private Finding filteredOut(Copy copy, Wants wants, boolean isPast) {
@@ -357,7 +369,7 @@ final class Doctor {
                 .says("The group does not want it: it subscribes to '" + wants.text() + "', the message has "
                         + (tags == null ? "no tag" : "tag '" + tags + "'")
                         + (isPast ? " and was passed over." : "."))
-                .advises(Advice.filter(group, copy.topic()));
+                .advises(Advice.filter(group, copy.topic(), copy.storeMillis()));
     }
 
     // ---- what stops everything
@@ -395,21 +407,25 @@ final class Doctor {
                     .fact("groupExists", Boolean.toString(exists))
                     .fact("lastClient", reader == null ? null : reader.client())
                     .fact("lastPull", reader == null || reader.lastPullMillis() == 0 ? null : reader.lastPullMillis())
-                    .says(exists
-                            ? "Nobody is connected for group " + group
-                                    + (reader == null || reader.lastPullMillis() == 0
-                                            ? "."
-                                            : "; the last was " + reader.client() + " on "
-                                                    + Times.ago(reader.lastPullMillis(), nowMillis) + ".")
-                            : "There is no group " + group + " here, and nobody is connected for it.")
+                    .says(
+                            exists
+                                    ? "Nobody is connected for group " + group
+                                            + (reader == null || reader.lastPullMillis() == 0
+                                                    ? "."
+                                                    : "; the last was " + reader.client() + " on "
+                                                            + Times.ago(reader.lastPullMillis(), nowMillis) + ".")
+                                    : "There is no group " + group + " here, and nobody is connected for it.")
                     .advises(Advice.startConsumers(group));
         }
         if (online != null && topic != null && !standings.isSubscribed(group, topic)) {
             return new Finding(Cause.NOT_SUBSCRIBED, topic)
                     .fact("members", online.clientIds().size())
-                    .fact("subscribedTo", String.join(", ", online.subscriptions().keySet()))
+                    .fact(
+                            "subscribedTo",
+                            String.join(", ", online.subscriptions().keySet()))
                     .says(online.clientIds().size() + " members are connected, and none subscribes to " + topic
-                            + "; they subscribe to " + String.join(", ", online.subscriptions().keySet()) + ".")
+                            + "; they subscribe to "
+                            + String.join(", ", online.subscriptions().keySet()) + ".")
                     .advises(Advice.subscribe(group, topic));
         }
         return null;
@@ -428,7 +444,8 @@ final class Doctor {
 
     /** What will stop the message when what it waits for now is over; null when nothing is in sight. */
     private Finding nextObstacle(Finding first, String topic) {
-        boolean waits = first.cause() == Cause.DELAYED || first.cause() == Cause.HALF || first.cause() == Cause.IN_RETRY;
+        boolean waits =
+                first.cause() == Cause.DELAYED || first.cause() == Cause.HALF || first.cause() == Cause.IN_RETRY;
         if (!waits) {
             return null;
         }
@@ -477,7 +494,8 @@ final class Doctor {
         }
         PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(head);
         SubscriptionGroupConfig config = groups.find(group);
-        boolean orderedPop = taken != null && taken.deliveries() > 1 && config != null && config.consumeMessageOrderly();
+        boolean orderedPop =
+                taken != null && taken.deliveries() > 1 && config != null && config.consumeMessageOrderly();
         if (lock == null && !orderedPop) {
             return null;
         }
@@ -487,7 +505,9 @@ final class Doctor {
         if (!stalled) {
             return null;
         }
-        String client = lock != null ? lock.clientId() : standing.out() == null ? "a client" : standing.out().client();
+        String client = lock != null
+                ? lock.clientId()
+                : standing.out() == null ? "a client" : standing.out().client();
         Copy failing = copyAt(standing, head);
         String name = failing == null ? "the message at offset " + head : "message " + id(failing);
         String key = failing == null ? null : shardingKey(failing);
@@ -521,7 +541,12 @@ final class Doctor {
 
     private long deliveredMillis(Standing standing, long offset) {
         JournalEntry last = lastDelivery(standing, offset);
-        return last == null ? 0 : last.firstMillis();
+        if (last != null) {
+            return last.firstMillis();
+        }
+        return standing.out() == null
+                ? 0
+                : standing.out().lastDeliveryMillis(); // its note is lost; it was then or before
     }
 
     private int countDeliveries(Standing standing, long offset) {
@@ -542,8 +567,8 @@ final class Doctor {
                     .fact("key", key)
                     .fact("parkedSince", parked.sinceMillis())
                     .fact("reason", parked.reason())
-                    .says("Its key " + key + " is in quarantine since " + Times.ago(parked.sinceMillis(), nowMillis) + ": "
-                            + parked.reason())
+                    .says("Its key " + key + " is in quarantine since " + Times.ago(parked.sinceMillis(), nowMillis)
+                            + ": " + parked.reason())
                     .advises(Advice.release(group, copy.topic(), key));
         }
         long before = Math.max(0, copy.offset() - Math.max(standing.start(), standing.inFlightTo()));
@@ -554,7 +579,8 @@ final class Doctor {
                     .fact("rate", perSecond)
                     .fact("messagesBefore", before)
                     .fact("secondsAtLeast", before / perSecond)
-                    .says("The group gets at most " + perSecond + " messages per second from this broker (" + RATE + "), and "
+                    .says("The group gets at most " + perSecond + " messages per second from this broker (" + RATE
+                            + "), and "
                             + before + " are before it in its queue alone: at least "
                             + Times.length(before / perSecond * 1_000) + " to go.")
                     .advises(Advice.rate(group));
@@ -612,7 +638,9 @@ final class Doctor {
 
     private Copy copyAt(Standing standing, long offset) {
         ReadResult read = store.read(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
-        return read.status() == ReadResult.Status.FOUND ? Copy.visible(read.slices().get(0)) : null;
+        return read.status() == ReadResult.Status.FOUND
+                ? Copy.visible(read.slices().get(0))
+                : null;
     }
 
     // ---- the group as a whole
@@ -716,7 +744,7 @@ final class Doctor {
         if (row.delayed.count() > 0) {
             findings.add(amount(Cause.DELAYED, topic, row.delayed)
                     .says(row.delayed.count() + " messages for " + topic + " are delayed.")
-                    .advises("list them: waybill timer list " + topic));
+                    .advises("list them: waybill timer list --topic " + topic));
         }
         if (row.half.count() > 0) {
             findings.add(amount(Cause.HALF, topic, row.half)
@@ -726,7 +754,7 @@ final class Doctor {
         if (row.dead.count() > 0) {
             findings.add(amount(Cause.DEAD_LETTER, topic, row.dead)
                     .says(row.dead.count() + " messages of " + topic + " are dead letters that nobody settled.")
-                    .advises("list them: waybill dead list " + group));
+                    .advises("list them: waybill dlq list " + group));
         }
         if (row.parked.count() > 0) {
             findings.add(amount(Cause.QUARANTINED, topic, row.parked)

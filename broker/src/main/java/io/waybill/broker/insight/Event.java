@@ -30,7 +30,7 @@ record Event(long atMillis, Name name, long order, Copy copy, String group, Stri
         DELIVERED,
         REPLAYED,
         ACKNOWLEDGED,
-        SETTLED
+        DISCARDED
     }
 
     void write(JsonWriter json) {

@@ -110,16 +110,7 @@ public final class Insight {
         }
         answer(request, () -> {
             Doctor doctor = new Doctor(
-                    store,
-                    topics,
-                    groups,
-                    members,
-                    journal,
-                    locks,
-                    standings,
-                    parkedKeys,
-                    group,
-                    store.nowMillis());
+                    store, topics, groups, members, journal, locks, standings, parkedKeys, group, store.nowMillis());
             List<Finding> findings;
             if (id != null) {
                 findings = doctor.ofMessages(lives.byId(id, topic, group), id);
@@ -152,8 +143,7 @@ public final class Insight {
         answer(request, () -> {
             List<Life> found = id != null ? lives.byId(id, topic, null) : lives.byKey(key, topic, null);
             if (found.stream().allMatch(Life::isEmpty)) {
-                request.refuse(
-                        ResponseCode.SYSTEM_ERROR, "no message '" + (id != null ? id : key) + "' is known here");
+                request.refuse(ResponseCode.SYSTEM_ERROR, "no message '" + (id != null ? id : key) + "' is known here");
                 return null;
             }
             JsonWriter json = new JsonWriter()

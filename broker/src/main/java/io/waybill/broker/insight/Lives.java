@@ -271,7 +271,8 @@ final class Lives {
 
     private void decision(long handle, Name name, Map<Long, Copy> own, Map<Long, DecisionRecord> decided) {
         DecisionRecord decision = store.decisionOf(handle);
-        if (decision == null || decided.containsKey(handle)) {
+        boolean isNamed = name.uniqueKey() != null || handle > 0; // 0 is what a message without a transaction says
+        if (decision == null || !isNamed || decided.containsKey(handle)) {
             return;
         }
         ByteBuffer bytes = store.onceStored(handle);

@@ -3,6 +3,7 @@ package io.waybill.broker.insight;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.journal.HandedOut;
@@ -24,9 +25,6 @@ import java.util.TreeSet;
 
 /** Puts together what the broker knows of a group: its topics, what it wants of them, how it stands in a queue. May read the disk. */
 final class Standings {
-    /** The group whose pop states say which dead letters and parked messages are settled. */
-    static final String DESK = "WAYBILL_DESK";
-
     static final String PARKED_PREFIX = "%PARK%";
 
     /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
@@ -67,12 +65,19 @@ final class Standings {
         }
         List<Filter> filters = new ArrayList<>();
         Set<String> texts = new TreeSet<>();
-        Subscription subscription = online.subscription(topic);
-        if (subscription != null) {
-            filters.add(subscription.filter());
-            texts.add(String.valueOf(subscription.data().subString()));
+        for (Member member : online.members()) {
+            Subscription subscription = online.subscriptionsOf(member).get(topic);
+            if (subscription != null && texts.add(text(subscription))) {
+                filters.add(subscription.filter());
+            }
         }
         return filters.isEmpty() ? Wants.UNKNOWN : new Wants(filters, String.join(" or ", texts));
+    }
+
+    private static String text(Subscription subscription) {
+        String type = subscription.data().expressionType();
+        String expression = String.valueOf(subscription.data().subString());
+        return Filter.isTags(type) ? expression : type + " " + expression;
     }
 
     boolean isSubscribed(String group, String topic) {
@@ -155,6 +160,11 @@ final class Standings {
 
     /** Whether a dead letter or parked message was settled: sent again, released or thrown away. */
     PopState settled(String topic, int queueId) {
-        return store.popState(new PopKey(DESK, topic, queueId));
+        return store.popState(new PopKey(Names.DESK_GROUP, topic, queueId));
+    }
+
+    /** Which of these were thrown away. */
+    PopState discarded(String topic, int queueId) {
+        return store.popState(new PopKey(Names.DISCARD_GROUP, topic, queueId));
     }
 }

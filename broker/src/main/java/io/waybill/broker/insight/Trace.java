@@ -57,7 +57,9 @@ final class Trace {
         for (Copy copy : life.ofGroups()) {
             ofGroup(copy);
         }
-        events.sort(Comparator.comparingLong(Event::atMillis).thenComparing(Event::name).thenComparing(Event::order));
+        events.sort(Comparator.comparingLong(Event::atMillis)
+                .thenComparing(Event::name)
+                .thenComparing(Event::order));
         return events;
     }
 
@@ -107,19 +109,25 @@ final class Trace {
         boolean isDelayed = copy.property(MessageProperties.REAL_TOPIC) != null
                 && (copy.property(MessageProperties.TIMER_OUT_MS) != null
                         || copy.property(MessageProperties.DELAY) != null);
-        boolean isDelayKnown = life.own().stream()
-                .anyMatch(one -> one.isGone() && one.property(MessageProperties.REAL_TOPIC) != null);
+        boolean isDelayKnown =
+                life.own().stream().anyMatch(one -> one.isGone() && one.property(MessageProperties.REAL_TOPIC) != null);
         if (isDelayed && !isDelayKnown) {
-            long enqueued = copy.number(
-                    MessageProperties.TIMER_ENQUEUE_MS, StoredMessage.bornTimestamp(copy.bytes(), 0));
+            long enqueued =
+                    copy.number(MessageProperties.TIMER_ENQUEUE_MS, StoredMessage.bornTimestamp(copy.bytes(), 0));
             delayed(copy, enqueued, copy.number(MessageProperties.TIMER_OUT_MS, copy.storeMillis()));
         }
         String redriven = redriven(copy);
         String where = "queue " + copy.queueId() + " of " + copy.topic() + " at offset " + copy.offset();
         if (copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
-            add(copy.storeMillis(), Name.STORED, copy, null, null, "set aside in " + where + ": nobody decided its transaction");
+            add(
+                    copy.storeMillis(),
+                    Name.STORED,
+                    copy,
+                    null,
+                    null,
+                    "set aside in " + where + ": nobody decided its transaction");
         } else if (redriven != null) {
-            add(copy.storeMillis(), Name.REDRIVEN, copy, null, null, "sent again to " + where + ": " + redriven);
+            add(copy.storeMillis(), Name.REDRIVEN, copy, null, null, "sent again to " + where + ", by " + redriven);
         } else if (isTransaction || isDelayed) {
             add(copy.storeMillis(), Name.VISIBLE, copy, null, null, "visible in " + where);
         } else {
@@ -135,17 +143,11 @@ final class Trace {
         journal(copy);
     }
 
+    /** Null, or who sent a dead letter again as this copy; its later retries carry the marks too. */
     private static String redriven(Copy copy) {
-        for (String name : List.of("REDRIVEN", "REDRIVEN_FROM", "REDRIVE_FROM", "REDRIVEN_BY")) {
-            String value = copy.property(name);
-            if (value != null) {
-                return value;
-            }
-        }
-        return copy.property(DLQ_MS) != null ? "it was a dead letter" : null;
+        String by = copy.property("REDRIVEN_BY");
+        return by == null || copy.tries() > 0 ? null : by;
     }
-
-    private static final String DLQ_MS = "DLQ_MS";
 
     private void halfStored(Copy half) {
         add(
@@ -169,19 +171,18 @@ final class Trace {
                     copy,
                     null,
                     check.client(),
-                    (check.number() > 0 ? "check " + check.number() + " of its transaction at " : "answer of ") + check.client()
-                            + ": " + answer);
+                    (check.number() > 0 ? "check " + check.number() + " of its transaction at " : "answer of ")
+                            + check.client() + ": " + answer);
         }
     }
 
     private void decision(DecisionRecord decision, Copy copy) {
         checks(decision.handle(), copy);
-        Name name =
-                switch (decision.outcome()) {
-                    case COMMIT -> Name.COMMITTED;
-                    case ROLLBACK -> Name.ROLLED_BACK;
-                    case EXHAUSTED -> Name.EXHAUSTED;
-                };
+        Name name = switch (decision.outcome()) {
+            case COMMIT -> Name.COMMITTED;
+            case ROLLBACK -> Name.ROLLED_BACK;
+            case EXHAUSTED -> Name.EXHAUSTED;
+        };
         String word = decision.outcome() == Decision.COMMIT
                 ? "committed"
                 : decision.outcome() == Decision.ROLLBACK ? "rolled back" : "given up without a decision";
@@ -191,7 +192,8 @@ final class Trace {
                 copy,
                 null,
                 null,
-                "its transaction was " + word + (decision.fromCheck() ? " after a check" : "") + ", by " + decision.by());
+                "its transaction was " + word + (decision.fromCheck() ? " after a check" : "") + ", by "
+                        + decision.by());
     }
 
     private void delayed(Copy copy, long storedMillis, long dueMillis) {
@@ -211,9 +213,8 @@ final class Trace {
 
     private void ofGroup(Copy copy) {
         boolean isParked = copy.topic().startsWith(Standings.PARKED_PREFIX);
-        String group = isParked
-                ? copy.topic().substring(Standings.PARKED_PREFIX.length())
-                : Names.groupOf(copy.topic());
+        String group =
+                isParked ? copy.topic().substring(Standings.PARKED_PREFIX.length()) : Names.groupOf(copy.topic());
         if (Names.isRetry(copy.topic())) {
             retry(copy, group);
         } else if (isParked) {
@@ -228,7 +229,7 @@ final class Trace {
         } else {
             String client = copy.property("DLQ_CLIENT");
             add(
-                    copy.number(DLQ_MS, copy.storeMillis()),
+                    copy.number("DLQ_MS", copy.storeMillis()),
                     Name.DEAD_LETTERED,
                     copy,
                     group,
@@ -242,9 +243,15 @@ final class Trace {
     private void retry(Copy copy, String group) {
         String client = copy.property("RETRY_CLIENT");
         long givenBack = copy.number("RETRY_MS", copy.due() != null ? copy.storeMillis() : 0);
-        String redriven = copy.property(DLQ_MS) == null ? null : redriven(copy);
+        String redriven = redriven(copy);
         if (redriven != null) {
-            add(copy.storeMillis(), Name.REDRIVEN, copy, group, null, "sent again to group " + group + ": " + redriven);
+            add(
+                    copy.storeMillis(),
+                    Name.REDRIVEN,
+                    copy,
+                    group,
+                    null,
+                    "sent again to group " + group + ", by " + redriven);
         } else {
             String until = copy.due() != null
                     ? ", to be delivered again at " + Times.at(copy.due().dueMillis())
@@ -266,27 +273,27 @@ final class Trace {
         }
     }
 
+    /** What was sent again speaks for itself; what was thrown away is only known here. */
     private void settled(Copy copy, String group) {
-        PopState settled = standings.settled(copy.topic(), copy.queueId());
-        if (!copy.isVisible() || settled == null || !settled.isAcked(copy.offset())) {
+        PopState discarded = standings.discarded(copy.topic(), copy.queueId());
+        if (!copy.isVisible() || discarded == null || !discarded.isAcked(copy.offset())) {
             return;
         }
-        List<JournalEntry> entries = journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES);
         long atMillis = copy.storeMillis();
         String by = null;
-        for (JournalEntry entry : entries) {
-            if (entry.group().equals(Standings.DESK)) {
+        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+            if (entry.group().equals(Names.DISCARD_GROUP)) {
                 atMillis = entry.lastMillis();
                 by = entry.client();
             }
         }
         add(
                 atMillis,
-                Name.SETTLED,
+                Name.DISCARDED,
                 copy,
                 group,
                 by,
-                "settled by hand" + (by == null ? "" : " by " + by) + ": sent again, released or thrown away");
+                by == null ? "thrown away by hand, at a time that is not known" : "thrown away by " + by);
     }
 
     // ---- who got it

@@ -123,6 +123,12 @@ public final class Journal implements Duty {
         custody(group, topic, queueId).acknowledged(from, to, connection);
     }
 
+    /** Somebody settled one message by hand: a person, not a client. */
+    public void settled(String group, String topic, int queueId, long offset, String by) {
+        long nowMillis = nowMillis();
+        ended(new JournalEntry(Kind.ACKNOWLEDGED, group, topic, queueId, offset, offset + 1, by, nowMillis, nowMillis));
+    }
+
     /**
      * A client committed an offset.
      *

@@ -13,6 +13,7 @@ import java.util.function.BiFunction;
 
 /** The requests about transactions: a producer's word, and what operators ask and decide. */
 public final class Transactions {
+    private final FinalDecisions decisions;
     private final EndTransaction end;
     private final ListTransactions list;
     private final ShowTransaction show;
@@ -33,13 +34,19 @@ public final class Transactions {
             BiFunction<String, Connection, String> clientNames,
             String brokerName,
             Executor blocking) {
-        FinalDecisions decisions = new FinalDecisions(store, clock, delays);
+        decisions = new FinalDecisions(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
         end = new EndTransaction(store, decisions, checks.answers(), settings, clock, clientNames, blocking);
         list = new ListTransactions(store, clock, brokerName, blocking);
         show = new ShowTransaction(store, lookup, clock, blocking);
         resume = new ResumeCheck(store, lookup, clock, blocking);
         decide = new DecideTransaction(store, lookup, decisions, resume, clock, blocking);
+    }
+
+    /** The handle of a transaction rolled back lately, by unique key; null when none is known. */
+    public Long rolledBack(String uniqueKey) {
+        FinalDecisions.RolledBack known = decisions.rolledBack(uniqueKey);
+        return known == null ? null : known.handle();
     }
 
     public void register(Routes routes) {

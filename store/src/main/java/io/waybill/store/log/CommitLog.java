@@ -14,8 +14,8 @@ import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
-import java.nio.ByteBuffer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
