@@ -7,6 +7,7 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
+import io.waybill.client.Filter;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
@@ -28,7 +29,11 @@ import picocli.CommandLine.Parameters;
             "Prints the messages of a topic, one a line: stored, queue, offset, tag, keys, body.",
             "Without --group nobody's progress changes. With it the group goes on where it stopped the last time."
         },
-        footer = {"", "Example: waybill consume orders --from 10m --tags 'CREATED || PAID' --max 20"})
+        footer = {
+            "",
+            "Example: waybill consume orders --from 10m --tags 'CREATED || PAID' --max 20",
+            "         waybill consume orders --sql 'amount > 100 AND region IS NOT NULL'"
+        })
 public final class ConsumeCommand implements Callable<Integer> {
     private static final int POLL_MAX = 32;
 
@@ -40,6 +45,12 @@ public final class ConsumeCommand implements Callable<Integer> {
 
     @Option(names = "--tags", paramLabel = "TAGS", description = "Only these tags, as in 'A || B'.")
     private String tags;
+
+    @Option(
+            names = "--sql",
+            paramLabel = "CONDITION",
+            description = "Only what this SQL92 condition on the properties is true for.")
+    private String sql;
 
     @Option(
             names = "--from",
@@ -73,6 +84,9 @@ public final class ConsumeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (tags != null && sql != null) {
+            throw new Failure(ExitCode.USAGE, "give --tags or --sql, not both");
+        }
         StartFrom start;
         Duration idle;
         try {
@@ -92,6 +106,9 @@ public final class ConsumeCommand implements Callable<Integer> {
         try (WaybillClient client = cluster.connect()) {
             PullConsumer.Builder builder = client.pullConsumer(group == null ? "waybill-cli-reader" : group)
                     .from(start);
+            if (sql != null) {
+                builder.filter(Filter.sql(sql));
+            }
             if (tags != null) {
                 builder.tags(tags);
             }

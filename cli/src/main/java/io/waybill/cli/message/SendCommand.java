@@ -42,6 +42,8 @@ import picocli.CommandLine.Parameters;
         footer = {
             "",
             "Example: waybill send orders 'order 1 created' --tag CREATED --key order-1 --ordering-key order-1",
+            "         waybill send order-timeouts 'cancel order 1' --delay 30m --key order-1 --unless-topic orders"
+                    + " --unless-key order-1 --unless-tag PAID",
             "         waybill send orders 'order {n}' --count 10000"
         })
 public final class SendCommand implements Callable<Integer> {
@@ -77,6 +79,30 @@ public final class SendCommand implements Callable<Integer> {
             description = "Deliver then: 2026-11-22T12:00:00Z, or milliseconds since 1970.")
     private String at;
 
+    @Option(names = "--priority", paramLabel = "N", description = "0 to 9 and up; for topics of type PRIORITY.")
+    private Integer priority;
+
+    @Option(
+            names = "--dedup-key",
+            paramLabel = "KEY",
+            description = "In a topic with de-duplication: stored once for each key.")
+    private String dedupKey;
+
+    @Option(
+            names = "--unless-key",
+            paramLabel = "KEY",
+            description = "Do not deliver it when due if a message with this business key came meanwhile.")
+    private String unlessKey;
+
+    @Option(
+            names = "--unless-topic",
+            paramLabel = "TOPIC",
+            description = "With --unless-key: on this topic (default: TOPIC).")
+    private String unlessTopic;
+
+    @Option(names = "--unless-tag", paramLabel = "TAG", description = "With --unless-key: only with this tag.")
+    private String unlessTag;
+
     @Option(names = "--lines", description = "Every line of standard input is a message.")
     private boolean lines;
 
@@ -109,6 +135,12 @@ public final class SendCommand implements Callable<Integer> {
         }
         if (delay != null && at != null) {
             throw new Failure(ExitCode.USAGE, "give --delay or --at, not both");
+        }
+        if (unlessKey == null && (unlessTopic != null || unlessTag != null)) {
+            throw new Failure(ExitCode.USAGE, "--unless-topic and --unless-tag need --unless-key");
+        }
+        if (unlessKey != null && delay == null && at == null) {
+            throw new Failure(ExitCode.USAGE, "--unless-key needs --delay or --at");
         }
         Instant deliverAt;
         Duration deliverAfter;
@@ -204,6 +236,15 @@ public final class SendCommand implements Callable<Integer> {
         if (deliverAfter != null) {
             message.deliverAfter(deliverAfter);
         }
+        if (priority != null) {
+            message.priority(priority);
+        }
+        if (dedupKey != null) {
+            message.dedupKey(dedupKey);
+        }
+        if (unlessKey != null) {
+            message.unless(unlessTopic == null ? topic : unlessTopic, unlessKey, unlessTag);
+        }
         return message.build();
     }
 
@@ -216,6 +257,9 @@ public final class SendCommand implements Callable<Integer> {
         row.put("queue", receipt.queue().id());
         row.put("offset", receipt.offset());
         row.put("durability", receipt.durability().toString());
+        if (receipt.duplicate()) {
+            row.put("duplicate", true);
+        }
         if (receipt.recallHandle() != null) {
             row.put("recallHandle", receipt.recallHandle());
         }

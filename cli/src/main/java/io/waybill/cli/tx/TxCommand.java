@@ -207,7 +207,9 @@ public final class TxCommand implements Callable<Integer> {
                 confirmation.ask(decision() + " of the transaction " + id + " of " + state.producerGroup() + " in "
                         + state.topic());
                 String operator = System.getProperty("user.name", "?");
-                output.one(all(client.admin().transactions().decide(id, decision(), reason, operator)));
+                output.one(all(client.admin()
+                        .transactions()
+                        .decide(id, decision(), reason == null ? "no reason given" : reason, operator)));
                 return ExitCode.DONE;
             }
         }
