@@ -12,12 +12,15 @@ import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.remoting.exception.RemotingException;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.awaitility.Awaitility;
 
 /**
@@ -106,6 +109,30 @@ final class Stock implements AutoCloseable {
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         closers.add(consumer::shutdown);
         return consumer;
+    }
+
+    /** What mqadmin is built on. */
+    DefaultMQAdminExt admin() throws Exception {
+        DefaultMQAdminExt admin = new DefaultMQAdminExt();
+        admin.setNamesrvAddr(namesrv);
+        admin.setInstanceName(unique("instance"));
+        admin.start();
+        closers.add(admin::shutdown);
+        return admin;
+    }
+
+    /** Returns when the name server knows the topic. */
+    void awaitRoute(String topic) throws Exception {
+        DefaultMQAdminExt admin = admin();
+        await("the route of " + topic, Duration.ofSeconds(60), () -> {
+            try {
+                return !admin.examineTopicRouteInfo(topic).getQueueDatas().isEmpty();
+            } catch (MQClientException e) {
+                return false; // not there yet
+            } catch (RemotingException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
     }
 
     static Message message(String topic, String tag, String key, String body) {
