@@ -26,6 +26,7 @@ import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
 import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.TimerRequests;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
 import io.waybill.broker.topic.Topics;
@@ -115,6 +116,7 @@ final class Features {
         Transactions halfRequests =
                 new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking);
         halfRequests.register(routes);
+        new TimerRequests(store, clock, timers, broker, blocking).register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);

@@ -46,6 +46,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -382,6 +383,33 @@ public final class Store implements AutoCloseable {
             before = positions[positions.length - 1];
         }
         return found;
+    }
+
+    /**
+     * The newest visible message of a topic with this unique key or KEYS word that passes the test, stored at the given time or later; null if
+     * there is none. May block on the disk.
+     *
+     * @throws UncheckedIOException if a message that may be the one cannot be read: then nobody knows
+     */
+    public ByteBuffer newestByKey(String topic, String key, long fromMillis, Predicate<ByteBuffer> test) {
+        long before = Long.MAX_VALUE;
+        while (true) {
+            long[] positions = views.keyPositions(topic, key, fromMillis, Long.MAX_VALUE, before, 64);
+            for (long position : positions) {
+                ByteBuffer message = reader.readAt(position);
+                if (message == null && position >= log.oldestPosition()) {
+                    throw new UncheckedIOException(
+                            new IOException("the message at log position " + position + " cannot be read"));
+                }
+                if (message != null && isAbout(message, topic, key, fromMillis, Long.MAX_VALUE) && test.test(message)) {
+                    return message;
+                }
+            }
+            if (positions.length < 64) {
+                return null;
+            }
+            before = positions[positions.length - 1];
+        }
     }
 
     private boolean isAbout(ByteBuffer message, String topic, String key, long fromMillis, long toMillis) {

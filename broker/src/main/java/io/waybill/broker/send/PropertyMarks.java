@@ -14,12 +14,15 @@ final class PropertyMarks {
     static final int DELAY = 8;
 
     static final int PRIORITY = 16;
+    /** A condition of a delayed message. */
+    static final int UNLESS = 32;
 
     private static final byte[] UNIQUE_KEY_NAME = ascii(MessageProperties.UNIQ_KEY);
     private static final byte[] CLUSTER_NAME = ascii(MessageProperties.CLUSTER);
     private static final byte[] TRANSACTION_NAME = ascii(MessageProperties.TRAN_MSG);
     private static final byte[] DELAY_NAME = ascii(MessageProperties.DELAY);
     private static final byte[] PRIORITY_NAME = ascii(MessageProperties.PRIORITY);
+    private static final byte[] UNLESS_PREFIX = ascii(MessageProperties.UNLESS);
     private static final byte[] TIMER_PREFIX = ascii("TIMER_DEL");
 
     private PropertyMarks() {}
@@ -67,6 +70,7 @@ final class PropertyMarks {
         return switch (bytes[from]) {
             case 'U' -> isName(bytes, from, end, UNIQUE_KEY_NAME) ? UNIQUE_KEY : 0;
             case 'C' -> isName(bytes, from, end, CLUSTER_NAME) ? CLUSTER : 0;
+            case 'W' -> startsWith(bytes, from, end, UNLESS_PREFIX) ? UNLESS : 0;
             case '_' -> isName(bytes, from, end, PRIORITY_NAME) ? PRIORITY : 0;
             case 'D' -> isName(bytes, from, end, DELAY_NAME) ? DELAY : 0;
             case 'T' ->

@@ -158,7 +158,7 @@ final class SendMessage implements RequestHandler {
                 .flag(header.flag())
                 .reconsumeTimes(header.reconsumeTimes());
         boolean retry = Names.isRetry(topic.topicName());
-        if (half || retry || (marks & PropertyMarks.DELAY) != 0) {
+        if (half || retry || (marks & (PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
             placeSpecially(request, header, draft, queueId, properties, half, retry);
             return;
         }
@@ -203,6 +203,10 @@ final class SendMessage implements RequestHandler {
         properties.putAll(brokerPropertyTable);
         properties.computeIfAbsent(MessageProperties.UNIQ_KEY, k -> uniqueKeys.next(clock.wallMillis()));
         String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
+        if (retry) {
+            DelayedSends.withoutUnless(properties);
+        }
+        DelayedSends.checkUnless(properties);
         if (half) {
             halves.accept(
                     draft,
@@ -256,6 +260,7 @@ final class SendMessage implements RequestHandler {
                     new DelayedReply((outcome, handle) -> replies.single(request, outcome, queueId, uniqueKey, handle));
             reply.handle(delays.accept(delay, draft, topic, queueId, properties, reply));
         } else {
+            DelayedSends.withoutUnless(properties);
             MessageDraft message = draft.properties(properties).build();
             store.put(message, outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
         }
@@ -271,10 +276,10 @@ final class SendMessage implements RequestHandler {
         List<MessageDraft> drafts = new ArrayList<>(parts.size());
         for (BatchBody.Part part : parts) {
             int marks = PropertyMarks.of(part.properties());
-            if ((marks & (PropertyMarks.TRANSACTION | PropertyMarks.DELAY)) != 0) {
+            if ((marks & (PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
                 request.refuse(
                         ResponseCode.MESSAGE_ILLEGAL,
-                        "message " + drafts.size() + " of the batch asks for a delay or a transaction;"
+                        "message " + drafts.size() + " of the batch asks for a delay, a condition or a transaction;"
                                 + " a batch takes plain messages only");
                 return;
             }

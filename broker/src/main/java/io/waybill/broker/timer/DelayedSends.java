@@ -124,6 +124,31 @@ public final class DelayedSends {
         return recallable ? new RecallHandle(topic, brokerName, delay.dueMillis(), uniqueKey).encode() : null;
     }
 
+    /**
+     * Looks at the condition of a message that is about to be stored, and takes out what only the broker may set.
+     *
+     * @throws BadValue when it is not well formed
+     */
+    public static void checkUnless(Map<String, String> properties) {
+        properties.remove(MessageProperties.UNLESS_SINCE);
+        String unless = properties.get(MessageProperties.UNLESS);
+        if (unless != null) {
+            Unless.parse(unless);
+        }
+    }
+
+    /** Takes the condition out of a message that becomes visible at once: nothing can have come in between. */
+    public static void withoutUnless(Map<String, String> properties) {
+        Unless.takeOut(properties);
+    }
+
+    /** Lets the condition of a message that was a half count from when the half was stored. */
+    public static void unlessSince(Map<String, String> properties, long storeMillis) {
+        if (properties.containsKey(MessageProperties.UNLESS)) {
+            properties.put(MessageProperties.UNLESS_SINCE, Long.toString(storeMillis));
+        }
+    }
+
     /** Gives the properties the form in which a delayed message is delivered: where it really goes, and what decided. */
     public static void markDelayed(
             Delay delay, String topic, int queueId, long nowMillis, Map<String, String> properties) {

@@ -12,6 +12,13 @@ public interface DueChecks {
      */
     void run(long handle, DueDone done);
 
+    /**
+     * The wall clock was set back: a check that is now further away than its own interval becomes due after that interval. Reads the disk.
+     *
+     * @param done to be told exactly once, from any thread; false asks for the same again
+     */
+    void clockSetBack(DueDone done);
+
     /** Handles to be asked about now although their time in the index is later; empty most of the time. */
     List<Long> takeOverdue();
 }

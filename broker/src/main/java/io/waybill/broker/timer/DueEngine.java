@@ -6,11 +6,14 @@ import io.waybill.platform.Duties;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
 import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.view.DueItem;
+import io.waybill.store.view.PendingDue;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -26,7 +29,9 @@ import org.slf4j.LoggerFactory;
  * Wakes what sleeps in the store's due index: delivers delayed messages, hands transaction checks to {@link DueChecks}.
  *
  * <p>What always holds: nothing is delivered before the wall clock reached its due time. An entry is in work at most once at a time. The
- * index itself is the only state: after a restart the duty finds everything again. One entry that cannot be handled is set aside for
+ * index itself is the only state: after a restart the duty finds everything again. Between firing and cancelling the store decides, so that
+ * exactly one of them happens. A due time is a time of the wall clock, fixed when the message was sent: a clock that is set back makes it later, never
+ * earlier. The time of a transaction check is nobody's but the broker's and is set anew then. One entry that cannot be handled is set aside for
  * {@link #HOLD_MILLIS} and never stops the others.
  *
  * <p>One duty; completions of the store arrive on other threads and only take the handle out of {@link #inWork} and wake the duty.
@@ -53,6 +58,9 @@ public final class DueEngine implements Duty {
     private final Clock clock;
     private final DueChecks checks;
 
+    /** A step of the wall clock that is taken for one; less is the ordinary work of time servers. */
+    static final long SET_BACK_MILLIS = 2_000;
+
     private static final long UNANSWERED = Long.MAX_VALUE;
 
     /**
@@ -66,6 +74,13 @@ public final class DueEngine implements Duty {
 
     private final AtomicBoolean wakeAsked = new AtomicBoolean();
     private volatile DutyHandle duty;
+
+    /** The farthest the wall clock stood ahead of the monotonic one, since the last step back. Of the duty's thread, like the one below. */
+    private long farthestAhead;
+
+    private boolean clockWatched;
+    private volatile boolean wasSetBack;
+    private volatile boolean judging;
 
     public DueEngine(Store store, Clock clock, DueChecks checks) {
         this.store = store;
@@ -100,6 +115,7 @@ public final class DueEngine implements Duty {
             return WHEN_WOKEN;
         }
         long nowMillis = clock.wallMillis();
+        watchClock(nowMillis);
         long holdNanos = releaseHeld(clock.nanoTime());
         early.addAll(checks.takeOverdue());
         early.removeIf(this::startCheck); // one that is in work right now stays; the end of that work wakes
@@ -120,6 +136,33 @@ public final class DueEngine implements Duty {
             return 0;
         }
         return sleepNanos(holdNanos);
+    }
+
+    /** Sees the wall clock set back, against the monotonic one or against the log, and has the checks that were set while it stood ahead judged again. */
+    private void watchClock(long nowMillis) {
+        long ahead = nowMillis - TimeUnit.NANOSECONDS.toMillis(clock.nanoTime());
+        if (!clockWatched) {
+            clockWatched = true;
+            farthestAhead = ahead;
+            wasSetBack = store.nowMillis() - nowMillis > SET_BACK_MILLIS;
+        } else if (farthestAhead - ahead > SET_BACK_MILLIS) {
+            farthestAhead = ahead;
+            wasSetBack = true;
+        }
+        farthestAhead = Math.max(farthestAhead, ahead);
+        if (wasSetBack && !judging) {
+            judging = true;
+            wasSetBack = false;
+            checks.clockSetBack(this::judged);
+        }
+    }
+
+    /** Any thread. */
+    private void judged(boolean settled) {
+        if (!settled) {
+            wasSetBack = true;
+        }
+        judging = false;
     }
 
     /** The nearest of: the end of a hold, the first entry that is not in work. An answer of the store wakes the duty anyway. */
@@ -191,8 +234,13 @@ public final class DueEngine implements Duty {
             return false;
         }
         try {
+            PendingDue due = store.due(handle);
+            if (due == null) { // recalled since the index was read
+                finish(handle);
+                return true;
+            }
             ByteBuffer stored = store.readPending(handle);
-            if (stored == null && store.due(handle) == null) { // recalled since the index was read
+            if (stored == null && store.due(handle) == null) {
                 finish(handle);
                 return true;
             }
@@ -201,7 +249,15 @@ public final class DueEngine implements Duty {
                 hold(handle, UNREADABLE_HOLD_MILLIS);
                 return true;
             }
-            store.fire(handle, visibleCopy(stored), outcome -> fired(handle, outcome));
+            Unless unless = Unless.of(stored);
+            ByteBuffer instead = unless == null ? null : unless.fulfilledBy(store, Unless.sinceMillis(stored));
+            if (instead != null) {
+                String id =
+                        MessageIds.offsetId(StoredMessage.storeHost(instead, 0), StoredMessage.position(instead, 0));
+                store.cancel(handle, "unless " + unless + ": " + id, outcome -> fired(handle, outcome));
+            } else {
+                store.fire(handle, visibleCopy(stored, due), outcome -> fired(handle, outcome));
+            }
         } catch (RuntimeException e) {
             LOG.error(
                     "delayed message {} could not be delivered, next try in {} ms", handle, UNREADABLE_HOLD_MILLIS, e);
@@ -210,11 +266,17 @@ public final class DueEngine implements Duty {
         return true;
     }
 
-    private MessageDraft visibleCopy(ByteBuffer stored) {
+    private MessageDraft visibleCopy(ByteBuffer stored, PendingDue due) {
         MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0);
         byte[] properties = copy.properties();
+        if (MessageProperties.has(properties, MessageProperties.UNLESS)) {
+            copy.properties(MessageProperties.without(
+                    MessageProperties.without(properties, MessageProperties.UNLESS_SINCE), MessageProperties.UNLESS));
+            properties = copy.properties();
+        }
         if (MessageProperties.has(properties, MessageProperties.TIMER_OUT_MS)
                 && !MessageProperties.has(properties, MessageProperties.DELAY)) {
+            copy.property(MessageProperties.TIMER_OUT_MS, Long.toString(due.dueMillis())); // it may have been moved
             copy.property(MessageProperties.TIMER_DEQUEUE_MS, Long.toString(clock.wallMillis()));
         }
         return copy.build();

@@ -67,6 +67,10 @@ final class FinalDecisions {
                     StoredMessage.queueId(stored, 0),
                     store.nowMillis(),
                     properties);
+            DelayedSends.unlessSince(properties, StoredMessage.storeTimestamp(stored, 0));
+            copy.properties(properties);
+        } else if (properties.containsKey(MessageProperties.UNLESS)) {
+            DelayedSends.withoutUnless(properties);
             copy.properties(properties);
         }
         store.decide(half.handle(), Decision.COMMIT, fromCheck, by, copy.build(), dueMillis, done);

@@ -25,6 +25,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +49,9 @@ public final class TransactionChecks implements DueChecks {
 
     /** The longest time between two looks for a producer that is gone. */
     private static final long LONGEST_WAIT_MILLIS = 600_000;
+
+    /** Halves looked at after the clock was set back; those beyond keep the times they have. */
+    private static final int MAX_SET_BACK = 100_000;
 
     /** Halves remembered as waiting for their group; what is beyond comes at its time in the index. */
     private static final int MAX_WAITING = 100_000;
@@ -290,6 +295,52 @@ public final class TransactionChecks implements DueChecks {
                 waitingCount++;
             }
         }
+    }
+
+    @Override
+    public void clockSetBack(DueDone done) {
+        long nowMillis = clock.wallMillis();
+        List<PendingHalf> farAway = new ArrayList<>();
+        try {
+            for (PendingHalf half : store.openHalves(MAX_SET_BACK)) {
+                long aheadMillis = half.nextCheckMillis() - nowMillis;
+                if (aheadMillis > settings.checkMillis() && half.checks() > 0
+                        || aheadMillis > 0 && half.checks() == 0 && aheadMillis > firstCheckDelayMillis(half)) {
+                    farAway.add(half);
+                }
+            }
+        } catch (RuntimeException e) {
+            LOG.error("after the clock was set back the checks of transactions could not be moved yet", e);
+            done.done(false);
+            return;
+        }
+        if (farAway.isEmpty()) {
+            done.done(true);
+            return;
+        }
+        LOG.warn("the wall clock was set back: {} transaction checks are moved to an earlier time", farAway.size());
+        AtomicInteger open = new AtomicInteger(farAway.size());
+        AtomicBoolean settled = new AtomicBoolean(true);
+        for (PendingHalf half : farAway) {
+            long interval = half.checks() > 0 ? settings.checkMillis() : firstCheckDelayMillis(half);
+            store.checked(half.handle(), half.checks(), nowMillis + interval, "", outcome -> {
+                if (outcome instanceof Failed) {
+                    settled.set(false);
+                }
+                if (open.decrementAndGet() == 0) {
+                    done.done(settled.get());
+                }
+            });
+        }
+    }
+
+    private long firstCheckDelayMillis(PendingHalf half) {
+        ByteBuffer stored = store.readPending(half.handle());
+        return stored == null
+                ? settings.timeoutMillis()
+                : HalfSends.firstCheckDelayMillis(
+                        StoredMessage.property(stored, 0, MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
+                        settings.timeoutMillis());
     }
 
     private boolean isPastFirstCheck(PendingHalf half) {

@@ -18,6 +18,7 @@ import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
 import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.TimerRequests;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfSends;
@@ -117,6 +118,7 @@ public final class SimulatedBroker implements AutoCloseable {
         checks.onOverdue(due::wake);
         Routes routes = new Routes();
         new Memberships(groups, members, topics).register(routes);
+        new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
         new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking)
                 .register(routes);

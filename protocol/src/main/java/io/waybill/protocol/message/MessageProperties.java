@@ -85,6 +85,15 @@ public final class MessageProperties {
     public static final String BORN_HOST = "__BORNHOST";
     public static final String BORN_TIMESTAMP = "BORN_TIMESTAMP";
     public static final String PROPERTIES_CRC = "__CRC32#";
+    /** Only here: {@code topic|key|tag}, deliver a delayed message when due unless such a message became visible since. */
+    public static final String UNLESS = "WAYBILL_UNLESS";
+
+    /** Only here, set by the broker: since when {@link #UNLESS} counts, milliseconds. */
+    public static final String UNLESS_SINCE = "WAYBILL_UNLESS_SINCE";
+
+    /** Only here: what makes the message the same as another one where a topic refuses duplicates; else UNIQ_KEY. */
+    public static final String DEDUP_KEY = "WAYBILL_DEDUP_KEY";
+
     public static final String DLQ_ORIGIN_TOPIC = "DLQ_ORIGIN_TOPIC";
     public static final String DLQ_ORIGIN_MESSAGE_ID = "DLQ_ORIGIN_MESSAGE_ID";
 
