@@ -52,6 +52,7 @@ import java.util.concurrent.Executor;
  */
 final class Features {
     private final Platform platform;
+    private final Topics topics;
     private final Members members;
     private final Offsets offsets;
     private final Journal journal;
@@ -77,7 +78,7 @@ final class Features {
         String broker = settings.brokerName();
         Executor blocking = platform.duties().executor("broker-cold-read", settings.coldReadThreads());
 
-        Topics topics = new Topics(store, settings);
+        topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
@@ -175,13 +176,25 @@ final class Features {
         duties.add(dueEngine.start(platform.duties()));
     }
 
+    Members members() {
+        return members;
+    }
+
+    Offsets offsets() {
+        return offsets;
+    }
+
+    Topics topics() {
+        return topics;
+    }
+
     /** How many pulls wait for a message. */
     int waitingPulls() {
         return pulls.parked().size();
     }
 
     void connectionClosed(Connection connection) {
-        pulls.parked().closed(connection);
+        pulls.closed(connection);
         members.closed(connection);
     }
 

@@ -65,6 +65,7 @@ public final class Members implements Duty {
     private final LogBudget conflictLines;
 
     private volatile Consumer<String> producerListener = group -> {};
+    private volatile Consumer<ConsumerGroup> conflictListener = group -> {};
 
     public Members(Groups groups, BrokerSettings settings, Clock clock) {
         this.groups = groups;
@@ -178,6 +179,11 @@ public final class Members implements Duty {
     /** Sets who is told the name of a producer group when somebody new is connected for it; once, at the start. */
     public void onProducer(Consumer<String> listener) {
         this.producerListener = listener;
+    }
+
+    /** Sets who is told of a group whose members want different things, whenever something about its members changed; once, at the start. */
+    public void onConflict(Consumer<ConsumerGroup> listener) {
+        this.conflictListener = listener;
     }
 
     /**
@@ -429,6 +435,10 @@ public final class Members implements Duty {
 
     /** Tells every member that the group changed, so that they share out the queues anew at once. */
     private void announce(String group) {
+        ConsumerGroup consumers = consumerGroup(group);
+        if (consumers != null && consumers.hasConflicts()) {
+            conflictListener.accept(consumers);
+        }
         SubscriptionGroupConfig config = groups.find(group);
         if (config != null && !config.notifyConsumerIdsChangedEnable()) {
             return;

@@ -201,6 +201,19 @@ public final class Parked implements Duty {
         }
     }
 
+    /** Another member of the group reads the queue now: pulls from before are answered. */
+    void taken(String group, String topic, int queueId, Connection by) {
+        Set<Pull> waiting = queues.get(new Queue(topic, queueId));
+        if (waiting == null) {
+            return;
+        }
+        for (Pull pull : waiting) {
+            if (pull.group().equals(group) && pull.request().connection().id() != by.id()) {
+                reading.expire(pull);
+            }
+        }
+    }
+
     /** Forgets the pulls of a connection: nobody hears the answer. */
     public void closed(Connection connection) {
         Set<Pull> waiting = connections.get(connection.id());

@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.journal.Custody;
 import io.waybill.remoting.Request;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -43,6 +44,7 @@ final class Pull {
     // Of whoever works on the pull.
     private long scannedTo;
     private long deadlineNanos;
+    private ConsumerGroup home;
     private Custody custody;
     private boolean isReplay;
     private volatile Parked.Place place;
@@ -168,6 +170,15 @@ final class Pull {
     }
 
     /** Where it is noted what it got. */
+    /** The group whose heartbeats say what this pull wants; null for one that carries its subscription. */
+    ConsumerGroup home() {
+        return home;
+    }
+
+    void home(ConsumerGroup group) {
+        home = group;
+    }
+
     Custody custody() {
         return custody;
     }

@@ -41,17 +41,25 @@ final class PullMessage implements RequestHandler {
     private final Members members;
     private final FreshSubscriptions fresh;
     private final Offsets offsets;
+    private final OtherMembers otherMembers;
     private final Reading reading;
     private final int pullMaxCount;
     private final int pullMaxBytes;
 
     PullMessage(
-            Topics topics, Groups groups, Members members, Offsets offsets, Reading reading, BrokerSettings settings) {
+            Topics topics,
+            Groups groups,
+            Members members,
+            Offsets offsets,
+            OtherMembers otherMembers,
+            Reading reading,
+            BrokerSettings settings) {
         this.topics = topics;
         this.groups = groups;
         this.members = members;
         this.fresh = new FreshSubscriptions(members);
         this.offsets = offsets;
+        this.otherMembers = otherMembers;
         this.reading = reading;
         this.pullMaxCount = settings.pullMaxCount();
         this.pullMaxBytes = settings.pullMaxBytes();
@@ -116,6 +124,11 @@ final class PullMessage implements RequestHandler {
                 wanted.filter(),
                 topic.topicSysFlag(),
                 group.groupSysFlag());
+        boolean isCarried = (header.sysFlag() & SUBSCRIPTION) != 0;
+        pull.home(isCarried ? null : members.consumerGroup(header.consumerGroup()));
+        if (pull.home() != null && Names.isRetry(header.topic())) {
+            otherMembers.reads(pull.home(), header.topic(), header.queueId(), request.connection());
+        }
         pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
         reading.start(pull, hold);

@@ -11,13 +11,20 @@ import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
+import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The feature "pull": its handler, its waiting pulls, and what wakes them, put together. */
 public final class Pulls {
+    private static final Logger log = LoggerFactory.getLogger(Pulls.class);
+
     private final PullMessage handler;
     private final Parked parked;
+    private final OtherMembers otherMembers;
+    private final Diversions diversions = new Diversions();
 
     public Pulls(
             Store store,
@@ -31,15 +38,37 @@ public final class Pulls {
             Clock clock,
             Executor coldReads) {
         parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
-        Reading reading = new Reading(store, offsets, parked, journal, stats, coldReads);
+        OtherMembers others = new OtherMembers(store, topics, offsets, clock);
+        otherMembers = others;
+        diversions.add(others);
+        members.onConflict(group -> others.raise(group, change -> {
+            if (change.isRefused()) {
+                log.warn("The retry topic of group {} gets no queue for each member: {}", group.name(), change.text());
+            }
+        }));
+        Reading reading = new Reading(store, offsets, parked, journal, diversions, stats, coldReads);
         parked.readBy(reading);
-        handler = new PullMessage(topics, groups, members, offsets, reading, settings);
+        handler = new PullMessage(topics, groups, members, offsets, otherMembers, reading, settings);
         store.onVisible((topic, queueId, newMaxOffset) -> parked.wake(topic, queueId));
-        offsets.onReset(parked::reset);
+        offsets.onReset((group, topic, queueId) -> {
+            diversions.reset(group, topic, queueId);
+            parked.reset(group, topic, queueId);
+        });
     }
 
     public void register(Routes routes) {
         routes.on(RequestCode.PULL_MESSAGE, handler).on(RequestCode.LITE_PULL_MESSAGE, handler);
+    }
+
+    /** What pulls keep from their clients; a feature may add its reason before the first request. */
+    public Diversions diversions() {
+        return diversions;
+    }
+
+    /** Forgets a connection. */
+    public void closed(Connection connection) {
+        parked.closed(connection);
+        otherMembers.closed(connection);
     }
 
     /** The pulls that wait; a duty to be started. */

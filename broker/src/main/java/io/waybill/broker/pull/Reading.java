@@ -5,12 +5,17 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.stats.Stats;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.PullReply;
+import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.QueueRange;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
@@ -33,14 +38,23 @@ final class Reading {
     private final Offsets offsets;
     private final Parked parked;
     private final Journal journal;
+    private final Diversions diversions;
     private final Stats stats;
     private final Executor coldReads;
 
-    Reading(Store store, Offsets offsets, Parked parked, Journal journal, Stats stats, Executor coldReads) {
+    Reading(
+            Store store,
+            Offsets offsets,
+            Parked parked,
+            Journal journal,
+            Diversions diversions,
+            Stats stats,
+            Executor coldReads) {
         this.store = store;
         this.offsets = offsets;
         this.parked = parked;
         this.journal = journal;
+        this.diversions = diversions;
         this.stats = stats;
         this.coldReads = coldReads;
     }
@@ -50,6 +64,10 @@ final class Reading {
         pull.deadlineNanos(parked.deadline(holdMillis));
         pull.custody(journal.custody(pull.group(), pull.topic(), pull.queueId()));
         pull.custody().pulled(pull.request().connection());
+        if (pull.home() != null && Names.isRetry(pull.topic())) {
+            parked.taken(
+                    pull.group(), pull.topic(), pull.queueId(), pull.request().connection());
+        }
         advance(pull, holdMillis > 0 ? Pull.FIRST : Pull.FIRST | Pull.EXPIRE);
     }
 
@@ -86,7 +104,9 @@ final class Reading {
                 away(pull, reasons);
                 return;
             }
-            turn(pull, reasons);
+            if (!turn(pull, reasons)) {
+                return;
+            }
         } while (pull.goesOn());
     }
 
@@ -94,9 +114,8 @@ final class Reading {
     private void away(Pull pull, int reasons) {
         try {
             coldReads.execute(() -> {
-                turn(pull, reasons);
-                if (pull.goesOn()) {
-                    work(pull);
+                if (turn(pull, reasons)) {
+                    resume(pull);
                 }
             });
         } catch (RejectedExecutionException e) {
@@ -104,15 +123,28 @@ final class Reading {
         }
     }
 
-    private void turn(Pull pull, int reasons) {
+    /** Ends a turn that was not ended by {@link #work} itself. */
+    private void resume(Pull pull) {
+        if (pull.goesOn()) {
+            work(pull);
+        }
+    }
+
+    /** False when the turn goes on elsewhere and {@link #resume} ends it. */
+    private boolean turn(Pull pull, int reasons) {
         try {
             if ((reasons & (Pull.FIRST | Pull.RESET)) == 0 || !answerReset(pull)) {
-                read(pull, reasons);
+                return read(pull, reasons);
             }
         } catch (RuntimeException e) {
-            log.error("A pull of topic {} queue {} at {} failed", pull.topic(), pull.queueId(), pull.scannedTo(), e);
-            refuse(pull, ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
+            failed(pull, e);
         }
+        return true;
+    }
+
+    private void failed(Pull pull, RuntimeException e) {
+        log.error("A pull of topic {} queue {} at {} failed", pull.topic(), pull.queueId(), pull.scannedTo(), e);
+        refuse(pull, ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
     }
 
     private boolean answerReset(Pull pull) {
@@ -125,8 +157,9 @@ final class Reading {
         return true;
     }
 
-    private void read(Pull pull, int reasons) {
-        Filter filter = pull.filter();
+    private boolean read(Pull pull, int reasons) {
+        Diversion.Sorter sorter = diversions.sorter(pull);
+        Filter filter = sorter == null ? pull.filter() : sorter.filter();
         ReadResult read = store.read(
                 pull.topic(),
                 pull.queueId(),
@@ -135,6 +168,85 @@ final class Reading {
                 pull.maxBytes(),
                 filter.isAll() ? null : filter::mayMatch,
                 filter.isAll() ? null : filter::matches);
+        if (sorter != null && read.status() == ReadResult.Status.FOUND) {
+            return sort(pull, reasons, read, sorter);
+        }
+        conclude(pull, reasons, read);
+        return true;
+    }
+
+    /** Gives the client its messages after those that are not for it are kept elsewhere. */
+    private boolean sort(Pull pull, int reasons, ReadResult read, Diversion.Sorter sorter) {
+        List<ByteBuffer> given = new ArrayList<>();
+        List<ByteBuffer> diverted = new ArrayList<>();
+        long bytes = 0;
+        for (ByteBuffer slice : read.slices()) {
+            for (int at = slice.position(); at < slice.limit(); ) {
+                ByteBuffer message = slice.slice(at, StoredMessage.totalSize(slice, at));
+                at += message.limit();
+                Diversion.Verdict verdict = sorter.verdict(message, 0);
+                if (verdict == Diversion.Verdict.GIVE) {
+                    given.add(message);
+                    bytes += message.limit();
+                } else if (verdict == Diversion.Verdict.DIVERT) {
+                    diverted.add(message);
+                }
+            }
+        }
+        ReadResult mine = given.size() == read.count()
+                ? read
+                : new ReadResult(
+                        given.isEmpty() ? ReadResult.Status.NO_MATCH : ReadResult.Status.FOUND,
+                        read.nextOffset(),
+                        read.minOffset(),
+                        read.maxOffset(),
+                        given,
+                        given.size(),
+                        bytes,
+                        read.cold(),
+                        null);
+        if (diverted.isEmpty()) {
+            conclude(pull, reasons, mine);
+            return true;
+        }
+        divert(pull, reasons, sorter, diverted, mine);
+        return false;
+    }
+
+    private void divert(Pull pull, int reasons, Diversion.Sorter sorter, List<ByteBuffer> diverted, ReadResult mine) {
+        // Not by the thread that confirms, which may be the one that woke this pull: storing is a change of its own.
+        try {
+            coldReads.execute(() -> {
+                try {
+                    sorter.divert(diverted, refusal -> diverted(pull, reasons, mine, refusal));
+                } catch (RuntimeException e) {
+                    failed(pull, e);
+                    resume(pull);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            refuse(pull, ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many reads of old messages are waiting");
+            resume(pull);
+        }
+    }
+
+    private void diverted(Pull pull, int reasons, ReadResult mine, String refusal) {
+        try {
+            if (refusal == null) {
+                conclude(pull, reasons, mine);
+            } else {
+                refuse(
+                        pull,
+                        ResponseCode.SYSTEM_ERROR,
+                        "messages that are not for this member could not be kept elsewhere: " + refusal);
+            }
+        } catch (RuntimeException e) {
+            failed(pull, e);
+        }
+        resume(pull);
+    }
+
+    private void conclude(Pull pull, int reasons, ReadResult read) {
         Decision decision = Decision.of(pull.scannedTo(), read);
         boolean waits = (reasons & Pull.EXPIRE) == 0 && !parked.isClosing();
         boolean isParked = pull.place() != null;

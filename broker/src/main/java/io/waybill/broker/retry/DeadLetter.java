@@ -11,7 +11,7 @@ import java.util.Map;
  * <p>On every retry copy: RETRY_TOPIC (where it was sent first), ORIGIN_MESSAGE_ID (its first offset id), {@link #RETRY_SINCE_MS}. On a dead
  * letter also DLQ_ORIGIN_TOPIC, DLQ_ORIGIN_MESSAGE_ID and the five below; DELAY is gone, so that sending it again does not delay it.
  */
-final class DeadLetter {
+public final class DeadLetter {
     /** When the message was given back for the first time, wall-clock milliseconds. */
     static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
     /** When it was given back for the last time, wall-clock milliseconds. */
@@ -46,7 +46,8 @@ final class DeadLetter {
         return "the retries of the group are used up: " + maxTries;
     }
 
-    static void mark(
+    /** Writes on a message why and when it becomes a dead letter, and who gave it up. */
+    public static void mark(
             Map<String, String> properties, String reason, int tries, String group, String client, long nowMillis) {
         properties.remove(MessageProperties.DELAY);
         properties.remove(MessageProperties.REAL_TOPIC);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pull;
+
+import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.remoting.Connection;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * A reason why a pull must not hand something to its client and must not lose it either.
+ *
+ * <p>What always holds: what is diverted is kept elsewhere before the answer lets the client's offset pass it. Safe from any thread.
+ */
+public interface Diversion {
+    /** What becomes of a message that was read. */
+    enum Verdict {
+        /** To the client. */
+        GIVE,
+        /** Passed over. */
+        SKIP,
+        /** Kept elsewhere, then passed over. */
+        DIVERT
+    }
+
+    /**
+     * How the messages of one read are sorted, or null, the usual: all that the filter takes go to the client. Asked before every read; must be cheap.
+     *
+     * @param group with its members; only pulls that go by their member's heartbeat are asked about
+     * @param wanted what the read takes without this
+     */
+    Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted);
+
+    /** The offset of a group in a queue was set from outside: what was diverted before may be wanted again. */
+    default void reset(String group, String topic, int queueId) {}
+
+    /** Sorts the messages of one read; of one thread at a time. */
+    interface Sorter {
+        /** What is to be read: all that the client wants, and what may have to be diverted. */
+        Filter filter();
+
+        /** What becomes of the stored message that starts at {@code at}. */
+        Verdict verdict(ByteBuffer buffer, int at);
+
+        /**
+         * Keeps these elsewhere, each buffer one stored message. {@code then} is called exactly once, by any thread: with null when all are kept, else with
+         * the sentence why not; then the read is refused, and what was kept already must not be kept again when the client repeats it.
+         */
+        void divert(List<ByteBuffer> messages, Consumer<String> then);
+    }
+}

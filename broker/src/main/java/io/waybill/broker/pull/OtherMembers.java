@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pull;
+
+import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Member;
+import io.waybill.broker.group.Subscription;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.timer.Delay;
+import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.TopicChange;
+import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.protocol.message.SysFlag;
+import io.waybill.remoting.Connection;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Stored;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings messages that only another member of the group wants to that member, when members subscribe to different things.
+ *
+ * <p>A queue belongs to one member, and only the retry topic can carry a message from one member's queue to another: so a copy, its tries unchanged, is put
+ * into a queue of the group's retry topic whose reader wants it. Readers of the retry topic are judged by what they want of the message's first topic.
+ * While no such reader is known the copy waits, longer each time; one that nobody wanted for a day becomes a dead letter.
+ *
+ * <p>What always holds: a message leaves a queue's reader only after its copy is stored; as long as the memory of this broker holds it is copied once, and
+ * given to nobody who reads the same queue later. Safe from any thread.
+ */
+final class OtherMembers implements Diversion {
+    private static final Logger log = LoggerFactory.getLogger(OtherMembers.class);
+
+    /** When a copy was made first, store time in milliseconds. */
+    static final String DIVERTED_MS = "WAYBILL_DIVERTED_MS";
+
+    /** How often it was copied. */
+    static final String DIVERTED_TIMES = "WAYBILL_DIVERTED_TIMES";
+
+    /** Copies made at once; from then on each waits twice as long as the one before, so no disorder among readers makes a storm of copies. */
+    private static final int MOST_AT_ONCE = 3;
+
+    private static final int FEWEST_QUEUES = 2;
+    private static final int MOST_QUEUES = 16;
+    private static final long SHORTEST_WAIT_MILLIS = 1_000;
+    /** About an hour. */
+    private static final int MOST_DOUBLINGS = 12;
+
+    private static final long GIVEN_UP_MILLIS = TimeUnit.DAYS.toMillis(1);
+    /** Of one queue; the lowest are forgotten first. */
+    private static final int MOST_REMEMBERED = 20_000;
+
+    private record Queue(String group, String topic, int queueId) {}
+
+    private final Store store;
+    private final Topics topics;
+    private final Offsets offsets;
+    private final Clock clock;
+    /** Who read a retry queue last. */
+    private final Map<Queue, Connection> readers = new ConcurrentHashMap<>();
+    /** Offsets whose messages were copied, and which the group has not committed yet. */
+    private final Map<Queue, TreeSet<Long>> copied = new ConcurrentHashMap<>();
+
+    OtherMembers(Store store, Topics topics, Offsets offsets, Clock clock) {
+        this.store = store;
+        this.topics = topics;
+        this.offsets = offsets;
+        this.clock = clock;
+    }
+
+    /** A member reads a queue of its group's retry topic. */
+    void reads(ConsumerGroup group, String topic, int queueId, Connection connection) {
+        readers.put(new Queue(group.name(), topic, queueId), connection);
+    }
+
+    /** The connection closed: it reads nothing any more. */
+    void closed(Connection connection) {
+        if (readers.values().removeIf(reader -> reader.id() == connection.id())) {
+            Set.copyOf(copied.keySet()).forEach(this::remembers);
+        }
+    }
+
+    @Override
+    public void reset(String group, String topic, int queueId) {
+        copied.remove(new Queue(group, topic, queueId));
+    }
+
+    @Override
+    public Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
+        if (Names.isRetry(topic)) {
+            return new Sorting(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
+        }
+        Filter union = group.hasConflicts() ? group.union(topic) : null;
+        if (union == null && copied.isEmpty()) {
+            return null;
+        }
+        Queue queue = new Queue(group.name(), topic, queueId);
+        if (union == null && !remembers(queue)) {
+            return null;
+        }
+        Filter read = union == null ? wanted : Filter.anyOf(List.of(wanted, union));
+        return new Sorting(group, queue, connection, wanted, read, false);
+    }
+
+    private final class Sorting implements Sorter {
+        private final ConsumerGroup group;
+        private final Queue queue;
+        private final Connection connection;
+        private final Filter wanted;
+        private final Filter read;
+        private final boolean isRetry;
+
+        Sorting(ConsumerGroup group, Queue queue, Connection connection, Filter wanted, Filter read, boolean isRetry) {
+            this.group = group;
+            this.queue = queue;
+            this.connection = connection;
+            this.wanted = wanted;
+            this.read = read;
+            this.isRetry = isRetry;
+        }
+
+        @Override
+        public Filter filter() {
+            return read;
+        }
+
+        @Override
+        public Verdict verdict(ByteBuffer buffer, int at) {
+            if (isCopied(queue, StoredMessage.queueOffset(buffer, at))) {
+                return Verdict.SKIP;
+            }
+            if (!isRetry) {
+                return wanted.matches(buffer, at) ? Verdict.GIVE : Verdict.DIVERT;
+            }
+            String origin = StoredMessage.property(buffer, at, MessageProperties.RETRY_TOPIC);
+            Member reader = group.memberOn(connection);
+            if (origin == null || reader == null || wants(reader, origin, buffer, at)) {
+                return Verdict.GIVE;
+            }
+            boolean isCopy = StoredMessage.property(buffer, at, DIVERTED_MS) != null;
+            // One that came here because it failed goes to whoever reads it if nobody wants it any more, as ever.
+            return isCopy || isWantedByAnother(origin, buffer, at) ? Verdict.DIVERT : Verdict.GIVE;
+        }
+
+        private boolean wants(Member member, String topic, ByteBuffer buffer, int at) {
+            Subscription own = group.subscriptionsOf(member).get(topic);
+            return own != null && own.filter().matches(buffer, at);
+        }
+
+        private boolean isWantedByAnother(String origin, ByteBuffer buffer, int at) {
+            Filter union = group.union(origin);
+            return union != null && union.matches(buffer, at);
+        }
+
+        @Override
+        public void divert(List<ByteBuffer> messages, Consumer<String> then) {
+            raise(group, change -> {
+                if (change.isRefused()) {
+                    then.accept(change.text());
+                } else {
+                    copy(messages, change.config().readQueueNums(), then);
+                }
+            });
+        }
+
+        private void copy(List<ByteBuffer> messages, int queues, Consumer<String> then) {
+            AtomicInteger left = new AtomicInteger(messages.size());
+            AtomicReference<String> refusal = new AtomicReference<>();
+            for (ByteBuffer message : messages) {
+                long offset = StoredMessage.queueOffset(message, 0);
+                Completion done = outcome -> {
+                    if (outcome instanceof Stored) {
+                        remember(queue, offset);
+                    } else {
+                        refusal.compareAndSet(null, Outcomes.text(outcome));
+                    }
+                    if (left.decrementAndGet() == 0) {
+                        then.accept(refusal.get());
+                    }
+                };
+                try {
+                    put(message, queues, done);
+                } catch (BadValue e) { // no room for what is written on a copy
+                    log.warn(
+                            "A message of topic {} queue {} at {} is passed over for group {}: only another member wants it, and it cannot be copied: {}",
+                            queue.topic(),
+                            queue.queueId(),
+                            offset,
+                            queue.group(),
+                            e.getMessage());
+                    if (left.decrementAndGet() == 0) {
+                        then.accept(refusal.get());
+                    }
+                }
+            }
+        }
+
+        private void put(ByteBuffer message, int queues, Completion done) {
+            long now = store.nowMillis();
+            Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(message, 0));
+            properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(message, 0));
+            properties.putIfAbsent(
+                    MessageProperties.ORIGIN_MESSAGE_ID,
+                    MessageIds.offsetId(StoredMessage.storeHost(message, 0), StoredMessage.position(message, 0)));
+            properties.putIfAbsent(DIVERTED_MS, Long.toString(now));
+            properties.remove(MessageProperties.DELAY); // that time is over
+            MessageDraft.Builder copy = MessageDraft.copyOf(message, 0)
+                    .topic(Names.retryTopic(group.name()))
+                    .preparedTransactionOffset(0)
+                    .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(message, 0), SysFlag.TRANSACTION_NONE));
+            long times = number(properties.get(DIVERTED_TIMES), 0);
+            properties.put(DIVERTED_TIMES, Long.toString(times + 1));
+            int target = target(properties.get(MessageProperties.RETRY_TOPIC), message, queues);
+            if (target >= 0 && times < MOST_AT_ONCE) {
+                store.put(copy.queueId(target).properties(properties).build(), done);
+                return;
+            }
+            if (target < 0 && now - number(properties.get(DIVERTED_MS), now) > GIVEN_UP_MILLIS) {
+                giveUp(message, copy, properties, done);
+                return;
+            }
+            long wait = SHORTEST_WAIT_MILLIS << Math.max(0, Math.min(times - MOST_AT_ONCE, MOST_DOUBLINGS));
+            int queueId = Math.max(0, target);
+            DelayedSends.markDelayed(
+                    Delay.dueAt(now + wait, 0),
+                    Names.retryTopic(group.name()),
+                    queueId,
+                    clock.wallMillis(),
+                    properties);
+            store.putDue(copy.queueId(queueId).properties(properties).build(), now + wait, done);
+        }
+
+        private void giveUp(
+                ByteBuffer message, MessageDraft.Builder copy, Map<String, String> properties, Completion done) {
+            properties.remove(DIVERTED_MS);
+            properties.remove(DIVERTED_TIMES);
+            DeadLetter.mark(
+                    properties,
+                    "no member of the group wanted it for a day",
+                    StoredMessage.reconsumeTimes(message, 0),
+                    group.name(),
+                    "broker",
+                    clock.wallMillis());
+            String topic = Names.deadLetterTopic(group.name());
+            MessageDraft letter =
+                    copy.topic(topic).queueId(0).properties(properties).build();
+            topics.ensure(topic, 1, change -> store.put(letter, done));
+        }
+
+        /** The retry queue to put it in: one whose reader wants it, else one that nobody reads; -1 when there is neither. */
+        private int target(String origin, ByteBuffer message, int queues) {
+            List<Integer> wanting = new ArrayList<>();
+            int free = -1;
+            for (int queueId = 0; queueId < queues; queueId++) {
+                if (isRetry && queueId == queue.queueId()) {
+                    continue; // a pull from before its queue went to another member would copy for ever
+                }
+                Connection reader = readers.get(new Queue(group.name(), Names.retryTopic(group.name()), queueId));
+                Member member = reader == null || !reader.isOpen() ? null : group.memberOn(reader);
+                if (member == null) {
+                    free = queueId;
+                } else if (wants(member, origin, message, 0)) {
+                    wanting.add(queueId);
+                }
+            }
+            // By the queue it comes from, so that messages keep their order as far as they can.
+            boolean isWanted = isWantedByAnother(origin, message, 0);
+            return !wanting.isEmpty()
+                    ? wanting.get(StoredMessage.queueId(message, 0) % wanting.size())
+                    : isWanted ? free : -1;
+        }
+    }
+
+    /** What a copy tells of itself; a producer may have written anything there. */
+    private static long number(String text, long otherwise) {
+        try {
+            return text == null ? otherwise : Math.max(0, Math.min(Long.parseLong(text), Long.MAX_VALUE - 1));
+        } catch (NumberFormatException e) {
+            return otherwise;
+        }
+    }
+
+    /** Gives the group's retry topic a queue for each member, so that each of them can be reached; at once if it has them. */
+    void raise(ConsumerGroup group, Consumer<TopicChange> then) {
+        String name = Names.retryTopic(group.name());
+        int wanted = Math.max(FEWEST_QUEUES, Math.min(group.clientIds().size(), MOST_QUEUES));
+        TopicConfig known = topics.find(name);
+        if (known == null || known.readQueueNums() >= wanted) {
+            topics.ensure(name, wanted, then);
+        } else {
+            TopicConfig more = new TopicConfig(
+                    name,
+                    wanted,
+                    Math.max(wanted, known.writeQueueNums()),
+                    known.perm(),
+                    known.topicFilterType(),
+                    known.topicSysFlag(),
+                    known.order(),
+                    known.attributes());
+            topics.put(more, then);
+        }
+    }
+
+    private boolean isCopied(Queue queue, long offset) {
+        TreeSet<Long> seen = copied.get(queue);
+        if (seen == null) {
+            return false;
+        }
+        synchronized (seen) {
+            return seen.contains(offset);
+        }
+    }
+
+    private void remember(Queue queue, long offset) {
+        long committed = offsets.query(queue.group(), queue.topic(), queue.queueId());
+        copied.compute(queue, (same, before) -> {
+            TreeSet<Long> seen = before == null ? new TreeSet<>() : before;
+            synchronized (seen) {
+                seen.headSet(committed).clear(); // nobody reads them again, unless after a reset
+                seen.add(offset);
+                while (seen.size() > MOST_REMEMBERED) {
+                    seen.pollFirst();
+                }
+            }
+            return seen;
+        });
+    }
+
+    /** Whether something of the queue is remembered that the group has not committed; else it is forgotten. */
+    private boolean remembers(Queue queue) {
+        TreeSet<Long> there = copied.computeIfPresent(queue, (same, seen) -> {
+            synchronized (seen) {
+                seen.headSet(offsets.query(queue.group(), queue.topic(), queue.queueId()))
+                        .clear();
+                return seen.isEmpty() ? null : seen;
+            }
+        });
+        return there != null;
+    }
+}
