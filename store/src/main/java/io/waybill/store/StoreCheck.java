@@ -7,7 +7,9 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PopChange;
@@ -78,6 +80,10 @@ public final class StoreCheck {
     private final Map<String, Long> progress = new HashMap<>();
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
     private final Map<PopKey, PopState> pops = new HashMap<>();
+    /** Topic and key to who holds it. */
+    private final Map<List<String>, Entry.Unique> uniques = new HashMap<>();
+
+    private final Map<Long, List<String>> uniqueHandles = new HashMap<>();
     private final long oldest;
     private final long dropped;
     private long visible;
@@ -225,6 +231,9 @@ public final class StoreCheck {
             message(info, d.position(), d.size(), bytes, at);
             dues.put(d.handle(), d.position());
         } else if (entry instanceof Entry.Decided d) {
+            if (d.outcome() == Decision.ROLLBACK) {
+                release(d.handle());
+            }
             if (!decided.add(d.handle())) {
                 find(info, "the transaction " + d.handle() + " is decided twice");
             }
@@ -235,6 +244,7 @@ public final class StoreCheck {
             removeDue(info, f.handle(), "fired");
         } else if (entry instanceof Entry.Cancelled c) {
             removeDue(info, c.handle(), "cancelled");
+            release(c.handle());
         } else if (entry instanceof Entry.Progress p) {
             for (ProgressEntry e : p.entries()) {
                 String key = e.group() + '\n' + e.topic() + '\n' + e.queueId();
@@ -265,6 +275,8 @@ public final class StoreCheck {
             if (oldest == 0 && !r.state().equals(known)) {
                 find(info, "the pop state of " + r.key() + " is restated as " + r.state() + " but was " + known);
             }
+        } else if (entry instanceof Entry.Unique u) {
+            unique(info, u);
         } else if (entry instanceof Entry.QueueBase q) {
             QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
             if (queue.next > q.nextOffset()) {
@@ -273,6 +285,26 @@ public final class StoreCheck {
                         q.topic() + "/" + q.queueId() + " is restated at " + q.nextOffset() + " behind " + queue.next);
             }
             queue.next = Math.max(queue.next, q.nextOffset());
+        }
+    }
+
+    private void unique(LogInspection.FrameInfo info, Entry.Unique entry) {
+        List<String> name = List.of(entry.key().topic(), entry.key().key());
+        Entry.Unique before = uniques.put(name, entry);
+        if (before != null
+                && !before.first().equals(entry.first())
+                && before.key().untilMillis() > info.storeTimeMillis()) {
+            find(info, "the unique key " + name + " of " + before.first() + " is taken by " + entry.first());
+        }
+        if (entry.first().queueOffset() < 0) {
+            uniqueHandles.put(entry.first().position(), name);
+        }
+    }
+
+    private void release(long handle) {
+        List<String> name = uniqueHandles.remove(handle);
+        if (name != null && uniques.get(name).first().position() == handle) {
+            uniques.remove(name);
         }
     }
 
@@ -380,6 +412,16 @@ public final class StoreCheck {
         Map<PopKey, PopState> states = new HashMap<>();
         views.popKeys().forEach(key -> states.put(key, views.popState(key)));
         same("the pop states", states, pops);
+        uniques.values().removeIf(entry -> entry.key().untilMillis() <= lastStoreTime);
+        uniques.forEach((name, entry) -> {
+            KeyHolder holder = views.holder(name.get(0), name.get(1));
+            if (holder == null
+                    || !holder.key().equals(entry.key())
+                    || !holder.first().equals(entry.first())
+                    || holder.position() != entry.position()) {
+                views("the unique key " + name + " has " + holder + ", by the log " + entry);
+            }
+        });
         Map<Long, Long> pending = new HashMap<>();
         for (PendingDue due : views.pendingDue(Integer.MAX_VALUE)) {
             pending.put(due.handle(), due.position());

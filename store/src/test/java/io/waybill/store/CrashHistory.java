@@ -9,6 +9,7 @@ import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.FlushMode;
@@ -19,6 +20,7 @@ import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.MemoryBackend;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
@@ -28,6 +30,7 @@ import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsBackend;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -70,6 +73,8 @@ final class CrashHistory {
         final Set<State> possible = new HashSet<>();
 
         boolean busy;
+        /** Whether it was put with a key of its own. */
+        boolean unique;
 
         Item(int id) {
             this.id = id;
@@ -285,7 +290,7 @@ final class CrashHistory {
     }
 
     private void change() {
-        switch (chance.nextInt(14)) {
+        switch (chance.nextInt(16)) {
             case 0, 1, 2 -> {
                 Item item = item();
                 store.put(draft(item), becomes(item, State.VISIBLE));
@@ -320,6 +325,7 @@ final class CrashHistory {
                         sets(set, entries.stream().map(ProgressEntry::offset).toList()));
             }
             case 11, 12 -> pop();
+            case 13, 14 -> unique();
             default -> {
                 int name = chance.nextInt(3);
                 boolean delete = chance.happens(0.2);
@@ -360,6 +366,66 @@ final class CrashHistory {
                 }
             }
         });
+    }
+
+    /**
+     * A message with a key of its own, and often a second one with the same key, at once or lives later: the second is stored
+     * only if the first is not there.
+     */
+    private void unique() {
+        Item first = any(State.VISIBLE);
+        if (first == null || !first.unique || chance.happens(0.6)) {
+            first = item();
+            first.unique = true;
+            UniqueKey key = key(first);
+            Item item = first;
+            switch (chance.nextInt(4)) {
+                case 0 -> store.putHalf(key, draft(item), "g", clock.wallMillis() + 100, becomes(item, State.HALF));
+                case 1 -> store.putDue(key, draft(item), clock.wallMillis() + 100, becomes(item, State.DUE));
+                case 2 -> {
+                    Completion done = becomes(item, State.VISIBLE);
+                    store.putBatch(
+                            List.of(draft(item)),
+                            List.of(key),
+                            outcome -> done.done(
+                                    outcome instanceof BatchStored batch
+                                                    && batch.prior().get(0) == null
+                                            ? batch.stored().get(0)
+                                            : outcome));
+                }
+                default -> store.put(key, draft(item), becomes(item, State.VISIBLE));
+            }
+            if (chance.happens(0.5)) {
+                return;
+            }
+        }
+        Item original = first;
+        Item second = item();
+        Completion stored = becomes(second, State.VISIBLE);
+        store.put(key(original), draft(second), outcome -> {
+            Fact fact = original.last();
+            if (outcome instanceof Refused refused) {
+                FirstStored prior = (FirstStored) refused.prior();
+                check(refused.reason() == Refused.Reason.DUPLICATE, refused.text());
+                check(
+                        fact.state() == State.VISIBLE
+                                        && prior.queueOffset() == fact.offset()
+                                        && prior.position() == fact.position()
+                                || prior.queueOffset() < 0,
+                        "item " + original.id + " is " + fact + " but " + prior + " holds its key");
+                second.busy = false;
+                second.possible.clear();
+                return;
+            }
+            check(
+                    !(outcome instanceof Stored) || fact.state() == State.NOWHERE && !original.busy,
+                    "item " + second.id + " was stored beside " + original.id + ", which is " + fact);
+            stored.done(outcome);
+        });
+    }
+
+    private static UniqueKey key(Item item) {
+        return new UniqueKey("t0", "d" + item.id, Long.MAX_VALUE);
     }
 
     /**

@@ -26,13 +26,13 @@ abstract class Change {
         return true;
     }
 
-    /** Null if it fits what is so, else why not. */
-    Refused judge(Pending pending) {
+    /** Null if it fits what is so; else its outcome, with nothing to write: why not, in most cases. */
+    Outcome judge(Pending pending) {
         return null;
     }
 
     /** Writes its records; the outcome holds once the frame is confirmed. Must write at most {@link #size()} bytes. */
-    abstract Stored encode(FrameBuilder frame, Pending pending);
+    abstract Outcome encode(FrameBuilder frame, Pending pending);
 
     void outcome(Outcome whenConfirmed) {
         outcome = whenConfirmed;

@@ -7,6 +7,8 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PopDelta;
@@ -15,11 +17,15 @@ import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /** The changes there are, one small class each. */
@@ -56,16 +62,7 @@ final class Changes {
 
         PutBatch(List<MessageDraft> messages, Completion done) {
             super(done);
-            if (messages.isEmpty()) {
-                throw new IllegalArgumentException("a batch needs a message");
-            }
-            this.messages = List.copyOf(messages);
-            MessageDraft first = this.messages.get(0);
-            for (MessageDraft message : this.messages) {
-                if (message.queueId() != first.queueId() || !message.topic().equals(first.topic())) {
-                    throw new IllegalArgumentException("the messages of a batch must be of one queue");
-                }
-            }
+            this.messages = sameQueue(messages);
             size = sizeOf(this.messages, 0);
         }
 
@@ -87,6 +84,150 @@ final class Changes {
             }
             return first;
         }
+    }
+
+    /** A message that is stored only if no other of its topic holds its key. */
+    static final class PutUnique extends Change {
+        private final UniqueKey unique;
+        private final byte[] topicBytes;
+        private final byte[] keyBytes;
+        private final int queueId;
+        private final Change plain;
+
+        PutUnique(UniqueKey unique, int queueId, Change plain, Completion done) {
+            super(done);
+            this.unique = unique;
+            this.topicBytes = Records.text(unique.topic());
+            this.keyBytes = Records.text(unique.key());
+            this.queueId = queueId;
+            this.plain = plain;
+        }
+
+        @Override
+        int size() {
+            return plain.size() + Records.uniqueSize(topicBytes, keyBytes);
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            FirstStored prior = pending.holder(unique);
+            return prior == null
+                    ? null
+                    : new Refused(
+                            Refused.Reason.DUPLICATE,
+                            "the message at position " + prior.position() + " holds the key " + unique.key(),
+                            prior);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            Stored stored = (Stored) plain.encode(frame, pending);
+            FirstStored first =
+                    new FirstStored(stored.position(), stored.queueOffset(), queueId, stored.storeTimeMillis());
+            frame.unique(unique, topicBytes, keyBytes, first);
+            pending.holds(frame.index(), unique, first);
+            return stored;
+        }
+    }
+
+    /** Those of a batch whose key is not held; of two with one key the first. */
+    static final class PutUniqueBatch extends Change {
+        private final List<MessageDraft> messages;
+        private final List<UniqueKey> uniques;
+        private final int size;
+        private FirstStored[] prior;
+
+        PutUniqueBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
+            super(done);
+            this.messages = sameQueue(sameQueue);
+            this.uniques = Collections.unmodifiableList(new ArrayList<>(uniques));
+            if (this.uniques.size() != messages.size()) {
+                throw new IllegalArgumentException(
+                        messages.size() + " messages, but " + this.uniques.size() + " unique keys");
+            }
+            long records = 0;
+            for (UniqueKey unique : this.uniques) {
+                records += unique == null
+                        ? 0
+                        : Records.uniqueSize(Records.text(unique.topic()), Records.text(unique.key()));
+            }
+            this.size = sizeOf(messages, records);
+        }
+
+        @Override
+        int size() {
+            return size;
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Outcome judge(Pending pending) {
+            prior = new FirstStored[messages.size()];
+            boolean any = false;
+            for (int i = 0; i < prior.length; i++) {
+                UniqueKey unique = uniques.get(i);
+                prior[i] = unique == null ? null : pending.holder(unique);
+                any |= prior[i] == null;
+            }
+            return any ? null : new BatchStored(Arrays.asList(new Stored[prior.length]), Arrays.asList(prior));
+        }
+
+        @Override
+        Outcome encode(FrameBuilder frame, Pending pending) {
+            Stored[] stored = new Stored[prior.length];
+            Map<UniqueKey, FirstStored> now = new LinkedHashMap<>();
+            for (int i = 0; i < prior.length; i++) {
+                UniqueKey unique = uniques.get(i);
+                // By name alone: another time does not make it another key.
+                UniqueKey name = unique == null ? null : new UniqueKey(unique.topic(), unique.key(), 0);
+                prior[i] = prior[i] == null && unique != null ? now.get(name) : prior[i];
+                if (prior[i] == null) {
+                    MessageDraft message = messages.get(i);
+                    stored[i] = frame.visible(message, 0);
+                    if (unique != null) {
+                        now.put(
+                                name,
+                                new FirstStored(
+                                        stored[i].position(),
+                                        stored[i].queueOffset(),
+                                        message.queueId(),
+                                        stored[i].storeTimeMillis()));
+                    }
+                }
+            }
+            for (int i = 0; i < prior.length; i++) {
+                UniqueKey unique = uniques.get(i);
+                if (stored[i] != null && unique != null) {
+                    FirstStored first = now.get(new UniqueKey(unique.topic(), unique.key(), 0));
+                    frame.unique(unique, Records.text(unique.topic()), Records.text(unique.key()), first);
+                    pending.holds(frame.index(), unique, first);
+                }
+            }
+            return new BatchStored(Arrays.asList(stored), Arrays.asList(prior));
+        }
+    }
+
+    private static List<MessageDraft> sameQueue(List<MessageDraft> batch) {
+        if (batch.isEmpty()) {
+            throw new IllegalArgumentException("a batch needs a message");
+        }
+        List<MessageDraft> messages = List.copyOf(batch);
+        MessageDraft first = messages.get(0);
+        for (MessageDraft message : messages) {
+            if (message.queueId() != first.queueId() || !message.topic().equals(first.topic())) {
+                throw new IllegalArgumentException("the messages of a batch must be of one queue");
+            }
+        }
+        return messages;
     }
 
     static final class PutHalf extends Change {
@@ -223,7 +364,7 @@ final class Changes {
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
             frame.fired(handle);
-            pending.dueGone(frame.index(), handle);
+            pending.dueGone(frame.index(), handle, false);
             Stored visible = frame.visible(copy, 0);
             return new Stored(
                     visible.position(), visible.queueOffset(), visible.storeTimeMillis(), visible.size(), handle);
@@ -270,7 +411,7 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            pending.dueGone(frame.index(), handle);
+            pending.dueGone(frame.index(), handle, true);
             return frame.cancelled(handle, byBytes, by, texts, topic, keys);
         }
     }
@@ -682,6 +823,47 @@ final class Changes {
         Stored encode(FrameBuilder frame, Pending pending) {
             frame.popState(key, group, topic, state, encoded);
             return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), 0);
+        }
+    }
+
+    /** Unique keys whose time is not past. Those that were set free or taken anew are left out. */
+    static final class CarryUniques extends Carry {
+        private final List<KeyHolder> holders;
+        private final int size;
+        private List<KeyHolder> current;
+
+        CarryUniques(List<KeyHolder> holders, Completion done) {
+            super(done);
+            this.holders = holders;
+            long total = 0;
+            for (KeyHolder holder : holders) {
+                total += Records.uniqueSize(
+                        Records.text(holder.key().topic()),
+                        Records.text(holder.key().key()));
+            }
+            this.size = (int) Math.min(Integer.MAX_VALUE, total);
+        }
+
+        @Override
+        int size() {
+            return size;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            current = holders.stream().filter(pending::isHolder).toList();
+            return current.isEmpty() ? superseded() : null;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            for (KeyHolder holder : current) {
+                UniqueKey key = holder.key();
+                frame.unique(key, Records.text(key.topic()), Records.text(key.key()), holder.first());
+                // So that a rollback, a cancellation or another restatement in flight sees it.
+                pending.holds(frame.index(), key, holder.first());
+            }
+            return new Stored(frame.base(), -1, frame.storeTimeMillis(), size, 0);
         }
     }
 

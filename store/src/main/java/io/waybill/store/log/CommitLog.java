@@ -207,20 +207,24 @@ public final class CommitLog {
     }
 
     public void put(UniqueKey unique, MessageDraft message, Completion done) {
-        writer.submit(new Changes.Put(message, done));
+        submit(unique, message, new Changes.Put(message, done), done);
     }
 
-    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
-        notYet(done);
+    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
+        writer.submit(new Changes.PutUniqueBatch(sameQueue, uniques, done));
     }
 
     public void putHalf(
             UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        writer.submit(new Changes.PutHalf(message, producerGroup, firstCheckMillis, done));
+        submit(unique, message, new Changes.PutHalf(message, producerGroup, firstCheckMillis, done), done);
     }
 
     public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
-        writer.submit(new Changes.PutDue(message, dueMillis, done));
+        submit(unique, message, new Changes.PutDue(message, dueMillis, done), done);
+    }
+
+    private void submit(UniqueKey unique, MessageDraft message, Change plain, Completion done) {
+        writer.submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
     }
 
     private static void notYet(Completion done) {

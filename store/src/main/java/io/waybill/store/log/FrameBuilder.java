@@ -6,10 +6,12 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.UniqueKey;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -298,6 +300,18 @@ final class FrameBuilder {
         Records.putText(buffer, topic);
         buffer.putInt(key.queueId()).put(encoded);
         frame.entries.add(new Entry.PopRestated(position, key, state));
+    }
+
+    void unique(UniqueKey key, byte[] topicBytes, byte[] keyBytes, FirstStored first) {
+        long position = header(Records.uniqueSize(topicBytes, keyBytes), Records.UNIQUE);
+        Records.putText(buffer, topicBytes);
+        Records.putText(buffer, keyBytes);
+        buffer.putLong(key.untilMillis())
+                .putLong(first.position())
+                .putLong(first.queueOffset())
+                .putInt(first.queueId())
+                .putLong(first.storeTimeMillis());
+        frame.entries.add(new Entry.Unique(position, key, first));
     }
 
     void queueBase(byte[] topicBytes, String topic, int queueId) {

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongSupplier;
 
 /**
  * What is pending as the writer must see it: the views, corrected by the decisions in frames that are not applied yet. That
@@ -23,10 +28,21 @@ final class Pending {
     private long nowMillis;
 
     /** Exactly one of: a decision, a delayed message that is gone, or its new due time. */
-    private record Settled(long handle, long frameIndex, DecisionRecord decision, boolean gone, long dueMillis) {}
+    private record Settled(
+            long handle, long frameIndex, DecisionRecord decision, boolean gone, boolean cancelled, long dueMillis) {}
 
-    Pending(Views views) {
+    private record Name(String topic, String key) {}
+
+    private record Held(Name name, long untilMillis, FirstStored first, long frameIndex) {}
+
+    private final Map<Name, Held> held = new HashMap<>();
+    private final ArrayDeque<Held> heldInFlight = new ArrayDeque<>();
+    private final LongSupplier frameTimeMillis;
+
+    /** The supplier says the store time of the frame that is being built or would be opened. */
+    Pending(Views views, LongSupplier frameTimeMillis) {
         this.views = views;
+        this.frameTimeMillis = frameTimeMillis;
     }
 
     void now(long millis) {
@@ -46,6 +62,11 @@ final class Pending {
         while ((first = inFlight.peek()) != null && first.frameIndex <= appliedIndex) {
             inFlight.poll();
             overlay.remove(first.handle, first);
+        }
+        Held holder;
+        while ((holder = heldInFlight.peek()) != null && holder.frameIndex <= appliedIndex) {
+            heldInFlight.poll();
+            held.remove(holder.name, holder);
         }
     }
 
@@ -84,7 +105,7 @@ final class Pending {
     }
 
     void decided(long frameIndex, DecisionRecord decision) {
-        settle(new Settled(decision.handle(), frameIndex, decision, false, 0));
+        settle(new Settled(decision.handle(), frameIndex, decision, false, false, 0));
     }
 
     // ---- delayed messages
@@ -114,12 +135,59 @@ final class Pending {
         return due == null ? -1 : Math.max(0, due.dueMillis());
     }
 
-    void dueGone(long frameIndex, long handle) {
-        settle(new Settled(handle, frameIndex, null, true, 0));
+    void dueGone(long frameIndex, long handle, boolean cancelled) {
+        settle(new Settled(handle, frameIndex, null, true, cancelled, 0));
     }
 
     void rescheduled(long frameIndex, long handle, long dueMillis) {
-        settle(new Settled(handle, frameIndex, null, false, Math.max(0, dueMillis)));
+        settle(new Settled(handle, frameIndex, null, false, false, Math.max(0, dueMillis)));
+    }
+
+    // ---- unique keys
+
+    /** The message that holds the key; null if it is free. */
+    FirstStored holder(UniqueKey unique) {
+        Held inFlightOne = heldInFlight(unique);
+        FirstStored first;
+        long untilMillis;
+        if (inFlightOne != null) {
+            consultedInFlight = true;
+            first = inFlightOne.first;
+            untilMillis = inFlightOne.untilMillis;
+        } else {
+            KeyHolder known = views.holder(unique.topic(), unique.key());
+            if (known == null) {
+                return null;
+            }
+            first = known.first();
+            untilMillis = known.key().untilMillis();
+        }
+        return untilMillis <= frameTimeMillis.getAsLong() || isReleased(first) ? null : first;
+    }
+
+    private Held heldInFlight(UniqueKey unique) {
+        return held.isEmpty() ? null : held.get(new Name(unique.topic(), unique.key()));
+    }
+
+    private boolean isReleased(FirstStored first) {
+        Settled settled = first.queueOffset() < 0 ? settled(first.position()) : null;
+        return settled != null
+                && (settled.cancelled || settled.decision != null && settled.decision.outcome() == Decision.ROLLBACK);
+    }
+
+    /** Whether the views' holder is still the one, whatever its time. */
+    boolean isHolder(KeyHolder holder) {
+        KeyHolder known = views.holder(holder.key().topic(), holder.key().key());
+        return known != null
+                && known.position() == holder.position()
+                && heldInFlight(holder.key()) == null
+                && !isReleased(holder.first());
+    }
+
+    void holds(long frameIndex, UniqueKey unique, FirstStored first) {
+        Held now = new Held(new Name(unique.topic(), unique.key()), unique.untilMillis(), first, frameIndex);
+        held.put(now.name, now);
+        heldInFlight.add(now);
     }
 
     private static Refused alreadyDecided(DecisionRecord prior) {

@@ -6,10 +6,12 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
+import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsDamaged;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -40,6 +42,7 @@ import java.util.List;
  *   12 POP           the bytes of PopDelta.encode
  *   13 POP_STATE     group text, topic text, queueId 4, the bytes of PopState.encode
  *   14 ANSWERED      handle 8, client text, answer text
+ *   15 UNIQUE        topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8
  *
  *   text: length 2, UTF-8 bytes
  * </pre>
@@ -64,6 +67,7 @@ final class Records {
     static final int POP = 12;
     static final int POP_STATE = 13;
     static final int ANSWERED = 14;
+    static final int UNIQUE = 15;
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2;
@@ -111,6 +115,10 @@ final class Records {
             size += 2 + text.length;
         }
         return size;
+    }
+
+    static int uniqueSize(byte[] topic, byte[] key) {
+        return HEADER + 2 + topic.length + 2 + key.length + 8 + 8 + 8 + 4 + 8;
     }
 
     static int popStateSize(byte[] group, byte[] topic, byte[] encoded) {
@@ -270,6 +278,11 @@ final class Records {
             case POP_STATE -> {
                 PopKey key = new PopKey(getText(b), getText(b), b.getInt());
                 into.add(new Entry.PopRestated(position, key, PopState.decode(rest(b))));
+            }
+            case UNIQUE -> {
+                UniqueKey key = new UniqueKey(getText(b), getText(b), b.getLong());
+                FirstStored first = new FirstStored(b.getLong(), b.getLong(), b.getInt(), b.getLong());
+                into.add(new Entry.Unique(position, key, first));
             }
             case MARK -> b.getLong();
             default -> {

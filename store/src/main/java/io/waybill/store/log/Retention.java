@@ -6,9 +6,11 @@ import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
 import io.waybill.store.view.Carried;
 import io.waybill.store.view.Checkpoint;
+import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.Views;
@@ -30,6 +32,7 @@ final class Retention implements Duty {
     private static final int PER_ROUND = 1_000;
     private static final int MAX_ROUNDS = 10_000;
     private static final int PROGRESS_PER_RECORD = 100;
+    private static final int UNIQUES_PER_RECORD = 10;
 
     private static final long MAX_ROUND_BYTES = 8 << 20;
 
@@ -58,6 +61,13 @@ final class Retention implements Duty {
     private long carriedEnd;
     private volatile long dropped;
     private boolean toldNoGain;
+    /**
+     * The log's end when dropping for room began, -1 if it did not. Once the log begins there, all that is left was moved: it is
+     * all needed, and moving it again before restUntil is appended would go round for ever.
+     */
+    private long sweepEnd = -1;
+
+    private long restUntil;
     private boolean broken;
 
     Retention(
@@ -112,7 +122,7 @@ final class Retention implements Duty {
                 }
                 Segment oldest = segments.oldest();
                 boolean byAge = isTooOld(oldest);
-                if (!byAge && !isTooMuch() || !mayGo(oldest)) {
+                if (!byAge && !isTooMuch(oldest) || !mayGo(oldest)) {
                     return done();
                 }
                 Carried carried = views.pendingBefore(oldest.end());
@@ -157,8 +167,24 @@ final class Retention implements Duty {
     }
 
     /** A full disk is no reason to drop what is inside its time: new messages are refused instead (ADR 0009). */
-    private boolean isTooMuch() {
-        return settings.retentionBytes() > 0 && segments.bytes() > settings.retentionBytes();
+    private boolean isTooMuch(Segment oldest) {
+        if (settings.retentionBytes() <= 0 || segments.bytes() <= settings.retentionBytes()) {
+            sweepEnd = -1;
+            return false;
+        }
+        long appended = positions.appended();
+        if (appended < restUntil) {
+            return false;
+        }
+        if (sweepEnd < 0) {
+            sweepEnd = appended;
+        } else if (oldest.start() >= sweepEnd) {
+            LOG.warn("the log stays larger than wanted: {} bytes must be kept", segments.bytes());
+            restUntil = appended + settings.segmentBytes();
+            sweepEnd = -1;
+            return false;
+        }
+        return true;
     }
 
     private boolean mayGo(Segment oldest) {
@@ -185,9 +211,20 @@ final class Retention implements Duty {
         for (PendingDue due : carried.dues()) {
             bytes += due.size();
         }
+        for (KeyHolder holder : carried.uniques()) {
+            bytes += Records.uniqueSize(
+                    Records.text(holder.key().topic()),
+                    Records.text(holder.key().key()));
+        }
+        for (PopKey key : carried.pops()) {
+            PopState state = views.popState(key);
+            bytes += state == null ? 0 : state.encode().length;
+        }
         boolean gains = bytes < oldest.length() / 4 * 3;
         if (!gains && !toldNoGain) {
-            LOG.warn("the log stays larger than wanted: {} is full of pending messages", oldest.name());
+            LOG.warn(
+                    "the log stays larger than wanted: {} is full of what must be kept: pending messages, pop states, unique keys",
+                    oldest.name());
         }
         toldNoGain = !gains;
         return gains;
@@ -224,6 +261,12 @@ final class Retention implements Duty {
             }
             for (Carried.CatalogValue value : firstOf(carried.catalog(), left)) {
                 submit(new Changes.CarryCatalog(value, views, writer, this::carried));
+                left--;
+            }
+            List<KeyHolder> uniques = firstOf(carried.uniques(), left * UNIQUES_PER_RECORD);
+            for (int i = 0; i < uniques.size(); i += UNIQUES_PER_RECORD) {
+                List<KeyHolder> some = uniques.subList(i, Math.min(uniques.size(), i + UNIQUES_PER_RECORD));
+                submit(new Changes.CarryUniques(some, this::carried));
                 left--;
             }
             for (PopKey key : firstOf(carried.pops(), left)) {

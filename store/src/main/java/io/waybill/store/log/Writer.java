@@ -104,7 +104,7 @@ final class Writer implements Duty, Changes.InFlight {
         this.applier = applier;
         this.views = views;
         this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
-        this.pending = new Pending(views);
+        this.pending = new Pending(views, this::frameTimeMillis);
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.maxFrameBytes(), queues);
         this.segment = segments.newest();
@@ -301,7 +301,7 @@ final class Writer implements Duty, Changes.InFlight {
         }
         // Due times are wall time: a store time that ran ahead would let messages out too early.
         pending.now(clock.wallMillis());
-        Refused refused = change.judge(pending);
+        Outcome refused = change.judge(pending);
         boolean inFlight = pending.takeConsultedInFlight();
         if (refused != null) {
             if (inFlight) {
@@ -350,6 +350,11 @@ final class Writer implements Duty, Changes.InFlight {
         change.outcome(change.encode(builder, pending));
         builder.frame().changes.add(change);
         return true;
+    }
+
+    /** The store time a change judged now will get, or an earlier one. */
+    private long frameTimeMillis() {
+        return builder.isOpen() ? builder.storeTimeMillis() : nowMillis();
     }
 
     private long reserve() {

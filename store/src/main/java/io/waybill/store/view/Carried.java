@@ -15,6 +15,7 @@ public record Carried(
         List<ProgressEntry> progress,
         List<CatalogValue> catalog,
         List<PopKey> pops,
+        List<KeyHolder> uniques,
         Map<QueueKey, Long> queueBases) {
     /** One catalog entry. */
     public record CatalogValue(CatalogKind kind, String name, byte[] value) {}
@@ -25,6 +26,7 @@ public record Carried(
                 && progress.isEmpty()
                 && catalog.isEmpty()
                 && pops.isEmpty()
+                && uniques.isEmpty()
                 && queueBases.isEmpty();
     }
 }

@@ -103,6 +103,9 @@ public sealed interface Entry {
     /** A whole pop state, restated (carry-forward): it is so, whatever was before. Must not be changed. */
     record PopRestated(long position, PopKey key, PopState state) implements Entry {}
 
+    /** A message holds a unique key; also restated (carry-forward), with what was first said of the message. */
+    record Unique(long position, UniqueKey key, FirstStored first) implements Entry {}
+
     /** The queue's next offset, restated so that offsets never restart after everything of the queue was dropped. */
     record QueueBase(long position, String topic, int queueId, long nextOffset) implements Entry {}
 }

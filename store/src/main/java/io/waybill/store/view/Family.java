@@ -10,6 +10,7 @@ enum Family {
     PROGRESS("progress"),
     CATALOG("catalog"),
     POP("pop"),
+    UNIQUE("unique"),
     META("meta");
 
     final String tableName;

@@ -9,8 +9,15 @@ import java.util.Objects;
  * @param untilMillis from then on the key is free again
  */
 public record UniqueKey(String topic, String key, long untilMillis) {
+    /** The most characters of a key. */
+    public static final int MAX_LENGTH = 1_024;
+
     public UniqueKey {
         Objects.requireNonNull(topic, "topic");
         Objects.requireNonNull(key, "key");
+        if (key.length() > MAX_LENGTH) {
+            throw new IllegalArgumentException(
+                    "a unique key has at most " + MAX_LENGTH + " characters, seen " + key.length());
+        }
     }
 }

@@ -70,6 +70,7 @@ public final class Views implements AutoCloseable {
     private final Table catalogTable;
     private final Table dueTable;
     private final Table transactionsTable;
+    private final Table uniqueTable;
 
     private final ConsumeQueues queues;
     private final KeyIndex keys;
@@ -79,6 +80,7 @@ public final class Views implements AutoCloseable {
     private final ProgressTable progress;
     private final CatalogTable catalog;
     private final PopStates pops;
+    private final UniqueKeys uniques;
 
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
@@ -108,6 +110,7 @@ public final class Views implements AutoCloseable {
         catalogTable = new Table(backend, Family.CATALOG);
         dueTable = new Table(backend, Family.DUE);
         transactionsTable = new Table(backend, Family.TRANSACTIONS);
+        uniqueTable = new Table(backend, Family.UNIQUE);
         long oldest = mark.checkpoint.oldestPosition();
         queues = new ConsumeQueues(backend, oldest);
         keys = new KeyIndex(backend);
@@ -117,6 +120,7 @@ public final class Views implements AutoCloseable {
         progress = new ProgressTable(progressTable);
         catalog = new CatalogTable(catalogTable);
         pops = new PopStates(backend);
+        uniques = new UniqueKeys(backend, uniqueTable);
     }
 
     /**
@@ -239,6 +243,7 @@ public final class Views implements AutoCloseable {
             transactions.half(half);
         } else if (entry instanceof Entry.Decided decided) {
             transactions.decided(decided);
+            uniques.ended(decided.handle(), decided.outcome() == Decision.ROLLBACK);
         } else if (entry instanceof Entry.Checked checked) {
             transactions.checked(checked);
         } else if (entry instanceof Entry.Answered answered) {
@@ -247,8 +252,10 @@ public final class Views implements AutoCloseable {
             dueMessages.due(due);
         } else if (entry instanceof Entry.Fired fired) {
             dueMessages.fired(fired);
+            uniques.ended(fired.handle(), false);
         } else if (entry instanceof Entry.Cancelled cancelled) {
             dueMessages.cancelled(cancelled);
+            uniques.ended(cancelled.handle(), true);
         } else if (entry instanceof Entry.Rescheduled rescheduled) {
             dueMessages.rescheduled(rescheduled);
         } else if (entry instanceof Entry.Progress record) {
@@ -262,6 +269,8 @@ public final class Views implements AutoCloseable {
             pops.pop(pop);
         } else if (entry instanceof Entry.PopRestated restated) {
             pops.restated(restated);
+        } else if (entry instanceof Entry.Unique unique) {
+            uniques.unique(unique);
         } else if (entry instanceof Entry.QueueBase base) {
             queues.base(base);
         } else {
@@ -310,7 +319,7 @@ public final class Views implements AutoCloseable {
     }
 
     private List<Table> tables() {
-        return List.of(progressTable, catalogTable, dueTable, transactionsTable);
+        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable);
     }
 
     // ---- duty thread
@@ -331,6 +340,7 @@ public final class Views implements AutoCloseable {
                     transactions.clean(batch, oldest);
                     dueMessages.clean(batch, oldest);
                 }
+                uniques.clean(batch, mark.checkpoint.storeTimeMillis());
                 queues.write(batch, oldest);
                 keys.write(batch, oldest);
                 pops.write(batch);
@@ -367,6 +377,7 @@ public final class Views implements AutoCloseable {
                 progress.below(position),
                 catalog.below(position),
                 pops.below(position),
+                uniques.below(position, applied.storeTimeMillis()),
                 queues.basesBelow(position));
     }
 
@@ -429,6 +440,11 @@ public final class Views implements AutoCloseable {
     /** Waiting delayed messages of a topic. */
     public long pendingDueCount(String topic) {
         return dueMessages.count(topic);
+    }
+
+    /** Who holds a unique key; null if nobody does. Its time may be past. Costs next to nothing where none was ever held. */
+    public KeyHolder holder(String topic, String key) {
+        return uniques.get(topic, key);
     }
 
     /** A copy of the pop state of a key; null if there is none. */
@@ -635,6 +651,7 @@ public final class Views implements AutoCloseable {
         return switch (family) {
             case TRANSACTIONS -> transactions.isKept(key, value);
             case DUE -> dueMessages.isKept(key, value);
+            case UNIQUE -> uniques.isKept(key, value, applied.storeTimeMillis());
             default -> true;
         };
     }

@@ -137,11 +137,12 @@ class ViewsHistoryTest {
             }
             long position = model.log.get(chance.nextInt(model.log.size())).base();
             Carried carried = views.pendingBefore(position);
-            Carried expected = model.carried(position);
+            Carried expected = model.carried(position, views.applied().storeTimeMillis());
             assertThat(carried.halves()).isEqualTo(expected.halves());
             assertThat(carried.dues()).isEqualTo(expected.dues());
             assertThat(carried.progress()).isEqualTo(expected.progress());
             assertThat(carried.pops()).isEqualTo(expected.pops());
+            assertThat(carried.uniques()).isEqualTo(expected.uniques());
             assertThat(carried.catalog())
                     .usingRecursiveFieldByFieldElementComparator()
                     .containsExactlyInAnyOrderElementsOf(expected.catalog());
@@ -192,6 +193,7 @@ class ViewsHistoryTest {
             }
             verifyDue();
             verifyPops();
+            verifyUniques();
             assertThat(views.progressAll())
                     .isEqualTo(model.progress.values().stream()
                             .map(ViewsModel.Located::value)
@@ -342,6 +344,20 @@ class ViewsHistoryTest {
             }
             model.cancelled.forEach((handle, ended) -> assertThat(views.cancelled(handle))
                     .isEqualTo(ended.position() >= model.oldest ? ended.value() : null));
+        }
+
+        private void verifyUniques() {
+            long now = views.applied().storeTimeMillis();
+            for (int i = 0; i < 12; i++) {
+                KeyHolder holder = views.holder(ViewsModel.topic(0), "unique-" + i);
+                KeyHolder expected = model.uniques.get("unique-" + i);
+                boolean isHeld = expected != null && expected.key().untilMillis() > now;
+                assertThat(holder != null && holder.key().untilMillis() > now).isEqualTo(isHeld);
+                if (isHeld) {
+                    assertThat(holder).isEqualTo(expected);
+                }
+                assertThat(views.holder(ViewsModel.topic(1), "unique-" + i)).isNull();
+            }
         }
 
         private void verifyPops() {

@@ -44,6 +44,8 @@ final class ViewsModel {
 
     final Map<PopKey, Located<PopState>> pops = new HashMap<>();
 
+    final TreeMap<String, KeyHolder> uniques = new TreeMap<>();
+
     private List<Entry> building;
     private long base;
 
@@ -121,7 +123,7 @@ final class ViewsModel {
     }
 
     private void entry() {
-        switch (chance.nextInt(17)) {
+        switch (chance.nextInt(20)) {
             case 0, 1, 2, 3 -> visible(anyQueue());
             case 4 -> {
                 QueueKey key = anyQueue();
@@ -152,6 +154,7 @@ final class ViewsModel {
                         building.add(new Entry.Cancelled(
                                 position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
                         dues.remove(handle);
+                        free(handle);
                         if (!old) {
                             cancelled.put(handle, new Located<>(new EndedDue(handle, now, "someone"), position));
                         }
@@ -182,12 +185,50 @@ final class ViewsModel {
                 progress(entries);
             }
             case 13, 14, 15 -> pop();
+            case 16, 17, 18 -> unique();
             default ->
                 catalog(
                         CatalogKind.values()[chance.nextInt(3)],
                         chance.nextInt(2) == 0 ? topic(chance.nextInt(3)) : "name-" + chance.nextInt(4),
                         chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
         }
+    }
+
+    /** A message of any kind with a key that is free. */
+    private void unique() {
+        String key = "unique-" + chance.nextInt(12);
+        KeyHolder before = uniques.get(key);
+        if (before != null && before.key().untilMillis() > now) {
+            return;
+        }
+        FirstStored first;
+        switch (chance.nextInt(3)) {
+            case 0 -> {
+                half();
+                first = new FirstStored(halves.lastKey(), -1, 0, now);
+            }
+            case 1 -> {
+                due(-1, later());
+                first = new FirstStored(dues.lastKey(), -1, 3, now);
+            }
+            default -> {
+                QueueKey queue = anyQueue();
+                visible(queue);
+                Entry.VisibleMessage message = messages.get(messages.size() - 1);
+                first = new FirstStored(message.position(), message.queueOffset(), queue.queueId(), now);
+            }
+        }
+        unique(new UniqueKey(topic(0), key, now + chance.nextInt(10_000)), first);
+    }
+
+    private void unique(UniqueKey key, FirstStored first) {
+        long position = place(50);
+        building.add(new Entry.Unique(position, key, first));
+        uniques.put(key.key(), new KeyHolder(key, first, position));
+    }
+
+    private void free(long handle) {
+        uniques.values().removeIf(holder -> holder.first().position() == handle);
     }
 
     private PopKey anyPop() {
@@ -286,6 +327,9 @@ final class ViewsModel {
         boolean fromCheck = chance.nextInt(2) == 0;
         building.add(new Entry.Decided(position, handle, outcome, fromCheck, now, "me"));
         halves.remove(handle);
+        if (outcome == Decision.ROLLBACK) {
+            free(handle);
+        }
         decisions.put(handle, new DecisionRecord(handle, position, outcome, fromCheck, now, "me"));
         if (outcome == Decision.COMMIT) {
             visible(anyQueue());
@@ -442,6 +486,7 @@ final class ViewsModel {
             building.add(new Entry.PopRestated(position, key, state.copy()));
             pops.put(key, new Located<>(state, position));
         });
+        carried.uniques().forEach(holder -> unique(holder.key(), holder.first()));
         carried.queueBases().forEach((key, next) -> {
             long position = place(30);
             building.add(new Entry.QueueBase(position, key.topic(), key.queueId(), next));
@@ -450,8 +495,8 @@ final class ViewsModel {
         return finish();
     }
 
-    /** What {@link Views#pendingBefore} is to say. */
-    Carried carried(long position) {
+    /** What {@link Views#pendingBefore} is to say after a frame of store time {@code applied}. */
+    Carried carried(long position, long applied) {
         Map<QueueKey, Long> queueBases = new HashMap<>();
         evidence.forEach((key, at) -> {
             if (at < position) {
@@ -477,6 +522,11 @@ final class ViewsModel {
                         .sorted(Comparator.comparing(PopKey::group)
                                 .thenComparing(PopKey::topic)
                                 .thenComparing(PopKey::queueId))
+                        .toList(),
+                uniques.values().stream()
+                        .filter(holder ->
+                                holder.position() < position && holder.key().untilMillis() > applied)
+                        .sorted(Comparator.comparing(KeyHolder::position))
                         .toList(),
                 queueBases);
     }

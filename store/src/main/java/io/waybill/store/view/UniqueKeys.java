@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Unique keys and the messages that hold them. A key whose time is past counts as free, whether or not its row is still
+ * there; so does one whose half message was rolled back or whose delayed message was called back.
+ *
+ * <pre>
+ *   0 | topic | key                -> until 8 | position of the record 8 | position 8 | queueOffset 8 | queueId 4 | storeTime 8
+ *   1 | position of the record 8   -> topic | key
+ *   2 | handle 8                   -> topic | key       of a half or delayed message
+ * </pre>
+ */
+final class UniqueKeys {
+    private static final int HOLDER = 0;
+    private static final int BY_POSITION = 1;
+    private static final int BY_HANDLE = 2;
+    /** Rows deleted with one checkpoint. */
+    private static final int MAX_CLEANED = 20_000;
+
+    private final ViewsBackend backend;
+    private final Table table;
+    /** Whether there may be rows: without, nothing costs anything. */
+    private volatile boolean used;
+
+    UniqueKeys(ViewsBackend backend, Table table) {
+        this.backend = backend;
+        this.table = table;
+        backend.scan(Family.UNIQUE, new byte[0], null, (key, value) -> {
+            used = true;
+            return false;
+        });
+    }
+
+    private static byte[] name(String topic, String key) {
+        return new Packer(96).i8(HOLDER).text(topic).text(key).done();
+    }
+
+    private static byte[] number(int kind, long number) {
+        return new Packer(9).i8(kind).i64(number).done();
+    }
+
+    private static KeyHolder decode(String topic, String key, byte[] value) {
+        Unpacker unpacker = new Unpacker(value, 0);
+        UniqueKey unique = new UniqueKey(topic, key, unpacker.i64());
+        long position = unpacker.i64();
+        FirstStored first = new FirstStored(unpacker.i64(), unpacker.i64(), unpacker.i32(), unpacker.i64());
+        return new KeyHolder(unique, first, position);
+    }
+
+    // ---- applier
+
+    void unique(Entry.Unique entry) {
+        used = true;
+        UniqueKey unique = entry.key();
+        FirstStored first = entry.first();
+        byte[] name = new Packer(96).text(unique.topic()).text(unique.key()).done();
+        table.put(
+                name(unique.topic(), unique.key()),
+                new Packer(44)
+                        .i64(unique.untilMillis())
+                        .i64(entry.position())
+                        .i64(first.position())
+                        .i64(first.queueOffset())
+                        .i32(first.queueId())
+                        .i64(first.storeTimeMillis())
+                        .done());
+        table.putNew(number(BY_POSITION, entry.position()), name);
+        if (first.queueOffset() < 0) {
+            table.put(number(BY_HANDLE, first.position()), name);
+        }
+    }
+
+    /** A half or delayed message ended: its key is free again, or kept for good. */
+    void ended(long handle, boolean free) {
+        if (!used) {
+            return;
+        }
+        byte[] byHandle = number(BY_HANDLE, handle);
+        byte[] name = table.get(byHandle);
+        if (name == null) {
+            return;
+        }
+        table.remove(byHandle);
+        Unpacker unpacker = new Unpacker(name, 0);
+        KeyHolder holder = get(unpacker.text(), unpacker.text());
+        if (free && holder != null && holder.first().position() == handle) {
+            table.remove(name(holder.key().topic(), holder.key().key()));
+            table.remove(number(BY_POSITION, holder.position()));
+        }
+    }
+
+    // ---- duty thread
+
+    /**
+     * Deletes rows whose time is past, in the order of the log, up to the first that still counts. Before the table's own
+     * changes, in the same batch.
+     */
+    void clean(Batch batch, long storeTimeMillis) {
+        if (!used) {
+            return;
+        }
+        int[] cleaned = new int[1];
+        backend.scan(Family.UNIQUE, number(BY_POSITION, 0), new byte[] {BY_POSITION + 1}, (key, value) -> {
+            Unpacker name = new Unpacker(value, 0);
+            String topic = name.text();
+            String text = name.text();
+            byte[] row = backend.get(Family.UNIQUE, name(topic, text));
+            KeyHolder holder = row == null ? null : decode(topic, text, row);
+            if (holder != null && holder.position() == new Unpacker(key, 1).i64()) {
+                if (holder.key().untilMillis() > storeTimeMillis) {
+                    return false;
+                }
+                batch.delete(Family.UNIQUE, name(topic, text));
+                if (holder.first().queueOffset() < 0) {
+                    batch.delete(Family.UNIQUE, number(BY_HANDLE, holder.first().position()));
+                }
+            }
+            batch.delete(Family.UNIQUE, key);
+            return ++cleaned[0] < MAX_CLEANED;
+        });
+    }
+
+    // ---- readers
+
+    /** Null if there is none; its time may be past. */
+    KeyHolder get(String topic, String key) {
+        if (!used) {
+            return null;
+        }
+        byte[] value = table.get(name(topic, key));
+        return value == null ? null : decode(topic, key, value);
+    }
+
+    /** Those whose record stands below a position and whose time is not past, in the order of the log. */
+    List<KeyHolder> below(long position, long storeTimeMillis) {
+        List<KeyHolder> found = new ArrayList<>();
+        if (used) {
+            table.scan(number(BY_POSITION, 0), number(BY_POSITION, Math.max(0, position)), (key, value) -> {
+                Unpacker name = new Unpacker(value, 0);
+                KeyHolder holder = get(name.text(), name.text());
+                if (holder != null
+                        && holder.position() == new Unpacker(key, 1).i64()
+                        && holder.key().untilMillis() > storeTimeMillis) {
+                    found.add(holder);
+                }
+                return true;
+            });
+        }
+        return found;
+    }
+
+    /** Whether a pair of the table still counts. */
+    boolean isKept(byte[] key, byte[] value, long storeTimeMillis) {
+        boolean isHolder = key[0] == HOLDER;
+        Unpacker name = isHolder ? new Unpacker(key, 1) : new Unpacker(value, 0);
+        String topic = name.text();
+        String text = name.text();
+        KeyHolder holder = isHolder ? decode(topic, text, value) : get(topic, text);
+        if (holder == null || holder.key().untilMillis() <= storeTimeMillis) {
+            return false;
+        }
+        long number = isHolder ? 0 : new Unpacker(key, 1).i64();
+        return isHolder
+                || number
+                        == (key[0] == BY_POSITION
+                                ? holder.position()
+                                : holder.first().position());
+    }
+}
