@@ -26,7 +26,7 @@ public interface ReceivedMessage {
     /**
      * The content, inflated. Each call may return the same array: do not change it.
      *
-     * @throws WaybillException of kind UNREADABLE when the body is damaged or compressed by something other than zlib
+     * @throws WaybillException of kind UNREADABLE when the body is damaged, or compressed by something this process has no library for (zlib is always there; LZ4 and Zstandard with lz4-java and zstd-jni)
      */
     byte[] body();
 

@@ -2,14 +2,15 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.WaybillException;
-import java.io.ByteArrayOutputStream;
-import java.util.zip.DataFormatException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.zip.Deflater;
-import java.util.zip.Inflater;
+import java.util.zip.InflaterInputStream;
 
 /**
  * Compressed bodies. The sysFlag of a message says whether and how: bit 0x1 compressed, 0x700 the kind (0 and 3 zlib, 1 LZ4, 2 Zstandard). The JDK
- * brings zlib; the other two are refused by name.
+ * brings zlib; of the other two each is read if its library is there, else refused by name.
  */
 final class Bodies {
     static final int COMPRESSED = 0x1;
@@ -48,9 +49,9 @@ final class Bodies {
             return stored;
         }
         return switch (sysFlag & KIND_MASK) {
-            case 0, KIND_ZLIB -> inflateZlib(stored, whose);
-            case KIND_LZ4 -> throw missing("LZ4", whose);
-            case KIND_ZSTD -> throw missing("Zstandard", whose);
+            case 0, KIND_ZLIB -> inflate(stored, "zlib", "java.base", whose, InflaterInputStream::new);
+            case KIND_LZ4 -> inflate(stored, "LZ4", "at.yawk.lz4:lz4-java", whose, Lz4::open);
+            case KIND_ZSTD -> inflate(stored, "Zstandard", "com.github.luben:zstd-jni", whose, Zstandard::open);
             default ->
                 throw unreadable(
                         "the body of " + whose + " is compressed in an unknown way (sysFlag 0x"
@@ -60,37 +61,44 @@ final class Bodies {
         };
     }
 
-    private static byte[] inflateZlib(byte[] stored, String whose) {
-        Inflater inflater = new Inflater();
-        try {
-            inflater.setInput(stored);
-            ByteArrayOutputStream out = new ByteArrayOutputStream(Math.max(64, stored.length * 3));
-            byte[] chunk = new byte[Math.min(64 << 10, Math.max(512, stored.length * 3))];
-            while (!inflater.finished()) {
-                int count = inflater.inflate(chunk);
-                if (count == 0 && (inflater.needsInput() || inflater.needsDictionary())) {
-                    throw new DataFormatException("the stream ends early");
-                }
-                out.write(chunk, 0, count);
-                if (out.size() > MAX_INFLATED) {
-                    throw new DataFormatException("it inflates to more than " + MAX_INFLATED + " bytes");
-                }
-            }
-            return out.toByteArray();
-        } catch (DataFormatException e) {
-            throw unreadable(
-                    "the zlib body of " + whose + " is damaged: " + e.getMessage(),
-                    "skip the message and look at its producer",
-                    e);
-        } finally {
-            inflater.end();
+    /** Opens the stream of a body; apart from each other, so that a library that is not there is missed only by who needs it. */
+    private interface Opener {
+        InputStream open(InputStream compressed) throws IOException;
+    }
+
+    private static final class Lz4 {
+        static InputStream open(InputStream compressed) throws IOException {
+            return new net.jpountz.lz4.LZ4FrameInputStream(compressed);
         }
     }
 
-    private static WaybillException missing(String what, String whose) {
+    private static final class Zstandard {
+        static InputStream open(InputStream compressed) throws IOException {
+            return new com.github.luben.zstd.ZstdInputStream(compressed);
+        }
+    }
+
+    private static byte[] inflate(byte[] stored, String kind, String library, String whose, Opener opener) {
+        try (InputStream stream = opener.open(new ByteArrayInputStream(stored))) {
+            byte[] body = stream.readNBytes(MAX_INFLATED + 1);
+            if (body.length > MAX_INFLATED) {
+                throw new IOException("it inflates to more than " + MAX_INFLATED + " bytes");
+            }
+            return body;
+        } catch (LinkageError e) {
+            throw missing(kind, library, whose);
+        } catch (IOException | RuntimeException e) {
+            throw unreadable(
+                    "the " + kind + " body of " + whose + " is damaged: " + e.getMessage(),
+                    "skip the message and look at its producer",
+                    e);
+        }
+    }
+
+    private static WaybillException missing(String what, String library, String whose) {
         return unreadable(
-                "the body of " + whose + " is compressed with " + what + ", which this client does not have",
-                "let the producer send with zlib (rocketmq.message.compressType=ZLIB) or uncompressed",
+                "the body of " + whose + " is compressed with " + what + ", for which this process has no library",
+                "add " + library + " to it, or let the producer send with zlib or uncompressed",
                 null);
     }
 

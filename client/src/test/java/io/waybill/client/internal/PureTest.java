@@ -239,6 +239,23 @@ class PureTest {
         }
 
         @Test
+        void lz4AndZstandardAreReadIfTheirLibrariesAreThere() throws java.io.IOException {
+            java.io.ByteArrayOutputStream lz4 = new java.io.ByteArrayOutputStream();
+            try (java.io.OutputStream out = new net.jpountz.lz4.LZ4FrameOutputStream(lz4)) {
+                out.write(body);
+            }
+            assertThat(Bodies.inflate(lz4.toByteArray(), 0x101, "m")).isEqualTo(body);
+            assertThat(Bodies.inflate(com.github.luben.zstd.Zstd.compress(body), 0x201, "m"))
+                    .isEqualTo(body);
+        }
+
+        @Test
+        void aSmallBodyMustNotFillTheMemory() {
+            byte[] bomb = com.github.luben.zstd.Zstd.compress(new byte[(64 << 20) + 1]);
+            assertThatThrownBy(() -> Bodies.inflate(bomb, 0x201, "m")).hasMessageContaining("more than");
+        }
+
+        @Test
         void whatDoesNotGetShorterIsSentAsItIs() {
             byte[] noise = new byte[5_000];
             io.waybill.platform.Chance.seeded(1).nextBytes(noise);
@@ -247,7 +264,7 @@ class PureTest {
 
         @ParameterizedTest
         @CsvSource({"257,LZ4", "513,Zstandard", "1025,unknown"})
-        void whatIsMissingIsNamed(int sysFlag, String name) {
+        void whatCannotBeReadIsNamed(int sysFlag, String name) {
             assertThatThrownBy(() -> Bodies.inflate(body, sysFlag, "message 7"))
                     .isInstanceOf(WaybillException.class)
                     .hasMessageContaining(name)

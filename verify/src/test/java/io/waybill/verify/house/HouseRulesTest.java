@@ -59,6 +59,8 @@ class HouseRulesTest {
             "org.rocksdb", "io.waybill.store.view",
             "com.alibaba.fastjson2", "io.waybill.protocol.json",
             "org.jctools", "io.waybill.store.log",
+            "net.jpountz", "io.waybill.client.internal",
+            "com.github.luben", "io.waybill.client.internal",
             "org.HdrHistogram", "io.waybill.cli.demo",
             "java.sql", "io.waybill.example");
 
