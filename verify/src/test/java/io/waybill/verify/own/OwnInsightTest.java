@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.verify.own;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.client.Admin;
+import io.waybill.client.Decision;
+import io.waybill.client.Groups;
+import io.waybill.client.Groups.Cause;
+import io.waybill.client.Groups.Finding;
+import io.waybill.client.Groups.Subject;
+import io.waybill.client.Message;
+import io.waybill.client.Producer;
+import io.waybill.client.ReceivedMessage;
+import io.waybill.client.Result;
+import io.waybill.client.SendReceipt;
+import io.waybill.client.StartFrom;
+import io.waybill.client.TransactionListener;
+import io.waybill.client.WaybillClient;
+import io.waybill.server.EmbeddedBroker;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the brokers tell of backlogs, causes and lives, as our client reads it. */
+class OwnInsightTest {
+    private static EmbeddedBroker broker;
+    private Own own;
+    private Admin admin;
+    private Producer producer;
+    private final String topic = Own.unique("parcels");
+    private final String group = Own.unique("couriers");
+
+    @BeforeAll
+    static void startBroker() {
+        broker = EmbeddedBroker.start();
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        broker.close();
+    }
+
+    @BeforeEach
+    void start() {
+        own = new Own(broker.namesrvAddress());
+        admin = own.client().admin();
+        admin.createTopic(topic, 2);
+        producer = own.client().producer("depot").build();
+    }
+
+    @AfterEach
+    void stop() {
+        own.close();
+    }
+
+    /** A member that handles GOOD and rejects or retries the rest; closed again when it is told to. */
+    private WaybillClient member() {
+        WaybillClient client = own.client();
+        client.pushConsumer(group)
+                .subscribe(topic)
+                .from(StartFrom.FIRST)
+                .onMessage(message -> switch (message.tag()) {
+                    case "DEAD" -> Result.REJECT;
+                    case "AGAIN" -> Result.retryAfter(Duration.ofMinutes(30));
+                    default -> Result.SUCCESS;
+                })
+                .start();
+        return client;
+    }
+
+    private Message parcel(String tag, String key) {
+        return Own.message(topic, tag, key, tag + " " + key);
+    }
+
+    @Test
+    void theBacklogIsTold() {
+        WaybillClient member = member();
+        producer.send(parcel("GOOD", "k1"));
+        producer.send(parcel("DEAD", "k2"));
+        producer.send(parcel("AGAIN", "k3"));
+        Own.await("one dead, one retrying, the rest done", () -> {
+            Groups.Backlog backlog = admin.groups().backlog(group);
+            return backlog.total().dead().messages() == 1
+                    && backlog.total().retrying().messages() == 1
+                    && backlog.total().ready().messages() == 0
+                    && backlog.total().inFlight().messages() == 0;
+        });
+        member.close();
+        for (int i = 0; i < 7; i++) {
+            producer.send(parcel("GOOD", "w" + i));
+        }
+        producer.send(Message.to(topic)
+                .tag("GOOD")
+                .body("later")
+                .deliverAfter(Duration.ofHours(1))
+                .build());
+        own.client()
+                .transactionProducer(Own.unique("tx"))
+                .listener(undecided())
+                .build()
+                .send(parcel("GOOD", "half"));
+        Groups.Backlog backlog = admin.groups().backlog(group);
+        assertThat(backlog.total().ready().messages()).isEqualTo(7);
+        assertThat(backlog.total().ready().age()).isNotNull();
+        assertThat(backlog.total().delayed().messages()).isEqualTo(1);
+        assertThat(backlog.total().half().messages()).isEqualTo(1);
+        assertThat(backlog.total().retrying().messages()).isEqualTo(1);
+        assertThat(backlog.total().dead().messages()).isEqualTo(1);
+        assertThat(backlog.total().exact()).isTrue();
+        assertThat(backlog.topics()).extracting(Groups.TopicBacklog::topic).contains(topic);
+    }
+
+    private static TransactionListener undecided() {
+        return new TransactionListener() {
+            @Override
+            public Decision execute(Message message, Object argument) {
+                return Decision.UNKNOWN;
+            }
+
+            @Override
+            public Decision check(ReceivedMessage message) {
+                return Decision.UNKNOWN;
+            }
+        };
+    }
+
+    @Test
+    void theDoctorNamesTheCause() {
+        WaybillClient member = member();
+        SendReceipt good = producer.send(parcel("GOOD", "k1"));
+        SendReceipt dead = producer.send(parcel("DEAD", "k2"));
+        SendReceipt again = producer.send(parcel("AGAIN", "k3"));
+        SendReceipt later = producer.send(Message.to(topic)
+                .tag("GOOD")
+                .key("k4")
+                .body("later")
+                .deliverAfter(Duration.ofHours(1))
+                .build());
+        Own.await(
+                "all to be where they stay",
+                () -> cause(good) == Cause.CONSUMED
+                        && cause(dead) == Cause.DEAD_LETTER
+                        && cause(again) == Cause.IN_RETRY);
+        assertThat(cause(later)).isEqualTo(Cause.DELAYED);
+        member.close();
+        SendReceipt nobody = producer.send(parcel("GOOD", "k5"));
+        Own.await("nobody to be connected", () -> cause(nobody) == Cause.NOBODY_CONNECTED);
+        List<Finding> byKey = admin.groups().diagnose(group, Subject.key(topic, "k2"));
+        assertThat(byKey.get(0).cause()).isEqualTo(Cause.DEAD_LETTER);
+        assertThat(byKey.get(0).sentence()).isNotBlank();
+        assertThat(byKey.get(0).evidence()).isNotEmpty();
+        assertThat(admin.groups().diagnose(group, Subject.message(topic, "NOSUCHMESSAGE")))
+                .extracting(Finding::cause)
+                .contains(Cause.NOT_FOUND);
+        assertThat(admin.groups().diagnose(group, Subject.everything())).isNotEmpty();
+    }
+
+    private Cause cause(SendReceipt receipt) {
+        return admin.groups()
+                .diagnose(group, Subject.message(topic, receipt.messageId()))
+                .get(0)
+                .cause();
+    }
+}
