@@ -168,6 +168,10 @@ public final class Groups {
         } catch (BadField e) {
             return e.getMessage();
         }
+        String attributes = GroupAttributes.refusal(config.attributes());
+        if (attributes != null) {
+            return attributes;
+        }
         if (json.length > MAX_JSON_LENGTH) {
             return "settings of a group: must have at most " + MAX_JSON_LENGTH + " bytes, had " + json.length;
         }

@@ -47,6 +47,9 @@ public final class Parked implements Duty {
     private final Map<Queue, Set<Pull>> queues = new ConcurrentHashMap<>();
     private final Map<Long, Set<Pull>> connections = new ConcurrentHashMap<>();
     private final ConcurrentSkipListMap<Place, Pull> deadlines = new ConcurrentSkipListMap<>();
+    /** When to look again for pulls that wait for the rate of their group; each stands here until that time, answered or not. */
+    private final ConcurrentSkipListMap<Place, Pull> looks = new ConcurrentSkipListMap<>();
+
     private final AtomicInteger held = new AtomicInteger();
     private final AtomicLong numbers = new AtomicLong();
     /** Queues with so many waiting pulls that waking them is left to the duty. */
@@ -75,6 +78,12 @@ public final class Parked implements Duty {
     /** The end of a hold that begins now. */
     long deadline(long holdMillis) {
         return clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Math.max(0, Math.min(holdMillis, maxHoldMillis)));
+    }
+
+    /** The deadline, or the end of a wait that begins now and a little more, whichever is later. */
+    long noEarlier(long deadlineNanos, long waitNanos) {
+        long end = clock.nanoTime() + 2 * waitNanos + TimeUnit.MILLISECONDS.toNanos(10);
+        return end - deadlineNanos > 0 ? end : deadlineNanos;
     }
 
     /** How many pulls wait. */
@@ -111,6 +120,21 @@ public final class Parked implements Duty {
             wakeDuty();
         }
         return true;
+    }
+
+    /** Has a parked pull look again after so long; by the thread that works on it. */
+    void lookAgain(Pull pull, long afterNanos) {
+        long now = clock.nanoTime();
+        if (pull.isThrottledUntil(now)) {
+            return;
+        }
+        Place place = new Place(now + afterNanos, numbers.getAndIncrement());
+        pull.throttledUntil(place.nanos());
+        looks.put(place, pull);
+        Map.Entry<Place, Pull> first = looks.firstEntry();
+        if (first != null && first.getKey().equals(place)) {
+            wakeDuty();
+        }
     }
 
     /** Takes a pull out; any number of times. */
@@ -238,8 +262,25 @@ public final class Parked implements Duty {
     @Override
     public long run() {
         wakeCrowded();
+        long untilLook = lookDue();
         while (true) {
             Map.Entry<Place, Pull> first = deadlines.firstEntry();
+            if (first == null) {
+                return untilLook;
+            }
+            long left = first.getKey().nanos() - clock.nanoTime();
+            if (left > 0) {
+                return untilLook == WHEN_WOKEN ? left : Math.min(left, untilLook);
+            }
+            Pull pull = first.getValue();
+            remove(pull);
+            reading.expire(pull);
+        }
+    }
+
+    private long lookDue() {
+        while (true) {
+            Map.Entry<Place, Pull> first = looks.firstEntry();
             if (first == null) {
                 return WHEN_WOKEN;
             }
@@ -247,9 +288,8 @@ public final class Parked implements Duty {
             if (left > 0) {
                 return left;
             }
-            Pull pull = first.getValue();
-            remove(pull);
-            reading.expire(pull);
+            looks.remove(first.getKey());
+            reading.wake(first.getValue());
         }
     }
 }

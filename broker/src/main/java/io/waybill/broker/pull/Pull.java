@@ -44,6 +44,8 @@ final class Pull {
     // Of whoever works on the pull.
     private long scannedTo;
     private long deadlineNanos;
+    private long notBeforeNanos;
+    private boolean isThrottled;
     private ConsumerGroup home;
     private Custody custody;
     private boolean isReplay;
@@ -170,6 +172,16 @@ final class Pull {
     }
 
     /** Where it is noted what it got. */
+    /** Whether it waits for its group's rate, and another look at this time is arranged. */
+    boolean isThrottledUntil(long nowNanos) {
+        return isThrottled && notBeforeNanos - nowNanos > 0;
+    }
+
+    void throttledUntil(long nanos) {
+        isThrottled = true;
+        notBeforeNanos = nanos;
+    }
+
     /** The group whose heartbeats say what this pull wants; null for one that carries its subscription. */
     ConsumerGroup home() {
         return home;

@@ -23,6 +23,7 @@ public final class Pulls {
 
     private final PullMessage handler;
     private final Parked parked;
+    private final RateLimits limits;
     private final OtherMembers otherMembers;
     private final Diversions diversions = new Diversions();
 
@@ -46,7 +47,8 @@ public final class Pulls {
                 log.warn("The retry topic of group {} gets no queue for each member: {}", group.name(), change.text());
             }
         }));
-        Reading reading = new Reading(store, offsets, parked, journal, diversions, stats, coldReads);
+        limits = new RateLimits(groups, clock);
+        Reading reading = new Reading(store, offsets, parked, journal, diversions, limits, stats, coldReads);
         parked.readBy(reading);
         handler = new PullMessage(topics, groups, members, offsets, otherMembers, reading, settings);
         store.onVisible((topic, queueId, newMaxOffset) -> parked.wake(topic, queueId));
@@ -63,6 +65,11 @@ public final class Pulls {
     /** What pulls keep from their clients; a feature may add its reason before the first request. */
     public Diversions diversions() {
         return diversions;
+    }
+
+    /** How many messages groups may get; for whoever hands out messages another way. */
+    public RateLimits limits() {
+        return limits;
     }
 
     /** Forgets a connection. */

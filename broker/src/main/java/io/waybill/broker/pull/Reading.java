@@ -39,6 +39,7 @@ final class Reading {
     private final Parked parked;
     private final Journal journal;
     private final Diversions diversions;
+    private final RateLimits limits;
     private final Stats stats;
     private final Executor coldReads;
 
@@ -48,6 +49,7 @@ final class Reading {
             Parked parked,
             Journal journal,
             Diversions diversions,
+            RateLimits limits,
             Stats stats,
             Executor coldReads) {
         this.store = store;
@@ -55,6 +57,7 @@ final class Reading {
         this.parked = parked;
         this.journal = journal;
         this.diversions = diversions;
+        this.limits = limits;
         this.stats = stats;
         this.coldReads = coldReads;
     }
@@ -158,16 +161,22 @@ final class Reading {
     }
 
     private boolean read(Pull pull, int reasons) {
+        int granted = (int) limits.take(pull.group(), pull.maxCount());
+        if (granted == 0) {
+            throttle(pull, reasons);
+            return true;
+        }
         Diversion.Sorter sorter = diversions.sorter(pull);
         Filter filter = sorter == null ? pull.filter() : sorter.filter();
         ReadResult read = store.read(
                 pull.topic(),
                 pull.queueId(),
                 pull.scannedTo(),
-                pull.maxCount(),
+                granted,
                 pull.maxBytes(),
                 filter.isAll() ? null : filter::mayMatch,
                 filter.isAll() ? null : filter::matches);
+        limits.giveBack(pull.group(), granted - read.count());
         if (sorter != null && read.status() == ReadResult.Status.FOUND) {
             return sort(pull, reasons, read, sorter);
         }
@@ -205,6 +214,7 @@ final class Reading {
                         bytes,
                         read.cold(),
                         null);
+        limits.giveBack(pull.group(), read.count() - mine.count());
         if (diverted.isEmpty()) {
             conclude(pull, reasons, mine);
             return true;
@@ -277,6 +287,34 @@ final class Reading {
             }
             answer(pull, decision, read.minOffset(), read.maxOffset());
         }
+    }
+
+    /** The group has had what it may get for now: the pull waits, also one that did not ask to, or its client would come again at once. */
+    private void throttle(Pull pull, int reasons) {
+        boolean isParked = pull.place() != null;
+        boolean isOver = (reasons & Pull.EXPIRE) != 0 && isParked;
+        if (isOver || parked.isClosing()) {
+            QueueRange range = store.range(pull.topic(), pull.queueId());
+            Decision none = new Decision(ResponseCode.PULL_NOT_FOUND, pull.offset(), "RATE_LIMITED");
+            answer(
+                    pull,
+                    pull.scannedTo() > pull.offset() ? Decision.noMatch(pull.scannedTo()) : none,
+                    range.minOffset(),
+                    range.maxOffset());
+            return;
+        }
+        long waitNanos = limits.waitNanos(pull.group());
+        if (!isParked) {
+            pull.deadlineNanos(parked.noEarlier(pull.deadlineNanos(), waitNanos));
+            if (!parked.park(pull)) {
+                refuse(
+                        pull,
+                        ResponseCode.SYSTEM_BUSY,
+                        "[OVERLOAD] too many pulls are waiting for messages (maxHeldPulls)");
+                return;
+            }
+        }
+        parked.lookAgain(pull, waitNanos);
     }
 
     private void stay(Pull pull, long scannedTo, boolean isParked) {
