@@ -107,7 +107,7 @@ final class Features {
         pulls = new Pulls(store, topics, groups, members, offsets, journal, stats, settings, clock, blocking);
 
         Routes routes = new Routes();
-        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address)
+        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address, blocking)
                 .register(routes);
         pulls.register(routes);
         new Memberships(groups, members, topics).register(routes);

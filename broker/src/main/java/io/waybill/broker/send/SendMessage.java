@@ -4,6 +4,7 @@ package io.waybill.broker.send;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.topic.TopicAttributes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfSends;
 import io.waybill.platform.Chance;
@@ -23,6 +24,7 @@ import io.waybill.protocol.message.UniqueKeys;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
+import io.waybill.store.view.UniqueKey;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -44,6 +46,7 @@ final class SendMessage implements RequestHandler {
     private final DelayedSends delays;
     private final RetrySends retries;
     private final SendReplies replies;
+    private final Duplicates duplicates;
     private final Clock clock;
     private final Chance chance;
     private final UniqueKeys uniqueKeys;
@@ -72,6 +75,7 @@ final class SendMessage implements RequestHandler {
         this.delays = delays;
         this.retries = retries;
         this.replies = replies;
+        this.duplicates = new Duplicates(store);
         this.clock = clock;
         this.chance = chance;
         this.storeHost = storeHost;
@@ -159,13 +163,17 @@ final class SendMessage implements RequestHandler {
                 .reconsumeTimes(header.reconsumeTimes());
         boolean retry = Names.isRetry(topic.topicName());
         if (half || retry || (marks & (PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
-            placeSpecially(request, header, draft, queueId, properties, half, retry);
+            placeSpecially(request, header, topic, draft, queueId, properties, half, retry);
             return;
         }
+        UniqueKey unique = duplicates.claimOf(topic, properties);
         draft.properties(properties);
         addBrokerProperties(draft, marks);
         MessageDraft message = draft.build();
-        store.put(message, outcome -> replies.single(request, outcome, message.queueId(), message.uniqueKey(), null));
+        store.put(
+                unique,
+                message,
+                outcome -> replies.single(request, outcome, message.queueId(), message.uniqueKey(), null));
     }
 
     private MessageDraft.Builder draft(Request request, SendMessageHeader header, TopicConfig topic, ByteBuffer body) {
@@ -194,11 +202,13 @@ final class SendMessage implements RequestHandler {
     private void placeSpecially(
             Request request,
             SendMessageHeader header,
+            TopicConfig topic,
             MessageDraft.Builder draft,
             int queueId,
             byte[] encoded,
             boolean half,
             boolean retry) {
+        UniqueKey unique = duplicates.claimOf(topic, encoded);
         Map<String, String> properties = MessageProperties.decode(encoded);
         properties.putAll(brokerPropertyTable);
         properties.computeIfAbsent(MessageProperties.UNIQ_KEY, k -> uniqueKeys.next(clock.wallMillis()));
@@ -209,6 +219,7 @@ final class SendMessage implements RequestHandler {
         DelayedSends.checkUnless(properties);
         if (half) {
             halves.accept(
+                    unique,
                     draft,
                     header.sysFlag(),
                     header.producerGroup(),
@@ -237,7 +248,7 @@ final class SendMessage implements RequestHandler {
         if (delay == null) {
             delay = delays.delayOf(properties, clock.wallMillis());
         }
-        placeByDelay(request, draft, header.topic(), queueId, properties, uniqueKey, delay);
+        placeByDelay(request, unique, draft, header.topic(), queueId, properties, delay);
     }
 
     private void placeDeadLetter(Request request, String topic, MessageDraft.Builder draft, String uniqueKey) {
@@ -247,22 +258,29 @@ final class SendMessage implements RequestHandler {
 
     private void placeByDelay(
             Request request,
+            UniqueKey unique,
             MessageDraft.Builder draft,
             String topic,
             int queueId,
             Map<String, String> properties,
-            String uniqueKey,
             Delay delay) {
+        String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
         if (delay.isRefused()) {
             request.refuse(delay.code(), delay.remark());
         } else if (delay.isDue()) {
-            DelayedReply reply =
-                    new DelayedReply((outcome, handle) -> replies.single(request, outcome, queueId, uniqueKey, handle));
-            reply.handle(delays.accept(delay, draft, topic, queueId, properties, reply));
+            Recall recall = key -> delays.recallHandle(topic, delay.dueMillis(), key);
+            delays.accept(
+                    unique,
+                    delay,
+                    draft,
+                    topic,
+                    queueId,
+                    properties,
+                    outcome -> replies.single(request, outcome, queueId, uniqueKey, recall));
         } else {
             DelayedSends.withoutUnless(properties);
             MessageDraft message = draft.properties(properties).build();
-            store.put(message, outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
+            store.put(unique, message, outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
         }
     }
 
@@ -274,6 +292,7 @@ final class SendMessage implements RequestHandler {
         }
         List<BatchBody.Part> parts = BatchBody.parse(body);
         List<MessageDraft> drafts = new ArrayList<>(parts.size());
+        List<UniqueKey> unique = new ArrayList<>(parts.size());
         for (BatchBody.Part part : parts) {
             int marks = PropertyMarks.of(part.properties());
             if ((marks & (PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
@@ -292,9 +311,14 @@ final class SendMessage implements RequestHandler {
             if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
                 draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
             }
+            unique.add(duplicates.claimOf(topic, part.properties()));
             drafts.add(draft.build());
         }
         String batchKey = MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY);
-        store.putBatch(drafts, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
+        if (TopicAttributes.dedupMillis(topic) == 0) {
+            store.putBatch(drafts, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
+        } else {
+            store.putBatch(drafts, unique, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
+        }
     }
 }

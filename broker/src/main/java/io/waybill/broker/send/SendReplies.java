@@ -7,33 +7,57 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendReply;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
+import io.waybill.store.Store;
+import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
+import io.waybill.store.view.FirstStored;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.concurrent.Executor;
 
 /**
- * The one reply every kind of send gets. Success is said only for {@link Stored}: the message is confirmed, and the reply
- * carries id, queue and offset, with the address of this broker in the id.
+ * The one reply every kind of send gets. Success is said only for what is confirmed, this message or the first one with its key, and the
+ * reply carries id, queue and offset, with the address of this broker in the id.
  */
 final class SendReplies {
     /** Ids of an IPv6 address take 57 bytes each, a header has at most 64 KiB. */
     static final int MOST_IDS = 1_000;
 
+    /** Of a reply: the message was sent before; {@code true}, or of a batch how many of its messages. */
+    private static final String DUPLICATE = "WAYBILL_DUPLICATE";
+
     private final InetSocketAddress address;
     private final String region;
     private final boolean trace;
+    private final Store store;
+    private final Executor blocking;
 
-    SendReplies(InetSocketAddress address, String region, boolean trace) {
+    /** @param blocking for reading the first message of a duplicate */
+    SendReplies(InetSocketAddress address, String region, boolean trace, Store store, Executor blocking) {
         this.address = address;
         this.region = region;
         this.trace = trace;
+        this.store = store;
+        this.blocking = blocking;
     }
 
-    /** Answers the send of one message. A half or delayed message has no offset yet; 0 stands for it. */
-    void single(Request request, Outcome outcome, int queueId, String transactionId, String recallHandle) {
+    /**
+     * Answers the send of one message. A half or delayed message has no offset yet; 0 stands for it. A duplicate is answered as the first one was.
+     *
+     * @param recall null unless it is delayed
+     */
+    void single(Request request, Outcome outcome, int queueId, String uniqueKey, Recall recall) {
         if (request.isOneway()) {
+            return;
+        }
+        FirstStored first = Duplicates.first(outcome);
+        if (first != null) {
+            blocking.execute(() -> duplicate(request, first, uniqueKey, recall));
             return;
         }
         if (!(outcome instanceof Stored stored)) {
@@ -41,12 +65,36 @@ final class SendReplies {
             return;
         }
         String id = MessageIds.offsetId(address, stored.position());
-        success(request, id, queueId, Math.max(0, stored.queueOffset()), transactionId, recallHandle);
+        String handle = recall == null ? null : recall.handle(uniqueKey);
+        success(request, id, queueId, Math.max(0, stored.queueOffset()), uniqueKey, handle);
     }
 
-    /** Answers a batch with the ids of its messages, which lie back to back in the log, as many as a header holds. */
+    /** Ends of transactions and recalls name a message by its unique key: the first one's, which need not be this one's. */
+    private void duplicate(Request request, FirstStored first, String ownKey, Recall recall) {
+        ByteBuffer stored = store.onceStored(first.position());
+        String firstKey = stored == null ? null : StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
+        String key = firstKey == null ? ownKey : firstKey;
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .header(new SendReply(
+                        MessageIds.offsetId(address, first.position()),
+                        first.queueId(),
+                        Math.max(0, first.queueOffset()),
+                        key,
+                        null,
+                        recall == null ? null : recall.handle(key),
+                        region,
+                        trace))
+                .field(DUPLICATE, "true")
+                .build());
+    }
+
+    /** Answers a batch with the ids of its messages, as many as a header holds. */
     void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
         if (request.isOneway()) {
+            return;
+        }
+        if (outcome instanceof BatchStored stored) {
+            batch(request, stored, queueId, transactionId);
             return;
         }
         if (!(outcome instanceof Stored stored)) {
@@ -56,13 +104,39 @@ final class SendReplies {
         StringBuilder ids = new StringBuilder(Math.min(drafts.size(), MOST_IDS) * 33);
         long position = stored.position();
         for (MessageDraft draft : drafts.subList(0, Math.min(drafts.size(), MOST_IDS))) {
-            if (ids.length() > 0) {
-                ids.append(',');
-            }
-            ids.append(MessageIds.offsetId(address, position));
-            position += draft.size();
+            addId(ids, position);
+            position += draft.size(); // they lie back to back in the log
         }
         success(request, ids.toString(), queueId, stored.queueOffset(), transactionId, null);
+    }
+
+    private void batch(Request request, BatchStored stored, int queueId, String transactionId) {
+        StringBuilder ids = new StringBuilder();
+        int duplicates = 0;
+        for (int i = 0; i < stored.stored().size(); i++) {
+            Stored own = stored.stored().get(i);
+            duplicates += own == null ? 1 : 0;
+            if (i < MOST_IDS) {
+                addId(ids, own == null ? stored.prior().get(i).position() : own.position());
+            }
+        }
+        Stored own = stored.stored().get(0);
+        FirstStored prior = stored.prior().get(0);
+        long offset = own == null ? Math.max(0, prior.queueOffset()) : own.queueOffset();
+        int queue = own == null ? prior.queueId() : queueId;
+        Command.Builder reply = Command.response(ResponseCode.SUCCESS, null)
+                .header(new SendReply(ids.toString(), queue, offset, transactionId, null, null, region, trace));
+        if (duplicates > 0) {
+            reply.field(DUPLICATE, duplicates == stored.stored().size() ? "true" : Integer.toString(duplicates));
+        }
+        request.reply(reply.build());
+    }
+
+    private void addId(StringBuilder ids, long position) {
+        if (ids.length() > 0) {
+            ids.append(',');
+        }
+        ids.append(MessageIds.offsetId(address, position));
     }
 
     /**

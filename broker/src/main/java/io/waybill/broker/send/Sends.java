@@ -15,6 +15,7 @@ import io.waybill.store.Store;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.Executor;
 import java.util.function.Function;
 
 /** The feature "send": its handlers, put together. */
@@ -25,6 +26,7 @@ public final class Sends {
     /**
      * @param clients the living connection of a client id, or null
      * @param address where clients reach this broker; part of every message id
+     * @param blocking for looking at messages that may have to come from the disk
      */
     public Sends(
             Store store,
@@ -35,13 +37,14 @@ public final class Sends {
             Function<String, Connection> clients,
             BrokerSettings settings,
             Platform platform,
-            InetSocketAddress address) {
+            InetSocketAddress address,
+            Executor blocking) {
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put(MessageProperties.CLUSTER, settings.clusterName());
         properties.put(MessageProperties.MSG_REGION, settings.region());
         properties.put(MessageProperties.TRACE_ON, Boolean.toString(settings.trace()));
         SendChecks checks = new SendChecks(settings.maxMessageBytes());
-        SendReplies replies = new SendReplies(address, settings.region(), settings.trace());
+        SendReplies replies = new SendReplies(address, settings.region(), settings.trace(), store, blocking);
         handler = new SendMessage(
                 store,
                 topics,

@@ -8,6 +8,7 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
+import io.waybill.store.view.UniqueKey;
 import java.util.Map;
 
 /**
@@ -112,16 +113,36 @@ public final class DelayedSends {
             int queueId,
             Map<String, String> properties,
             Completion done) {
+        return accept(null, delay, draft, topic, queueId, properties, done);
+    }
+
+    /**
+     * The same for a message that must be the only one with its key.
+     *
+     * @param unique null for none
+     */
+    public String accept(
+            UniqueKey unique,
+            Delay delay,
+            MessageDraft.Builder draft,
+            String topic,
+            int queueId,
+            Map<String, String> properties,
+            Completion done) {
         markDelayed(delay, topic, queueId, store.nowMillis(), properties);
         byte[] encoded = MessageProperties.encode(properties);
         int limit = MessageProperties.MAX_LENGTH - PROPERTY_HEADROOM_BYTES;
         if (encoded.length > limit) {
             throw new BadValue("properties", "at most " + limit + " bytes when delayed", encoded.length + " bytes");
         }
-        store.putDue(draft.properties(encoded).build(), delay.dueMillis(), done);
-        String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
+        store.putDue(unique, draft.properties(encoded).build(), delay.dueMillis(), done);
+        return recallHandle(topic, delay.dueMillis(), properties.get(MessageProperties.UNIQ_KEY));
+    }
+
+    /** The handle that recalls a message, or null when there is none. */
+    public String recallHandle(String topic, long dueMillis, String uniqueKey) {
         boolean recallable = uniqueKey != null && !Names.isRetry(topic);
-        return recallable ? new RecallHandle(topic, brokerName, delay.dueMillis(), uniqueKey).encode() : null;
+        return recallable ? new RecallHandle(topic, brokerName, dueMillis, uniqueKey).encode() : null;
     }
 
     /**

@@ -11,6 +11,7 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
+import io.waybill.store.view.UniqueKey;
 import java.util.Map;
 
 /**
@@ -53,6 +54,21 @@ public final class HalfSends {
             String producerGroup,
             Map<String, String> properties,
             Completion done) {
+        accept(null, draft, sysFlag, producerGroup, properties, done);
+    }
+
+    /**
+     * The same for a message that must be the only one with its key.
+     *
+     * @param unique null for none
+     */
+    public void accept(
+            UniqueKey unique,
+            MessageDraft.Builder draft,
+            int sysFlag,
+            String producerGroup,
+            Map<String, String> properties,
+            Completion done) {
         properties.remove(MessageProperties.TRAN_MSG);
         properties.putIfAbsent(MessageProperties.PGROUP, producerGroup);
         String fault = Names.checkGroup(properties.get(MessageProperties.PGROUP));
@@ -74,6 +90,7 @@ public final class HalfSends {
                 .properties(encoded)
                 .build();
         store.putHalf(
+                unique,
                 half,
                 properties.get(MessageProperties.PGROUP),
                 clock.wallMillis()

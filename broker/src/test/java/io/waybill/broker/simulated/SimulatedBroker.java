@@ -125,7 +125,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
-        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST)
+        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST, blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
         Stats stats = new Stats(clock);

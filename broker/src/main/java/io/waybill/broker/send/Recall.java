@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.send;
+
+/** Makes the handle that recalls a delayed message. */
+@FunctionalInterface
+interface Recall {
+    /** Null when there is none. */
+    String handle(String uniqueKey);
+}
