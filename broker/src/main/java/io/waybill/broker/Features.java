@@ -11,6 +11,7 @@ import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetRequests;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.pop.Pops;
 import io.waybill.broker.pull.Pulls;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
@@ -57,6 +58,7 @@ final class Features {
     private final Offsets offsets;
     private final Journal journal;
     private final Pulls pulls;
+    private final Pops pops;
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
     private final DueEngine dueEngine;
@@ -106,10 +108,29 @@ final class Features {
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         pulls = new Pulls(store, topics, groups, members, offsets, journal, stats, settings, clock, blocking);
 
+        pops = new Pops(
+                store,
+                topics,
+                groups,
+                members,
+                offsets,
+                journal,
+                stats,
+                nameServers,
+                settings,
+                clock,
+                platform.chance(),
+                blocking);
+        store.onVisible((topic, queueId, newMaxOffset) -> {
+            pulls.parked().wake(topic, queueId);
+            pops.wake(topic, queueId);
+        });
+
         Routes routes = new Routes();
         new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address, blocking)
                 .register(routes);
         pulls.register(routes);
+        pops.register(routes);
         new Memberships(groups, members, topics).register(routes);
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
@@ -163,6 +184,9 @@ final class Features {
         DutyHandle parked = platform.duties().start(pulls.parked());
         pulls.parked().startedAs(parked);
         duties.add(parked);
+        DutyHandle waitingPops = platform.duties().start(pops.waiting());
+        pops.waiting().startedAs(waitingPops);
+        duties.add(waitingPops);
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
         duties.add(platform.duties().start(stats));
@@ -193,8 +217,14 @@ final class Features {
         return pulls.parked().size();
     }
 
+    /** How many pops wait for a message. */
+    int waitingPops() {
+        return pops.waiting().size();
+    }
+
     void connectionClosed(Connection connection) {
         pulls.closed(connection);
+        pops.waiting().closed(connection);
         members.closed(connection);
     }
 
@@ -207,6 +237,7 @@ final class Features {
     CompletableFuture<Void> leave() {
         CompletableFuture<Void> gone = registration.unregister();
         pulls.parked().releaseAll();
+        pops.waiting().releaseAll();
         return gone;
     }
 

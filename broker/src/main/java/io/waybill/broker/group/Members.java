@@ -434,7 +434,7 @@ public final class Members implements Duty {
     }
 
     /** Tells every member that the group changed, so that they share out the queues anew at once. */
-    private void announce(String group) {
+    public void announce(String group) {
         ConsumerGroup consumers = consumerGroup(group);
         if (consumers != null && consumers.hasConflicts()) {
             conflictListener.accept(consumers);

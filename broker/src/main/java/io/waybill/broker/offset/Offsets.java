@@ -64,7 +64,7 @@ public final class Offsets implements Duty {
         void committed(String group, String topic, int queueId, long before, long offset, Connection connection);
     }
 
-    /** Told that an offset was set by other means than popping: by a client that pulls, or by a reset. */
+    /** Told that an offset was set by other means than popping: by a client that pulls, or by a reset; a negative one was removed. */
     @FunctionalInterface
     public interface OutsideListener {
         void changed(String group, String topic, int queueId, long offset, boolean isReset);
@@ -268,6 +268,7 @@ public final class Offsets implements Duty {
                     table.put(key, NONE);
                     dirty.add(key);
                     gone.add(entry(key, NONE));
+                    outsideListener.changed(key.group(), key.topic(), key.queueId(), NONE, true);
                 }
                 store.commitProgress(gone, outcome -> {
                     worst.accumulateAndGet(outcome, (before, now) -> before instanceof Failed ? before : now);

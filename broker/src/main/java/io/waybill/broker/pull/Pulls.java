@@ -51,7 +51,6 @@ public final class Pulls {
         Reading reading = new Reading(store, offsets, parked, journal, diversions, limits, stats, coldReads);
         parked.readBy(reading);
         handler = new PullMessage(topics, groups, members, offsets, otherMembers, reading, settings);
-        store.onVisible((topic, queueId, newMaxOffset) -> parked.wake(topic, queueId));
         offsets.onReset((group, topic, queueId) -> {
             diversions.reset(group, topic, queueId);
             parked.reset(group, topic, queueId);

@@ -45,6 +45,11 @@ public final class BrokerSettings {
             Setting.number(
                     "maxConnections", 10_000, 16, 1_000_000, "Most connections; further ones are closed at once."),
             Setting.number("maxHeldPulls", 50_000, 16, 10_000_000, "Most pulls that wait for a message at one time."),
+            Setting.word(
+                    "messageRequestMode",
+                    "pull",
+                    List.of("pull", "pop"),
+                    "How groups without a mode of their own get messages when their clients let the broker assign queues."),
             Setting.text("region", "DefaultRegion", "Region written on every message."),
             Setting.onOff("trace", true, "Tells clients that they may send message traces."),
             Setting.number("maxMessageBytes", 4 * MIB, 1, 15 * MIB, "Largest message or batch body, in bytes."),
@@ -260,6 +265,11 @@ public final class BrokerSettings {
 
     public int maxHeldPulls() {
         return small("maxHeldPulls");
+    }
+
+    /** Whether groups nobody set a mode for pop. */
+    public boolean popByDefault() {
+        return text("messageRequestMode").equals("pop");
     }
 
     public String region() {

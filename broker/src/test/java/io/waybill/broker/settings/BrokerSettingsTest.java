@@ -31,6 +31,7 @@ class BrokerSettingsTest {
                         maxGroups=100000
                         maxConnections=10000
                         maxHeldPulls=50000
+                        messageRequestMode=pull
                         region=DefaultRegion
                         trace=true
                         maxMessageBytes=4194304

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pop;
+
+import io.waybill.broker.offset.Offsets;
+import io.waybill.platform.Clock;
+import io.waybill.protocol.Names;
+import io.waybill.store.Store;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.PopState;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+
+/**
+ * All queues that groups pop. At the start the base of each becomes the group's committed offset, since that may have been recorded later than the
+ * base. Thread-safe.
+ */
+final class PopQueues {
+    /** Its states are those of dead letters and parked messages and none of ours. */
+    private static final String DESK = "WAYBILL_DESK";
+
+    private final Store store;
+    private final Offsets offsets;
+    private final Clock clock;
+    private final Map<PopKey, PopQueue> table = new ConcurrentHashMap<>();
+    /** Those that have or may have a state in the log. */
+    private final Set<PopKey> known = ConcurrentHashMap.newKeySet();
+
+    PopQueues(Store store, Offsets offsets, Clock clock) {
+        this.store = store;
+        this.offsets = offsets;
+        this.clock = clock;
+        for (PopKey key : store.popKeys()) {
+            PopState state = key.group().equals(DESK) ? null : store.popState(key);
+            if (state != null) {
+                known.add(key);
+                if (offsets.query(key.group(), key.topic(), key.queueId()) != state.base()) {
+                    offsets.commit(key.group(), key.topic(), key.queueId(), state.base());
+                }
+            }
+        }
+    }
+
+    /** 0 for a plain topic, 1 for a retry topic: the client derives the same from the name. */
+    static String topicMark(String topic) {
+        return Names.isRetry(topic) ? "1" : "0";
+    }
+
+    /** The queue for somebody who takes from it. */
+    PopQueue of(String group, String topic, int queueId) {
+        PopKey key = new PopKey(group, topic, queueId);
+        known.add(key);
+        return table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock));
+    }
+
+    /** The queue if the group pops it, else null. */
+    PopQueue find(String group, String topic, int queueId) {
+        if (known.isEmpty()) {
+            return null;
+        }
+        return known.contains(new PopKey(group, topic, queueId)) ? of(group, topic, queueId) : null;
+    }
+
+    /** An offset was set by other means than popping, or removed if it is negative. */
+    void outside(String group, String topic, int queueId, long offset, boolean isReset) {
+        PopQueue queue = find(group, topic, queueId);
+        if (queue == null) {
+            return;
+        }
+        if (offset < 0) {
+            queue.drop();
+        } else {
+            queue.outside(offset, isReset);
+        }
+    }
+
+    /** Ends the states of what no longer exists, and lets go of what rests. */
+    void sweep(Predicate<PopKey> exists) {
+        for (PopKey key : known) {
+            if (!exists.test(key)) {
+                of(key.group(), key.topic(), key.queueId()).drop();
+                known.remove(key);
+                table.remove(key);
+            }
+        }
+        table.values().forEach(PopQueue::rest);
+    }
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pop;
+
+import io.waybill.broker.group.Members;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Routes;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.RequestMode;
+import io.waybill.protocol.body.RequestModeTable;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Request;
+import io.waybill.store.Store;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.CatalogKind;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Which groups pop which topics: SET_MESSAGE_REQUEST_MODE (401) and GET_ALL_MESSAGE_REQUEST_MODE (402), settings in the catalog. Members of the
+ * group are told at once, so that they ask for their share anew.
+ */
+final class RequestModes {
+    /** In front of topic, a slash and group in the name of the setting. */
+    private static final String PREFIX = "requestMode:";
+
+    private static final int MOST_MODES = 100_000;
+
+    private final Store store;
+    private final Members members;
+    private final String usualMode;
+    private final Map<String, RequestMode> table = new ConcurrentHashMap<>();
+
+    /** @param usualMode of groups nobody set one for */
+    RequestModes(Store store, Members members, String usualMode) {
+        this.store = store;
+        this.members = members;
+        this.usualMode = usualMode;
+        store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
+            if (name.startsWith(PREFIX)) {
+                table.put(name, RequestMode.parse(ByteBuffer.wrap(value)));
+            }
+        });
+    }
+
+    void register(Routes routes) {
+        routes.on(RequestCode.SET_MESSAGE_REQUEST_MODE, this::set)
+                .on(RequestCode.GET_ALL_MESSAGE_REQUEST_MODE, this::all);
+    }
+
+    /** The mode of a group for a topic; retry topics are pulled. */
+    RequestMode of(String group, String topic) {
+        RequestMode set = table.get(name(group, topic));
+        if (set != null) {
+            return set;
+        }
+        return new RequestMode(topic, group, Names.isRetry(topic) ? RequestMode.PULL : usualMode, 0);
+    }
+
+    private static String name(String group, String topic) {
+        return PREFIX + topic + "/" + group;
+    }
+
+    private void set(Request request) {
+        RequestMode mode = RequestMode.parse(request.command().body());
+        if (Names.isRetry(mode.topic())) {
+            request.refuse(ResponseCode.NO_PERMISSION, "retry topics are always pulled");
+            return;
+        }
+        String illegal = Names.checkTopic(mode.topic());
+        illegal = illegal != null ? illegal : Names.checkGroup(mode.consumerGroup());
+        if (illegal != null) {
+            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
+            return;
+        }
+        if (!mode.isPop() && !RequestMode.PULL.equals(mode.mode())) {
+            throw new BadField("mode", "POP or PULL", mode.mode());
+        }
+        String name = name(mode.consumerGroup(), mode.topic());
+        if (!table.containsKey(name) && table.size() >= MOST_MODES) {
+            request.refuse(ResponseCode.SYSTEM_ERROR, "no more than " + MOST_MODES + " modes are kept");
+            return;
+        }
+        store.putCatalog(CatalogKind.SETTING, name, mode.toJson(), outcome -> {
+            if (outcome instanceof Stored) {
+                table.put(name, mode);
+                members.announce(mode.consumerGroup());
+            }
+            request.reply(Command.response(Outcomes.code(outcome), Outcomes.text(outcome))
+                    .build());
+        });
+    }
+
+    private void all(Request request) {
+        request.reply(Command.response(ResponseCode.SUCCESS, null)
+                .body(new RequestModeTable(new TreeMap<>(table).values()).toJson())
+                .build());
+    }
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pop;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
+import io.waybill.remoting.Connection;
+import io.waybill.store.Store;
+import io.waybill.store.view.PopKey;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Pops that wait for a message, and the clock of invisibility.
+ *
+ * <p>What always holds: never more than {@code mostHeld} wait, none longer than its deadline or than its connection lives. The oldest of a group is
+ * woken first, by the store in the moment a message became visible, by an acknowledgement that frees an ordered queue, or by this duty when an
+ * invisibility ends; the next one only while there is still something to be had. Safe from any thread; nothing here waits for another thread.
+ */
+public final class WaitingPops implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(WaitingPops.class);
+    private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
+    /** The wall clock may be set while the monotonic one runs on. */
+    private static final long LONGEST_SLEEP_MILLIS = 5_000;
+
+    /** Where a pop waits: its deadline, unique by number. */
+    record Place(long nanos, long number) implements Comparable<Place> {
+        @Override
+        public int compareTo(Place other) {
+            int byTime = Long.signum(nanos - other.nanos); // by difference: the monotonic clock may wrap
+            return byTime != 0 ? byTime : Long.compare(number, other.number);
+        }
+    }
+
+    /** When an invisibility ends, by the wall clock, unique by number. */
+    private record End(long millis, long number) implements Comparable<End> {
+        @Override
+        public int compareTo(End other) {
+            int byTime = Long.compare(millis, other.millis);
+            return byTime != 0 ? byTime : Long.compare(number, other.number);
+        }
+    }
+
+    private final Store store;
+    private final Clock clock;
+    private final PopQueues queues;
+    private final int mostHeld;
+    private final long maxHoldMillis;
+    private final Predicate<PopKey> exists;
+    /** By topic and group, in the order of their arrival. */
+    private final Map<String, Map<String, ConcurrentSkipListMap<Long, Pop>>> topics = new ConcurrentHashMap<>();
+
+    private final Map<Long, Set<Pop>> connections = new ConcurrentHashMap<>();
+    private final ConcurrentSkipListMap<Place, Pop> deadlines = new ConcurrentSkipListMap<>();
+    private final ConcurrentSkipListMap<End, PopQueue> ends = new ConcurrentSkipListMap<>();
+    private final AtomicInteger held = new AtomicInteger();
+    private final AtomicLong numbers = new AtomicLong();
+    private long nextSweepNanos;
+
+    private volatile Popping popping;
+    private volatile DutyHandle self;
+    private volatile boolean closing;
+
+    WaitingPops(
+            Store store, Clock clock, PopQueues queues, int mostHeld, long maxHoldMillis, Predicate<PopKey> exists) {
+        this.store = store;
+        this.clock = clock;
+        this.queues = queues;
+        this.mostHeld = mostHeld;
+        this.maxHoldMillis = maxHoldMillis;
+        this.exists = exists;
+        this.nextSweepNanos = clock.nanoTime() + SWEEP_NANOS;
+    }
+
+    /** Sets who looks for the pops; once, before the first request. */
+    void lookBy(Popping looking) {
+        this.popping = looking;
+    }
+
+    /** Sets the hold on this duty; once, before the first request. */
+    public void startedAs(DutyHandle handle) {
+        this.self = handle;
+    }
+
+    long deadline(long holdMillis) {
+        return clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Math.max(0, Math.min(holdMillis, maxHoldMillis)));
+    }
+
+    /** How many pops wait. */
+    public int size() {
+        return held.get();
+    }
+
+    boolean isClosing() {
+        return closing;
+    }
+
+    /** How many wait for exactly this queue, or for any if it is -1. */
+    int waitingFor(String group, String topic, int queueId) {
+        int count = 0;
+        for (Pop pop : group(group, topic).values()) {
+            count += pop.wish().queueId() == queueId ? 1 : 0;
+        }
+        return count;
+    }
+
+    private ConcurrentSkipListMap<Long, Pop> group(String group, String topic) {
+        return topics.getOrDefault(topic, Map.of()).getOrDefault(group, new ConcurrentSkipListMap<>());
+    }
+
+    /**
+     * Lets a pop wait; by the thread that works on it, which looks once more after that.
+     *
+     * @return false when too many wait already
+     */
+    boolean park(Pop pop) {
+        if (held.incrementAndGet() > mostHeld) {
+            held.decrementAndGet();
+            return false;
+        }
+        Connection connection = pop.request().connection();
+        Place place = new Place(pop.deadlineNanos(), numbers.getAndIncrement());
+        pop.place(place);
+        deadlines.put(place, pop);
+        topics.compute(pop.wish().topic(), (topic, groups) -> {
+            Map<String, ConcurrentSkipListMap<Long, Pop>> there = groups == null ? new ConcurrentHashMap<>() : groups;
+            there.computeIfAbsent(pop.wish().group(), group -> new ConcurrentSkipListMap<>())
+                    .put(place.number(), pop);
+            return there;
+        });
+        connections.compute(connection.id(), (id, pops) -> {
+            Set<Pop> there = pops == null ? ConcurrentHashMap.newKeySet(4) : pops;
+            there.add(pop);
+            return there;
+        });
+        if (!connection.isOpen()) {
+            remove(pop); // it closed before it could be found here
+        } else if (closing) {
+            pop.note(Pop.EXPIRE);
+        } else if (place.equals(firstKey())) {
+            wakeDuty();
+        }
+        return true;
+    }
+
+    private Place firstKey() {
+        Map.Entry<Place, Pop> first = deadlines.firstEntry();
+        return first == null ? null : first.getKey();
+    }
+
+    /** Takes a pop out; any number of times. */
+    void remove(Pop pop) {
+        Place place = pop.place();
+        if (deadlines.remove(place) != null) {
+            held.decrementAndGet();
+        }
+        topics.computeIfPresent(pop.wish().topic(), (topic, groups) -> {
+            groups.computeIfPresent(pop.wish().group(), (group, pops) -> {
+                pops.remove(place.number());
+                return pops.isEmpty() ? null : pops;
+            });
+            return groups.isEmpty() ? null : groups;
+        });
+        connections.computeIfPresent(
+                pop.request().connection().id(), (id, pops) -> pops.remove(pop) && pops.isEmpty() ? null : pops);
+    }
+
+    private void wakeDuty() {
+        DutyHandle handle = self;
+        if (handle != null) {
+            handle.wake();
+        }
+    }
+
+    /** Messages became visible in a queue. Called by the thread that applied them. */
+    void wake(String topic, int queueId) {
+        if (held.get() == 0) {
+            return;
+        }
+        for (String group : topics.getOrDefault(topic, Map.of()).keySet()) {
+            wake(group, topic, queueId);
+        }
+    }
+
+    /** Something may be had in a queue by a group. */
+    void wake(String group, String topic, int queueId) {
+        if (held.get() == 0) {
+            return;
+        }
+        for (Pop pop : group(group, topic).values()) {
+            if (!pop.waitsFor(queueId)) {
+                continue;
+            }
+            PopQueue queue = queues.of(group, topic, queueId);
+            if (!queue.mayHave(store.range(topic, queueId).maxOffset(), clock.wallMillis())) {
+                return;
+            }
+            try {
+                popping.wake(pop);
+            } catch (RuntimeException e) {
+                log.warn("A waiting pop of group {} for topic {} could not be answered", group, topic, e);
+            }
+        }
+    }
+
+    /** Looks after the next end of an invisibility in a queue. */
+    void watch(PopQueue queue) {
+        long end = queue.newlyNext(clock.wallMillis());
+        if (end >= 0) {
+            End place = new End(end, numbers.getAndIncrement());
+            ends.put(place, queue);
+            if (place.equals(ends.firstKey())) {
+                wakeDuty();
+            }
+        }
+    }
+
+    /** Forgets the pops of a connection: nobody hears the answer. */
+    public void closed(Connection connection) {
+        Set<Pop> pops = connections.get(connection.id());
+        if (pops != null) {
+            pops.forEach(this::remove);
+        }
+    }
+
+    /** Answers every waiting pop at once, and from now on every new one; for the end of the broker. */
+    public void releaseAll() {
+        closing = true;
+        deadlines.values().forEach(popping::expire);
+    }
+
+    @Override
+    public String roleName() {
+        return "broker-pop";
+    }
+
+    @Override
+    public long run() {
+        long now = clock.nanoTime();
+        if (now - nextSweepNanos >= 0) {
+            nextSweepNanos = now + SWEEP_NANOS;
+            queues.sweep(exists);
+        }
+        return Math.min(nextSweepNanos - now, Math.min(expireWaits(), endInvisibilities()));
+    }
+
+    private long expireWaits() {
+        while (true) {
+            Map.Entry<Place, Pop> first = deadlines.firstEntry();
+            if (first == null) {
+                return WHEN_WOKEN;
+            }
+            long left = first.getKey().nanos() - clock.nanoTime();
+            if (left > 0) {
+                return left;
+            }
+            Pop pop = first.getValue();
+            remove(pop);
+            popping.expire(pop);
+        }
+    }
+
+    private long endInvisibilities() {
+        while (true) {
+            Map.Entry<End, PopQueue> first = ends.firstEntry();
+            if (first == null) {
+                return WHEN_WOKEN;
+            }
+            long left = first.getKey().millis() - clock.wallMillis();
+            if (left > 0) {
+                return TimeUnit.MILLISECONDS.toNanos(Math.min(left, LONGEST_SLEEP_MILLIS));
+            }
+            ends.remove(first.getKey());
+            PopQueue queue = first.getValue();
+            queue.reached();
+            wake(queue.key.group(), queue.key.topic(), queue.key.queueId());
+            watch(queue);
+        }
+    }
+}
