@@ -277,7 +277,11 @@ final class Lives {
         }
         ByteBuffer bytes = store.onceStored(handle);
         Copy half = bytes == null ? null : Copy.gone(bytes, handle);
-        if (half != null && name.uniqueKey() != null && !name.uniqueKey().equals(half.uniqueKey())) {
+        boolean isOther = half == null
+                ? own.isEmpty() // nothing links it to the message
+                : !half.topic().equals(name.topic())
+                        || name.uniqueKey() != null && !name.uniqueKey().equals(half.uniqueKey());
+        if (isOther) {
             return;
         }
         decided.put(handle, decision);

@@ -50,6 +50,11 @@ final class Standings {
         for (ProgressEntry entry : offsets.of(group)) {
             names.add(entry.topic());
         }
+        for (PopKey key : store.popKeys()) {
+            if (key.group().equals(group)) {
+                names.add(key.topic());
+            }
+        }
         ConsumerGroup online = members.consumerGroup(group);
         if (online != null) {
             names.addAll(online.subscriptions().keySet());
