@@ -51,6 +51,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -164,6 +165,20 @@ final class FakeBroker implements AutoCloseable {
                 .filter(client -> client.getValue().producers().contains(group))
                 .map(Map.Entry::getKey)
                 .toList();
+    }
+
+    /** Asks the first member of a group. */
+    CompletableFuture<Command> ask(String group, Command request) {
+        Connection member;
+        synchronized (this) {
+            member = clients.entrySet().stream()
+                    .filter(client -> client.getValue().consumers().stream()
+                            .anyMatch(consumer -> consumer.groupName().equals(group)))
+                    .map(Map.Entry::getKey)
+                    .findFirst()
+                    .orElseThrow();
+        }
+        return member.call(request, 10_000);
     }
 
     /** Puts a message with body and tag. */
