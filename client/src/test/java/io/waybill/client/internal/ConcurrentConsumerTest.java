@@ -15,6 +15,7 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.header.PullHeader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -26,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ConcurrentConsumerTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
@@ -460,5 +462,111 @@ class ConcurrentConsumerTest {
                         .orElseThrow()
                         .tagsSet()))
                 .containsExactlyInAnyOrder("A", "B");
+    }
+
+    @Test
+    void aRejectedMessageAndADelayGoBackWithTheirLevels() throws Exception {
+        broker.put(first, "bad", null);
+        broker.put(first, "later", null);
+        consumer()
+                .subscribe("orders")
+                .onMessage(message -> message.text().equals("bad")
+                        ? Result.REJECT
+                        : message.attempt() > 1 ? Result.SUCCESS : Result.retryAfter(Duration.ofSeconds(20)))
+                .start();
+        await().until(() -> broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK).size() == 2);
+        assertThat(broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK))
+                .extracting(command -> command.fields().get("delayLevel"))
+                .containsExactlyInAnyOrder("-1", "4");
+    }
+
+    @Test
+    void aMessageInAHangingHandlerIsGivenBack() throws Exception {
+        CountDownLatch never = new CountDownLatch(1);
+        broker.put(first, "hangs", null);
+        broker.put(first, "fine", null);
+        CountDownLatch fine = new CountDownLatch(1);
+        consumer()
+                .subscribe("orders")
+                .handlerTimeout(Duration.ofMillis(100))
+                .onMessage(message -> {
+                    if (message.text().equals("hangs") && message.attempt() == 1) {
+                        never.await();
+                    } else {
+                        fine.countDown();
+                    }
+                    return Result.SUCCESS;
+                })
+                .start();
+        assertThat(fine.await(10, TimeUnit.SECONDS)).isTrue();
+        await().until(() -> broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK).size() == 1);
+        await().until(() -> broker.offset("cg", first) == 2);
+        never.countDown();
+    }
+
+    @Test
+    void broadcastTakesAllQueuesTriesAgainHereAndKeepsItsOwnProgress(@TempDir Path directory) throws Exception {
+        TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
+        broker.put(first, "a", null);
+        broker.put(second, "b", null);
+        broker.put(second, "hopeless", null);
+        BlockingQueue<String> received = new LinkedBlockingQueue<>();
+        PushConsumer consumer = broadcast(directory, received);
+        for (int i = 0; i < 4; i++) {
+            assertThat(received.poll(10, TimeUnit.SECONDS)).isNotNull();
+        }
+        assertThat(consumer.assignment())
+                .contains(first, second)
+                .noneMatch(q -> q.topic().startsWith("%RETRY%"));
+        await().until(() -> consumer.cachedMessages() == 0);
+        consumer.close();
+        assertThat(broker.offset("cg", first)).isEqualTo(-1);
+        assertThat(broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK)).isEmpty();
+        broker.put(first, "c", null);
+        try (PushConsumer again = broadcast(directory, received)) {
+            assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("c");
+            assertThat(again.group()).isEqualTo("cg");
+        }
+        assertThat(received).isEmpty();
+    }
+
+    private PushConsumer broadcast(Path directory, BlockingQueue<String> received) {
+        return consumer()
+                .subscribe("orders")
+                .broadcast(directory)
+                .maxAttempts(2)
+                .onMessage(message -> {
+                    received.add(message.text());
+                    return message.text().equals("hopeless") ? Result.RETRY_LATER : Result.SUCCESS;
+                })
+                .start();
+    }
+
+    @Test
+    void damagedOffsetsOfABroadcastAreNotOverlooked(@TempDir Path directory) throws Exception {
+        java.nio.file.Files.writeString(directory.resolve("offsets.json"), "{\"offsets\":[{");
+        PushConsumer.Builder builder =
+                consumer().subscribe("orders").broadcast(directory).onMessage(message -> Result.SUCCESS);
+        assertThatThrownBy(builder::start).hasMessageContaining("offsets");
+    }
+
+    @Test
+    void sqlIsCheckedByTheBrokerAndSentWithEachPull() {
+        broker.next(
+                RequestCode.CHECK_CLIENT_CONFIG,
+                request -> request.reply(
+                        io.waybill.protocol.frame.Command.response(0, null).build()));
+        consumer()
+                .subscribe("orders", io.waybill.client.Filter.sql("amount > 5"))
+                .onMessage(message -> Result.SUCCESS)
+                .start();
+        await().until(() -> broker.seen(RequestCode.PULL_MESSAGE).stream()
+                .anyMatch(pull -> "SQL92".equals(pull.fields().get("expressionType"))
+                        && "amount > 5".equals(pull.fields().get("subscription"))));
+        broker.refuseNext(RequestCode.CHECK_CLIENT_CONFIG, 23, "amount >> 5: unexpected >");
+        PushConsumer.Builder wrong = client.pushConsumer("other")
+                .subscribe("orders", io.waybill.client.Filter.sql("amount >> 5"))
+                .onMessage(message -> Result.SUCCESS);
+        assertThatThrownBy(wrong::start).hasMessageContaining("unexpected >");
     }
 }

@@ -73,6 +73,7 @@ final class FakeBroker implements AutoCloseable {
     private final List<Command> seen = new ArrayList<>();
     private final List<Parked> parked = new ArrayList<>();
     private final Map<Long, ByteBuffer> log = new HashMap<>();
+    private final List<ByteBuffer> hidden = new ArrayList<>();
     private long position;
     private long storeMillis = 1_000_000;
     boolean autoCreate = true;
@@ -165,6 +166,11 @@ final class FakeBroker implements AutoCloseable {
                 .filter(client -> client.getValue().producers().contains(group))
                 .map(Map.Entry::getKey)
                 .toList();
+    }
+
+    /** Pulls do not hand out this message any more. */
+    synchronized void hide(TopicQueue queue, int offset) {
+        hidden.add(queues.get(queue).get(offset));
     }
 
     /** Asks the first member of a group. */
@@ -547,7 +553,10 @@ final class FakeBroker implements AutoCloseable {
         }
         int from = (int) header.queueOffset();
         int to = (int) Math.min(messages.size(), header.queueOffset() + header.maxMsgNums());
-        pullReply(request, 0, to, messages.size(), messages.subList(from, to));
+        List<ByteBuffer> found = new ArrayList<>(messages.subList(from, to));
+        found.removeIf(message -> hidden.stream().anyMatch(one -> one == message));
+        int code = found.isEmpty() ? ResponseCode.PULL_RETRY_IMMEDIATELY : 0;
+        pullReply(request, code, to, messages.size(), found);
     }
 
     static void pullReply(Request request, int code, long next, long max, List<ByteBuffer> messages) {

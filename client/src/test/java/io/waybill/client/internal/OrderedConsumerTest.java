@@ -255,4 +255,60 @@ class OrderedConsumerTest {
             await().until(() -> consumer.assignment().contains(first));
         }
     }
+
+    @Test
+    void aKeyThatKeepsFailingIsParkedAndTheOthersGoOn() throws Exception {
+        byte[] group = io.waybill.protocol.body.SubscriptionGroupConfig.of("og")
+                .withAttributes(Map.of("waybill.quarantine.after", "3"))
+                .toJson();
+        broker.next(
+                RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG,
+                request -> request.reply(io.waybill.protocol.frame.Command.response(0, null)
+                        .body(group)
+                        .build()));
+        broker.append(first, 0, "poison".getBytes(), properties("bad"), 0, 0);
+        broker.append(first, 0, "good".getBytes(), properties("ok"), 0, 0);
+        // Once parked the broker leaves the key out of what it hands to this group.
+        broker.next(RequestCode.QUARANTINE, request -> {
+            broker.hide(first, 0);
+            request.reply(io.waybill.protocol.frame.Command.response(0, null)
+                    .body("{\"answer\":\"PARKED\"}".getBytes())
+                    .build());
+        });
+        List<String> tried = Collections.synchronizedList(new ArrayList<>());
+        consumer(client)
+                .onMessageInOrder(message -> {
+                    tried.add(message.text());
+                    return message.text().equals("poison") ? Result.RETRY_LATER : Result.SUCCESS;
+                })
+                .start();
+        await().until(() -> tried.contains("good"));
+        assertThat(tried).containsExactly("poison", "poison", "poison", "good");
+        io.waybill.protocol.json.JsonObject parked = io.waybill.protocol.json.Json.parse(
+                broker.seen(RequestCode.QUARANTINE).get(0).body());
+        assertThat(parked.getString("action")).isEqualTo("PARK");
+        assertThat(parked.getString("key")).isEqualTo("bad");
+        assertThat(parked.getString("topic")).isEqualTo("orders");
+        assertThat(parked.getLong("offset", -1)).isZero();
+        await().until(() -> broker.offset("og", first) == 2);
+    }
+
+    private static byte[] properties(String key) {
+        return io.waybill.protocol.message.MessageProperties.encode(Map.of("__SHARDINGKEY", key));
+    }
+
+    @Test
+    void aRejectedMessageIsDeadAtOnceAndItsQueueGoesOn() throws Exception {
+        broker.put(first, "bad", null);
+        broker.put(first, "good", null);
+        consumer(client)
+                .onMessageInOrder(message -> {
+                    received.add(message);
+                    return message.text().equals("bad") ? Result.REJECT : Result.SUCCESS;
+                })
+                .start();
+        assertThat(List.of(next(), next())).containsExactly("bad", "good");
+        assertThat(broker.queue(new TopicQueue(Names.deadLetterTopic("og"), FakeBroker.NAME, 0)))
+                .hasSize(1);
+    }
 }

@@ -395,4 +395,100 @@ class ProducerTest {
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CLOSED));
     }
+
+    @Test
+    void whatOnlyWaybillKnowsGoesAsProperties() {
+        producer.send(Message.to("orders")
+                .body("b")
+                .priority(3)
+                .dedupKey("order-7")
+                .deliverAfter(Duration.ofMinutes(1))
+                .unless("payments", "order-7", "PAID")
+                .build());
+        io.waybill.protocol.header.SendMessageHeader header = io.waybill.protocol.header.SendMessageHeader.read(
+                broker.seen(RequestCode.SEND_MESSAGE_V2).get(0).fields());
+        assertThat(io.waybill.protocol.message.MessageProperties.decode(header.properties()))
+                .containsEntry("_SYS_MSG_PRIORITY_", "3")
+                .containsEntry("WAYBILL_DEDUP_KEY", "order-7")
+                .containsEntry("WAYBILL_UNLESS", "payments|order-7|PAID");
+        assertThatThrownBy(() -> Message.to("orders").body("b").unless("p", "k").build())
+                .hasMessageContaining("unless");
+        assertThatThrownBy(() -> Message.to("orders").body("b").priority(-5).build())
+                .hasMessageContaining("priority");
+        assertThatThrownBy(() -> Message.to("orders").body("b").dedupKey(" ").build())
+                .hasMessageContaining("dedupKey");
+    }
+
+    @Test
+    void aDuplicateIsSaid() {
+        broker.next(
+                RequestCode.SEND_MESSAGE_V2,
+                request -> request.reply(io.waybill.protocol.frame.Command.response(0, null)
+                        .field("msgId", "7F00000100002A9F0000000000000064")
+                        .field("queueId", 1)
+                        .field("queueOffset", 5)
+                        .field("duplicate", "0")
+                        .build()));
+        SendReceipt receipt =
+                producer.send(Message.to("orders").dedupKey("k").body("b").build());
+        assertThat(receipt.duplicate()).isTrue();
+        assertThat(receipt.offset()).isEqualTo(5);
+        assertThat(producer.send(Message.to("orders").body("b").build()).duplicate())
+                .isFalse();
+    }
+
+    @Test
+    void messagesThatLingerTravelTogether() {
+        try (Producer lingering =
+                client.producer("lg").linger(Duration.ofMillis(50)).build()) {
+            List<CompletableFuture<SendReceipt>> sent = new ArrayList<>();
+            TopicQueue queue = new TopicQueue("orders", FakeBroker.NAME, 0);
+            for (int i = 0; i < 300; i++) {
+                sent.add(lingering.sendAsync(
+                        Message.to("orders").queue(queue).body("m" + i).build()));
+            }
+            for (int i = 0; i < 300; i++) {
+                assertThat(sent.get(i).join().offset()).isEqualTo(i);
+            }
+            // What may not be in a batch does not wait.
+            lingering
+                    .sendAsync(Message.to("orders")
+                            .body("d")
+                            .deliverAfter(Duration.ofMinutes(1))
+                            .build())
+                    .join();
+        }
+        assertThat(broker.seen(RequestCode.SEND_BATCH_MESSAGE)).hasSizeBetween(3, 30);
+        assertThat(broker.seen(RequestCode.SEND_MESSAGE_V2)).hasSizeBetween(1, 2);
+    }
+
+    @Test
+    void aMessageIsCancelledAndMovedByKeyAndByReceipt() {
+        SendReceipt receipt = new SendReceipt(
+                "ID",
+                "0A",
+                new TopicQueue("orders", FakeBroker.NAME, 0),
+                0,
+                SendReceipt.Durability.CONFIRMED,
+                "handle",
+                1,
+                false,
+                false);
+        broker.topic("orders", 1);
+        for (String answer : List.of("CANCELLED", "ALREADY_DELIVERED")) {
+            broker.next(
+                    RequestCode.CHANGE_TIMER,
+                    request -> request.reply(io.waybill.protocol.frame.Command.response(0, null)
+                            .body(("{\"answer\":\"" + answer + "\",\"messages\":[]}").getBytes())
+                            .build()));
+        }
+        assertThat(producer.cancel(receipt).done()).isTrue();
+        assertThat(producer.reschedule("orders", "k", java.time.Instant.ofEpochMilli(99))
+                        .answer())
+                .isEqualTo(io.waybill.client.DelayedChange.Answer.ALREADY_DELIVERED);
+        assertThat(broker.seen(RequestCode.CHANGE_TIMER))
+                .extracting(command ->
+                        io.waybill.protocol.json.Json.parse(command.body()).getString("uniqueKey"))
+                .containsExactly("ID", null);
+    }
 }
