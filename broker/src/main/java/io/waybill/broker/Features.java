@@ -140,7 +140,7 @@ final class Features {
         halfRequests.register(routes);
         new TimerRequests(store, clock, timers, broker, blocking).register(routes);
         new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
-        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, blocking)
+        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
         new Administration(

@@ -30,6 +30,7 @@ import io.waybill.remoting.ConnectionListener;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,11 @@ import org.slf4j.LoggerFactory;
 
 /** Each request in terms of the route table. Nothing here waits, so all of it runs on event loops. */
 final class NameRequests implements RequestHandler, ConnectionListener {
+    /** Bits of a topic's flags. */
+    private static final int UNIT = 1;
+
+    private static final int UNIT_SUB = 2;
+
     private static final Logger LOG = LoggerFactory.getLogger(NameRequests.class);
 
     private static final String ORDER_NAMESPACE = "ORDER_TOPIC_CONFIG";
@@ -50,10 +56,13 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private final RouteTable table;
     private final KvConfig kv;
+    private final byte[] config;
     private final Clock clock;
     private final Runnable livenessChanged;
 
-    NameRequests(RouteTable table, KvConfig kv, Clock clock, Runnable livenessChanged) {
+    /** @param config the settings in force, one {@code key=value} in a line */
+    NameRequests(RouteTable table, KvConfig kv, Clock clock, Runnable livenessChanged, String config) {
+        this.config = config.getBytes(StandardCharsets.UTF_8);
         this.table = table;
         this.kv = kv;
         this.clock = clock;
@@ -92,6 +101,16 @@ final class NameRequests implements RequestHandler, ConnectionListener {
                 body(request, new TopicList(table.topicsOf(fields(request).require("cluster"))).toJson());
             case RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS ->
                 body(request, new TopicList(table.systemTopics(), table.anyAddress()).toJson());
+            case RequestCode.GET_UNIT_TOPIC_LIST -> body(request, new TopicList(table.flagged(UNIT, 0)).toJson());
+            case RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST ->
+                body(request, new TopicList(table.flagged(UNIT_SUB, 0)).toJson());
+            case RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST ->
+                body(request, new TopicList(table.flagged(UNIT_SUB, UNIT)).toJson());
+            case RequestCode.GET_NAMESRV_CONFIG -> body(request, config);
+            case RequestCode.UPDATE_NAMESRV_CONFIG ->
+                request.refuse(
+                        ResponseCode.NO_PERMISSION,
+                        "the settings of this name server are read at its start and cannot be changed while it runs");
             case RequestCode.DELETE_TOPIC_IN_NAMESRV -> deleteTopic(request);
             case RequestCode.PUT_KV_CONFIG -> putKv(request);
             case RequestCode.GET_KV_CONFIG -> getKv(request);

@@ -39,7 +39,13 @@ public final class NameServer implements AutoCloseable {
         Exposure.check(settings.host(), settings.insecure());
         RouteTable table = new RouteTable();
         DutyHandle expiry = platform.duties().start(new Expiry(table, platform.clock(), settings.brokerExpiryMillis()));
-        NameRequests requests = new NameRequests(table, new KvConfig(), platform.clock(), expiry::wake);
+        NameRequests requests = new NameRequests(
+                table,
+                new KvConfig(),
+                platform.clock(),
+                expiry::wake,
+                "brokerExpiryMillis=" + settings.brokerExpiryMillis() + "\nhost=" + settings.host() + "\nlistenPort="
+                        + settings.port() + "\n");
         try {
             RemotingServer server = RemotingServer.start(
                     ServerSettings.defaults(settings.host(), settings.port()), loops, requests, requests);

@@ -368,6 +368,21 @@ final class RouteTable {
         return found;
     }
 
+    /** Topics whose flags, of any broker, have all bits of one mask and none of another. */
+    synchronized List<String> flagged(int all, int none) {
+        List<String> found = new ArrayList<>();
+        topics.forEach((topic, entries) -> {
+            int flags = 0;
+            for (QueueData queues : entries.values()) {
+                flags |= queues.topicSysFlag();
+            }
+            if ((flags & all) == all && (flags & none) == 0) {
+                found.add(topic);
+            }
+        });
+        return found;
+    }
+
     /** Names of clusters and brokers: each of them is a topic that brokers create for themselves. */
     synchronized List<String> systemTopics() {
         Set<String> names = new TreeSet<>(brokers.keySet());

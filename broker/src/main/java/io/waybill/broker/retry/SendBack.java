@@ -4,6 +4,7 @@ package io.waybill.broker.retry;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedSends;
@@ -52,6 +53,7 @@ public final class SendBack implements RequestHandler {
     private final Clock clock;
     private final Chance chance;
     private final BiFunction<String, Connection, String> clientNames;
+    private final Stats stats;
     private final Executor blocking;
 
     /**
@@ -66,6 +68,7 @@ public final class SendBack implements RequestHandler {
             Clock clock,
             Chance chance,
             BiFunction<String, Connection, String> clientNames,
+            Stats stats,
             Executor blocking) {
         this.store = store;
         this.topics = topics;
@@ -74,6 +77,7 @@ public final class SendBack implements RequestHandler {
         this.clock = clock;
         this.chance = chance;
         this.clientNames = clientNames;
+        this.stats = stats;
         this.blocking = blocking;
     }
 
@@ -133,6 +137,7 @@ public final class SendBack implements RequestHandler {
                 MessageIds.offsetId(StoredMessage.storeHost(stored, 0), StoredMessage.position(stored, 0)));
         properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
         properties.put(MessageProperties.WAIT, "false");
+        String origin = properties.get(MessageProperties.RETRY_TOPIC);
         MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
                 .reconsumeTimes(failed)
                 .preparedTransactionOffset(0)
@@ -144,7 +149,14 @@ public final class SendBack implements RequestHandler {
             String topic = Names.deadLetterTopic(header.group());
             MessageDraft dead =
                     copy.topic(topic).queueId(0).properties(properties).build();
-            topics.ensure(topic, 1, change -> storeIn(request, change, done -> store.put(dead, done)));
+            topics.ensure(
+                    topic,
+                    1,
+                    change -> storeIn(
+                            request,
+                            change,
+                            done -> store.put(dead, done),
+                            () -> stats.deadLetter(header.group(), origin)));
         } else {
             int queueId = chance.nextInt(group.retryQueueNums());
             String topic = Names.retryTopic(header.group());
@@ -158,7 +170,11 @@ public final class SendBack implements RequestHandler {
             topics.ensure(
                     topic,
                     group.retryQueueNums(),
-                    change -> storeIn(request, change, done -> store.putDue(again, delay.dueMillis(), done)));
+                    change -> storeIn(
+                            request,
+                            change,
+                            done -> store.putDue(again, delay.dueMillis(), done),
+                            () -> stats.givenBack(header.group(), origin)));
         }
     }
 
@@ -166,7 +182,7 @@ public final class SendBack implements RequestHandler {
         void apply(Completion done);
     }
 
-    private static void storeIn(Request request, TopicChange topic, Change change) {
+    private static void storeIn(Request request, TopicChange topic, Change change, Runnable counted) {
         if (topic.isRefused()) {
             request.refuse(topic.code(), topic.text());
             return;
@@ -174,6 +190,7 @@ public final class SendBack implements RequestHandler {
         change.apply(outcome -> {
             int code = Outcomes.code(outcome);
             if (code == ResponseCode.SUCCESS) {
+                counted.run();
                 succeed(request);
             } else {
                 request.refuse(code, Outcomes.text(outcome));

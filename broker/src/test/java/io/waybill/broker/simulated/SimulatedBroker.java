@@ -116,20 +116,20 @@ public final class SimulatedBroker implements AutoCloseable {
         members.onProducer(checks::producerRegistered);
         DueEngine due = new DueEngine(store, clock, checks);
         checks.onOverdue(due::wake);
+        Stats stats = new Stats(clock);
+        store.onStored(stats::stored);
         Routes routes = new Routes();
         new Memberships(groups, members, topics).register(routes);
         new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
         new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking)
                 .register(routes);
-        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, blocking)
+        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
         new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST, blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
-        Stats stats = new Stats(clock);
-        store.onStored(stats::stored);
         new Administration(store, topics, groups, members, offsets, stats, settings, clock, "127.0.0.1:10911", blocking)
                 .register(routes);
         DeadLetterDesk desk =
