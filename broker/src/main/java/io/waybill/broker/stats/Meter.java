@@ -30,15 +30,16 @@ final class Meter {
             bytes[at] = bytesNow;
         }
 
-        /** The oldest moment at or after a time; null if there is none. */
-        synchronized Moment since(long fromMillis) {
+        /** The newest moment at or before a time, so that a window is never shorter than asked for; else the oldest; null if there is none. */
+        synchronized Moment before(long millisWanted) {
+            Moment found = null;
             for (int i = Math.max(0, count - millis.length); i < count; i++) {
                 int at = i % millis.length;
-                if (millis[at] >= fromMillis) {
-                    return new Moment(millis[at], messages[at], bytes[at]);
+                if (found == null || millis[at] <= millisWanted) {
+                    found = new Moment(millis[at], messages[at], bytes[at]);
                 }
             }
-            return null;
+            return found;
         }
     }
 
@@ -97,14 +98,14 @@ final class Meter {
         return movedMillis;
     }
 
-    /** What went through since {@code windowMillis} ago; of messages, or of bytes. */
+    /** What went through since {@code windowMillis} ago or a little earlier; of messages, or of bytes. */
     Flow flow(long nowMillis, long windowMillis, boolean ofBytes) {
         long fromMillis = nowMillis - windowMillis;
         Moment start = birth;
         if (birth.millis() < fromMillis) {
             Ring ring = windowMillis <= Stats.MINUTE_MILLIS ? minute : windowMillis <= Stats.HOUR_MILLIS ? hour : day;
-            Moment oldest = ring.since(fromMillis);
-            start = oldest != null ? oldest : new Moment(nowMillis, messages.sum(), bytes.sum());
+            Moment known = ring.before(fromMillis);
+            start = known != null ? known : birth;
         }
         long wentMessages = messages.sum() - start.messages();
         long sum = ofBytes ? bytes.sum() - start.bytes() : wentMessages;
