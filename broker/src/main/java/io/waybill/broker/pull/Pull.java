@@ -171,7 +171,6 @@ final class Pull {
         scannedTo = position;
     }
 
-    /** Where it is noted what it got. */
     /** Whether it waits for its group's rate, and another look at this time is arranged. */
     boolean isThrottledUntil(long nowNanos) {
         return isThrottled && notBeforeNanos - nowNanos > 0;
@@ -191,6 +190,7 @@ final class Pull {
         home = group;
     }
 
+    /** Where it is noted what it got. */
     Custody custody() {
         return custody;
     }
