@@ -2,6 +2,7 @@
 package io.waybill.broker.insight;
 
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.HandedOut;
@@ -35,7 +36,6 @@ import java.util.Map;
  * one cause; what would stop it after that (nobody connected) follows as a further finding. Reads only; in one thread.
  */
 final class Doctor {
-    static final String RATE = "waybill.rate";
     static final String UNLESS = "WAYBILL_UNLESS";
 
     /** No progress for so long while a queue is locked means that its message fails: clients commit every 5 s. */
@@ -494,8 +494,7 @@ final class Doctor {
         }
         PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(head);
         SubscriptionGroupConfig config = groups.find(group);
-        boolean orderedPop =
-                taken != null && taken.deliveries() > 1 && config != null && config.consumeMessageOrderly();
+        boolean orderedPop = taken != null && taken.deliveries() > 1 && isOrdered(config, standing.topic());
         if (lock == null && !orderedPop) {
             return null;
         }
@@ -527,6 +526,12 @@ final class Doctor {
                         + (since > 0 ? " in hand since " + Times.ago(since, nowMillis) : "")
                         + (deliveries > 1 ? ", handed out " + deliveries + " times" : "") + " without progress.")
                 .advises(Advice.orderedQueue(group, failing == null ? "..." : id(failing)));
+    }
+
+    private boolean isOrdered(SubscriptionGroupConfig config, String topic) {
+        TopicConfig found = topics.find(topic);
+        return config != null && config.consumeMessageOrderly()
+                || found != null && "FIFO".equals(found.attributes().get("message.type"));
     }
 
     private JournalEntry lastDelivery(Standing standing, long offset) {
@@ -572,27 +577,24 @@ final class Doctor {
                     .advises(Advice.release(group, copy.topic(), key));
         }
         long before = Math.max(0, copy.offset() - Math.max(standing.start(), standing.inFlightTo()));
-        String rate = rate();
-        if (rate != null) {
-            long perSecond = Long.parseLong(rate);
+        SubscriptionGroupConfig config = groups.find(group);
+        int perSecond = config == null ? 0 : GroupAttributes.rate(config);
+        if (perSecond > 0 && (standing.pop() != null || standing.isHeld() && asks(standing.out()))) {
             return new Finding(Cause.RATE_LIMITED, copy.topic())
                     .fact("rate", perSecond)
                     .fact("messagesBefore", before)
                     .fact("secondsAtLeast", before / perSecond)
-                    .says("The group gets at most " + perSecond + " messages per second from this broker (" + RATE
-                            + "), and "
-                            + before + " are before it in its queue alone: at least "
+                    .says("The group gets at most " + perSecond + " messages per second from this broker ("
+                            + GroupAttributes.RATE + "), and " + before + " are before it in its queue alone: at least "
                             + Times.length(before / perSecond * 1_000) + " to go.")
                     .advises(Advice.rate(group));
         }
         return owned(copy.topic(), standing, before);
     }
 
-    /** Messages per second, as set; null for no limit. */
-    private String rate() {
-        SubscriptionGroupConfig config = groups.find(group);
-        String rate = config == null ? null : config.attributes().get(RATE);
-        return rate != null && rate.trim().matches("[1-9][0-9]{0,9}") ? rate.trim() : null;
+    /** Whether a client asked for messages lately: a pull is held for half a minute at most. */
+    private boolean asks(HandedOut out) {
+        return nowMillis - out.lastPullMillis() < 60_000;
     }
 
     private Finding owned(String topic, Standing standing, long before) {
@@ -600,6 +602,18 @@ final class Doctor {
         int there = members.consumerGroup(group) == null
                 ? 0
                 : members.consumerGroup(group).clientIds().size();
+        if (standing.pop() != null && !standing.isHeld()) {
+            return new Finding(Cause.QUEUE_OWNED, topic)
+                    .fact("members", there)
+                    .fact("inFlight", standing.inFlight())
+                    .fact("messagesBefore", before)
+                    .says("The group pops: whoever of its " + there + " members asks next for queue "
+                            + standing.queueId() + " of "
+                            + topic + " goes on there; " + standing.inFlight() + " messages of it are in hand, "
+                            + before
+                            + " are before this one.")
+                    .advises(Advice.startConsumers(group));
+        }
         if (out == null || !standing.isHeld()) {
             return new Finding(Cause.QUEUE_OWNED, topic)
                     .fact("members", there)
@@ -614,7 +628,6 @@ final class Doctor {
         }
         long head = standing.first(Standing.Place.IN_FLIGHT);
         long since = head < 0 ? 0 : deliveredMillis(standing, head);
-        boolean asks = nowMillis - out.lastPullMillis() < 60_000;
         return new Finding(Cause.QUEUE_OWNED, topic)
                 .fact("owner", out.client())
                 .fact("ownerSince", out.sinceMillis() > 0 ? out.sinceMillis() : null)
@@ -629,7 +642,7 @@ final class Doctor {
                                 ? " and has nothing in hand"
                                 : ", has " + (standing.inFlightTo() - standing.inFlightFrom()) + " messages in hand"
                                         + (since > 0 ? ", the oldest since " + Times.ago(since, nowMillis) : ""))
-                        + (asks
+                        + (asks(out)
                                 ? "; it still asks for more"
                                 : "; it has not asked for more since " + Times.ago(out.lastPullMillis(), nowMillis))
                         + ". " + before + " messages are before this one.")
