@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendStatus;
@@ -15,7 +16,7 @@ import org.apache.rocketmq.common.message.Message;
 /**
  * Synchronous sends of the stock client from many threads.
  * Arguments: name server, topic, threads, seconds of warm-up, seconds measured, body bytes, pid of the broker.
- * Prints one line: sends per second, broker CPU microseconds per message, p50 and p99 of a send in microseconds.
+ * The system property {@code attributes} ({@code +name=value}) creates the topic with an attribute. Prints one line: sends per second, broker CPU microseconds per message, p50 and p99 of a send in microseconds.
  */
 public final class StockLoad {
     public static void main(String[] arguments) throws Exception {
@@ -32,6 +33,12 @@ public final class StockLoad {
         producer.setCompressMsgBodyOverHowmuch(Integer.MAX_VALUE);
         producer.setSendMsgTimeout(10_000);
         producer.start();
+        String attributes = System.getProperty("attributes");
+        if (attributes != null) {
+            int middle = attributes.indexOf('=');
+            producer.createTopic(
+                    "TBW102", topic, 4, Map.of(attributes.substring(0, middle), attributes.substring(middle + 1)));
+        }
         producer.send(new Message(topic, body));
 
         long start = System.nanoTime();
