@@ -21,6 +21,7 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.MemoryBackend;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
@@ -290,7 +291,7 @@ final class CrashHistory {
     }
 
     private void change() {
-        switch (chance.nextInt(16)) {
+        switch (chance.nextInt(17)) {
             case 0, 1, 2 -> {
                 Item item = item();
                 store.put(draft(item), becomes(item, State.VISIBLE));
@@ -326,6 +327,12 @@ final class CrashHistory {
             }
             case 11, 12 -> pop();
             case 13, 14 -> unique();
+            case 15 -> {
+                long from = chance.nextInt(50);
+                store.journal(
+                        List.of(new JournalEntry(JournalEntry.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
+                        Completion.NONE);
+            }
             default -> {
                 int name = chance.nextInt(3);
                 boolean delete = chance.happens(0.2);

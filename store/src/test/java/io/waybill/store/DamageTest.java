@@ -21,6 +21,7 @@ import io.waybill.store.view.ProgressEntry;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 
 /** What the store makes of bytes that are wrong and of calls that fail. */
@@ -40,6 +41,82 @@ class DamageTest {
             assertThat(sim.check().tornBytes()).isZero();
             sim.put("t", "next");
             assertThat(sim.bodies("t")).containsExactly("kept", "next");
+        }
+    }
+
+    /** Retention says first what it drops, so a first segment that is gone without a word was lost. */
+    @Test
+    void aMissingFirstSegmentIsRefused() throws Exception {
+        for (boolean dropped : new boolean[] {false, true}) {
+            Simulation sim = new Simulation(Simulation.SMALL
+                    .withRetention(0, dropped ? 40_000 : 0, 0, 1_000)
+                    .withCheckpoint(16_384, 500));
+            for (int i = 0; i < 80; i++) {
+                sim.put("t", "x".repeat(300));
+            }
+            sim.duties.advance(10_000);
+            assertThat(sim.store.oldestPosition() > 0).isEqualTo(dropped);
+            sim.store.close();
+            sim.files = sim.files.kill();
+            assertThat(sim.check().findings()).isEmpty();
+            sim.open();
+            sim.kill();
+            String first = "log/" + sim.files.list("log").get(0);
+            sim.files.delete(first);
+            sim.files.forceDirectory("log");
+            assertThat(sim.check().findings()).hasSize(1);
+            assertThat(catchThrowableOfType(StoreDamaged.class, sim::open))
+                    .hasMessageContaining("segments are missing");
+            sim.backend.deleteAll();
+            assertThat(catchThrowableOfType(StoreDamaged.class, sim::open))
+                    .hasMessageContaining("segments are missing");
+        }
+    }
+
+    /** An older program left no word and no flag in its frames: from the first open on there is one. */
+    @Test
+    void aLogOfAnOlderProgramMayStartAnywhereOnce() throws Exception {
+        Simulation sim = Simulation.sync();
+        for (int i = 0; i < 40; i++) {
+            sim.put("t", "x".repeat(300));
+        }
+        sim.store.close();
+        sim.files = sim.files.kill();
+        for (String name : sim.files.list("log")) {
+            withoutFlags(sim.files, "log/" + name);
+        }
+        sim.files.delete("log/" + sim.files.list("log").get(0));
+        sim.backend.deleteAll();
+        assertThat(sim.check().findings()).isEmpty();
+        sim.open();
+        assertThat(sim.store.oldestPosition()).isPositive();
+        assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(40);
+        sim.store.close();
+        sim.files = sim.files.kill();
+        sim.open();
+        sim.store.close();
+        sim.files = sim.files.kill();
+        sim.files.delete("log/" + sim.files.list("log").get(0));
+        assertThat(catchThrowableOfType(StoreDamaged.class, sim::open)).hasMessageContaining("segments are missing");
+        sim.backend.deleteAll();
+        assertThat(catchThrowableOfType(StoreDamaged.class, sim::open)).hasMessageContaining("segments are missing");
+    }
+
+    private static void withoutFlags(SimulatedFiles files, String name) throws Exception {
+        try (StoreFile file = files.open(name, OpenMode.READ_WRITE)) {
+            ByteBuffer bytes = ByteBuffer.allocate((int) file.size());
+            file.read(0, bytes);
+            int at = 0;
+            while (at + 56 <= bytes.capacity() && bytes.getInt(at) == 0x57424631) {
+                int length = bytes.getInt(at + 12);
+                bytes.putShort(at + 10, (short) 0);
+                CRC32C crc = new CRC32C();
+                crc.update(bytes.array(), at + 8, length - 8);
+                bytes.putInt(at + 4, (int) crc.getValue());
+                at += length;
+            }
+            file.write(0, bytes.clear());
+            file.force();
         }
     }
 

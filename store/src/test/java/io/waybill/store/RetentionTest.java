@@ -186,8 +186,12 @@ class RetentionTest {
             fill(sim, 60);
             // The disk does not keep the next drop, and later forces of the directory pass it over.
             String dropped = "log/" + sim.files.list("log").get(0);
-            sim.files.failAt(FileCall.FORCE_DIRECTORY, 1, Fault.EIO);
-            sim.duties.advance(3_000);
+            // The first force is for the segment that makes the log too large.
+            sim.files.failAt(FileCall.FORCE_DIRECTORY, 2, Fault.EIO);
+            for (int i = 0; i < 10 && sim.files.exists(dropped); i++) {
+                fill(sim, 1);
+                sim.duties.advance(1_000);
+            }
             assertThat(sim.files.exists(dropped)).isFalse();
             long before = sim.store.oldestPosition();
             sim.kill();

@@ -8,6 +8,7 @@ import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
@@ -604,6 +605,61 @@ final class Changes {
             total += message.size();
         }
         return (int) Math.min(Integer.MAX_VALUE, total);
+    }
+
+    /** Refused on a full disk, as it is for people only. */
+    static final class Journal extends Change {
+        private final List<JournalEntry> entries;
+        private final List<byte[]> texts;
+
+        Journal(List<JournalEntry> entries, Completion done) {
+            super(done);
+            if (entries.isEmpty()) {
+                throw new IllegalArgumentException("a journal record needs an entry");
+            }
+            this.entries = List.copyOf(entries);
+            this.texts = new ArrayList<>(3 * entries.size());
+            for (JournalEntry entry : this.entries) {
+                texts.add(Records.text(entry.group()));
+                texts.add(Records.text(entry.topic()));
+                texts.add(Records.text(entry.client()));
+            }
+        }
+
+        @Override
+        int size() {
+            return Records.journalSize(texts);
+        }
+
+        @Override
+        boolean isControl() {
+            return false;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.journal(entries, texts);
+        }
+    }
+
+    /** Says that all below a position may be missing. */
+    static final class Dropped extends Change {
+        private final long upTo;
+
+        Dropped(long upTo, Completion done) {
+            super(done);
+            this.upTo = upTo;
+        }
+
+        @Override
+        int size() {
+            return Records.HEADER + 8;
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.dropped(upTo);
+        }
     }
 
     /** Closes the log cleanly. */

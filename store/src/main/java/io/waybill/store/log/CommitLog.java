@@ -71,7 +71,12 @@ public final class CommitLog {
         try {
             Segment newest = result.segments().newest();
             newest.heat(result.recovered().end());
-            return new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
+            CommitLog log = new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
+            if (views.droppedTo() < result.segments().oldest().start()) {
+                // Of a program that did not say so. From now on a missing first segment is damage.
+                log.writer.submit(new Changes.Dropped(result.segments().oldest().start(), Completion.NONE));
+            }
+            return log;
         } catch (IOException e) {
             Recovery.closeAll(result.segments().all(), e);
             throw new StoreException("the log cannot be opened: " + e.getMessage(), e);
@@ -203,7 +208,7 @@ public final class CommitLog {
     }
 
     public void journal(List<JournalEntry> entries, Completion done) {
-        notYet(done);
+        writer.submit(new Changes.Journal(entries, done));
     }
 
     public void put(UniqueKey unique, MessageDraft message, Completion done) {
@@ -225,10 +230,6 @@ public final class CommitLog {
 
     private void submit(UniqueKey unique, MessageDraft message, Change plain, Completion done) {
         writer.submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
-    }
-
-    private static void notYet(Completion done) {
-        done.done(new Failed(Failed.Cause.CLOSED, false, "comes with the next landing"));
     }
 
     public void commitProgress(List<ProgressEntry> entries, Completion done) {

@@ -27,6 +27,8 @@ import java.util.zip.CRC32C;
 final class Frame {
     static final int MAGIC = 0x57424631; // WBF1
     static final int VERSION = 1;
+    /** The flag of programs that write a DROPPED record before they drop a segment. */
+    static final int SAYS_DROPS = 1;
 
     static final int CRC_AT = 4;
     static final int VERSION_AT = 8;
@@ -57,7 +59,7 @@ final class Frame {
             CRC32C crc) {
         b.putInt(0, MAGIC);
         b.putShort(VERSION_AT, (short) VERSION);
-        b.putShort(FLAGS_AT, (short) 0);
+        b.putShort(FLAGS_AT, (short) SAYS_DROPS);
         b.putInt(LENGTH_AT, length);
         b.putLong(EPOCH_AT, epoch);
         b.putLong(INDEX_AT, index);
@@ -109,6 +111,11 @@ final class Frame {
         return version == VERSION
                 ? null
                 : "frame version " + version + " is newer than this program, which reads " + VERSION;
+    }
+
+    /** Whether the log it is in says with a record what was dropped from it. */
+    static boolean saysDrops(ByteBuffer b, int at) {
+        return (b.getShort(at + FLAGS_AT) & SAYS_DROPS) != 0;
     }
 
     static int length(ByteBuffer b, int at) {

@@ -7,6 +7,7 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
@@ -312,6 +313,32 @@ final class FrameBuilder {
                 .putInt(first.queueId())
                 .putLong(first.storeTimeMillis());
         frame.entries.add(new Entry.Unique(position, key, first));
+    }
+
+    /** The texts are group, topic and client of each entry in turn. */
+    Stored journal(List<JournalEntry> entries, List<byte[]> texts) {
+        int size = Records.journalSize(texts);
+        long position = header(size, Records.JOURNAL);
+        buffer.putInt(entries.size());
+        for (int i = 0; i < entries.size(); i++) {
+            JournalEntry entry = entries.get(i);
+            buffer.put((byte) entry.kind().code());
+            Records.putText(buffer, texts.get(3 * i));
+            Records.putText(buffer, texts.get(3 * i + 1));
+            buffer.putInt(entry.queueId()).putLong(entry.fromOffset()).putLong(entry.toOffset());
+            Records.putText(buffer, texts.get(3 * i + 2));
+            buffer.putLong(entry.firstMillis()).putLong(entry.lastMillis());
+        }
+        frame.entries.add(new Entry.Journal(position, entries));
+        return stored(position, size, 0);
+    }
+
+    Stored dropped(long upTo) {
+        int size = Records.HEADER + 8;
+        long position = header(size, Records.DROPPED);
+        buffer.putLong(upTo);
+        frame.entries.add(new Entry.Dropped(position, upTo));
+        return stored(position, size, 0);
     }
 
     void queueBase(byte[] topicBytes, String topic, int queueId) {

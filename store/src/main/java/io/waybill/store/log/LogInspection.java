@@ -81,6 +81,7 @@ public final class LogInspection {
         LogWalk walk = new LogWalk(segments, oldest, oldest == 0 ? 0 : -1, 0);
         List<Entry> entries = new ArrayList<>();
         long frames = 0;
+        long said = -1;
         while (walk.next()) {
             entries.clear();
             String file = walk.stoppedIn().name();
@@ -98,6 +99,10 @@ public final class LogInspection {
                     walk.epoch(),
                     walk.storeTimeMillis(),
                     Frame.count(walk.bytes(), walk.frameAt()));
+            said = Math.max(said, walk.saysDrops() ? 0 : -1);
+            for (Entry entry : entries) {
+                said = entry instanceof Entry.Dropped drop ? Math.max(said, drop.upTo()) : said;
+            }
             visitor.frame(info, entries, walk.bytes(), walk.frameAt());
             frames++;
         }
@@ -111,6 +116,12 @@ public final class LogInspection {
                     last.name(), end - last.start(), why + "; a later frame proves that this was on disk once");
         } else if (frames == 0 && oldest > 0) {
             damage = new StoreDamaged(last.name(), 0, "the log must start here, but: " + why);
+        } else if (said >= 0 && said < oldest) {
+            damage = new StoreDamaged(
+                    Segment.name(said),
+                    0,
+                    "the log starts with " + segments[0].name() + ", but only what is below position " + said
+                            + " was dropped: segments are missing and their messages are lost");
         }
         return new End(oldest, end, frames, rest.lastUsed() - end, damage);
     }

@@ -7,6 +7,7 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
@@ -43,6 +44,8 @@ import java.util.List;
  *   13 POP_STATE     group text, topic text, queueId 4, the bytes of PopState.encode
  *   14 ANSWERED      handle 8, client text, answer text
  *   15 UNIQUE        topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8
+ *   16 JOURNAL       n 4, n x (kind 1, group text, topic text, queueId 4, from 8, to 8, client text, firstMillis 8, lastMillis 8)
+ *   17 DROPPED       upTo 8         all below may be missing: forced before retention deletes it
  *
  *   text: length 2, UTF-8 bytes
  * </pre>
@@ -68,6 +71,8 @@ final class Records {
     static final int POP_STATE = 13;
     static final int ANSWERED = 14;
     static final int UNIQUE = 15;
+    static final int JOURNAL = 16;
+    static final int DROPPED = 17;
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2;
@@ -119,6 +124,15 @@ final class Records {
 
     static int uniqueSize(byte[] topic, byte[] key) {
         return HEADER + 2 + topic.length + 2 + key.length + 8 + 8 + 8 + 4 + 8;
+    }
+
+    /** The texts are group, topic and client of each entry in turn. */
+    static int journalSize(List<byte[]> texts) {
+        int size = HEADER + 4 + texts.size() / 3 * 37;
+        for (byte[] text : texts) {
+            size += 2 + text.length;
+        }
+        return size;
     }
 
     static int popStateSize(byte[] group, byte[] topic, byte[] encoded) {
@@ -284,6 +298,28 @@ final class Records {
                 FirstStored first = new FirstStored(b.getLong(), b.getLong(), b.getInt(), b.getLong());
                 into.add(new Entry.Unique(position, key, first));
             }
+            case JOURNAL -> {
+                int n = b.getInt();
+                List<JournalEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 40 + 1));
+                for (int i = 0; i < n; i++) {
+                    JournalEntry.Kind what = JournalEntry.Kind.ofCode(b.get());
+                    if (what == null) {
+                        return "unknown kind of journal entry";
+                    }
+                    entries.add(new JournalEntry(
+                            what,
+                            getText(b),
+                            getText(b),
+                            b.getInt(),
+                            b.getLong(),
+                            b.getLong(),
+                            getText(b),
+                            b.getLong(),
+                            b.getLong()));
+                }
+                into.add(new Entry.Journal(position, entries));
+            }
+            case DROPPED -> into.add(new Entry.Dropped(position, b.getLong()));
             case MARK -> b.getLong();
             default -> {
                 return "unknown kind " + kind;

@@ -30,6 +30,8 @@ final class Recovery {
     private final Files files;
     private final StoreSettings settings;
     private final Views views;
+    /** Whether a frame said that drops are said. */
+    private boolean saysDrops;
 
     Recovery(Files files, StoreSettings settings, Views views) {
         this.files = files;
@@ -103,6 +105,7 @@ final class Recovery {
                         0,
                         "there is no log, but the views know one up to position " + checkpoint.position());
             }
+            views.saidDropped(0);
             return new Result(new Segments(firstSegment()), new Recovered(0, 0, 0, 0));
         }
         long oldest = segments[0].start();
@@ -115,9 +118,8 @@ final class Recovery {
         }
         if (checkpoint.position() > 0 && oldest > checkpoint.oldestPosition()) {
             // Retention deletes first and lets the next checkpoint know of it, so this alone proves nothing.
-            LOG.warn(
-                    "the log starts with {}, but the views last knew it from {} on: unless retention dropped what is between"
-                            + " just before the last stop, segments are missing and their messages are lost",
+            LOG.info(
+                    "the log starts with {}, the views last knew it from {} on",
                     segments[0].name(),
                     Segment.name(checkpoint.oldestPosition()));
         }
@@ -143,9 +145,24 @@ final class Recovery {
         if (fromStart && oldest > 0 && recovered.end() == oldest) {
             throw new StoreDamaged(segments[0].name(), 0, "the log must start here, but: " + walk.why());
         }
+        refuseMissing(segments[0]);
         Segment[] kept = withoutStub(cut(segments, walk, recovered.end()), recovered.end());
         views.trimBefore(oldest);
         return new Result(new Segments(kept), recovered);
+    }
+
+    /** What retention drops it says first, in the log; segments that are gone without a word are lost. */
+    private void refuseMissing(Segment first) throws StoreDamaged {
+        long said = views.droppedTo();
+        if (first.start() == 0) {
+            views.saidDropped(0);
+        } else if (said >= 0 ? said < first.start() : saysDrops) {
+            throw new StoreDamaged(
+                    Segment.name(Math.max(0, said)),
+                    0,
+                    "the log starts with " + first.name() + ", but only what is below position " + Math.max(0, said)
+                            + " was dropped: segments are missing and their messages are lost");
+        }
     }
 
     private Segment[] firstSegment() throws IOException {
@@ -207,6 +224,7 @@ final class Recovery {
                         "the frame is intact but cannot be understood: " + wrong);
             }
             views.apply(entries, walk.frameEnd(), walk.index(), walk.epoch(), walk.storeTimeMillis());
+            saysDrops |= walk.saysDrops();
             now = new Recovered(
                     walk.frameEnd(),
                     walk.index() + 1,

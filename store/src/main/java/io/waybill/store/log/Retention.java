@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The duty that drops the oldest segment when it is too old or the log too large. What always holds:
- * before a segment goes, everything it alone says (pending messages, consumer offsets, catalog, next offsets) stands again,
- * confirmed, in a later one, and the views' checkpoint is past it. So the log that is left can rebuild the same views.
+ * before a segment goes, everything it alone says (pending messages, pop states, consumer offsets, catalog, next offsets...)
+ * stands again, confirmed, in a later one, with a record that says that it goes, and the views' checkpoint is past it. So the log that is left can rebuild the same views.
  */
 final class Retention implements Duty {
     private static final Logger LOG = LoggerFactory.getLogger(Retention.class);
@@ -127,6 +127,12 @@ final class Retention implements Duty {
                 }
                 Carried carried = views.pendingBefore(oldest.end());
                 if (carried.isEmpty()) {
+                    if (views.droppedTo() < oldest.end()) {
+                        // Said before it is done, so that a segment that is missing without a word is damage.
+                        maker.ignoreFloor(true);
+                        submit(new Changes.Dropped(oldest.end(), this::carried));
+                        continue;
+                    }
                     if (!isForced(oldest)) {
                         flushSoon.run();
                         return FORCE_WAIT_NANOS;

@@ -106,6 +106,12 @@ public sealed interface Entry {
     /** A message holds a unique key; also restated (carry-forward), with what was first said of the message. */
     record Unique(long position, UniqueKey key, FirstStored first) implements Entry {}
 
+    /** What happened to runs of messages. */
+    record Journal(long position, List<JournalEntry> entries) implements Entry {}
+
+    /** All below a position may be missing from now on: retention dropped it, or is about to. */
+    record Dropped(long position, long upTo) implements Entry {}
+
     /** The queue's next offset, restated so that offsets never restart after everything of the queue was dropped. */
     record QueueBase(long position, String topic, int queueId, long nextOffset) implements Entry {}
 }

@@ -11,6 +11,7 @@ enum Family {
     CATALOG("catalog"),
     POP("pop"),
     UNIQUE("unique"),
+    JOURNAL("journal"),
     META("meta");
 
     final String tableName;

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class Views implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Views.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -36,7 +36,7 @@ public final class Views implements AutoCloseable {
     private static final long STEP_BYTES = 64;
 
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
-    private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
+    private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue, long droppedTo) {
         byte[] encode() {
             return new Packer(64)
                     .i8(VERSION)
@@ -47,12 +47,13 @@ public final class Views implements AutoCloseable {
                     .i64(checkpoint.oldestPosition())
                     .i64(openHalves)
                     .i64(pendingDue)
+                    .i64(droppedTo)
                     .done();
         }
 
         static Mark decode(byte[] value) {
             if (value == null) {
-                return new Mark(Checkpoint.EMPTY, 0, 0);
+                return new Mark(Checkpoint.EMPTY, 0, 0, -1);
             }
             Unpacker unpacker = new Unpacker(value, 0);
             int version = unpacker.i8();
@@ -61,7 +62,7 @@ public final class Views implements AutoCloseable {
             }
             Checkpoint checkpoint =
                     new Checkpoint(unpacker.i64(), unpacker.i64(), unpacker.i64(), unpacker.i64(), unpacker.i64());
-            return new Mark(checkpoint, unpacker.i64(), unpacker.i64());
+            return new Mark(checkpoint, unpacker.i64(), unpacker.i64(), unpacker.i64());
         }
     }
 
@@ -71,6 +72,7 @@ public final class Views implements AutoCloseable {
     private final Table dueTable;
     private final Table transactionsTable;
     private final Table uniqueTable;
+    private final Table journalTable;
 
     private final ConsumeQueues queues;
     private final KeyIndex keys;
@@ -81,6 +83,10 @@ public final class Views implements AutoCloseable {
     private final CatalogTable catalog;
     private final PopStates pops;
     private final UniqueKeys uniques;
+    private final Journal journal;
+
+    /** Up to where the log may have been dropped; -1 if nothing says so. */
+    private volatile long droppedTo;
 
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
@@ -111,6 +117,7 @@ public final class Views implements AutoCloseable {
         dueTable = new Table(backend, Family.DUE);
         transactionsTable = new Table(backend, Family.TRANSACTIONS);
         uniqueTable = new Table(backend, Family.UNIQUE);
+        journalTable = new Table(backend, Family.JOURNAL);
         long oldest = mark.checkpoint.oldestPosition();
         queues = new ConsumeQueues(backend, oldest);
         keys = new KeyIndex(backend);
@@ -121,6 +128,8 @@ public final class Views implements AutoCloseable {
         catalog = new CatalogTable(catalogTable);
         pops = new PopStates(backend);
         uniques = new UniqueKeys(backend, uniqueTable);
+        journal = new Journal(backend, journalTable, oldest);
+        droppedTo = mark.droppedTo;
     }
 
     /**
@@ -167,6 +176,16 @@ public final class Views implements AutoCloseable {
     /** Roughly the memory of all that no checkpoint holds. Any thread. */
     public long unwrittenBytes() {
         return gatheredBytes + writingBytes;
+    }
+
+    /** Up to where the log may have been dropped, by its own word; -1 if it does not say. Any thread. */
+    public long droppedTo() {
+        return droppedTo;
+    }
+
+    /** All below the position may be missing. Applier only. */
+    public void saidDropped(long upTo) {
+        droppedTo = Math.max(droppedTo, upTo);
     }
 
     /** Up to where entries were applied. Any thread. */
@@ -235,6 +254,9 @@ public final class Views implements AutoCloseable {
         if (entry instanceof Entry.Due due) {
             return ROW_BYTES * (3 + (due.keys() == null ? 0 : due.keys().length));
         }
+        if (entry instanceof Entry.Journal record) {
+            return ROW_BYTES * (1 + record.entries().size());
+        }
         return 3 * ROW_BYTES;
     }
 
@@ -271,6 +293,10 @@ public final class Views implements AutoCloseable {
             pops.restated(restated);
         } else if (entry instanceof Entry.Unique unique) {
             uniques.unique(unique);
+        } else if (entry instanceof Entry.Journal record) {
+            journal.journal(record);
+        } else if (entry instanceof Entry.Dropped dropped) {
+            saidDropped(dropped.upTo());
         } else if (entry instanceof Entry.QueueBase base) {
             queues.base(base);
         } else {
@@ -288,6 +314,7 @@ public final class Views implements AutoCloseable {
             queues.trimBefore(position);
             transactions.trimBefore(position);
             dueMessages.trimBefore(position);
+            journal.trimBefore(position);
             applied = new Checkpoint(
                     before.position(), before.frameIndex(), before.epoch(), before.storeTimeMillis(), position);
             dirty = true;
@@ -314,12 +341,12 @@ public final class Views implements AutoCloseable {
         }
         writingBytes = gatheredBytes;
         gatheredBytes = 0;
-        prepared = new Mark(applied, transactions.openCount(), dueMessages.count());
+        prepared = new Mark(applied, transactions.openCount(), dueMessages.count(), droppedTo);
         return true;
     }
 
     private List<Table> tables() {
-        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable);
+        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable, journalTable);
     }
 
     // ---- duty thread
@@ -339,6 +366,7 @@ public final class Views implements AutoCloseable {
                     queues.clean(batch, oldest);
                     transactions.clean(batch, oldest);
                     dueMessages.clean(batch, oldest);
+                    journal.clean(batch, oldest);
                 }
                 uniques.clean(batch, mark.checkpoint.storeTimeMillis());
                 queues.write(batch, oldest);
@@ -462,8 +490,9 @@ public final class Views implements AutoCloseable {
         return pops.below(Long.MAX_VALUE);
     }
 
+    /** What happened to the message at an offset, in the order of the log. */
     public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
-        return List.of();
+        return journal.of(topic, queueId, offset, max);
     }
 
     /** The open transaction of a handle, or null. */
@@ -651,6 +680,7 @@ public final class Views implements AutoCloseable {
         return switch (family) {
             case TRANSACTIONS -> transactions.isKept(key, value);
             case DUE -> dueMessages.isKept(key, value);
+            case JOURNAL -> journal.isKept(key);
             case UNIQUE -> uniques.isKept(key, value, applied.storeTimeMillis());
             default -> true;
         };

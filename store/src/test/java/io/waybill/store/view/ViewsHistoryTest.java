@@ -194,6 +194,7 @@ class ViewsHistoryTest {
             verifyDue();
             verifyPops();
             verifyUniques();
+            verifyJournal();
             assertThat(views.progressAll())
                     .isEqualTo(model.progress.values().stream()
                             .map(ViewsModel.Located::value)
@@ -357,6 +358,24 @@ class ViewsHistoryTest {
                     assertThat(holder).isEqualTo(expected);
                 }
                 assertThat(views.holder(ViewsModel.topic(1), "unique-" + i)).isNull();
+            }
+        }
+
+        private void verifyJournal() {
+            for (int i = 0; i < 20; i++) {
+                QueueKey queue = model.anyQueue();
+                long offset = chance.nextInt(7_000);
+                int max = 1 + chance.nextInt(20);
+                assertThat(views.journalOf(queue.topic(), queue.queueId(), offset, max))
+                        .isEqualTo(model.journal.stream()
+                                .filter(located -> located.position() >= model.oldest)
+                                .map(ViewsModel.Located::value)
+                                .filter(entry -> entry.topic().equals(queue.topic())
+                                        && entry.queueId() == queue.queueId()
+                                        && entry.fromOffset() <= offset
+                                        && entry.toOffset() > offset)
+                                .limit(max)
+                                .toList());
             }
         }
 

@@ -46,6 +46,8 @@ final class ViewsModel {
 
     final TreeMap<String, KeyHolder> uniques = new TreeMap<>();
 
+    final List<Located<JournalEntry>> journal = new ArrayList<>();
+
     private List<Entry> building;
     private long base;
 
@@ -123,7 +125,7 @@ final class ViewsModel {
     }
 
     private void entry() {
-        switch (chance.nextInt(20)) {
+        switch (chance.nextInt(22)) {
             case 0, 1, 2, 3 -> visible(anyQueue());
             case 4 -> {
                 QueueKey key = anyQueue();
@@ -186,6 +188,7 @@ final class ViewsModel {
             }
             case 13, 14, 15 -> pop();
             case 16, 17, 18 -> unique();
+            case 19, 20 -> journal();
             default ->
                 catalog(
                         CatalogKind.values()[chance.nextInt(3)],
@@ -229,6 +232,29 @@ final class ViewsModel {
 
     private void free(long handle) {
         uniques.values().removeIf(holder -> holder.first().position() == handle);
+    }
+
+    private void journal() {
+        List<JournalEntry> entries = new ArrayList<>();
+        long position = place(80);
+        for (int i = chance.nextInt(4); i >= 0; i--) {
+            QueueKey queue = anyQueue();
+            long from = chance.nextInt(6_000);
+            long to = from + 1 + chance.nextInt(chance.nextInt(3) == 0 ? JournalEntry.MAX_SPAN : 40);
+            JournalEntry entry = new JournalEntry(
+                    JournalEntry.Kind.values()[chance.nextInt(3)],
+                    "group-" + chance.nextInt(2),
+                    queue.topic(),
+                    queue.queueId(),
+                    from,
+                    to,
+                    client(),
+                    now - chance.nextInt(1_000),
+                    now);
+            entries.add(entry);
+            journal.add(new Located<>(entry, position));
+        }
+        building.add(new Entry.Journal(position, entries));
     }
 
     private PopKey anyPop() {
