@@ -4,6 +4,7 @@ package io.waybill.broker.retry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.broker.simulated.FakeRequest;
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.platform.Chance;
 import io.waybill.protocol.RequestCode;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Test;
  * arithmetic: when each is visible again, and when it is dead.
  */
 class RetryHistoriesTest {
-    private static final int HISTORIES = Integer.getInteger("waybill.histories", 60);
+    private static final int HISTORIES = Integer.getInteger("waybill.histories", 40);
     private static final long[] LEVEL_SECONDS = {
         1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200
     };
@@ -140,6 +141,11 @@ class RetryHistoriesTest {
                         broker.restart();
                     }
                 }
+                case 3 -> {
+                    if (chance.nextInt(4) == 0) {
+                        failInAPowerCut();
+                    }
+                }
                 default -> fail();
             }
             compare();
@@ -177,6 +183,32 @@ class RetryHistoriesTest {
             boolean dead = level < 0 || before >= limit(clientLimit);
             long delay = level > 0 ? ofLevel(level) : usualDelay(before);
             expect(message, dead, delay, before + 1);
+        }
+
+        /** The power is cut somewhere between a send-back and its answer: it is there or not, and there if it was answered. */
+        private void failInAPowerCut() {
+            if (inHand.isEmpty()) {
+                return;
+            }
+            String key = new ArrayList<>(inHand.keySet()).get(chance.nextInt(inHand.size()));
+            Message message = inHand.get(key);
+            FakeRequest request = broker.submit(
+                    consumer,
+                    Command.request(RequestCode.CONSUMER_SEND_MSG_BACK)
+                            .header(new SendBackHeader(message.position(), GROUP, -1, "id", "orders", false, -1, null))
+                            .build());
+            for (int steps = chance.nextInt(6); steps > 0 && broker.step(); steps--) {
+                continue;
+            }
+            boolean answered = request.reply() != null;
+            broker.crash(chance.nextLong());
+            boolean kept = broker.visible("%DLQ%" + GROUP, 0).stream()
+                    .anyMatch(m -> m.uniqueKey().equals(key));
+            assertThat(kept || !answered).isTrue();
+            if (kept) {
+                inHand.remove(key);
+                expect(message, true, 0, message.reconsumeTimes() + 1);
+            }
         }
 
         /** As the stock client does when its send-back failed. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.broker.simulated.FakeRequest;
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.platform.Chance;
 import io.waybill.protocol.Names;
@@ -143,7 +144,8 @@ class TransactionHistoriesTest {
                         startAgain();
                     }
                 }
-                case 15, 16 -> broker.pass(chance.nextInt(120_000));
+                case 15 -> oneOf(new ArrayList<>(halves.values()), this::endInAPowerCut);
+                case 16 -> broker.pass(chance.nextInt(120_000));
                 default -> broker.pass(chance.nextInt(8_000));
             }
         }
@@ -224,6 +226,35 @@ class TransactionHistoriesTest {
                     half.decision = wanted;
                 }
             });
+        }
+
+        /** The power is cut somewhere between the producer's word and its answer: both or neither of decision and message are there. */
+        private void endInAPowerCut(Half half) {
+            Decision wanted = chance.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
+            EndTransactionHeader header = new EndTransactionHeader(
+                    "orders",
+                    half.group,
+                    0,
+                    half.handle,
+                    wanted == Decision.COMMIT ? COMMIT : ROLLBACK,
+                    true,
+                    half.key,
+                    half.key,
+                    SimulatedBroker.NAME);
+            FakeRequest request = broker.submit(
+                    broker.connect(),
+                    Command.request(RequestCode.END_TRANSACTION).header(header).build());
+            for (int steps = chance.nextInt(4); steps > 0 && broker.step(); steps--) {
+                continue;
+            }
+            boolean answered = request.reply() != null && request.reply().code() == 0;
+            producers.keySet().forEach(this::count);
+            producers.clear();
+            broker.crash(chance.nextLong());
+            boolean kept = broker.store.decisionOf(half.handle) != null;
+            if (half.decision == null && (answered || kept)) {
+                half.decision = wanted;
+            }
         }
 
         private Command decide(Half half, String word) {

@@ -685,6 +685,33 @@ class TransactionTest {
         assertThat(broker.visible("orders", 1)).hasSize(1);
     }
 
+    /** The power is cut anywhere in a resumption; then somebody resumes again, and again after the commit. */
+    @Test
+    void aPowerCutNeverResumesTwice() {
+        for (int seed = 0; seed < 20; seed++) {
+            broker.close();
+            broker = new SimulatedBroker(BrokerSettings.defaults().with("transactionCheckMax", 1));
+            broker.topic("orders", 4);
+            broker.producer(GROUP);
+            long handle = half("u1");
+            broker.pass(6_000 + 30_000);
+            String json = "{\"id\":\"" + handle + "\",\"decision\":\"RESUME\",\"reason\":\"again\"}";
+            Command resume = Command.request(RequestCode.DECIDE_TRANSACTION)
+                    .body(json.getBytes())
+                    .build();
+            broker.submit(broker.connect(), resume);
+            for (int steps = seed % 7; steps > 0 && broker.step(); steps--) {
+                continue;
+            }
+            broker.crash(seed);
+            broker.request(broker.connect(), resume);
+            broker.store.openHalves(10).forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
+            broker.request(broker.connect(), resume);
+            broker.store.openHalves(10).forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
+            assertThat(broker.visibleKeys("orders", 1)).as("seed " + seed).containsExactly("u1");
+        }
+    }
+
     @Test
     void aResumedOneThatIsGivenUpAgainCanBeResumedAgain() {
         broker.producer(GROUP);
