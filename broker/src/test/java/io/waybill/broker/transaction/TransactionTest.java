@@ -705,9 +705,13 @@ class TransactionTest {
             }
             broker.crash(seed);
             broker.request(broker.connect(), resume);
-            broker.store.openHalves(10).forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
+            broker.store
+                    .openHalves(10)
+                    .forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
             broker.request(broker.connect(), resume);
-            broker.store.openHalves(10).forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
+            broker.store
+                    .openHalves(10)
+                    .forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
             assertThat(broker.visibleKeys("orders", 1)).as("seed " + seed).containsExactly("u1");
         }
     }
