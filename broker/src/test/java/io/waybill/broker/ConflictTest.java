@@ -7,6 +7,7 @@ import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.platform.Chance;
+import io.waybill.platform.simulated.Fault;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionData;
@@ -118,6 +119,36 @@ class ConflictTest {
         assertThat(bodiesOf(pull(b, "orders", 0, 0)))
                 .as("also without a conflict")
                 .isEmpty();
+    }
+
+    @Test
+    void aCopyIsKeptBeforeTheAnswerAlsoWhenThePowerIsCut() {
+        for (long seed = 1; seed <= 20; seed++) {
+            try (TestBroker broker = new TestBroker()) {
+                FakeConnection a = broker.connect();
+                FakeConnection b = broker.connect();
+                SubscriptionData retry = SubscriptionData.of(RETRY, "*", 1);
+                broker.ask(a, TestBroker.heartbeat("a", GROUP, orders("A"), retry));
+                broker.ask(b, TestBroker.heartbeat("b", GROUP, orders("B"), retry));
+                broker.send("orders", 0, "of-B", "TAGS", "B");
+                Asked pulled = broker.ask(a, TestBroker.pulling(GROUP, "orders", 0, 0, 0, null));
+                assertThat(pulled.number("nextBeginOffset")).isEqualTo(1);
+                broker.crash(seed);
+                assertThat(broker.store.range(RETRY, 1).maxOffset()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void withoutRoomForTheCopyTheOffsetDoesNotPass() {
+        FakeConnection a = member("a", orders("A"));
+        member("b", orders("B"));
+        broker.send("orders", 0, "of-A", "TAGS", "A");
+        broker.send("orders", 0, "of-B", "TAGS", "B");
+        broker.files.failFrom(1, Fault.EIO);
+        Asked pulled = pull(a, "orders", 0, 0);
+        assertThat(pulled.result()).isNotZero().isNotEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
+        assertThat(pulled.remark()).contains("could not be kept elsewhere");
     }
 
     @Test
