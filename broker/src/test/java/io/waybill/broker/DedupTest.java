@@ -184,7 +184,7 @@ class DedupTest {
         assertThat(ids).hasSize(4);
         assertThat(ids[1]).isEqualTo(one.field("msgId"));
         assertThat(ids[3]).isEqualTo(ids[2]);
-        assertThat(batch.field("WAYBILL_DUPLICATE")).isEqualTo("2");
+        assertThat(batch.field("WAYBILL_DUPLICATE")).isEqualTo("1,3");
         assertThat(bodies(2)).containsExactly("m1", "b-u0", "b-u2");
         Asked again = batch("u0", "u1", "u2", "u2");
         assertThat(again.field("WAYBILL_DUPLICATE")).isEqualTo("true");

@@ -4,7 +4,7 @@ package io.waybill.client;
 /**
  * What the broker answered to a send: the message is stored.
  *
- * @param messageId the id of the message, as in {@link Message#id()}
+ * @param messageId the id of the message, as in {@link Message#id()}; of a single duplicate the id of the first
  * @param storedId broker address and log position as hex digits
  * @param queue the queue that got it
  * @param offset its offset there, -1 for a duplicate in a batch; for a delayed or transactional message a number of the broker's own

@@ -21,7 +21,7 @@ public interface SimpleConsumer extends AutoCloseable {
      * Takes messages of the subscribed topics; waits up to 10 s if there are none.
      *
      * @param max the most messages to return, 1 to 32
-     * @param invisibleFor how long nobody else gets them; 5 s to 12 h
+     * @param invisibleFor how long nobody else gets them; 1 s to 12 h
      * @return at least one message, or an empty list when the time passed
      */
     default List<ReceivedMessage> receive(int max, Duration invisibleFor) {
@@ -32,7 +32,7 @@ public interface SimpleConsumer extends AutoCloseable {
      * Takes messages of the subscribed topics.
      *
      * @param max the most messages to return, 1 to 32
-     * @param invisibleFor how long nobody else gets them; 5 s to 12 h
+     * @param invisibleFor how long nobody else gets them; 1 s to 12 h
      * @param wait how long to wait when there is none; zero does not wait
      * @return at least one message, or an empty list when the time passed
      */

@@ -17,6 +17,9 @@ public interface TransactionProducer extends AutoCloseable {
     /**
      * Stores the message invisibly, runs {@link TransactionListener#execute}, and tells the broker the decision.
      *
+     * <p>In a topic with de-duplication a second message of a key is not stored: the receipt's {@code half.duplicate()} says so, and the listener was
+     * not run.
+     *
      * @param argument handed to the listener; may be null
      * @throws WaybillException if the half message was not (or not surely) stored; the listener was not run, and nothing becomes visible
      */

@@ -28,7 +28,7 @@ final class SendReplies {
     /** Ids of an IPv6 address take 57 bytes each, a header has at most 64 KiB. */
     static final int MOST_IDS = 1_000;
 
-    /** Of a reply: the message was sent before; {@code true}, or of a batch how many of its messages. */
+    /** Of a reply: the message was sent before; {@code true}, or of a batch with new messages too the numbers of those, from 0. */
     private static final String DUPLICATE = "WAYBILL_DUPLICATE";
 
     private final InetSocketAddress address;
@@ -113,9 +113,12 @@ final class SendReplies {
     private void batch(Request request, BatchStored stored, int queueId, String transactionId) {
         StringBuilder ids = new StringBuilder();
         int duplicates = 0;
+        StringBuilder known = new StringBuilder();
         for (int i = 0; i < stored.stored().size(); i++) {
             Stored own = stored.stored().get(i);
-            duplicates += own == null ? 1 : 0;
+            if (own == null) {
+                known.append(duplicates++ == 0 ? "" : ",").append(i);
+            }
             if (i < MOST_IDS) {
                 addId(ids, own == null ? stored.prior().get(i).position() : own.position());
             }
@@ -127,7 +130,7 @@ final class SendReplies {
         Command.Builder reply = Command.response(ResponseCode.SUCCESS, null)
                 .header(new SendReply(ids.toString(), queue, offset, transactionId, null, null, region, trace));
         if (duplicates > 0) {
-            reply.field(DUPLICATE, duplicates == stored.stored().size() ? "true" : Integer.toString(duplicates));
+            reply.field(DUPLICATE, duplicates == stored.stored().size() ? "true" : known.toString());
         }
         request.reply(reply.build());
     }

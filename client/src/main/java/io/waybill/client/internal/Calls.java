@@ -53,12 +53,20 @@ final class Calls {
      * What the broker says to a send.
      *
      * @param code 0, or 10 to 12 for stored with a doubt
+     * @param uniqueKey of the stored message; of a duplicate that of the first
      * @param duplicates the indexes of messages that were not stored because the topic had them already
      */
     record Stored(
-            int code, String storedId, int queueId, long queueOffset, String recallHandle, Set<String> duplicates) {
+            int code,
+            String storedId,
+            int queueId,
+            long queueOffset,
+            String uniqueKey,
+            String recallHandle,
+            Set<String> duplicates) {
         boolean isDuplicate(int index) {
-            return !duplicates.isEmpty() && duplicates.contains(Integer.toString(index));
+            return !duplicates.isEmpty()
+                    && (duplicates.contains("true") || duplicates.contains(Integer.toString(index)));
         }
     }
 
@@ -151,8 +159,9 @@ final class Calls {
                             reply.fields().require("msgId"),
                             reply.fields().requireInt("queueId"),
                             reply.fields().requireLong("queueOffset"),
+                            reply.fields().get("transactionId"),
                             reply.fields().get("recallHandle"),
-                            duplicates(reply.fields().get("duplicate")));
+                            duplicates(reply.fields().get("WAYBILL_DUPLICATE")));
                 });
     }
 

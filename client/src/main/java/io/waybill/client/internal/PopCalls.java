@@ -31,7 +31,7 @@ final class PopCalls {
     static final int MAX_MESSAGES = 32;
     static final long DEFAULT_INVISIBLE_MILLIS = 60_000;
 
-    private static final long MIN_INVISIBLE_MILLIS = 5_000;
+    private static final long MIN_INVISIBLE_MILLIS = 1_000;
     private static final long MAX_INVISIBLE_MILLIS = Duration.ofHours(12).toMillis();
     private static final long HOLD_GRACE_MILLIS = 10_000;
     private static final String PLAIN = "0";
@@ -51,7 +51,7 @@ final class PopCalls {
     static long invisibleMillis(Duration time) {
         long millis = time == null ? 0 : time.toMillis();
         if (millis < MIN_INVISIBLE_MILLIS || millis > MAX_INVISIBLE_MILLIS) {
-            throw Failures.invalid("invisibleFor must be 5 s to 12 h, but is " + time, "choose a time in between");
+            throw Failures.invalid("invisibleFor must be 1 s to 12 h, but is " + time, "choose a time in between");
         }
         return millis;
     }
@@ -61,14 +61,7 @@ final class PopCalls {
      *
      * @param waitMillis how long the broker may hold it when there is nothing
      */
-    record Order(
-            String topic,
-            String broker,
-            WireFilter filter,
-            StartFrom start,
-            int max,
-            long invisibleMillis,
-            long waitMillis) {}
+    record Order(String topic, String broker, WireFilter filter, int max, long invisibleMillis, long waitMillis) {}
 
     /** Messages, or none when the time passed; fails with a {@link Refusal} or a {@code RemotingException}. */
     CompletableFuture<List<PoppedMessage>> pop(String address, Order order) {
@@ -81,7 +74,7 @@ final class PopCalls {
                         order.invisibleMillis(),
                         order.waitMillis(),
                         clock.wallMillis(),
-                        order.start().place() == StartFrom.Place.LAST ? PopHeader.FROM_MAX : PopHeader.FROM_MIN,
+                        PopHeader.FROM_MIN,
                         order.filter().type(),
                         order.filter().expression(),
                         false,
@@ -264,9 +257,12 @@ final class PopCalls {
                 }));
     }
 
-    /** A new group begins at a time: by its progress, since pop knows only first and last. Waits. */
+    /**
+     * Places a new group by its progress, in the queues there are; younger ones it takes whole. Pop itself has no times, and its "last" is the first in
+     * young queues. Waits.
+     */
     void beginAt(Routes routes, String topic, StartFrom start) {
-        if (start.place() != StartFrom.Place.TIME) {
+        if (start.place() == StartFrom.Place.FIRST) {
             return;
         }
         Route route = Failures.await(routes.find(topic), "finding topic " + topic, false);

@@ -199,7 +199,6 @@ final class PopPushCore implements PushConsumer, Member {
                 source.topic,
                 source.broker,
                 order.subscriptions().get(source.topic),
-                order.start(),
                 Math.min(PopCalls.MAX_MESSAGES, room),
                 order.invisibleMillis(),
                 client.timings().pullHold());

@@ -242,19 +242,23 @@ final class SendCall {
         TopicQueue queue = new TopicQueue(message.topic(), asked.broker(), stored.queueId());
         String[] storedIds = stored.storedId().split(",");
         List<SendReceipt> receipts = new ArrayList<>(message.ids().size());
+        boolean single = message.ids().size() == 1;
         long offset = stored.queueOffset();
         for (int i = 0; i < message.ids().size(); i++) {
-            boolean duplicate = stored.isDuplicate(i);
+            String id = message.ids().get(i);
+            boolean known = stored.isDuplicate(i);
+            // An earlier attempt of this very call is no other message.
+            boolean own = known && single && attempts > 1 && id.equals(stored.uniqueKey());
             receipts.add(new SendReceipt(
-                    message.ids().get(i),
+                    known && single && stored.uniqueKey() != null ? stored.uniqueKey() : id,
                     storedIds[Math.min(i, storedIds.length - 1)],
                     queue,
-                    !duplicate ? offset++ : message.ids().size() == 1 ? offset : -1,
+                    !known ? offset++ : single ? offset : -1,
                     durability,
                     stored.recallHandle(),
                     attempts,
-                    duplicate,
-                    maybeStored && !duplicate));
+                    known && !own,
+                    maybeStored && !known));
         }
         result.complete(List.copyOf(receipts));
     }

@@ -121,7 +121,6 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
                                         source.topic(),
                                         source.broker(),
                                         membership.subscriptions().get(source.topic()),
-                                        membership.start(),
                                         max,
                                         invisibleMillis,
                                         holdMillis))),

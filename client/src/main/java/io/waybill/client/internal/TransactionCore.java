@@ -103,6 +103,11 @@ final class TransactionCore implements TransactionProducer {
     private record Executed(Decision decision, Throwable failure) {}
 
     private Executed execute(Message message, Object argument, SendReceipt half) {
+        if (half.duplicate()) {
+            return new Executed(
+                    Decision.UNKNOWN,
+                    new IllegalStateException("the topic has a message of this key already, so nothing was done"));
+        }
         if (half.durability() != SendReceipt.Durability.CONFIRMED) {
             // The broker could lose the half message and with it the event of a transaction that went through.
             return new Executed(
@@ -129,6 +134,10 @@ final class TransactionCore implements TransactionProducer {
                 half.messageId(),
                 half.messageId());
         String address = context.routes().master(half.queue().broker());
+        if (half.duplicate()) {
+            return CompletableFuture.completedFuture(
+                    new TransactionReceipt(half, Decision.UNKNOWN, false, executed.failure()));
+        }
         if (executed.decision() == Decision.UNKNOWN) {
             // A stock broker does not answer this one; the check follows anyway.
             if (address != null) {

@@ -427,12 +427,14 @@ class ProducerTest {
                         .field("msgId", "7F00000100002A9F0000000000000064")
                         .field("queueId", 1)
                         .field("queueOffset", 5)
-                        .field("duplicate", "0")
+                        .field("transactionId", "FIRST")
+                        .field("WAYBILL_DUPLICATE", "true")
                         .build()));
         SendReceipt receipt =
                 producer.send(Message.to("orders").dedupKey("k").body("b").build());
         assertThat(receipt.duplicate()).isTrue();
         assertThat(receipt.offset()).isEqualTo(5);
+        assertThat(receipt.messageId()).isEqualTo("FIRST");
         assertThat(producer.send(Message.to("orders").body("b").build()).duplicate())
                 .isFalse();
     }
