@@ -228,8 +228,11 @@ public final class Offsets implements Duty {
             if (tell) {
                 resets.put(key, offset);
                 entries.add(mark(key, offset));
-            } else if (resets.remove(key) != null) {
-                entries.add(mark(key, NONE));
+            } else {
+                boolean wasReset = resets.remove(key) != null;
+                if (over.remove(key) || wasReset) {
+                    entries.add(mark(key, NONE)); // the mark of an earlier reset must not outlive this one
+                }
             }
             table.put(key, offset);
             // First: what pops keep of this queue must not outlive the reset in the log.
@@ -246,37 +249,39 @@ public final class Offsets implements Duty {
 
     /** Forgets all a group has committed. {@code then} is called exactly once. */
     public void forget(String group, Consumer<Outcome> then) {
-        List<ProgressEntry> known = of(group);
-        resets.keySet().forEach(key -> {
-            if (key.group().equals(group)) {
-                takeReset(group, key.topic(), key.queueId());
-            }
-        });
-        forget(known, then);
+        forget(of(group), then);
     }
 
-    /** Forgets these, whatever their offsets are. {@code then} is called exactly once. */
+    /** Forgets these, whatever their offsets are, and resets nobody was told of. {@code then} is called exactly once. */
     public void forget(List<ProgressEntry> known, Consumer<Outcome> then) {
         AtomicInteger open = new AtomicInteger(1 + known.size() / RECORD_ENTRIES);
         AtomicReference<Outcome> worst = new AtomicReference<>();
         for (int from = 0; from <= known.size(); from += RECORD_ENTRIES) {
             List<ProgressEntry> some = known.subList(from, Math.min(known.size(), from + RECORD_ENTRIES));
-            List<ProgressEntry> gone = new ArrayList<>();
-            synchronized (recording) {
-                for (ProgressEntry entry : some) {
-                    Key key = new Key(entry.group(), entry.topic(), entry.queueId());
-                    table.put(key, NONE);
-                    dirty.add(key);
-                    gone.add(entry(key, NONE));
-                    outsideListener.changed(key.group(), key.topic(), key.queueId(), NONE, true);
+            forgetSome(some, outcome -> {
+                worst.accumulateAndGet(outcome, (before, now) -> before instanceof Failed ? before : now);
+                if (open.decrementAndGet() == 0) {
+                    then.accept(worst.get());
                 }
-                store.commitProgress(gone, outcome -> {
-                    worst.accumulateAndGet(outcome, (before, now) -> before instanceof Failed ? before : now);
-                    if (open.decrementAndGet() == 0) {
-                        then.accept(worst.get());
-                    }
-                });
+            });
+        }
+    }
+
+    private void forgetSome(List<ProgressEntry> known, Consumer<Outcome> then) {
+        List<ProgressEntry> gone = new ArrayList<>();
+        synchronized (recording) {
+            for (ProgressEntry entry : known) {
+                Key key = new Key(entry.group(), entry.topic(), entry.queueId());
+                boolean wasReset = resets.remove(key) != null;
+                if (over.remove(key) || wasReset) {
+                    gone.add(mark(key, NONE));
+                }
+                table.put(key, NONE);
+                dirty.add(key);
+                gone.add(entry(key, NONE));
+                outsideListener.changed(key.group(), key.topic(), key.queueId(), NONE, true);
             }
+            store.commitProgress(gone, then::accept);
         }
     }
 
