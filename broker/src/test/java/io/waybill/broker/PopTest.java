@@ -658,7 +658,8 @@ class PopTest {
         ack(handle(popped, TestBroker.messages(popped).get(0)));
         broker.pass(10);
         reset(0);
-        ackAll(popped);
+        TestBroker.messages(popped)
+                .forEach(message -> assertThat(ack(handle(popped, message))).isEqualTo(ResponseCode.NO_MESSAGE));
         assertThat(TestBroker.bodies(pop())).containsExactly("a", "b", "c");
     }
 
@@ -700,7 +701,7 @@ class PopTest {
         ack(handle(popped, TestBroker.messages(popped).get(1)));
         broker.crash(3);
         PopHandle late = handle(popped, TestBroker.messages(popped).get(2));
-        assertThat(ack(late)).as("its consumer did the work").isZero();
+        assertThat(ack(late)).as("its taking was in the log").isZero();
         broker.pass(INVISIBLE);
         assertThat(TestBroker.bodies(pop())).containsExactly("a");
     }

@@ -31,7 +31,7 @@ import java.util.concurrent.atomic.AtomicReference;
  * The requests that speak of taken messages: ACK (200051), BATCH_ACK (200151), CHANGE_INVISIBLETIME (200053).
  *
  * <p>Answered when what they changed is stored. An acknowledgement by an older handle is answered 0 and changes nothing: the message is with somebody
- * else now, or done. A change by such a handle is answered 208.
+ * else now, or done. What nobody holds, since a reset or a crash came between, will come again: that is 208. A change by an older handle is 208 too.
  */
 final class Acks {
     private static final long MOST_INVISIBLE_MILLIS = 30L * 24 * 3_600_000;
@@ -104,15 +104,24 @@ final class Acks {
     private void ack(
             String group, String topic, int queueId, long[] offsets, long popTime, Connection connection, All all) {
         PopQueue queue = queues.find(group, topic, queueId);
-        if (queue == null) {
-            all.one(ResponseCode.SUCCESS, null); // not taken, or an offset from outside holds now
-            return;
-        }
         List<Long> acked = new ArrayList<>(offsets.length);
-        PopQueue.Verdict verdict =
-                queue.ack(offsets, popTime, acked, outcome -> all.one(Outcomes.code(outcome), Outcomes.text(outcome)));
+        List<Long> unknown = new ArrayList<>(1);
+        PopQueue.Verdict verdict = queue == null
+                ? queues.isFinished(group, topic, queueId, offsets[offsets.length - 1])
+                        ? PopQueue.Verdict.STALE
+                        : PopQueue.Verdict.UNKNOWN
+                : queue.ack(
+                        offsets,
+                        popTime,
+                        acked,
+                        unknown,
+                        outcome -> all.one(Outcomes.code(outcome), Outcomes.text(outcome)));
+        if (!unknown.isEmpty()) {
+            all.fail(ResponseCode.NO_MESSAGE, "nobody holds the message at offset " + unknown.get(0));
+        }
         switch (verdict) {
             case STALE -> all.one(ResponseCode.SUCCESS, null);
+            case UNKNOWN -> all.one(ResponseCode.NO_MESSAGE, "nobody holds the message at offset " + offsets[0]);
             case UNSURE -> all.one(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] the log refused a change of this queue");
             case RECORDED -> {
                 note(group, topic, queueId, acked, connection);
@@ -160,7 +169,7 @@ final class Acks {
                         popTime,
                         done);
         switch (verdict) {
-            case STALE ->
+            case STALE, UNKNOWN ->
                 reply(
                         request,
                         ResponseCode.NO_MESSAGE,
@@ -226,9 +235,13 @@ final class Acks {
             this.open = new AtomicInteger(parts);
         }
 
+        void fail(int code, String text) {
+            failure.compareAndSet(null, Command.response(code, text).build());
+        }
+
         void one(int code, String text) {
             if (code != ResponseCode.SUCCESS) {
-                failure.compareAndSet(null, Command.response(code, text).build());
+                fail(code, text);
             }
             if (open.decrementAndGet() == 0) {
                 Command failed = failure.get();

@@ -91,8 +91,10 @@ final class PopQueue {
     enum Verdict {
         /** Recorded; the completion is called. */
         RECORDED,
-        /** It speaks of an older taking, or of nothing this group took: nothing changes. */
+        /** It speaks of a message that is done, or that somebody else has taken since: nothing changes. */
         STALE,
+        /** Nobody holds the message: it was reset, or a crash took the taking from the log. It will come again. */
+        UNKNOWN,
         /** The log refused a step just now. */
         UNSURE
     }
@@ -116,8 +118,6 @@ final class PopQueue {
     private final TreeSet<InFlight> byDeadline = new TreeSet<>(BY_DEADLINE);
     /** When each message was given back first; of this run of the broker. */
     private final Map<Long, Long> since = new HashMap<>();
-    /** Takings before this are void, whatever a handle says. */
-    private long voidBefore;
 
     private int generation;
     private String attemptId;
@@ -209,7 +209,6 @@ final class PopQueue {
         leaving = false;
         holes = false;
         generation++;
-        voidBefore = pop.popMillis();
         attemptId = null;
         pop.waitForStored();
         committed = -1;
@@ -415,14 +414,21 @@ final class PopQueue {
      * Messages of one taking are done. Those that are done already, are taken anew or were never taken stay as they are.
      *
      * @param acked gets the offsets this acknowledgement ended
+     * @param unknown gets the offsets nobody holds
      * @param done called when everything is stored, if RECORDED
      */
-    synchronized Verdict ack(long[] messages, long popTime, List<Long> acked, Completion done) {
+    synchronized Verdict ack(long[] messages, long popTime, List<Long> acked, List<Long> unknown, Completion done) {
         if (!load()) {
             return Verdict.UNSURE;
         }
         if (state == null) {
-            return Verdict.STALE;
+            long end = offsets.query(key.group(), key.topic(), key.queueId());
+            for (long offset : messages) {
+                if (offset >= end) {
+                    unknown.add(offset);
+                }
+            }
+            return unknown.isEmpty() ? Verdict.STALE : Verdict.UNKNOWN;
         }
         List<PopChange> steps = new ArrayList<>();
         long from = -1;
@@ -430,6 +436,9 @@ final class PopQueue {
         for (long offset : messages) {
             boolean repeated = state.isAcked(offset) && unanswered > 0; // the first may still be on its way
             if (!repeated && !isOfTaking(offset, popTime)) {
+                if (!state.isAcked(offset) && state.inFlight(offset) == null) {
+                    unknown.add(offset);
+                }
                 continue;
             }
             if (!repeated) {
@@ -444,20 +453,17 @@ final class PopQueue {
             to = offset + 1;
         }
         if (from < 0) {
-            return Verdict.STALE;
+            return unknown.isEmpty() ? Verdict.STALE : Verdict.UNKNOWN;
         }
         steps.add(new PopChange.Ack(from, to));
         record(steps, List.of(), done);
         return Verdict.RECORDED;
     }
 
-    /** Also a taking that a crash has taken from the log: its consumer has done the work all the same. */
+    /** Also a later taking than the one known, which a crash has taken from the log: its holder is the true one. */
     private boolean isOfTaking(long offset, long popTime) {
-        if (state.isAcked(offset)) {
-            return false;
-        }
         InFlight held = state.inFlight(offset);
-        return held != null ? held.popTimeMillis() == popTime : popTime >= voidBefore;
+        return held != null && held.popTimeMillis() <= popTime;
     }
 
     /**
@@ -474,8 +480,7 @@ final class PopQueue {
         if (state == null || !isOfTaking(offset, popTime)) {
             return Verdict.STALE;
         }
-        InFlight held = state.inFlight(offset);
-        int deliveries = (held == null ? 1 : held.deliveries()) - (suspend ? 1 : 0);
+        int deliveries = state.inFlight(offset).deliveries() - (suspend ? 1 : 0);
         long now = Math.max(clock.wallMillis(), popTime + 1);
         newPopTime[0] = now;
         record(
@@ -511,7 +516,6 @@ final class PopQueue {
             refused = false;
             leaving = true;
             mine = ++generation;
-            voidBefore = clock.wallMillis() + 1;
             enqueue(List.of(new PopChange.Reset(offset)), List.of(), -1, Completion.NONE);
             offsets.commit(key.group(), key.topic(), key.queueId(), offset);
         }

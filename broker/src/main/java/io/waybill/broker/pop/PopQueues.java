@@ -62,6 +62,11 @@ final class PopQueues {
         return known.contains(new PopKey(group, topic, queueId)) ? of(group, topic, queueId) : null;
     }
 
+    /** Whether an offset of a queue the group does not pop lies before what it committed. */
+    boolean isFinished(String group, String topic, int queueId, long offset) {
+        return offset < offsets.query(group, topic, queueId);
+    }
+
     /** An offset was set by other means than popping, or removed if it is negative. */
     void outside(String group, String topic, int queueId, long offset, boolean isReset) {
         PopQueue queue = find(group, topic, queueId);
