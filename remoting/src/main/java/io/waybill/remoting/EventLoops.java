@@ -115,6 +115,10 @@ public final class EventLoops implements AutoCloseable {
         return threads.clock;
     }
 
+    PeerLines peerLines() {
+        return threads.peerLines;
+    }
+
     /** True on a thread of this set, where waiting would wait for itself. */
     boolean isLoopThread() {
         for (EventExecutor each : threads.group) {
@@ -127,6 +131,7 @@ public final class EventLoops implements AutoCloseable {
 
     private static final class Threads {
         final Clock clock = Clock.system();
+        final PeerLines peerLines = new PeerLines(clock);
         final Transport transport = Transport.best(System.getProperty(TRANSPORT_PROPERTY, "epoll"));
         final MultiThreadIoEventLoopGroup group;
         final EventExecutor resolver = new DefaultEventExecutor(new DefaultThreadFactory("waybill-resolve", true));

@@ -213,7 +213,8 @@ public final class RemotingClient implements AutoCloseable {
                 return;
             }
             try {
-                SocketConnection fresh = new SocketConnection(false, limits, budget, loops.clock(), handler, listener);
+                SocketConnection fresh = new SocketConnection(
+                        false, limits, budget, loops.clock(), loops.peerLines(), handler, listener);
                 ChannelFuture connected = bootstrap(fresh).connect(target);
                 connected.addListener(done -> {
                     if (done.isSuccess()) {

@@ -142,11 +142,20 @@ public final class RemotingServer implements AutoCloseable {
 
     private void accept(Channel channel) {
         if (connections.size() >= settings.maxConnections()) {
-            LOG.warn("refusing {}: {} connections are open, the limit", channel.remoteAddress(), connections.size());
+            String more = loops.peerLines().admit(PeerLines.Kind.TOO_MANY_CONNECTIONS);
+            if (more != null) {
+                LOG.warn(
+                        "refusing {}: {} connections are open, the limit{}",
+                        channel.remoteAddress(),
+                        connections.size(),
+                        more);
+            }
             channel.close();
             return;
         }
-        channel.pipeline().addLast(new SocketConnection(true, limits, budget, loops.clock(), handler, listener));
+        channel.pipeline()
+                .addLast(new SocketConnection(
+                        true, limits, budget, loops.clock(), loops.peerLines(), handler, listener));
         connections.add(channel);
         if (closing) {
             channel.close();

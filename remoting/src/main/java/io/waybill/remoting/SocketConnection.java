@@ -91,6 +91,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private final Limits limits;
     private final Budget budget;
     private final Clock clock;
+    private final PeerLines lines;
     private final RequestHandler handler;
     private final ConnectionListener listener;
     private final FrameCutter cutter;
@@ -146,12 +147,14 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             Limits limits,
             Budget budget,
             Clock clock,
+            PeerLines lines,
             RequestHandler handler,
             ConnectionListener listener) {
         this.accepted = accepted;
         this.limits = limits;
         this.budget = budget;
         this.clock = clock;
+        this.lines = lines;
         this.handler = handler;
         this.listener = listener;
         this.cutter = new FrameCutter(limits.maxFrameBytes, budget);
@@ -345,13 +348,19 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (cause instanceof IOException) {
             LOG.debug("{} failed: {}", this, cause.toString());
         } else {
-            LOG.warn("{} failed", this, cause);
+            String more = lines.admit(PeerLines.Kind.FAILED_CONNECTION);
+            if (more != null) {
+                LOG.warn("{} failed{}", this, more, cause);
+            }
         }
         channel.close();
     }
 
     private void closeBecause(String reason) {
-        LOG.warn("closing {}: {}", this, reason);
+        String more = lines.admit(PeerLines.Kind.BROKEN_FRAME);
+        if (more != null) {
+            LOG.warn("closing {}: {}{}", this, reason, more);
+        }
         open = false;
         channel.close();
     }
@@ -465,7 +474,10 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         } catch (BadValue e) {
             refuse(request, ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
         } catch (Exception | LinkageError | AssertionError | StackOverflowError | OutOfMemoryError e) {
-            LOG.warn("{}: request {} of code {} failed", this, command.opaque(), command.code(), e);
+            String more = lines.admit(PeerLines.Kind.FAILED_REQUEST);
+            if (more != null) {
+                LOG.warn("{}: request {} of code {} failed{}", this, command.opaque(), command.code(), more, e);
+            }
             // What went wrong inside is for the log: it may name files or classes.
             refuse(
                     request,

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.remoting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.platform.simulated.SimulatedClock;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class PeerLinesTest {
+    private final SimulatedClock clock = new SimulatedClock();
+    private final PeerLines lines = new PeerLines(clock);
+
+    private int admitted(PeerLines.Kind kind, int count) {
+        int admitted = 0;
+        for (int i = 0; i < count; i++) {
+            admitted += lines.admit(kind) == null ? 0 : 1;
+        }
+        return admitted;
+    }
+
+    @Test
+    void aFloodOfOneKindIsCutAndCountedAndHidesNoOther() {
+        assertThat(admitted(PeerLines.Kind.BROKEN_FRAME, 100_000)).isEqualTo(PeerLines.MOST);
+        assertThat(lines.admit(PeerLines.Kind.FAILED_REQUEST)).isEmpty();
+        clock.advance(TimeUnit.SECONDS.toMillis(59));
+        assertThat(lines.admit(PeerLines.Kind.BROKEN_FRAME)).isNull();
+        clock.advance(TimeUnit.SECONDS.toMillis(1));
+        assertThat(lines.admit(PeerLines.Kind.BROKEN_FRAME)).contains("99991 such lines were left out");
+        assertThat(lines.admit(PeerLines.Kind.BROKEN_FRAME)).isEmpty();
+    }
+}
