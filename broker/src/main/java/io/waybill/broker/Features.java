@@ -38,6 +38,7 @@ import io.waybill.broker.transaction.Transactions;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
+import io.waybill.protocol.Names;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -156,6 +157,7 @@ final class Features {
                         blocking)
                 .register(routes);
         deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+        deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
         // Threads of its own: a scan must not hold up pulls of old messages.
         Executor scans = platform.duties().executor("broker-insight", 1);

@@ -82,6 +82,7 @@ public final class DeadLetterDesk implements Duty {
     private final Set<String> inWork = new HashSet<>();
 
     private volatile DutyHandle duty;
+    private volatile Discards discards = (topic, offset, by) -> {};
 
     /** @param blocking for reading letters from the disk */
     public DeadLetterDesk(
@@ -435,6 +436,9 @@ public final class DeadLetterDesk implements Duty {
         if (job.redrive == null) {
             store.pop(queue.settlement(offset, true), outcome -> {
                 release(job, index);
+                if (outcome instanceof Stored) {
+                    discards.discarded(Names.deadLetterTopic(job.group), offset, job.by);
+                }
                 settled(job, index, outcome, "DISCARDED", null);
             });
             return;
@@ -448,6 +452,17 @@ public final class DeadLetterDesk implements Duty {
             release(job, index);
             settled(job, index, outcome, "REDRIVEN", StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0));
         });
+    }
+
+    /** Told that a person threw a letter away: nothing else says later who and when. */
+    @FunctionalInterface
+    public interface Discards {
+        void discarded(String topic, long offset, String by);
+    }
+
+    /** Sets who is told; once, before the first request. */
+    public void onDiscard(Discards listener) {
+        this.discards = listener;
     }
 
     private void release(Job job, int index) {
