@@ -9,6 +9,9 @@ import io.waybill.protocol.body.LockBatchBody;
 import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.AckHeader;
+import io.waybill.protocol.header.PopHandle;
+import io.waybill.protocol.header.PopHeader;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.SendBackHeader;
 import io.waybill.protocol.json.Json;
@@ -90,6 +93,54 @@ final class InsightDialogue {
                                 .toJson())
                         .build());
         assertThat(asked.result()).isZero();
+    }
+
+    Asked pop(
+            FakeConnection connection,
+            String group,
+            String topic,
+            int queueId,
+            int most,
+            long invisible,
+            boolean order) {
+        return broker.ask(
+                connection,
+                Command.request(RequestCode.POP_MESSAGE)
+                        .header(new PopHeader(
+                                group,
+                                topic,
+                                queueId,
+                                most,
+                                invisible,
+                                0,
+                                broker.clock.wallMillis(),
+                                PopHeader.FROM_MIN,
+                                "TAG",
+                                "*",
+                                order,
+                                null,
+                                "broker-a"))
+                        .build());
+    }
+
+    void ack(FakeConnection connection, String group, Asked popped, Message message) {
+        String handle = new PopHandle(
+                        message.queueOffset(),
+                        popped.number("popTime"),
+                        popped.number("invisibleTime"),
+                        (int) popped.number("reviveQid"),
+                        "0",
+                        "broker-a",
+                        message.queueId(),
+                        message.queueOffset())
+                .toString();
+        Asked acked = broker.ask(
+                connection,
+                Command.request(RequestCode.ACK_MESSAGE)
+                        .header(new AckHeader(
+                                group, message.topic(), message.queueId(), handle, message.queueOffset(), "broker-a"))
+                        .build());
+        assertThat(acked.result()).as(acked.remark()).isZero();
     }
 
     // ---- operators

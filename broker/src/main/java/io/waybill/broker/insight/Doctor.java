@@ -642,8 +642,8 @@ final class Doctor {
                                 ? " and has nothing in hand"
                                 : ", has " + (standing.inFlightTo() - standing.inFlightFrom()) + " messages in hand"
                                         + (since > 0 ? ", the oldest since " + Times.ago(since, nowMillis) : ""))
-                        + (asks(out)
-                                ? "; it still asks for more"
+                        + (asks(out) || out.lastPullMillis() == 0
+                                ? asks(out) ? "; it still asks for more" : ""
                                 : "; it has not asked for more since " + Times.ago(out.lastPullMillis(), nowMillis))
                         + ". " + before + " messages are before this one.")
                 .advises(Advice.lookAtClient(group, out.client()));

@@ -117,7 +117,10 @@ final class Standings {
         if (pop != null && committed >= 0 && committed < pop.base()) {
             pop = null; // reset to the past: what was popped since counts no more
         }
-        HandedOut out = journal.handedOut(group, topic, queueId, committed);
+        // The log does not tell pops from pulls, and a popped message is not held until it is acknowledged.
+        HandedOut out = pop != null
+                ? journal.puller(group, topic, queueId)
+                : journal.handedOut(group, topic, queueId, committed);
         boolean held = out != null && isThere(online, out);
         long start;
         if (pop != null) {

@@ -176,8 +176,7 @@ public final class Journal implements Duty {
      * the log, from the committed offset on. Null when nothing is known. May read the disk.
      */
     public HandedOut handedOut(String group, String topic, int queueId, long committed) {
-        Custody custody = queues.get(new Key(group, topic, queueId));
-        HandedOut out = custody == null ? null : custody.handedOut();
+        HandedOut out = puller(group, topic, queueId);
         long from = Math.max(0, committed);
         if (out != null && out.toOffset() > 0 && out.fromOffset() <= from) {
             return out;
@@ -199,6 +198,12 @@ public final class Journal implements Duty {
                         before.fromOffset(),
                         Math.max(before.toOffset(), out.toOffset()),
                         Math.max(before.lastDeliveryMillis(), out.lastDeliveryMillis()));
+    }
+
+    /** Who pulled from the queue last, and how far, as this run of the broker saw it; null when nobody did. Pops do not count. */
+    public HandedOut puller(String group, String topic, int queueId) {
+        Custody custody = queues.get(new Key(group, topic, queueId));
+        return custody == null ? null : custody.handedOut();
     }
 
     private HandedOut fromLog(String group, String topic, int queueId, long committed) {

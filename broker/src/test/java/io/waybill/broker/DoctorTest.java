@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.ResetOffsetHeader;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.message.Message;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Staged causes why a message is not consumed, and whether the doctor names them. */
+class DoctorTest {
+    private static final String G = "shipping";
+
+    private final TestBroker broker = new TestBroker();
+    private final InsightDialogue dialogue = new InsightDialogue(broker);
+
+    @BeforeEach
+    void aTopic() {
+        broker.send("orders", 1, "first", "UNIQ_KEY", "m0", "TAGS", "PAID", "KEYS", "order-0");
+    }
+
+    @AfterEach
+    void close() {
+        broker.close();
+    }
+
+    private long send(int queueId, String id, String... more) {
+        String[] properties = new String[more.length + 2];
+        properties[0] = "UNIQ_KEY";
+        properties[1] = id;
+        System.arraycopy(more, 0, properties, 2, more.length);
+        return broker.send("orders", queueId, "body of " + id, properties).number("queueOffset");
+    }
+
+    private void expect(JsonObject finding, String cause, String... inSentence) {
+        assertThat(finding.getString("cause")).as(finding.toString()).isEqualTo(cause);
+        for (String words : inSentence) {
+            assertThat(finding.getString("sentence")).contains(words);
+        }
+    }
+
+    private static String fact(JsonObject finding, String name) {
+        Object value = finding.getObject("evidence").get(name);
+        return value == null ? null : value.toString();
+    }
+
+    @Test
+    void nobodyIsConnected() {
+        expect(dialogue.cause(G, "m0"), "NOBODY_CONNECTED", "no group " + G);
+        FakeConnection gone = dialogue.join(G, "c1", "orders", "*");
+        dialogue.pull(gone, G, "orders", 0, 0, 1);
+        broker.gone(gone);
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "NOBODY_CONNECTED", "Nobody is connected");
+        assertThat(fact(finding, "groupExists")).isEqualTo("true");
+        expect(dialogue.doctor(G, "").get(0), "NOBODY_CONNECTED");
+    }
+
+    @Test
+    void nobodySubscribes() {
+        dialogue.join(G, "c1", "bills", "*");
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "NOT_SUBSCRIBED", "orders", "bills");
+        expect(dialogue.doctor(G, ",\"topic\":\"orders\"").get(0), "NOT_SUBSCRIBED");
+    }
+
+    @Test
+    void theFilterExcludesIt() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "SENT || LATE");
+        JsonObject ahead = dialogue.cause(G, "m0");
+        expect(ahead, "FILTERED_OUT", "SENT || LATE", "PAID");
+        dialogue.commit(client, G, "orders", 1, 1);
+        expect(dialogue.cause(G, "m0"), "FILTERED_OUT", "passed over");
+        assertThat(fact(ahead, "tags")).isEqualTo("PAID");
+    }
+
+    @Test
+    void theQueueIsOwnedBySomebodyWhoDoesNotConsume() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        long owned = broker.store.nowMillis();
+        dialogue.pull(client, G, "orders", 1, 0, 32);
+        broker.pass(120_000);
+        send(1, "late");
+        JsonObject finding = dialogue.cause(G, "late");
+        expect(finding, "QUEUE_OWNED", "c1 owns queue 1 of orders", "1 messages in hand", "has not asked for more");
+        assertThat(fact(finding, "owner")).isEqualTo("c1");
+        assertThat(fact(finding, "ownerSince")).isEqualTo(Long.toString(owned));
+        assertThat(fact(finding, "inFlightSince")).isEqualTo(Long.toString(owned));
+        assertThat(finding.getInt("queueId", -1)).isEqualTo(1);
+        JsonObject held = dialogue.cause(G, "m0");
+        expect(held, "IN_FLIGHT", "c1 has it since", "2 min 0 s ago");
+        assertThat(dialogue.doctor(G, "")).extracting(f -> f.getString("cause")).containsExactly("IN_FLIGHT");
+    }
+
+    @Test
+    void noMemberReadsTheQueue() {
+        dialogue.join(G, "c1", "orders", "*");
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "No member reads queue 1", "1 are connected");
+    }
+
+    @Test
+    void anOrderedQueueStandsStillAtAFailingMessage() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        dialogue.lock(client, G, "c1", "orders", 1);
+        dialogue.pull(client, G, "orders", 1, 0, 1);
+        send(1, "behind");
+        expect(dialogue.cause(G, "behind"), "QUEUE_OWNED"); // a moment ago: it may still be at work
+        broker.pass(30_000);
+        dialogue.lock(client, G, "c1", "orders", 1);
+        JsonObject finding = dialogue.cause(G, "behind");
+        expect(finding, "LOCKED_BY_FAILING", "stands still at offset 0", "c1 holds the queue", "m0", "order-0");
+        assertThat(fact(finding, "failingMessage")).isEqualTo("m0");
+        assertThat(fact(finding, "behindIt")).isEqualTo("1");
+        expect(dialogue.cause(G, "m0"), "LOCKED_BY_FAILING", "which is this message");
+        assertThat(finding.getString("advice")).contains("waybill message trace m0");
+    }
+
+    @Test
+    void itIsInRetry() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        Message first = dialogue.pull(client, G, "orders", 1, 0, 1).get(0);
+        assertThat(dialogue.sendBack(client, G, first.position(), 0, 16).result())
+                .isZero();
+        dialogue.commit(client, G, "orders", 1, 1);
+        long due = broker.clock.wallMillis() + 10_000;
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "IN_RETRY", "failed 1 times", "try 1 of 16", "10 s from now");
+        assertThat(fact(finding, "deliverTime")).isEqualTo(Long.toString(due));
+        assertThat(fact(finding, "givenBackBy")).contains("c1");
+        expect(dialogue.doctor(G, "").get(0), "IN_RETRY", "1 messages of orders");
+        broker.gone(client);
+        assertThat(dialogue.doctor(G, ",\"messageId\":\"m0\""))
+                .extracting(f -> f.getString("cause"))
+                .containsExactly("IN_RETRY", "NOBODY_CONNECTED");
+    }
+
+    @Test
+    void itIsDelayed() {
+        dialogue.join(G, "c1", "orders", "*");
+        long due = broker.clock.wallMillis() + 3_600_000;
+        send(0, "d1", "TIMER_DELIVER_MS", Long.toString(due), "WAYBILL_UNLESS", "orders|k|PAID", "KEYS", "k7");
+        JsonObject finding = dialogue.cause(G, "d1");
+        expect(finding, "DELAYED", "1 h 0 min from now", "unless", "orders|k|PAID");
+        assertThat(fact(finding, "deliverTime")).isEqualTo(Long.toString(due));
+        expect(dialogue.doctor(G, ",\"key\":\"k7\"").get(0), "DELAYED");
+        broker.pass(3_600_000);
+        dialogue.join(G, "c2", "orders", "*");
+        expect(dialogue.cause(G, "d1"), "QUEUE_OWNED");
+    }
+
+    @Test
+    void itsTransactionIsOpen() {
+        dialogue.join(G, "c1", "orders", "*");
+        send(0, "h1", "TRAN_MSG", "true", "PGROUP", "tellers");
+        JsonObject finding = dialogue.cause(G, "h1");
+        expect(finding, "HALF", "tellers", "nobody of that group is connected");
+        assertThat(fact(finding, "checks")).isEqualTo("0");
+        assertThat(Long.parseLong(fact(finding, "nextCheck"))).isGreaterThan(broker.clock.wallMillis());
+        assertThat(finding.getString("advice")).contains("waybill tx commit h1");
+    }
+
+    @Test
+    void itsTransactionWasRolledBack() {
+        dialogue.join(G, "c1", "orders", "*");
+        send(0, "h2", "TRAN_MSG", "true", "PGROUP", "tellers");
+        assertThat(dialogue.ask(
+                                RequestCode.DECIDE_TRANSACTION,
+                                "{\"id\":\"h2\",\"decision\":\"ROLLBACK\",\"reason\":\"no\"}")
+                        .result())
+                .isZero();
+        expect(dialogue.cause(G, "h2"), "NOT_FOUND", "rolled back");
+    }
+
+    @Test
+    void itIsADeadLetter() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        Message first = dialogue.pull(client, G, "orders", 1, 0, 1).get(0);
+        dialogue.sendBack(client, G, first.position(), -1, 16);
+        dialogue.commit(client, G, "orders", 1, 1);
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "DEAD_LETTER", "asked for by the consumer");
+        assertThat(fact(finding, "state")).isEqualTo("OPEN");
+        assertThat(finding.getString("advice")).contains("waybill dlq redrive " + G + " 0");
+        assertThat(dialogue.ask(
+                                RequestCode.SETTLE_DEAD,
+                                "{\"group\":\"" + G + "\",\"offsets\":[0],\"action\":\"REDRIVE\",\"by\":\"ops\"}")
+                        .result())
+                .isZero();
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED");
+    }
+
+    @Test
+    void itWasConsumed() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        dialogue.pull(client, G, "orders", 1, 0, 1);
+        broker.pass(5_000);
+        dialogue.commit(client, G, "orders", 1, 1);
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "CONSUMED", "c1 acknowledged it");
+        assertThat(fact(finding, "acknowledgedBy")).isEqualTo("c1");
+        assertThat(fact(finding, "deliveredTo")).isEqualTo("c1");
+        broker.restart();
+        expect(dialogue.cause(G, "m0"), "CONSUMED", "c1 acknowledged it");
+        expect(dialogue.doctor(G, ",\"key\":\"order-0\"").get(0), "CONSUMED");
+    }
+
+    @Test
+    void theGroupIsBeyondItByAReset() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        dialogue.pull(client, G, "orders", 0, 0, 1);
+        broker.gone(client);
+        Asked reset = broker.ask(Command.request(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET)
+                .header(new ResetOffsetHeader("orders", G, -1, true, -1, -1))
+                .build());
+        assertThat(reset.result()).as(reset.remark()).isZero();
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "BEYOND_OFFSET", "goes on at offset 1", "reset");
+        assertThat(fact(finding, "committedOffset")).isEqualTo("1");
+    }
+
+    @Test
+    void theGroupIsRateLimited() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":true,\"attributes\":{\"waybill.rate\":\"2\"}}");
+        dialogue.pull(client, G, "orders", 1, 0, 1);
+        for (int i = 1; i < 12; i++) {
+            send(1, "r" + i);
+        }
+        JsonObject finding = dialogue.cause(G, "r11");
+        expect(finding, "RATE_LIMITED", "at most 2 messages per second", "5 s");
+        assertThat(fact(finding, "messagesBefore")).isEqualTo("10");
+    }
+
+    private void settings(String json) {
+        Asked put = dialogue.ask(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, json);
+        assertThat(put.result()).as(put.remark()).isZero();
+    }
+
+    @Test
+    void consumingIsForbidden() {
+        dialogue.join(G, "c1", "orders", "*");
+        settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":false}");
+        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "consumeEnable");
+        expect(dialogue.doctor(G, "").get(0), "CONSUME_DISABLED");
+        settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":true}");
+        Asked put = broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
+                .field("topic", "orders")
+                .field("defaultTopic", "TBW102")
+                .field("readQueueNums", 4)
+                .field("writeQueueNums", 4)
+                .field("perm", 2)
+                .field("topicFilterType", "SINGLE_TAG")
+                .field("topicSysFlag", 0)
+                .field("order", false)
+                .build());
+        assertThat(put.result()).as(put.remark()).isZero();
+        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "does not allow reading");
+    }
+
+    @Test
+    void itIsNotKnown() {
+        dialogue.join(G, "c1", "orders", "*");
+        expect(dialogue.cause(G, "nothing-of-this-name"), "NOT_FOUND", "nothing-of-this-name");
+        expect(dialogue.cause(G, "7F00000100002A9F0000000000FFFFFF"), "NOT_FOUND");
+        expect(dialogue.doctor(G, ",\"key\":\"no-key\"").get(0), "NOT_FOUND");
+        expect(dialogue.doctor(G, ",\"topic\":\"no-topic\"").get(0), "NOT_FOUND");
+    }
+
+    @Test
+    void itWasPoppedAndNotAcknowledged() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        long now = broker.store.nowMillis();
+        Asked popped = dialogue.pop(client, G, "orders", 1, 1, 30_000, false);
+        send(1, "next");
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "IN_FLIGHT", "c1 popped it", "delivery 1");
+        assertThat(fact(finding, "invisibleUntil")).isEqualTo(Long.toString(now + 30_000));
+        expect(dialogue.cause(G, "next"), "QUEUE_OWNED", "The group pops");
+        broker.pass(30_001);
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "The group pops");
+        Asked again = dialogue.pop(client, G, "orders", 1, 1, 30_000, false);
+        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "delivery 2");
+        assertThat(popped.result()).isZero();
+        dialogue.ack(client, G, again, TestBroker.messages(again).get(0));
+        expect(dialogue.cause(G, "m0"), "CONSUMED", "c1 acknowledged it");
+        JsonObject row = dialogue.backlog(G, "orders");
+        assertThat(row.getLong("ready", -1)).isEqualTo(1);
+        assertThat(row.getLong("inFlight", -1)).isZero();
+    }
+
+    @Test
+    void anOrderedPopStandsStillAtAFailingMessage() {
+        settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":true,\"consumeMessageOrderly\":true}");
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        send(1, "behind");
+        dialogue.pop(client, G, "orders", 1, 1, 10_000, true);
+        broker.pass(10_001);
+        dialogue.pop(client, G, "orders", 1, 1, 10_000, true);
+        expect(dialogue.cause(G, "behind"), "LOCKED_BY_FAILING", "stands still at offset 0", "handed out 2 times");
+    }
+
+    @Test
+    void nothingIsWrong() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        dialogue.pull(client, G, "orders", 1, 0, 1);
+        dialogue.commit(client, G, "orders", 1, 1);
+        List<JsonObject> findings = dialogue.doctor(G, "");
+        assertThat(findings).hasSize(1);
+        expect(findings.get(0), "CONSUMED", "everything");
+    }
+
+    @Test
+    void theWorstQueueComesFirst() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        broker.pass(1_000);
+        send(0, "n0");
+        send(2, "n2");
+        dialogue.pull(client, G, "orders", 0, 0, 32);
+        List<JsonObject> findings = dialogue.doctor(G, "");
+        assertThat(findings).extracting(f -> f.getInt("queueId", -1)).containsExactly(1, 0, 2);
+        assertThat(findings)
+                .extracting(f -> f.getString("cause"))
+                .containsExactly("QUEUE_OWNED", "IN_FLIGHT", "QUEUE_OWNED");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "[]",
+                "{\"group\":\"a b\"}",
+                "{\"group\":\"g\",\"topic\":\"a/b\"}",
+                "{\"group\":\"g\",\"messageId\":\"x\",\"key\":\"y\"}"
+            })
+    void wrongInputIsRefusedByField(String json) {
+        Asked asked = dialogue.ask(RequestCode.DOCTOR, json);
+        assertThat(asked.result()).isEqualTo(ResponseCode.INVALID_PARAMETER);
+        assertThat(asked.remark()).isNotBlank();
+    }
+}
