@@ -34,10 +34,11 @@ final class InsightDialogue {
 
     FakeConnection join(String group, String client, String... topicsAndExpressions) {
         FakeConnection connection = broker.connect();
-        SubscriptionData[] wanted = new SubscriptionData[topicsAndExpressions.length / 2];
-        for (int i = 0; i < wanted.length; i++) {
+        SubscriptionData[] wanted = new SubscriptionData[topicsAndExpressions.length / 2 + 1];
+        for (int i = 0; i < wanted.length - 1; i++) {
             wanted[i] = SubscriptionData.of(topicsAndExpressions[2 * i], topicsAndExpressions[2 * i + 1]);
         }
+        wanted[wanted.length - 1] = SubscriptionData.of("%RETRY%" + group, "*");
         heartbeat(connection, group, client, wanted);
         return connection;
     }

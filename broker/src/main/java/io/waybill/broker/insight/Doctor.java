@@ -28,6 +28,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Names the cause why a group does not consume something, with what proves it.
@@ -42,7 +44,7 @@ final class Doctor {
     static final long STALLED_MILLIS = 15_000;
 
     private static final int MOST_QUEUES = 10;
-    private static final int MOST_ENTRIES = 256;
+    private static final int MOST_ENTRIES = 4_096;
 
     private final Store store;
     private final Topics topics;
@@ -418,14 +420,14 @@ final class Doctor {
                     .advises(Advice.startConsumers(group));
         }
         if (online != null && topic != null && !standings.isSubscribed(group, topic)) {
+            Set<String> others = new TreeSet<>(online.subscriptions().keySet());
+            others.removeIf(Names::isRetry);
+            String names = others.isEmpty() ? "nothing" : String.join(", ", others);
             return new Finding(Cause.NOT_SUBSCRIBED, topic)
                     .fact("members", online.clientIds().size())
-                    .fact(
-                            "subscribedTo",
-                            String.join(", ", online.subscriptions().keySet()))
+                    .fact("subscribedTo", names)
                     .says(online.clientIds().size() + " members are connected, and none subscribes to " + topic
-                            + "; they subscribe to "
-                            + String.join(", ", online.subscriptions().keySet()) + ".")
+                            + "; they subscribe to " + names + ".")
                     .advises(Advice.subscribe(group, topic));
         }
         return null;

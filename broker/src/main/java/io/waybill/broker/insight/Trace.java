@@ -23,7 +23,7 @@ import java.util.Set;
 /** Tells the life of a message, in the order in which it happened, from the records of this broker. In one thread. */
 final class Trace {
     /** Of one copy: who got and acknowledged it. */
-    private static final int MOST_ENTRIES = 512;
+    private static final int MOST_ENTRIES = 2_048;
 
     private final Store store;
     private final Journal journal;

@@ -42,6 +42,9 @@ public final class Journal implements Duty {
     /** Entries in one record of the log. */
     static final int RECORD_ENTRIES = 500;
 
+    /** Entries put together to find how far a queue was handed out before this run of the broker. */
+    private static final int MOST_STEPS = 256;
+
     private static final long WRITE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** Where entries go. */
@@ -210,9 +213,9 @@ public final class Journal implements Duty {
         String client = null;
         long to = committed;
         long last = 0;
-        for (int step = 0; step < 1_000; step++) {
+        for (int step = 0; step < MOST_STEPS; step++) {
             JournalEntry newest = null;
-            for (JournalEntry entry : of(topic, queueId, to, 256)) {
+            for (JournalEntry entry : of(topic, queueId, to, 4_096)) {
                 if (entry.kind() == Kind.DELIVERED
                         && entry.group().equals(group)
                         && (newest == null || entry.lastMillis() >= newest.lastMillis())) {
