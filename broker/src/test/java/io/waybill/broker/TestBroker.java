@@ -89,6 +89,13 @@ final class TestBroker implements AutoCloseable {
         open();
     }
 
+    /** As kill -9: what was written stays, nothing else does. */
+    void kill() {
+        files = files.kill();
+        ((MemoryBackend) backend).crash();
+        open();
+    }
+
     @Override
     public void close() {
         features.leave();
