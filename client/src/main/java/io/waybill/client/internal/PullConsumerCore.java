@@ -8,6 +8,8 @@ import io.waybill.client.StartFrom;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumerRunningInfo;
+import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.message.Message;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * pull that outlives its poll fills the buffer for the next one. Seeking starts a new round of the queue, and answers to pulls of an older round are
  * dropped.
  */
-final class PullConsumerCore implements PullConsumer {
+final class PullConsumerCore implements PullConsumer, Member {
     private static final Logger LOG = LoggerFactory.getLogger(PullConsumerCore.class);
     private static final int PULL_MESSAGES = 32;
     /** Fetches ahead while fewer messages than this are buffered for a queue. */
@@ -45,6 +47,9 @@ final class PullConsumerCore implements PullConsumer {
     private final StartFrom start;
     private final boolean autoCommit;
     private final long version;
+    private final long startedMillis;
+    private final Figures figures;
+    private Membership.Consumer membership; // guarded by this
     private final Map<TopicQueue, Reader> readers = new TreeMap<>(); // guarded by this
     private ArrayDeque<Reader> turns = new ArrayDeque<>(); // guarded by this; all readers, the next to serve first
     private boolean woken; // guarded by this
@@ -63,6 +68,7 @@ final class PullConsumerCore implements PullConsumer {
         int round;
         boolean pulling;
         boolean resting;
+        long lastPullMillis;
         WaybillException trouble; // of the last pull, or null
 
         Reader(TopicQueue queue, long position) {
@@ -92,7 +98,10 @@ final class PullConsumerCore implements PullConsumer {
         this.autoCommit = autoCommit;
         this.version = client.clock().wallMillis();
         this.lastCommitNanos = client.clock().nanoTime();
-        client.membership().addConsumer(new Membership.Consumer(group, true, start, Map.of(), version));
+        this.startedMillis = version;
+        this.figures = new Figures(client.clock());
+        this.membership = new Membership.Consumer(group, true, start, Map.of(), version);
+        client.membership().addConsumer(membership);
     }
 
     @Override
@@ -118,9 +127,12 @@ final class PullConsumerCore implements PullConsumer {
             queues(topic); // learns the brokers' addresses
             subscriptions.put(topic, filter);
         }
-        client.membership()
-                .replaceConsumer(new Membership.Consumer(
-                        group, true, start, subscriptions, client.clock().wallMillis()));
+        Membership.Consumer changed = new Membership.Consumer(
+                group, true, start, subscriptions, client.clock().wallMillis());
+        client.membership().replaceConsumer(changed);
+        synchronized (this) {
+            membership = changed;
+        }
         announce(wanted);
         Map<TopicQueue, Long> positions = new HashMap<>();
         for (TopicQueue queue : wanted) {
@@ -266,6 +278,7 @@ final class PullConsumerCore implements PullConsumer {
             return;
         }
         reader.pulling = true;
+        reader.lastPullMillis = client.clock().wallMillis();
         int round = reader.round;
         long offset = reader.fetchedTo;
         long broker = reader.suggestedBroker;
@@ -327,6 +340,7 @@ final class PullConsumerCore implements PullConsumer {
 
     private void pulled(Reader reader, long asked, Calls.Pulled pulled, long tookNanos) {
         reader.trouble = null;
+        figures.pulled(reader.queue.topic(), pulled.messages().size(), tookNanos);
         reader.suggestedBroker = pulled.suggestedBroker();
         if (pulled.code() == ResponseCode.PULL_OFFSET_MOVED) {
             LOG.info("group {} moves from offset {} to {} in {}", group, asked, pulled.nextOffset(), reader.queue);
@@ -476,6 +490,45 @@ final class PullConsumerCore implements PullConsumer {
         }
     }
 
+    // ---- what a broker asks
+
+    @Override
+    public synchronized Map<TopicQueue, Long> positions(String topic) {
+        Map<TopicQueue, Long> positions = new TreeMap<>();
+        readers.forEach((queue, reader) -> {
+            if (queue.topic().equals(topic)) {
+                positions.put(queue, reader.progress());
+            }
+        });
+        return positions;
+    }
+
+    @Override
+    public synchronized ConsumerRunningInfo runningInfo(String stacks) {
+        Map<MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
+        readers.forEach((queue, reader) -> held.put(
+                new MessageQueue(queue.topic(), queue.broker(), queue.id()),
+                new ConsumerRunningInfo.QueueInfo(
+                        reader.progress(),
+                        reader.buffer.isEmpty() ? 0 : reader.buffer.peekFirst().offset(),
+                        reader.buffer.isEmpty() ? 0 : reader.buffer.peekLast().offset(),
+                        reader.buffer.size(),
+                        0,
+                        false,
+                        0,
+                        false,
+                        reader.lastPullMillis,
+                        0)));
+        return new ConsumerRunningInfo(
+                client.properties(membership, false, 0, startedMillis),
+                membership.wireSubscriptions(),
+                held,
+                Map.of(),
+                figures.snapshot(),
+                Map.of(),
+                stacks);
+    }
+
     @Override
     public void close() {
         boolean commit;
@@ -499,7 +552,7 @@ final class PullConsumerCore implements PullConsumer {
             notifyAll();
         }
         await(client.membership().removeConsumer(group), "leaving group " + group);
-        client.forget(this);
+        client.forgetConsumer(this);
         if (failure != null) {
             throw failure;
         }
@@ -545,7 +598,7 @@ final class PullConsumerCore implements PullConsumer {
 
         @Override
         public PullConsumer build() {
-            return client.keep(new PullConsumerCore(client, group, filter, start, autoCommit));
+            return client.keepConsumer(new PullConsumerCore(client, group, filter, start, autoCommit), () -> {});
         }
     }
 }

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
+import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Result;
@@ -222,5 +223,30 @@ class OperatorQuestionsTest {
                 .containsEntry(MessageProperties.REPLY_TO_CLIENT, "somebody")
                 .containsEntry(MessageProperties.MSG_TYPE, "reply");
         assertThat(new String(reply.bodyBytes(), StandardCharsets.UTF_8)).isEqualTo("re: how much?");
+    }
+
+    @Test
+    void aPullConsumerTellsItsPositionsAndHasNoHandler() throws Exception {
+        broker.put(first, "a", "A");
+        PullConsumer consumer = client.pullConsumer("cg").build();
+        consumer.assign("orders");
+        assertThat(consumer.poll(Duration.ofSeconds(10))).hasSize(1);
+        Command answer = ask(Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO)
+                .field("consumerGroup", "cg")
+                .field("clientId", client.clientId())
+                .build());
+        ConsumerRunningInfo info = ConsumerRunningInfo.parse(answer.body());
+        assertThat(info.properties()).containsEntry(ConsumerRunningInfo.CONSUME_TYPE, "CONSUME_ACTIVELY");
+        assertThat(info.mqTable()
+                        .get(new MessageQueue("orders", FakeBroker.NAME, 0))
+                        .commitOffset())
+                .isEqualTo(1);
+        assertThat(info.jstack()).isNull();
+        Command once = ask(Command.request(RequestCode.CONSUME_MESSAGE_DIRECTLY)
+                .field("consumerGroup", "cg")
+                .body(broker.queue(first).get(0).duplicate().position(0))
+                .build());
+        assertThat(once.code()).isEqualTo(1);
+        assertThat(once.remark()).contains("no handler");
     }
 }

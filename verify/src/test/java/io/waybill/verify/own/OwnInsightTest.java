@@ -10,6 +10,7 @@ import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Finding;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.Message;
+import io.waybill.client.MessageLife;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Result;
@@ -165,5 +166,35 @@ class OwnInsightTest {
                 .diagnose(group, Subject.message(topic, receipt.messageId()))
                 .get(0)
                 .cause();
+    }
+
+    @Test
+    void theLifeOfAMessageIsTold() {
+        WaybillClient member = member();
+        SendReceipt good = producer.send(parcel("GOOD", "life-1"));
+        SendReceipt dead = producer.send(parcel("DEAD", "life-2"));
+        Own.await(
+                "the ends of both lives",
+                () -> events(good).containsAll(List.of("DELIVERED", "ACKNOWLEDGED"))
+                        && events(dead).contains("DEAD_LETTERED"));
+        assertThat(events(good)).contains("STORED", "DELIVERED");
+        MessageLife life = admin.traceKey(topic, "life-1").get(0);
+        assertThat(life.messageId()).isEqualTo(good.messageId());
+        assertThat(life.storedId()).isEqualTo(good.storedId());
+        assertThat(life.events())
+                .allSatisfy(event -> assertThat(event.sentence()).isNotBlank());
+        assertThat(life.events()).anySatisfy(event -> {
+            assertThat(event.name()).isEqualTo("DELIVERED");
+            assertThat(event.group()).isEqualTo(group);
+            assertThat(event.client()).contains(member.clientId());
+        });
+        assertThat(admin.trace(topic, "nothing")).isEmpty();
+    }
+
+    private List<String> events(SendReceipt receipt) {
+        return admin.trace(topic, receipt.messageId()).stream()
+                .flatMap(life -> life.events().stream())
+                .map(MessageLife.Event::name)
+                .toList();
     }
 }
