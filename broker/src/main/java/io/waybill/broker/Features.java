@@ -117,6 +117,7 @@ final class Features {
                 offsets,
                 journal,
                 stats,
+                pulls.limits(),
                 nameServers,
                 settings,
                 clock,

@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -640,6 +641,48 @@ class PopTest {
                 .containsKey("RETRY_SINCE_MS");
         broker.pass(2_000);
         assertThat(committed(0)).isEqualTo(2);
+    }
+
+    // ---- a limit per second
+
+    @Test
+    void aGroupGetsNoMoreThanItsRate() {
+        SubscriptionGroupConfig usual = SubscriptionGroupConfig.of(GROUP);
+        broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP)
+                .body(new SubscriptionGroupConfig(
+                                GROUP,
+                                true,
+                                true,
+                                true,
+                                false,
+                                1,
+                                16,
+                                usual.groupRetryPolicy(),
+                                0,
+                                1,
+                                true,
+                                0,
+                                15,
+                                Map.of("waybill.rate", "10"))
+                        .toJson())
+                .build());
+        for (int i = 0; i < 40; i++) {
+            send(0, "m" + i);
+        }
+        assertThat(TestBroker.bodies(pop())).hasSize(10);
+        assertEmpty(pop());
+        Asked waiting = waiting(15_000);
+        assertThat(waiting.isOpen()).isTrue();
+        broker.pass(1_000);
+        assertThat(TestBroker.bodies(waiting)).isNotEmpty();
+        int got = 10 + TestBroker.bodies(waiting).size();
+        for (int second = 0; second < 2; second++) {
+            broker.pass(1_000);
+            Asked popped = pop();
+            got += popped.result() == 0 ? TestBroker.bodies(popped).size() : 0;
+        }
+        assertThat(got).isBetween(28, 40);
+        assertThat(broker.features.waitingPops()).isZero();
     }
 
     // ---- offsets from outside

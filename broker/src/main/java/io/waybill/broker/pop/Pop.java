@@ -72,11 +72,13 @@ final class Pop {
     private long popMillis;
     private int queuesSeen;
     private int count;
+    private int granted;
     private int bytes;
     private long rest;
     private boolean expired;
     private boolean contended;
     private boolean damaged;
+    private boolean waited;
     private long deadlineNanos;
     /** Steps of the log that must be stored before the answer; one more for the thread that works on the pop. */
     private final AtomicInteger unstored = new AtomicInteger(1);
@@ -155,6 +157,18 @@ final class Pop {
         }
     }
 
+    /** How many messages the group may get in this turn, this pop's earlier ones not counted. */
+    void grant(int messages) {
+        granted = count + messages;
+    }
+
+    /** What was granted in this turn and not used. */
+    int unused() {
+        int rest = granted - count;
+        granted = count;
+        return rest;
+    }
+
     /** The next queue to look at, or -1. It stays the next one until {@link #queueSeen}. */
     int nextQueue() {
         if (wish.queueId() >= 0) {
@@ -173,11 +187,11 @@ final class Pop {
     }
 
     boolean isFull() {
-        return count >= wish.maxCount() || bytes >= wish.maxBytes();
+        return roomForCount() <= 0 || bytes >= wish.maxBytes();
     }
 
     int roomForCount() {
-        return wish.maxCount() - count;
+        return Math.min(wish.maxCount(), granted) - count;
     }
 
     int roomForBytes() {
@@ -304,6 +318,13 @@ final class Pop {
     void answer(Runnable sending) {
         answer = sending;
         stored();
+    }
+
+    /** True once, for a pop that waits. */
+    boolean isFirstWait() {
+        boolean first = !waited;
+        waited = true;
+        return first;
     }
 
     long deadlineNanos() {

@@ -7,6 +7,7 @@ import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.journal.Journal;
+import io.waybill.broker.pull.RateLimits;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
@@ -52,6 +53,7 @@ final class Popping {
     private final Topics topics;
     private final Journal journal;
     private final Stats stats;
+    private final RateLimits limits;
     private final Clock clock;
     private final Executor coldReads;
 
@@ -63,6 +65,7 @@ final class Popping {
             Topics topics,
             Journal journal,
             Stats stats,
+            RateLimits limits,
             Clock clock,
             Executor coldReads) {
         this.store = store;
@@ -72,6 +75,7 @@ final class Popping {
         this.topics = topics;
         this.journal = journal;
         this.stats = stats;
+        this.limits = limits;
         this.clock = clock;
         this.coldReads = coldReads;
     }
@@ -101,6 +105,9 @@ final class Popping {
     private void work(Pop pop, boolean mayBlock) {
         do {
             pop.startTurn(pop.takeReasons(), clock.wallMillis());
+            int wanted = pop.wish().maxCount() - pop.count();
+            boolean isTaking = pop.wish().kind() == Pop.Kind.TAKE;
+            pop.grant(isTaking ? (int) limits.take(pop.wish().group(), wanted) : wanted);
             if (!turn(pop, mayBlock)) {
                 away(pop);
                 return;
@@ -372,6 +379,10 @@ final class Popping {
     // ---- answers
 
     private void finish(Pop pop) {
+        boolean isThrottled = pop.count() == 0 && pop.roomForCount() == 0;
+        if (pop.wish().kind() == Pop.Kind.TAKE) {
+            limits.giveBack(pop.wish().group(), pop.unused());
+        }
         if (pop.count() > 0) {
             end(pop);
             pop.answer(() -> sendFound(pop));
@@ -380,13 +391,15 @@ final class Popping {
                 end(pop);
                 pop.answer(() -> sendEmpty(pop));
             }
-        } else if (pop.place() == null) {
-            if (waiting.park(pop)) {
+        } else if (pop.place() != null || waiting.park(pop)) {
+            if (isThrottled) {
+                waiting.lookAgain(pop, limits.waitNanos(pop.wish().group()));
+            } else if (pop.isFirstWait()) {
                 pop.note(Pop.LOOK); // looked at again behind its parking, so no message slips in between
-            } else {
-                end(pop);
-                send(pop, ResponseCode.POLLING_FULL, "too many pops are waiting for messages (maxHeldPulls)");
             }
+        } else {
+            end(pop);
+            send(pop, ResponseCode.POLLING_FULL, "too many pops are waiting for messages (maxHeldPulls)");
         }
     }
 

@@ -5,6 +5,7 @@ import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.pull.RateLimits;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.settings.BrokerSettings;
@@ -35,6 +36,7 @@ public final class Pops {
             Offsets offsets,
             Journal journal,
             Stats stats,
+            RateLimits limits,
             NameServers nameServers,
             BrokerSettings settings,
             Clock clock,
@@ -48,7 +50,8 @@ public final class Pops {
                 settings.maxHeldPulls(),
                 settings.pullHoldMaxMillis(),
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
-        Popping popping = new Popping(store, queues, waiting, members, topics, journal, stats, clock, coldReads);
+        Popping popping =
+                new Popping(store, queues, waiting, members, topics, journal, stats, limits, clock, coldReads);
         waiting.lookBy(popping);
         requests = new PopRequests(topics, groups, members, popping, waiting, settings, clock, chance);
         acks = new Acks(store, topics, queues, waiting, journal, clock);

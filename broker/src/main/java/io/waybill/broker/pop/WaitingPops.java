@@ -61,6 +61,9 @@ public final class WaitingPops implements Duty {
     private final Map<Long, Set<Pop>> connections = new ConcurrentHashMap<>();
     private final ConcurrentSkipListMap<Place, Pop> deadlines = new ConcurrentSkipListMap<>();
     private final ConcurrentSkipListMap<End, PopQueue> ends = new ConcurrentSkipListMap<>();
+    /** When those look again whose groups get no more for the moment. */
+    private final ConcurrentSkipListMap<Place, Pop> throttled = new ConcurrentSkipListMap<>();
+
     private final AtomicInteger held = new AtomicInteger();
     private final AtomicLong numbers = new AtomicLong();
     private long nextSweepNanos;
@@ -223,6 +226,13 @@ public final class WaitingPops implements Duty {
         }
     }
 
+    /** Lets a waiting pop look again after a while: its group has used up what it may get. */
+    void lookAgain(Pop pop, long waitNanos) {
+        Place place = new Place(clock.nanoTime() + waitNanos, numbers.getAndIncrement());
+        throttled.put(place, pop);
+        wakeDuty();
+    }
+
     /** Forgets the pops of a connection: nobody hears the answer. */
     public void closed(Connection connection) {
         Set<Pop> pops = connections.get(connection.id());
@@ -249,7 +259,22 @@ public final class WaitingPops implements Duty {
             nextSweepNanos = now + SWEEP_NANOS;
             queues.sweep(exists);
         }
-        return Math.min(nextSweepNanos - now, Math.min(expireWaits(), endInvisibilities()));
+        return Math.min(Math.min(nextSweepNanos - now, wakeThrottled()), Math.min(expireWaits(), endInvisibilities()));
+    }
+
+    private long wakeThrottled() {
+        while (true) {
+            Map.Entry<Place, Pop> first = throttled.firstEntry();
+            if (first == null) {
+                return WHEN_WOKEN;
+            }
+            long left = first.getKey().nanos() - clock.nanoTime();
+            if (left > 0) {
+                return left;
+            }
+            throttled.remove(first.getKey());
+            popping.wake(first.getValue());
+        }
     }
 
     private long expireWaits() {
