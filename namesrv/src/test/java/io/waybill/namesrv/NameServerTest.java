@@ -357,9 +357,28 @@ class NameServerTest {
 
     @Test
     void whatItDoesNotKnowIsRefused() throws Exception {
-        Command reply = ask(Command.request(318).build());
+        Command reply = ask(Command.request(217).build());
         assertThat(reply.code()).isEqualTo(3);
-        assertThat(reply.remark()).isEqualTo("request type 318 not supported");
+        assertThat(reply.remark()).isEqualTo("request type 217 not supported");
+    }
+
+    @Test
+    void unitsHaveTheirLists() throws Exception {
+        register("T", "U");
+        for (int code : new int[] {311, 312, 313}) {
+            Command reply = ask(Command.request(code).build());
+            assertThat(reply.code()).isZero();
+            assertThat(TopicList.parse(reply.body()).topicList())
+                    .as("no topic of a unit")
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void settingsAreShownAndNotChanged() throws Exception {
+        Command shown = ask(Command.request(319).build());
+        assertThat(new String(shown.bodyBytes(), StandardCharsets.UTF_8)).contains("brokerExpiryMillis=");
+        assertThat(ask(Command.request(318).build()).code()).isEqualTo(16);
     }
 
     @Test

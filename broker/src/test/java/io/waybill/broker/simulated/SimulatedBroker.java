@@ -20,6 +20,7 @@ import io.waybill.broker.timer.DueEngine;
 import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.TimerRequests;
 import io.waybill.broker.timer.TimerSettings;
+import io.waybill.broker.topic.TopicRequests;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfSends;
 import io.waybill.broker.transaction.TransactionChecks;
@@ -119,6 +120,7 @@ public final class SimulatedBroker implements AutoCloseable {
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
         Routes routes = new Routes();
+        new TopicRequests(topics).register(routes);
         new Memberships(groups, members, topics).register(routes);
         new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
@@ -211,6 +213,14 @@ public final class SimulatedBroker implements AutoCloseable {
     public FakeRequest submit(FakeConnection connection, Command command) {
         FakeRequest request = new FakeRequest(command, connection);
         handler.handle(request);
+        return request;
+    }
+
+    /** Hands in a request and runs what is due; its reply may still be open. */
+    public FakeRequest begin(FakeConnection connection, Command command) {
+        FakeRequest request = new FakeRequest(command, connection);
+        handler.handle(request);
+        settle();
         return request;
     }
 
