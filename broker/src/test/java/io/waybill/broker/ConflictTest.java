@@ -402,6 +402,20 @@ class ConflictTest {
     }
 
     @Test
+    void toolsAreToldOfAConflict() {
+        member("a", orders("A"));
+        member("b", sql("amount > 5"));
+        Asked asked = broker.ask(Command.request(RequestCode.GROUP_BACKLOG)
+                .body("{\"group\":\"shipping\"}".getBytes(StandardCharsets.UTF_8))
+                .build());
+        assertThat(asked.result()).as(asked.remark()).isZero();
+        assertThat(new String(asked.reply().bodyBytes(), StandardCharsets.UTF_8))
+                .contains("\"conflicts\":[{\"topic\":\"orders\",\"wants\":["
+                        + "{\"expression\":\"A\",\"clients\":[\"a\"]},"
+                        + "{\"expression\":\"SQL92: amount > 5\",\"clients\":[\"b\"]}]}]");
+    }
+
+    @Test
     void progressAnswersStayAsTheWireWants() {
         member("a", orders("A"));
         member("b", orders("B"));

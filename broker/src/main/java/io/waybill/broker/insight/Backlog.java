@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Members;
 import io.waybill.protocol.Names;
@@ -317,6 +318,22 @@ final class Backlog {
         json.field("members", online == null ? 0 : online.clientIds().size());
         if (online != null && online.isBroadcasting()) {
             json.field("broadcasting", true);
+        }
+        if (online != null && online.hasConflicts()) {
+            json.name("conflicts").beginArray();
+            for (Conflict conflict : online.conflicts()) {
+                json.beginObject()
+                        .field("topic", conflict.topic())
+                        .name("wants")
+                        .beginArray();
+                conflict.clients()
+                        .forEach((wish, ids) -> json.beginObject()
+                                .field("expression", wish)
+                                .field("clients", ids)
+                                .endObject());
+                json.endArray().endObject();
+            }
+            json.endArray();
         }
         json.name("topics").beginArray();
         Row total = new Row();
