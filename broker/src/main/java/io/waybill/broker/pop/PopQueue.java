@@ -82,10 +82,10 @@ final class PopQueue {
     /**
      * @param given what the pop gets
      * @param moved whether anything was taken or finished
-     * @param hasLetters whether some became dead letters
+     * @param letters how many became dead letters
      * @param stopped whether something in between could not be had any more
      */
-    record Taken(List<Pop.Given> given, boolean moved, boolean hasLetters, boolean stopped) {}
+    record Taken(List<Pop.Given> given, boolean moved, int letters, boolean stopped) {}
 
     /** What an acknowledgement or a change came to. */
     enum Verdict {
@@ -176,7 +176,9 @@ final class PopQueue {
             return new Look(Look.Status.UNSURE, List.of(), generation);
         }
         Pop.Wish wish = pop.wish();
-        offsets.takeReset(key.group(), key.topic(), key.queueId()); // taken over when it came
+        if (wish.kind() == Pop.Kind.TAKE) {
+            offsets.takeReset(key.group(), key.topic(), key.queueId()); // taken over when it came
+        }
         PopState current = state;
         if (current == null) {
             long committed = offsets.query(key.group(), key.topic(), key.queueId());
@@ -284,7 +286,7 @@ final class PopQueue {
     /** Hands out what a read found, as far as it is still to be had. */
     synchronized Taken take(Pop pop, Look look, Read read) {
         if (look.generation() != generation || refused) {
-            return new Taken(List.of(), false, false, true);
+            return new Taken(List.of(), false, 0, true);
         }
         if (pop.wish().kind() != Pop.Kind.TAKE) {
             List<Pop.Given> seen = new ArrayList<>();
@@ -292,7 +294,7 @@ final class PopQueue {
                 InFlight held = state == null ? null : state.inFlight(message.offset());
                 seen.add(given(message, held == null ? 1 : held.deliveries() + 1));
             }
-            return new Taken(seen, false, false, false);
+            return new Taken(seen, false, 0, false);
         }
         List<PopChange> steps = new ArrayList<>();
         List<MessageDraft> letters = new ArrayList<>();
@@ -321,7 +323,7 @@ final class PopQueue {
             steps.sort(Comparator.comparingLong(PopQueue::firstOf));
             record(steps, letters, Completion.NONE);
         }
-        return new Taken(given, moved, !letters.isEmpty(), stopped);
+        return new Taken(given, moved, letters.size(), stopped);
     }
 
     private static long firstOf(PopChange step) {

@@ -211,12 +211,13 @@ final class Popping {
                 if (!mayBlock && !store.isHot(wish.topic(), queue.key.queueId(), run.from())) {
                     return false;
                 }
-                int before = found.size();
                 Step step = read(pop, queue, look, run, shared, found);
                 moved |= step.moved();
-                boolean inOrder = wish.order() && found.size() > before && step.end() < run.to();
-                if (step.stopped() || inOrder) {
-                    return true; // in order nothing behind a gap
+                if (step.stopped()) {
+                    return true;
+                }
+                if (wish.order() && step.end() < run.to()) {
+                    break; // in order nothing behind what was not read
                 }
             }
             if (!moved || wish.order() && !found.isEmpty() || wish.kind() != Pop.Kind.TAKE) {
@@ -297,7 +298,10 @@ final class Popping {
         }
         PopQueue.Taken taken = queue.take(pop, look, new PopQueue.Read(messages, others));
         found.addAll(taken.given());
-        if (taken.hasLetters()) {
+        for (int i = 0; i < taken.letters(); i++) {
+            stats.deadLetter(wish.group(), wish.topic());
+        }
+        if (taken.letters() > 0) {
             // Only tools need the topic's settings; the letters themselves can be stored before they are.
             topics.ensure(Names.deadLetterTopic(wish.group()), 1, change -> {});
         }
