@@ -11,7 +11,10 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendStatus;
+import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.remoting.protocol.route.BrokerData;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /**
  * Synchronous sends of the stock client from many threads.
@@ -19,6 +22,20 @@ import org.apache.rocketmq.common.message.Message;
  * The system property {@code attributes} ({@code +name=value}) creates the topic with an attribute. Prints one line: sends per second, broker CPU microseconds per message, p50 and p99 of a send in microseconds.
  */
 public final class StockLoad {
+    private static void create(String namesrv, String topic, String attributes) throws Exception {
+        int middle = attributes.indexOf('=');
+        TopicConfig config = new TopicConfig(topic, 4, 4, 6);
+        config.setAttributes(Map.of(attributes.substring(0, middle), attributes.substring(middle + 1)));
+        DefaultMQAdminExt admin = new DefaultMQAdminExt();
+        admin.setNamesrvAddr(namesrv);
+        admin.start();
+        for (BrokerData broker :
+                admin.examineBrokerClusterInfo().getBrokerAddrTable().values()) {
+            admin.createAndUpdateTopicConfig(broker.selectBrokerAddr(), config);
+        }
+        admin.shutdown();
+    }
+
     public static void main(String[] arguments) throws Exception {
         String topic = arguments[1];
         int threads = Integer.parseInt(arguments[2]);
@@ -35,9 +52,7 @@ public final class StockLoad {
         producer.start();
         String attributes = System.getProperty("attributes");
         if (attributes != null) {
-            int middle = attributes.indexOf('=');
-            producer.createTopic(
-                    "TBW102", topic, 4, Map.of(attributes.substring(0, middle), attributes.substring(middle + 1)));
+            create(arguments[0], topic, attributes);
         }
         producer.send(new Message(topic, body));
 

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -16,6 +17,7 @@ import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
+import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
@@ -60,6 +62,18 @@ final class Stock implements AutoCloseable {
         producer.start();
         closers.add(producer::shutdown);
         return producer;
+    }
+
+    /** Creates a topic of four queues with attributes, {@code +name} to value; the producer's own way drops them. */
+    void createTopic(String brokerAddress, String topic, Map<String, String> attributes) throws Exception {
+        TopicConfig config = new TopicConfig(topic, 4, 4, 6);
+        config.setAttributes(attributes);
+        DefaultMQAdminExt admin = new DefaultMQAdminExt();
+        admin.setNamesrvAddr(namesrv);
+        admin.setInstanceName(unique("instance"));
+        admin.start();
+        admin.createAndUpdateTopicConfig(brokerAddress, config);
+        admin.shutdown();
     }
 
     /** One that may be asked about transactions of the topics before it sends itself: without a topic it knows no broker to announce itself to. */

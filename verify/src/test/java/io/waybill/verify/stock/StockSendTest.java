@@ -62,7 +62,7 @@ class StockSendTest {
 
     private static String topic(Map<String, String> attributes) throws Exception {
         String topic = Stock.unique("sends");
-        plain.createTopic("TBW102", topic, 4, attributes);
+        stock.createTopic(broker.brokerAddress(), topic, attributes == null ? Map.of() : attributes);
         return topic;
     }
 
