@@ -897,6 +897,7 @@ class CrashPointsTest {
                         throw e;
                     }
                 }
+                assertThat(forced || life.dead).as("the point is reached").isTrue();
                 life.restart(ending, seed);
                 flow.verify(life);
                 life.broker.close();

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import static io.waybill.store.Simulation.draft;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.store.log.BatchStored;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Refused;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.FirstStored;
+import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.UniqueKey;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Keys that one message of a topic holds, and what else is found by key or kept for people. */
+class UniqueKeyTest {
+    private static UniqueKey key(Simulation sim, String key) {
+        return new UniqueKey("t", key, sim.store.nowMillis() + 60_000);
+    }
+
+    private static FirstStored prior(Outcome outcome) {
+        assertThat(outcome).isInstanceOf(Refused.class);
+        assertThat(((Refused) outcome).reason()).isEqualTo(Refused.Reason.DUPLICATE);
+        return (FirstStored) ((Refused) outcome).prior();
+    }
+
+    @Test
+    void theSecondIsRefusedWithTheFirstUntilItsTimeAndAfterARestart() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            UniqueKey key = key(sim, "k");
+            Stored first = sim.stored((s, done) -> s.put(key, draft("t", "a"), done));
+            FirstStored expected = new FirstStored(first.position(), 0, 0, first.storeTimeMillis());
+            assertThat(prior(sim.outcome((s, done) -> s.put(key, draft("t", "b"), done))))
+                    .isEqualTo(expected);
+            sim.kill();
+            sim.open();
+            assertThat(prior(sim.outcome((s, done) -> s.putDue(key, draft("t", "b"), 1, done))))
+                    .isEqualTo(expected);
+            UniqueKey elsewhere = new UniqueKey("u", "k", key.untilMillis());
+            sim.stored((s, done) -> s.put(elsewhere, draft("u", "c"), done));
+            sim.duties.advance(59_999);
+            prior(sim.outcome((s, done) -> s.put(key, draft("t", "b"), done)));
+            sim.duties.advance(1);
+            sim.stored((s, done) -> s.put(key(sim, "k"), draft("t", "d"), done));
+            assertThat(sim.bodies("t")).containsExactly("a", "d");
+        }
+    }
+
+    @Test
+    void whatIsInFlightCounts() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            List<Outcome> outcomes = new ArrayList<>();
+            for (String body : List.of("a", "b", "c")) {
+                sim.store.put(key(sim, "k"), draft("t", body), outcomes::add);
+            }
+            sim.duties.runUntilIdle();
+            assertThat(outcomes).hasSize(3);
+            assertThat(outcomes.get(0)).isInstanceOf(Stored.class);
+            assertThat(prior(outcomes.get(1)).position()).isEqualTo(((Stored) outcomes.get(0)).position());
+            assertThat(prior(outcomes.get(2)).position()).isEqualTo(((Stored) outcomes.get(0)).position());
+        }
+    }
+
+    @Test
+    void aBatchStoresWhatIsNew() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            sim.stored((s, done) -> s.put(key(sim, "b"), draft("t", "b"), done));
+            BatchStored batch = (BatchStored) sim.outcome((s, done) -> s.putBatch(
+                    List.of(draft("t", "a"), draft("t", "b2"), draft("t", "a2"), draft("t", "free")),
+                    Arrays.asList(key(sim, "a"), key(sim, "b"), key(sim, "a"), null),
+                    done));
+            assertThat(sim.bodies("t")).containsExactly("b", "a", "free");
+            assertThat(batch.stored().get(0).queueOffset()).isEqualTo(1);
+            assertThat(batch.stored().get(3).queueOffset()).isEqualTo(2);
+            assertThat(batch.prior().get(1).queueOffset()).isZero();
+            assertThat(batch.prior().get(2).queueOffset()).isEqualTo(1);
+            long end = sim.store.positions().appended();
+            BatchStored again = (BatchStored)
+                    sim.outcome((s, done) -> s.putBatch(List.of(draft("t", "a")), List.of(key(sim, "a")), done));
+            assertThat(again.prior().get(0).queueOffset()).isEqualTo(1);
+            assertThat(again.stored().get(0)).isNull();
+            assertThat(sim.store.positions().appended()).isEqualTo(end);
+        }
+    }
+
+    @Test
+    void aRollbackAndACancellationSetTheKeyFreeACommitDoesNot() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            for (Decision decision : new Decision[] {Decision.ROLLBACK, Decision.COMMIT}) {
+                UniqueKey key = key(sim, decision.name());
+                Stored half = sim.stored((s, done) -> s.putHalf(key, draft("t", "h"), "g", 1, done));
+                assertThat(prior(sim.outcome((s, done) -> s.put(key, draft("t", "b"), done)))
+                                .position())
+                        .isEqualTo(half.handle());
+                List<Outcome> outcomes = new ArrayList<>();
+                // The decision is in flight when the next one comes.
+                sim.store.decide(
+                        half.handle(),
+                        decision,
+                        false,
+                        "",
+                        decision == Decision.COMMIT ? draft("t", "h") : null,
+                        0,
+                        outcomes::add);
+                sim.store.put(key, draft("t", "next"), outcomes::add);
+                sim.duties.runUntilIdle();
+                assertThat(outcomes.get(1) instanceof Stored).isEqualTo(decision == Decision.ROLLBACK);
+                prior(sim.outcome((s, done) -> s.put(key, draft("t", "b"), done)));
+            }
+            Stored due = sim.stored((s, done) -> s.putDue(key(sim, "due"), draft("t", "later"), Long.MAX_VALUE, done));
+            sim.stored((s, done) -> s.cancel(due.handle(), "kim", done));
+            sim.stored((s, done) -> s.put(key(sim, "due"), draft("t", "now"), done));
+        }
+    }
+
+    @Test
+    void delayedMessagesAreFoundByEachOfTheirKeys() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            Stored one = sim.stored((s, done) -> s.putDue(draft("t", "one"), Long.MAX_VALUE, done));
+            Stored two = sim.stored((s, done) -> s.putDue(draft("t", "two"), Long.MAX_VALUE, done));
+            assertThat(sim.store.pendingByKey("t", "all")).containsExactly(one.handle(), two.handle());
+            assertThat(sim.store.pendingByKey("t", "u-two")).containsExactly(two.handle());
+            assertThat(sim.store.pendingByKey("u", "two")).isEmpty();
+            assertThat(sim.store.pendingDueCount("t")).isEqualTo(2);
+            Stored cancelled = sim.stored((s, done) -> s.cancel(one.handle(), "kim", done));
+            sim.kill();
+            sim.open();
+            EndedDue ended = new EndedDue(one.handle(), cancelled.storeTimeMillis(), "kim");
+            assertThat(sim.store.pendingByKey("t", "all")).containsExactly(two.handle());
+            assertThat(sim.store.cancelledByKey("t", "all")).containsExactly(ended);
+            assertThat(sim.store.cancelledByKey("t", "two")).isEmpty();
+            assertThat(sim.store.cancelled(one.handle())).isEqualTo(ended);
+            assertThat(sim.store.cancelled(two.handle())).isNull();
+            assertThat(sim.store.pendingDueCount("t")).isEqualTo(1);
+            assertThat(sim.store.due(two.handle()).topic()).isEqualTo("t");
+        }
+    }
+
+    @Test
+    void checksAndDeliveriesAreKeptForPeople() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
+            long handle = half.handle();
+            long at =
+                    sim.stored((s, done) -> s.checked(handle, 1, 5, "c1", done)).storeTimeMillis();
+            sim.stored((s, done) -> s.checkAnswered(handle, "c1", "UNKNOWN", done));
+            sim.stored((s, done) -> s.checked(handle, 2, 9, "c2", done));
+            sim.stored((s, done) -> s.decide(handle, Decision.ROLLBACK, true, "c2", null, 0, done));
+            sim.stored((s, done) -> s.checkAnswered(handle, "late", "COMMIT", done));
+            sim.kill();
+            sim.open();
+            assertThat(sim.store.checksOf(handle))
+                    .containsExactly(
+                            new CheckEvent(at, 1, "c1", "UNKNOWN", at),
+                            new CheckEvent(at, 2, "c2", null, 0),
+                            new CheckEvent(at, 0, "late", "COMMIT", at));
+            assertThat(sim.outcome((s, done) -> s.checkAnswered(handle + 1, "c", "UNKNOWN", done)))
+                    .isInstanceOf(Refused.class);
+
+            JournalEntry entry = new JournalEntry(JournalEntry.Kind.DELIVERED, "g", "t", 0, 5, 9, "c1", at, at);
+            sim.stored((s, done) -> s.journal(List.of(entry), done));
+            assertThat(sim.store.journalOf("t", 0, 8, 10)).containsExactly(entry);
+            assertThat(sim.store.journalOf("t", 0, 9, 10)).isEmpty();
+            assertThat(sim.store.journalOf("t", 1, 8, 10)).isEmpty();
+        }
+    }
+}
