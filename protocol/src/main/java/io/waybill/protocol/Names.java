@@ -70,10 +70,15 @@ public final class Names {
 
     /** Null when the group's name is fine, else the sentence that names field, limit and what was seen. */
     public static String checkGroup(String group) {
-        if (DESK_GROUP.equals(group) || DISCARD_GROUP.equals(group)) {
+        if (group != null && isDesk(group)) {
             return "group: " + group + " is the broker's own name, take another one";
         }
         return check("group", group, MAX_GROUP_LENGTH);
+    }
+
+    /** True for the names under which the broker keeps what operators have settled. */
+    public static boolean isDesk(String group) {
+        return DESK_GROUP.equals(group) || DISCARD_GROUP.equals(group);
     }
 
     public static String retryTopic(String group) {

@@ -17,9 +17,6 @@ import java.util.function.Predicate;
  * base. Thread-safe.
  */
 final class PopQueues {
-    /** Its states are those of dead letters and parked messages and none of ours. */
-    private static final String DESK = "WAYBILL_DESK";
-
     private final Store store;
     private final Offsets offsets;
     private final Clock clock;
@@ -32,7 +29,8 @@ final class PopQueues {
         this.offsets = offsets;
         this.clock = clock;
         for (PopKey key : store.popKeys()) {
-            PopState state = key.group().equals(DESK) ? null : store.popState(key);
+            // The states of the desk are those of dead letters and parked messages and none of ours.
+            PopState state = Names.isDesk(key.group()) ? null : store.popState(key);
             if (state != null) {
                 known.add(key);
                 if (offsets.query(key.group(), key.topic(), key.queueId()) != state.base()) {
