@@ -19,7 +19,6 @@ import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.BadValue;
-import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -57,6 +56,9 @@ public final class DeadLetterDesk implements Duty {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterDesk.class);
 
     static final int MOST_LISTED = 1_000;
+    /** Of properties, most of which an answer may repeat. */
+    private static final int MOST_LISTED_BYTES = 4 << 20;
+
     static final int MOST_SETTLED = 1_000;
     private static final int USUALLY_LISTED = 100;
     /** The longest work of one request: clients wait for its answer. */
@@ -149,10 +151,12 @@ public final class DeadLetterDesk implements Duty {
             JsonWriter json = new JsonWriter().beginObject().field("group", group);
             json.field("total", queue.total()).field("open", queue.open());
             json.name("letters").beginArray();
-            for (ByteBuffer letter : queue.read(queue.offsets(from, most, withSettled))) {
+            AtomicInteger bytes = new AtomicInteger();
+            queue.read(queue.offsets(from, most, withSettled), letter -> {
                 long offset = StoredMessage.queueOffset(letter, 0);
                 letter(json, letter, offset, queue.stateOf(offset));
-            }
+                return bytes.addAndGet(StoredMessage.propertiesLength(letter, 0)) < MOST_LISTED_BYTES;
+            });
             request.reply(Command.response(ResponseCode.SUCCESS, null)
                     .body(json.endArray().endObject().toByteArray())
                     .build());
@@ -160,28 +164,29 @@ public final class DeadLetterDesk implements Duty {
     }
 
     /** Members without a value are left out. */
-    private static void letter(JsonWriter json, ByteBuffer stored, long offset, LetterQueue.State state) {
-        Message letter = Message.decode(stored, 0);
-        json.beginObject().field("offset", offset).field("offsetMsgId", letter.offsetId());
-        json.field("uniqueKey", letter.uniqueKey()).field("originTopic", Redrive.originTopic(stored));
-        json.field("originMessageId", letter.property(MessageProperties.DLQ_ORIGIN_MESSAGE_ID));
-        json.field("tries", number(letter, DeadLetter.DLQ_TRIES, letter.reconsumeTimes()));
-        long sinceMillis = number(letter, DeadLetter.RETRY_SINCE_MS, 0);
+    private static void letter(JsonWriter json, ByteBuffer letter, long offset, LetterQueue.State state) {
+        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(letter, 0));
+        json.beginObject().field("offset", offset).field("offsetMsgId", Redrive.offsetId(letter));
+        json.field("uniqueKey", properties.get(MessageProperties.UNIQ_KEY));
+        json.field("originTopic", Redrive.originTopic(letter));
+        json.field("originMessageId", properties.get(MessageProperties.DLQ_ORIGIN_MESSAGE_ID));
+        json.field("tries", number(properties, DeadLetter.DLQ_TRIES, StoredMessage.reconsumeTimes(letter, 0)));
+        long sinceMillis = number(properties, DeadLetter.RETRY_SINCE_MS, 0);
         if (sinceMillis > 0) {
             json.field("firstMillis", sinceMillis);
         }
-        json.field("deadMillis", number(letter, DeadLetter.DLQ_MS, letter.storeTimestamp()));
-        json.field("reason", letter.property(DeadLetter.DLQ_REASON));
-        json.field("client", letter.property(DeadLetter.DLQ_CLIENT));
-        json.field("keys", letter.keys()).field("tags", letter.tags());
-        json.field("bodySize", letter.body().length)
-                .field("state", state.name())
-                .endObject();
+        json.field("deadMillis", number(properties, DeadLetter.DLQ_MS, StoredMessage.storeTimestamp(letter, 0)));
+        json.field("reason", properties.get(DeadLetter.DLQ_REASON));
+        json.field("client", properties.get(DeadLetter.DLQ_CLIENT));
+        json.field("keys", properties.get(MessageProperties.KEYS));
+        json.field("tags", properties.get(MessageProperties.TAGS));
+        json.field("bodySize", StoredMessage.bodyLength(letter, 0));
+        json.field("state", state.name()).endObject();
     }
 
-    private static long number(Message letter, String property, long otherwise) {
+    private static long number(Map<String, String> properties, String name, long otherwise) {
         try {
-            String text = letter.property(property);
+            String text = properties.get(name);
             return text == null ? otherwise : Long.parseLong(text);
         } catch (NumberFormatException e) { // somebody else sent it here
             return otherwise;
@@ -443,11 +448,11 @@ public final class DeadLetterDesk implements Duty {
             });
             return;
         }
-        List<ByteBuffer> read = queue.read(List.of(offset));
-        if (read.isEmpty()) {
+        ByteBuffer letter = queue.read(offset);
+        if (letter == null) {
             throw new BadValue("letter", "readable", "one that is gone or damaged");
         }
-        MessageDraft copy = copyOf(job, read.get(0));
+        MessageDraft copy = copyOf(job, letter);
         store.putAndPop(List.of(copy), queue.settlement(offset, false), outcome -> {
             release(job, index);
             settled(job, index, outcome, "REDRIVEN", StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0));

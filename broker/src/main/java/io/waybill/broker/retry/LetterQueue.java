@@ -13,6 +13,7 @@ import io.waybill.store.view.PopState;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * The dead letters of one group as they are now, and which of them are settled. A letter stays where it is when it is settled: what is settled is the pop
@@ -89,13 +90,15 @@ final class LetterQueue {
         return found;
     }
 
-    /** The letters at ascending offsets; without those that cannot be read. Their first byte has index 0. */
-    List<ByteBuffer> read(List<Long> offsets) {
-        List<ByteBuffer> letters = new ArrayList<>(offsets.size());
+    /**
+     * Hands out the letters at ascending offsets, without those that cannot be read, as long as {@code each} says true. Their first byte has index 0. Holds
+     * a little more than a mebibyte of them at a time.
+     */
+    void read(List<Long> offsets, Predicate<ByteBuffer> each) {
         int next = 0;
         while (next < offsets.size()) {
-            ReadResult read = store.read(topic, 0, offsets.get(next), READ_COUNT, READ_BYTES, null, null);
-            long seen = offsets.get(next);
+            long wanted = offsets.get(next);
+            ReadResult read = store.read(topic, 0, wanted, READ_COUNT, READ_BYTES, null, null);
             for (ByteBuffer slice : read.slices()) {
                 for (int at = 0; at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
                     long offset = StoredMessage.queueOffset(slice, at);
@@ -103,16 +106,27 @@ final class LetterQueue {
                         next++;
                     }
                     if (next < offsets.size() && offsets.get(next) == offset) {
-                        letters.add(slice.slice(at, StoredMessage.totalSize(slice, at)));
+                        if (!each.test(slice.slice(at, StoredMessage.totalSize(slice, at)))) {
+                            return;
+                        }
                         next++;
                     }
                 }
             }
-            if (next < offsets.size() && offsets.get(next) == seen) {
+            if (next < offsets.size() && offsets.get(next) == wanted) {
                 next++; // gone or damaged
             }
         }
-        return letters;
+    }
+
+    /** One letter, or null if it cannot be read. */
+    ByteBuffer read(long offset) {
+        ByteBuffer[] found = new ByteBuffer[1];
+        read(List.of(offset), letter -> {
+            found[0] = letter;
+            return false;
+        });
+        return found[0];
     }
 
     /** What settles a letter. */

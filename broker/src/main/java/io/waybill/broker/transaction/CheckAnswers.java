@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  */
 final class CheckAnswers {
     private static final Logger LOG = LoggerFactory.getLogger(CheckAnswers.class);
-    private static final int MOST_OPEN = 100_000;
+    private static final int MOST_OPEN = 20_000;
 
     private static final class Asked {
         private final String producerGroup;
@@ -54,8 +54,8 @@ final class CheckAnswers {
         }
     }
 
-    /** The check was not delivered after all. */
-    void notAsked(long handle) {
+    /** The check was not delivered after all, or its answer decided. */
+    void forget(long handle) {
         synchronized (open) {
             open.remove(handle);
         }

@@ -138,6 +138,7 @@ final class EndTransaction implements RequestHandler {
         }
         String by = "producer group " + header.producerGroup() + ", client "
                 + clientNames.apply(header.producerGroup(), request.connection());
+        answers.forget(handle);
         Completion done = outcome -> answer(request, handle, wanted, outcome);
         if (wanted == Decision.COMMIT) {
             decisions.commit(half, stored, header.fromTransactionCheck(), by, done);

@@ -21,6 +21,8 @@ import java.util.concurrent.Executor;
 final class ListTransactions implements RequestHandler {
     private static final int MOST = 1_000;
     private static final int USUAL = 100;
+    /** Of properties, most of which an answer may repeat. */
+    private static final int MOST_BYTES = 4 << 20;
 
     private final Store store;
     private final Clock clock;
@@ -85,6 +87,7 @@ final class ListTransactions implements RequestHandler {
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("open", store.openHalfCount()).name("transactions").beginArray();
         int listed = 0;
+        int bytes = 0;
         for (PendingHalf half : store.openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
             if (listed == max) {
                 break;
@@ -98,6 +101,10 @@ final class ListTransactions implements RequestHandler {
             }
             TransactionJson.transaction(json, half.handle(), half, Message.decode(stored, 0), nowMillis);
             listed++;
+            bytes += StoredMessage.propertiesLength(stored, 0);
+            if (bytes > MOST_BYTES) {
+                break;
+            }
         }
         return json.endArray().endObject().toByteArray();
     }

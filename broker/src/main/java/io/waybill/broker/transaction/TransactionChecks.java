@@ -163,7 +163,7 @@ public final class TransactionChecks implements DueChecks {
             store.checked(handle, half.checks() + 1, nextMillis, client, o -> settle(o, done));
             answers.recorded(handle);
         } else {
-            answers.notAsked(handle);
+            answers.forget(handle);
             await(half, done);
         }
     }
