@@ -285,7 +285,7 @@ public interface Groups {
      * @param enabled false: nobody gets anything
      * @param broadcastAllowed false: members that want every message are refused
      * @param ordered it is meant to be consumed in order
-     * @param maxRetries so many retries, then it is a dead letter; -1 = the broker's default of 16
+     * @param maxRetries so many retries, then it is a dead letter; -1 = no limit
      * @param backoff how long a failed message waits, or null for the broker's delay levels
      * @param attributes further ones, such as {@link #RATE}
      */
