@@ -13,6 +13,8 @@ import io.waybill.broker.offset.OffsetRequests;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pop.Pops;
 import io.waybill.broker.pull.Pulls;
+import io.waybill.broker.quarantine.Quarantine;
+import io.waybill.broker.quarantine.QuarantineRequests;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.DeadLetterDesk;
@@ -62,6 +64,7 @@ final class Features {
     private final Pops pops;
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
+    private final Quarantine quarantine;
     private final DueEngine dueEngine;
     private final Stats stats;
     private final RequestHandler handler;
@@ -108,6 +111,10 @@ final class Features {
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         pulls = new Pulls(store, topics, groups, members, offsets, journal, stats, settings, clock, blocking);
+
+        quarantine = new Quarantine(store, topics, offsets, clock, blocking);
+        pulls.diversions().add(quarantine);
+        retries.onGivenUp(quarantine);
 
         pops = new Pops(
                 store,
@@ -160,6 +167,7 @@ final class Features {
         deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
         deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
+        new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, blocking).register(routes);
         // Threads of its own: a scan must not hold up pulls of old messages.
         Executor scans = platform.duties().executor("broker-insight", 1);
         new Insight(
@@ -170,12 +178,17 @@ final class Features {
                         offsets,
                         journal,
                         locks,
-                        ParkedKeys.NONE,
+                        this::parkedKey,
                         halfRequests::rolledBack,
                         broker,
                         scans)
                 .register(routes);
         handler = routes.handler();
+    }
+
+    private ParkedKeys.Parked parkedKey(String group, String topic, String key) {
+        Quarantine.Known known = quarantine.find(group, topic, key);
+        return known == null ? null : new ParkedKeys.Parked(known.sinceMillis(), known.reason());
     }
 
     RequestHandler handler() {
@@ -200,6 +213,9 @@ final class Features {
         DutyHandle desk = platform.duties().start(deadLetters);
         deadLetters.startedAs(desk);
         duties.add(desk);
+        DutyHandle releasing = platform.duties().start(quarantine);
+        quarantine.startedAs(releasing);
+        duties.add(releasing);
         duties.add(dueEngine.start(platform.duties()));
     }
 

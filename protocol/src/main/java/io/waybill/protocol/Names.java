@@ -15,6 +15,7 @@ public final class Names {
 
     public static final String RETRY_PREFIX = "%RETRY%";
     public static final String DEAD_LETTER_PREFIX = "%DLQ%";
+    public static final String PARKED_PREFIX = "%PARK%";
 
     /** Such that the longest group still has a retry topic. */
     public static final int MAX_GROUP_LENGTH = MAX_GROUP_TOPIC_LENGTH - RETRY_PREFIX.length();
@@ -65,7 +66,8 @@ public final class Names {
         if (group != null && group.isEmpty()) {
             return "topic: must name a group behind " + topic + ", was empty there";
         }
-        return check("topic", topic, group == null ? MAX_TOPIC_LENGTH : MAX_GROUP_TOPIC_LENGTH);
+        boolean isOfGroup = group != null || topic != null && isParked(topic);
+        return check("topic", topic, isOfGroup ? MAX_GROUP_TOPIC_LENGTH : MAX_TOPIC_LENGTH);
     }
 
     /** Null when the group's name is fine, else the sentence that names field, limit and what was seen. */
@@ -83,6 +85,20 @@ public final class Names {
 
     public static String retryTopic(String group) {
         return RETRY_PREFIX + group;
+    }
+
+    /** Where the messages of a group lie whose keys are in quarantine; nobody sends there from outside. */
+    public static String parkedTopic(String group) {
+        return PARKED_PREFIX + group;
+    }
+
+    public static boolean isParked(String topic) {
+        return topic.startsWith(PARKED_PREFIX);
+    }
+
+    /** The group of a topic of parked messages. */
+    public static String groupOfParked(String topic) {
+        return topic.substring(PARKED_PREFIX.length());
     }
 
     public static String deadLetterTopic(String group) {
@@ -116,7 +132,7 @@ public final class Names {
 
     /** True for the topics a producer may not send to. */
     public static boolean isSendForbidden(String topic) {
-        return SEND_FORBIDDEN.contains(topic);
+        return SEND_FORBIDDEN.contains(topic) || isParked(topic);
     }
 
     private static String check(String field, String name, int limit) {

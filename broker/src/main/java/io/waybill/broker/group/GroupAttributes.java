@@ -9,6 +9,9 @@ public final class GroupAttributes {
     /** Messages per second the group may get from this broker; absent or 0 = as many as it wants. */
     public static final String RATE = "waybill.rate";
 
+    /** Failures of a message after which its key is parked, in ordered consumption; absent = never. */
+    public static final String QUARANTINE_AFTER = "waybill.quarantine.after";
+
     private static final int MOST_PER_SECOND = 100_000_000;
 
     private GroupAttributes() {}
@@ -19,12 +22,22 @@ public final class GroupAttributes {
         return text == null ? 0 : Math.max(0, number(text));
     }
 
+    /** Failures before a key is parked, 0 = never. */
+    public static int quarantineAfter(SubscriptionGroupConfig group) {
+        String text = group.attributes().isEmpty() ? null : group.attributes().get(QUARANTINE_AFTER);
+        return text == null ? 0 : Math.max(0, number(text));
+    }
+
     /** Null when fine, else the sentence that names attribute, what it may be and what was seen. */
     static String refusal(Map<String, String> attributes) {
         String rate = attributes.get(RATE);
         if (rate != null && number(rate) < 0) {
             return "attribute " + RATE + ": must be a whole number of messages per second from 0 (no limit) to "
                     + MOST_PER_SECOND + ", was " + rate;
+        }
+        String quarantine = attributes.get(QUARANTINE_AFTER);
+        if (quarantine != null && number(quarantine) < 1) {
+            return "attribute " + QUARANTINE_AFTER + ": must be a whole number of failures from 1, was " + quarantine;
         }
         return null;
     }

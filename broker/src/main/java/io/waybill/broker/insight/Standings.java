@@ -25,7 +25,7 @@ import java.util.TreeSet;
 
 /** Puts together what the broker knows of a group: its topics, what it wants of them, how it stands in a queue. May read the disk. */
 final class Standings {
-    static final String PARKED_PREFIX = "%PARK%";
+    static final String PARKED_PREFIX = Names.PARKED_PREFIX;
 
     /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
     private static final long YOUNG_BYTES = 256L << 20;

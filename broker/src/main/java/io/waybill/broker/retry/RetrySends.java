@@ -11,8 +11,10 @@ import io.waybill.protocol.body.RetryPolicy;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.remoting.Connection;
+import io.waybill.store.log.Outcome;
 import java.util.Map;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -27,6 +29,7 @@ public final class RetrySends {
     private final Predicate<String> consumesInOrder;
     private final BiFunction<String, Connection, String> clientNames;
     private final Clock clock;
+    private volatile GivenUp givenUp = GivenUp.DEAD_LETTER;
 
     /** @param clientNames who speaks for a group on a connection */
     public RetrySends(
@@ -40,6 +43,22 @@ public final class RetrySends {
         this.consumesInOrder = consumesInOrder;
         this.clientNames = clientNames;
         this.clock = clock;
+    }
+
+    /** Sets what becomes of messages that ordered consumers give up; once, before the first request. */
+    public void onGivenUp(GivenUp taker) {
+        this.givenUp = taker;
+    }
+
+    /**
+     * Whether somebody else takes a message that an ordered consumer gave up; if not, {@link #place} says where it goes.
+     *
+     * @param then called exactly once if true is returned: null = nobody took it after all
+     */
+    public boolean isTaken(String retryTopic, Map<String, String> properties, Connection from, Consumer<Outcome> then) {
+        String group = Names.groupOf(retryTopic);
+        SubscriptionGroupConfig config = consumesInOrder.test(group) ? groups.find(group) : null;
+        return config != null && givenUp.take(config, properties, clientNames.apply(group, from), then);
     }
 
     /**

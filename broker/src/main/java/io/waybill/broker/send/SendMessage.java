@@ -227,28 +227,47 @@ final class SendMessage implements RequestHandler {
                     outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
             return;
         }
-        Delay delay = null;
-        if (retry) {
-            RetrySends.Placement place = retries.place(
-                    header.topic(),
-                    header.reconsumeTimes(),
-                    header.maxReconsumeTimes(),
-                    properties,
-                    request.connection());
-            if (place.code() != 0) {
-                request.refuse(place.code(), place.remark());
+        if (!retry) {
+            Delay delay = delays.delayOf(properties, clock.wallMillis());
+            placeByDelay(request, unique, draft, header.topic(), queueId, properties, delay);
+            return;
+        }
+        // Answered later, when the socket's buffer is gone.
+        byte[] body = request.command().bodyBytes();
+        boolean isTaken = retries.isTaken(header.topic(), properties, request.connection(), outcome -> {
+            if (outcome != null) {
+                replies.single(request, outcome, queueId, uniqueKey, null);
                 return;
             }
-            if (place.deadLetter()) {
-                placeDeadLetter(request, place.topic(), draft.properties(properties), uniqueKey);
-                return;
+            try {
+                placeRetry(request, header, draft.body(ByteBuffer.wrap(body)), queueId, properties, unique);
+            } catch (BadValue e) {
+                refuse(request, e);
             }
-            delay = place.delay();
+        });
+        if (!isTaken) {
+            placeRetry(request, header, draft, queueId, properties, unique);
         }
-        if (delay == null) {
-            delay = delays.delayOf(properties, clock.wallMillis());
+    }
+
+    private void placeRetry(
+            Request request,
+            SendMessageHeader header,
+            MessageDraft.Builder draft,
+            int queueId,
+            Map<String, String> properties,
+            UniqueKey unique) {
+        RetrySends.Placement place = retries.place(
+                header.topic(), header.reconsumeTimes(), header.maxReconsumeTimes(), properties, request.connection());
+        if (place.code() != 0) {
+            request.refuse(place.code(), place.remark());
+        } else if (place.deadLetter()) {
+            String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
+            placeDeadLetter(request, place.topic(), draft.properties(properties), uniqueKey);
+        } else {
+            Delay delay = place.delay() != null ? place.delay() : delays.delayOf(properties, clock.wallMillis());
+            placeByDelay(request, unique, draft, header.topic(), queueId, properties, delay);
         }
-        placeByDelay(request, unique, draft, header.topic(), queueId, properties, delay);
     }
 
     private void placeDeadLetter(Request request, String topic, MessageDraft.Builder draft, String uniqueKey) {

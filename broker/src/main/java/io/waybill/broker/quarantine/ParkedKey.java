@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.quarantine;
+
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A key in quarantine, and which of its messages are parked. Guarded by its group.
+ *
+ * <p>PARKED: its messages are parked as the group meets them. RELEASING: what was parked is in a queue of the retry topic, and later messages are still
+ * parked until the group has consumed that; so nothing overtakes.
+ */
+final class ParkedKey {
+    /** Where a message was in its topic; the order of a key. */
+    record Origin(int queueId, long offset) implements Comparable<Origin> {
+        @Override
+        public int compareTo(Origin other) {
+            int byOffset = Long.compare(offset, other.offset);
+            return byOffset != 0 ? byOffset : Integer.compare(queueId, other.queueId);
+        }
+    }
+
+    final String topic;
+    final String key;
+    long sinceMillis;
+    String reason;
+    String by;
+
+    /** Parked and not given back: origin to offset in the topic of parked messages. */
+    final TreeMap<Origin, Long> waiting = new TreeMap<>();
+
+    /** By queue of the topic: messages of the key up to this offset were given back, so a read that meets them again passes them. */
+    final TreeMap<Integer, Long> givenBack = new TreeMap<>();
+
+    boolean releasing;
+    /** The queue of the retry topic they are given back in; -1 before the first release. */
+    int retryQueue = -1;
+    /** When the group's progress there has come so far, it has consumed them. */
+    long consumedAt;
+    /** Reads that have met a message to be parked and have not parked it yet. */
+    int diverting;
+    /** Of the monotonic clock, when one met such a message. */
+    long divertedNanos;
+    /** A release is in work. */
+    boolean busy;
+
+    ParkedKey(String topic, String key, long sinceMillis, String reason, String by) {
+        this.topic = topic;
+        this.key = key;
+        this.sinceMillis = sinceMillis;
+        this.reason = reason;
+        this.by = by;
+    }
+
+    boolean isGivenBack(Origin origin) {
+        return givenBack.getOrDefault(origin.queueId(), -1L) >= origin.offset();
+    }
+
+    /** What the catalog keeps of it. */
+    byte[] toJson() {
+        Map<String, String> texts = new TreeMap<>();
+        givenBack.forEach((queueId, offset) -> texts.put(queueId.toString(), offset.toString()));
+        return new JsonWriter()
+                .beginObject()
+                .field("givenBack", texts)
+                .field("sinceMillis", sinceMillis)
+                .field("reason", reason)
+                .field("by", by)
+                .field("releasing", releasing)
+                .field("retryQueue", retryQueue)
+                .field("consumedAt", consumedAt)
+                .endObject()
+                .toByteArray();
+    }
+
+    static ParkedKey parse(String topic, String key, byte[] json) {
+        JsonObject kept = Json.parse(ByteBuffer.wrap(json));
+        ParkedKey parked = new ParkedKey(
+                topic, key, kept.getLong("sinceMillis", 0), kept.getString("reason"), kept.getString("by"));
+        parked.releasing = kept.getBoolean("releasing", false);
+        parked.retryQueue = kept.getInt("retryQueue", -1);
+        parked.consumedAt = kept.getLong("consumedAt", 0);
+        kept.getStringMap("givenBack")
+                .forEach((queueId, offset) -> parked.givenBack.put(Integer.valueOf(queueId), Long.valueOf(offset)));
+        return parked;
+    }
+}

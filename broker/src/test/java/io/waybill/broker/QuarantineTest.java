@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.LockBatchBody;
+import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.UpdateOffsetHeader;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Parked keys of an ordered group, on simulated time. */
+class QuarantineTest {
+    private static final String RETRY = Names.retryTopic("g");
+    private static final String PARKED = Names.parkedTopic("g");
+
+    private final TestBroker broker = new TestBroker();
+    private FakeConnection member;
+    private int numbers;
+
+    @BeforeEach
+    void join() {
+        heartbeat();
+        SubscriptionGroupConfig usual = SubscriptionGroupConfig.of("g");
+        Asked set = broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP)
+                .body(usual.withAttributes(Map.of("waybill.quarantine.after", "3"))
+                        .toJson())
+                .build());
+        assertThat(set.result()).isZero();
+    }
+
+    private void heartbeat() {
+        member = broker.connect();
+        broker.ask(
+                member,
+                TestBroker.heartbeat(
+                        "c1", "g", SubscriptionData.of("orders", "*", 1), SubscriptionData.of(RETRY, "*", 1)));
+    }
+
+    @AfterEach
+    void close() {
+        broker.close();
+    }
+
+    private void send(String key, String body) {
+        broker.send("orders", 0, body, "__SHARDINGKEY", key, "UNIQ_KEY", "unique-" + numbers++ + body);
+    }
+
+    private Asked pull(String topic, long offset) {
+        return broker.ask(member, TestBroker.pulling("g", topic, 0, offset, 0, null));
+    }
+
+    private List<String> bodies(String topic, long offset) {
+        Asked pulled = pull(topic, offset);
+        return pulled.result() == ResponseCode.SUCCESS ? TestBroker.bodies(pulled) : List.of();
+    }
+
+    private void commit(String topic, long offset) {
+        Asked done = broker.ask(
+                member,
+                Command.request(RequestCode.UPDATE_CONSUMER_OFFSET)
+                        .header(new UpdateOffsetHeader("g", topic, 0, offset, "broker-a"))
+                        .build());
+        assertThat(done.result()).as(done.remark()).isZero();
+    }
+
+    private JsonObject order(String action, String key) {
+        Asked asked = ordered(action, key);
+        assertThat(asked.result()).as(asked.remark()).isZero();
+        return Json.parse(ByteBuffer.wrap(asked.reply().bodyBytes()));
+    }
+
+    private Asked ordered(String action, String key) {
+        JsonWriter json = new JsonWriter().beginObject().field("group", "g").field("action", action);
+        if (key != null) {
+            json.field("topic", "orders")
+                    .field("key", key)
+                    .field("reason", "test")
+                    .field("by", "me");
+        }
+        return broker.ask(Command.request(RequestCode.QUARANTINE)
+                .body(json.endObject().toByteArray())
+                .build());
+    }
+
+    private List<JsonObject> keys() {
+        return order("LIST", null).getArray("keys").objects("keys");
+    }
+
+    private long parkedCount() {
+        return broker.store.range(PARKED, 0).maxOffset();
+    }
+
+    @Test
+    void theKeyIsPassedAndTheOthersGoOnAndItComesBackInOrderBeforeAnyLaterOne() {
+        for (int i = 0; i < 4; i++) {
+            send("a", "a" + i);
+            send("b", "b" + i);
+        }
+        assertThat(order("PARK", "a").getString("answer")).isEqualTo("PARKED");
+        assertThat(order("PARK", "a").getString("answer")).isEqualTo("ALREADY_PARKED");
+        assertThat(bodies("orders", 0)).containsExactly("b0", "b1", "b2", "b3");
+        assertThat(bodies("orders", 0)).as("asked again").containsExactly("b0", "b1", "b2", "b3");
+        assertThat(parkedCount()).isEqualTo(4);
+        assertThat(keys()).singleElement().satisfies(key -> {
+            assertThat(key.getString("key")).isEqualTo("a");
+            assertThat(key.getLong("messages", -1)).isEqualTo(4);
+            assertThat(key.getString("state")).isEqualTo("PARKED");
+        });
+
+        broker.restart();
+        heartbeat();
+        assertThat(bodies("orders", 0)).as("after a restart").containsExactly("b0", "b1", "b2", "b3");
+        assertThat(parkedCount()).isEqualTo(4);
+        commit("orders", 8);
+
+        assertThat(order("RELEASE", "a").getLong("messages", -1)).isEqualTo(4);
+        assertThat(bodies(RETRY, 0)).containsExactly("a0", "a1", "a2", "a3");
+        send("a", "a4");
+        send("b", "b4");
+        assertThat(bodies("orders", 8)).as("a4 must not overtake").containsExactly("b4");
+        commit("orders", 10);
+        broker.pass(10_000);
+        assertThat(bodies(RETRY, 4)).isEmpty();
+
+        commit(RETRY, 4);
+        broker.pass(1_000);
+        assertThat(bodies(RETRY, 4)).containsExactly("a4");
+        commit(RETRY, 5);
+        broker.pass(1_000);
+        assertThat(keys()).isEmpty();
+        send("a", "a5");
+        assertThat(bodies("orders", 10)).containsExactly("a5");
+        broker.restart();
+        heartbeat();
+        assertThat(keys()).isEmpty();
+        assertThat(bodies("orders", 10)).containsExactly("a5");
+        assertThat(parkedCount()).isEqualTo(5);
+    }
+
+    @Test
+    void whatFailsAgainIsParkedAgainInItsPlace() {
+        for (int i = 0; i < 3; i++) {
+            send("a", "a" + i);
+        }
+        order("PARK", "a");
+        assertThat(bodies("orders", 0)).isEmpty();
+        order("RELEASE", "a");
+        send("a", "a3");
+        assertThat(bodies("orders", 3)).isEmpty();
+        assertThat(bodies(RETRY, 0)).containsExactly("a0", "a1", "a2");
+        commit(RETRY, 1);
+
+        order("PARK", "a");
+        assertThat(bodies(RETRY, 1)).as("parked once more").isEmpty();
+        commit(RETRY, 3);
+        broker.pass(5_000);
+        assertThat(keys())
+                .singleElement()
+                .satisfies(key -> assertThat(key.getLong("messages", -1)).isEqualTo(3));
+        order("RELEASE", "a");
+        assertThat(bodies(RETRY, 3)).as("a3 was parked before the others").containsExactly("a1", "a2", "a3");
+    }
+
+    @Test
+    void whatIsDiscardedIsGoneAndLaterOnesAreDelivered() {
+        send("a", "a0");
+        send("a", "a1");
+        order("PARK", "a");
+        assertThat(bodies("orders", 0)).isEmpty();
+        assertThat(order("DISCARD", "a").getLong("messages", -1)).isEqualTo(2);
+        broker.pass(1_000);
+        assertThat(keys()).isEmpty();
+        send("a", "a2");
+        assertThat(bodies("orders", 2)).containsExactly("a2");
+        assertThat(broker.store.range(RETRY, 0).maxOffset()).isZero();
+        assertThat(ordered("RELEASE", "a").result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+    }
+
+    @Test
+    void whatAStockClientGivesUpInOrderIsParkedAndTheMemberGoesBackToIt() {
+        send("a", "a0");
+        send("b", "b0");
+        send("a", "a1");
+        MessageQueue queue = new MessageQueue("orders", "broker-a", 0);
+        broker.ask(
+                member,
+                Command.request(RequestCode.LOCK_BATCH_MQ)
+                        .body(new LockBatchBody("g", "c1", Set.of(queue), false).toJson())
+                        .build());
+        assertThat(bodies("orders", 0)).containsExactly("a0", "b0", "a1");
+        Asked held = broker.ask(member, TestBroker.pulling("g", "orders", 0, 3, TestBroker.SUSPEND, null));
+
+        byte[] properties = TestBroker.properties(
+                "RETRY_TOPIC", "orders", "UNIQ_KEY", "unique-0a0", "__SHARDINGKEY", "a", "DELAY", "4");
+        Asked givenUp = broker.ask(member, TestBroker.sending(TestBroker.sendHeader(RETRY, 0, properties), "a0"));
+        assertThat(givenUp.result()).as(givenUp.remark()).isZero();
+        assertThat(held.result()).isEqualTo(ResponseCode.PULL_OFFSET_MOVED);
+        assertThat(held.number("nextBeginOffset")).isZero();
+        assertThat(bodies("orders", 0)).containsExactly("b0");
+        assertThat(keys())
+                .singleElement()
+                .satisfies(key -> assertThat(key.getLong("messages", -1)).isEqualTo(2));
+        assertThat(broker.store.range(Names.deadLetterTopic("g"), 0).maxOffset())
+                .isZero();
+    }
+
+    @Test
+    void aPowerCutBetweenAnyTwoStepsLosesNothingAndKeepsTheOrder() {
+        for (int seed = 1; seed <= 20; seed++) {
+            String key = "k" + seed;
+            long from = broker.store.range("orders", 0).maxOffset();
+            send(key, key + "-0");
+            send("b", "b-" + seed);
+            send(key, key + "-1");
+            order("PARK", key);
+            if (seed % 4 != 0) {
+                assertThat(bodies("orders", from)).containsExactly("b-" + seed);
+            }
+            if (seed % 4 == 2) {
+                ordered("RELEASE", key);
+            }
+            broker.crash(seed);
+            heartbeat();
+            assertThat(bodies("orders", from)).containsExactly("b-" + seed);
+            if (seed % 4 != 2) {
+                order("RELEASE", key);
+            }
+            long given = broker.store.range(RETRY, 0).maxOffset();
+            assertThat(bodies(RETRY, given - 2)).containsExactly(key + "-0", key + "-1");
+            commit(RETRY, given);
+            broker.pass(1_000);
+            assertThat(keys()).isEmpty();
+        }
+        assertThat(broker.store.range(RETRY, 0).maxOffset()).isEqualTo(40);
+    }
+
+    @Test
+    void wrongOrdersAreRefusedByField() {
+        assertThat(ordered("EXPLODE", "a").remark()).contains("action").contains("EXPLODE");
+        assertThat(ordered("PARK", " ").remark()).contains("key");
+        Asked unknown = broker.ask(Command.request(RequestCode.QUARANTINE)
+                .body("{\"group\":\"nobody\",\"action\":\"PARK\",\"topic\":\"t\",\"key\":\"k\"}".getBytes())
+                .build());
+        assertThat(unknown.result()).isEqualTo(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST);
+    }
+}
