@@ -14,10 +14,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.apache.rocketmq.tools.command.MQAdminStartup;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -121,6 +126,55 @@ class StockReplayTest {
         Stock.Inbox again = stock.consume(offline, topic, "*");
         again.awaitCount((int) expected, LIMIT);
         assertThat(again.messages()).hasSize((int) expected).allMatch(m -> m.getStoreTimestamp() >= middle);
+    }
+
+    @Test
+    void aResetBringsEverythingAgainAndKeepsWhatWaitsForItsRetry() throws Exception {
+        String topic = Stock.unique("incident");
+        String group = Stock.unique("incident-group");
+        DefaultMQProducer producer = stock.producer();
+        producer.createTopic("TBW102", topic, 1, null);
+        for (String body : List.of("a", "bad", "b")) {
+            producer.send(message(topic, "", "", body));
+        }
+        Map<String, AtomicInteger> seen = new ConcurrentHashMap<>();
+        stock.consumer(group, topic, "*", (messages, context) -> {
+            context.setDelayLevelWhenNextConsume(2); // five seconds
+            boolean fails = false;
+            for (MessageExt m : messages) {
+                int times = seen.computeIfAbsent(Stock.text(m), k -> new AtomicInteger())
+                        .incrementAndGet();
+                fails |= Stock.text(m).equals("bad") && times == 1;
+            }
+            return fails ? ConsumeConcurrentlyStatus.RECONSUME_LATER : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        Stock.await("every message once", LIMIT, () -> seen.size() == 3);
+        DefaultMQAdminExt admin = new DefaultMQAdminExt();
+        admin.setNamesrvAddr(broker.namesrvAddress());
+        admin.setInstanceName(Stock.unique("admin"));
+        admin.start();
+        Stock.await("the message to be given back", LIMIT, () -> isGivenBack(admin, topic + "@" + group));
+        admin.resetOffsetByTimestamp(topic, group, 0, true);
+        Stock.await(
+                "all again, and the retry besides",
+                LIMIT,
+                () -> seen.get("a").get() >= 2
+                        && seen.get("b").get() >= 2
+                        && seen.get("bad").get() >= 3);
+        admin.shutdown();
+    }
+
+    private static boolean isGivenBack(DefaultMQAdminExt admin, String key) {
+        try {
+            return admin.viewBrokerStatsData(broker.brokerAddress(), "SNDBCK_PUT_NUMS", key)
+                            .getStatsMinute()
+                            .getSum()
+                    > 0;
+        } catch (MQClientException e) {
+            return false; // nothing counted yet
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** Single messages and batches (several messages of one millisecond) over four queues, read back with their store times. */
