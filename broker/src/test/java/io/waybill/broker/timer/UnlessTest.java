@@ -12,6 +12,7 @@ import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.view.EndedDue;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -175,6 +176,42 @@ class UnlessTest {
         assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1", "u2");
         assertThat(broker.visible("orders", 1))
                 .allSatisfy(m -> assertThat(m.properties()).doesNotContainKey(CONDITION));
+    }
+
+    @Test
+    void whatCannotBeReadHoldsTheMessageUntilItCan() throws Exception {
+        send("orders", "u1", "TIMER_DELAY_MS", "10000", CONDITION, "payments|unreadable-key|PAID");
+        paid("unreadable-key", "PAID");
+        broker.close();
+        flipABit("unreadable-key");
+        broker.crash(5);
+        broker.pass(100_000);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        broker.close();
+        flipABit("unreadable-key");
+        broker.crash(6);
+        broker.pass(100_000);
+        assertThat(broker.visible("orders", 1)).isEmpty();
+        assertThat(cancelledBy("u1")).contains("unless payments|unreadable-key|PAID");
+    }
+
+    /** In the tag of the payment, which stands in the log behind the last mention of the key. */
+    private void flipABit(String key) throws Exception {
+        for (java.util.Map.Entry<String, byte[]> file :
+                broker.files().contents().entrySet()) {
+            int at = new String(file.getValue(), StandardCharsets.ISO_8859_1).lastIndexOf("KEYS\u0001" + key);
+            if (at >= 0) {
+                broker.files().flipBit(file.getKey(), (at + 2) * 8L);
+                return;
+            }
+            int flipped = new String(file.getValue(), StandardCharsets.ISO_8859_1).lastIndexOf("S\u0001" + key);
+            if (flipped >= 0) {
+                broker.files().flipBit(file.getKey(), (flipped - 1) * 8L);
+                return;
+            }
+        }
+        throw new AssertionError("no file holds " + key);
     }
 
     @Test
