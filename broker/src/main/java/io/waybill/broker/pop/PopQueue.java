@@ -177,7 +177,11 @@ final class PopQueue {
         }
         Pop.Wish wish = pop.wish();
         if (wish.kind() == Pop.Kind.TAKE) {
-            offsets.takeReset(key.group(), key.topic(), key.queueId()); // taken over when it came
+            // Taken over when it came; until now it kept the base from being committed.
+            boolean wasReset = offsets.takeReset(key.group(), key.topic(), key.queueId()) >= 0;
+            if (wasReset && state != null) {
+                offsets.commit(key.group(), key.topic(), key.queueId(), state.base());
+            }
         }
         PopState current = state;
         if (current == null) {

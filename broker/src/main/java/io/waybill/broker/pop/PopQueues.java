@@ -33,7 +33,10 @@ final class PopQueues {
             PopState state = Names.isDesk(key.group()) ? null : store.popState(key);
             if (state != null) {
                 known.add(key);
-                if (offsets.query(key.group(), key.topic(), key.queueId()) != state.base()) {
+                if (offsets.query(key.group(), key.topic(), key.queueId()) != state.base()
+                        && !offsets.commit(key.group(), key.topic(), key.queueId(), state.base())) {
+                    // A reset is pending, but the log has its step before the offset: the group has popped since.
+                    offsets.takeReset(key.group(), key.topic(), key.queueId());
                     offsets.commit(key.group(), key.topic(), key.queueId(), state.base());
                 }
             }
