@@ -32,6 +32,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
@@ -48,6 +51,42 @@ class HostileTest {
 
     /** The codes with fields, each with a header that is fine. */
     private static final Map<Integer, Map<String, String>> FINE = fine();
+
+    private static final Map<Integer, String> FINE_BODIES = fineBodies();
+
+    /** The codes that have neither. */
+    private static final List<Integer> BARE = List.of(13, 25, 26, 27, 28, 43, 305, 306, 316, 328, 329, 402);
+
+    /** What may stand for any value of a JSON body. */
+    private static final List<String> NASTY_JSON = List.of(
+            "null",
+            "true",
+            "0",
+            "-1",
+            "1e308",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "99999999999999999999999999",
+            "0.5",
+            "\"\"",
+            "\" \"",
+            "\"../../x\"",
+            "\"%RETRY%\"",
+            "\"%DLQ%../x\"",
+            "\"%PARK%shipping\"",
+            "\"-1\"",
+            "\"a\\u0000b\\u0001c\\u0002\"",
+            "\"\\uD800\"",
+            "\"" + "x".repeat(300) + "\"",
+            "\"" + "n".repeat(60_000) + "\"",
+            "[]",
+            "[null]",
+            "[[]]",
+            "[1,1,1]",
+            "{}",
+            "{\"a\":{}}",
+            "[" + "0,".repeat(20_000) + "0]",
+            "\"RMQ_SYS_TRANS_HALF_TOPIC\"");
 
     private static final List<String> NASTY = List.of(
             "",
@@ -156,7 +195,10 @@ class HostileTest {
                 for (String nasty : NASTY) {
                     Map<String, String> fields = new LinkedHashMap<>(request.getValue());
                     fields.put(field, nasty);
-                    answers.add(call(command(request.getKey(), fields, new byte[] {1})));
+                    boolean mayWait = field.equals("pollTime") && nasty.equals("9223372036854775807");
+                    if (!mayWait) {
+                        answers.add(call(command(request.getKey(), fields, new byte[] {1})));
+                    }
                 }
                 Map<String, String> without = new LinkedHashMap<>(request.getValue());
                 without.remove(field);
@@ -206,10 +248,51 @@ class HostileTest {
         chance.nextBytes(noise);
         bodies.add(noise);
         List<Integer> codes = new ArrayList<>(FINE.keySet());
-        codes.addAll(List.of(34, 41, 42, 46, 200, 21, 201, 28, 30561, 30562, 30563, -1, 0, 99_999, Integer.MIN_VALUE));
+        codes.addAll(FINE_BODIES.keySet());
+        codes.addAll(BARE);
+        codes.addAll(List.of(-1, 0, 99_999, Integer.MIN_VALUE));
         for (int code : codes) {
             for (byte[] body : bodies) {
                 checkAnswer(code, ask(command(code, FINE.getOrDefault(code, Map.of()), body)));
+            }
+        }
+    }
+
+    @Test
+    void everyMemberOfEveryBodyMayHoldAnything() throws Exception {
+        Pattern value =
+                Pattern.compile("(?<=[:\\[,])(\"[^\"]*\"(?!:)|-?[0-9]+|true|false|\\[[^\\[\\]]*\\]|\\{[^{}]*\\})");
+        for (Map.Entry<Integer, String> request : FINE_BODIES.entrySet()) {
+            int code = request.getKey();
+            String fine = request.getValue();
+            checkAnswer(code, ask(command(code, Map.of(), fine.getBytes(StandardCharsets.UTF_8))));
+            List<CompletableFuture<Command>> answers = new ArrayList<>();
+            Matcher matcher = value.matcher(fine);
+            for (int at = 0; matcher.find(at); at = matcher.start() + 1) {
+                for (String nasty : NASTY_JSON) {
+                    String body = fine.substring(0, matcher.start()) + nasty + fine.substring(matcher.end());
+                    answers.add(call(command(code, Map.of(), body.getBytes(StandardCharsets.UTF_8))));
+                }
+            }
+            assertThat(answers).as("request %d", code).isNotEmpty();
+            for (CompletableFuture<Command> answer : answers) {
+                checkAnswer(code, answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+            }
+        }
+    }
+
+    @Test
+    void everyCodeThisBrokerKnowsIsAttackedHere() throws Exception {
+        IntStream all = IntStream.concat(
+                IntStream.rangeClosed(0, 1_100),
+                IntStream.concat(IntStream.range(30_500, 30_600), IntStream.range(200_000, 200_200)));
+        for (int code : all.toArray()) {
+            boolean isKnown =
+                    ask(command(code, Map.of(), new byte[0])).code() != ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
+            if (isKnown) {
+                assertThat(FINE.containsKey(code) || FINE_BODIES.containsKey(code) || BARE.contains(code))
+                        .as("request code %d is attacked", code)
+                        .isTrue();
             }
         }
     }
@@ -601,7 +684,267 @@ class HostileTest {
         fine.put(351, Map.of("topic", "orders"));
         fine.put(352, Map.of("group", "shipping"));
         fine.put(370, Map.of("producerGroup", "producers", "topic", "orders", "recallHandle", "djEgYSBiIDEgdQ=="));
+        fine.put(
+                324,
+                fields(
+                        "producerGroup",
+                        "shipping",
+                        "topic",
+                        "DefaultCluster_REPLY_TOPIC",
+                        "defaultTopic",
+                        "TBW102",
+                        "defaultTopicQueueNums",
+                        "1",
+                        "queueId",
+                        "0",
+                        "sysFlag",
+                        "0",
+                        "bornTimestamp",
+                        "1",
+                        "flag",
+                        "0",
+                        "properties",
+                        "CORRELATION_ID\u0001c\u0002REPLY_TO_CLIENT\u0001honest\u0002",
+                        "reconsumeTimes",
+                        "0",
+                        "unitMode",
+                        "false"));
+        fine.put(
+                325,
+                fields(
+                        "a",
+                        "shipping",
+                        "b",
+                        "DefaultCluster_REPLY_TOPIC",
+                        "c",
+                        "TBW102",
+                        "d",
+                        "1",
+                        "e",
+                        "0",
+                        "f",
+                        "0",
+                        "g",
+                        "1",
+                        "h",
+                        "0",
+                        "i",
+                        "CORRELATION_ID\u0001c\u0002REPLY_TO_CLIENT\u0001honest\u0002",
+                        "j",
+                        "0",
+                        "k",
+                        "false"));
+        fine.put(207, fields("groupName", "passing", "cleanOffset", "true"));
+        fine.put(215, fields("topic", "made"));
+        fine.put(223, fields("topic", "orders", "group", "shipping", "clientAddr", "honest"));
+        fine.put(303, fields("topic", "orders", "group", "shipping"));
+        fine.put(307, fields("consumerGroup", "shipping", "clientId", "honest", "jstackEnable", "true"));
+        fine.put(308, fields("topic", "orders", "compareGroup", "shipping", "filterGroups", "passing"));
+        fine.put(
+                309,
+                fields(
+                        "consumerGroup",
+                        "shipping",
+                        "clientId",
+                        "honest",
+                        "msgId",
+                        "7F00000100002A9F0000000000000000",
+                        "brokerName",
+                        "broker-a",
+                        "topic",
+                        "orders",
+                        "topicSysFlag",
+                        "0",
+                        "groupSysFlag",
+                        "0"));
+        fine.put(314, fields("srcGroup", "shipping", "destGroup", "passing", "topic", "orders", "offline", "true"));
+        fine.put(315, fields("statsName", "TOPIC_PUT_NUMS", "statsKey", "orders"));
+        fine.put(317, fields("isOrder", "false"));
+        fine.put(
+                321,
+                fields("topic", "orders", "queueId", "0", "index", "0", "count", "10", "consumerGroup", "shipping"));
+        fine.put(343, fields("group", "shipping"));
+        fine.put(345, fields("group", "shipping", "topic", "orders"));
+        fine.put(353, fields("group", "passing", "topic", "orders", "readable", "true"));
+        fine.put(21, fields("topicSeq", "0", "maxTopicNum", "10", "dataVersion", ""));
+        fine.put(201, fields("groupSeq", "0", "maxGroupNum", "10", "dataVersion", ""));
+        fine.put(
+                200050,
+                fields(
+                        "consumerGroup",
+                        "popping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "-1",
+                        "maxMsgNums",
+                        "8",
+                        "invisibleTime",
+                        "5000",
+                        "pollTime",
+                        "0",
+                        "bornTime",
+                        "1",
+                        "initMode",
+                        "0",
+                        "expType",
+                        "TAG",
+                        "exp",
+                        "*",
+                        "order",
+                        "false",
+                        "attemptId",
+                        "a",
+                        "bname",
+                        "broker-a"));
+        fine.put(
+                200051,
+                fields(
+                        "consumerGroup",
+                        "popping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "0",
+                        "extraInfo",
+                        "0 1 5000 0 0 broker-a 0 0",
+                        "offset",
+                        "0",
+                        "bname",
+                        "broker-a"));
+        fine.put(
+                200052,
+                fields(
+                        "consumerGroup",
+                        "popping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "0",
+                        "maxMsgNums",
+                        "8",
+                        "bname",
+                        "broker-a"));
+        fine.put(
+                200053,
+                fields(
+                        "consumerGroup",
+                        "popping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "0",
+                        "extraInfo",
+                        "0 1 5000 0 0 broker-a 0 0",
+                        "offset",
+                        "0",
+                        "invisibleTime",
+                        "5000",
+                        "suspend",
+                        "true",
+                        "bname",
+                        "broker-a"));
+        fine.put(
+                200054,
+                fields(
+                        "consumerGroup",
+                        "popping",
+                        "topic",
+                        "orders",
+                        "queueId",
+                        "0",
+                        "pollTime",
+                        "0",
+                        "bornTime",
+                        "1",
+                        "order",
+                        "false",
+                        "attemptId",
+                        "a",
+                        "expType",
+                        "SQL92",
+                        "exp",
+                        "a > 1",
+                        "bname",
+                        "broker-a"));
+        fine.put(200055, fields("consumerGroup", "popping", "topic", "orders", "queueId", "0"));
+        fine.put(200056, fields("consumerGroup", "popping", "topic", "orders", "queueId", "0"));
         return fine;
+    }
+
+    /** The codes with a JSON body, each with one that is fine. */
+    private static Map<Integer, String> fineBodies() {
+        String config = "{\"groupName\":\"passing\",\"retryQueueNums\":1,\"retryMaxTimes\":3,\"attributes\":"
+                + "{\"+waybill.rate\":\"100\",\"waybill.quarantine.after\":\"3\"},\"groupRetryPolicy\":{\"type\":"
+                + "\"EXPONENTIAL\",\"exponentialRetryPolicy\":{\"initial\":1000,\"max\":2000,\"multiplier\":2}}}";
+        Map<Integer, String> fine = new LinkedHashMap<>();
+        fine.put(
+                18,
+                "{\"topicConfigList\":[{\"topicName\":\"made\",\"readQueueNums\":1,\"writeQueueNums\":1,\"perm\":6,"
+                        + "\"topicFilterType\":\"SINGLE_TAG\",\"topicSysFlag\":0,\"order\":false,"
+                        + "\"attributes\":{\"+message.type\":\"NORMAL\",\"+waybill.dedup\":\"1h\"}}]}");
+        fine.put(
+                34,
+                "{\"clientID\":\"stranger\",\"consumerDataSet\":[{\"groupName\":\"passing\",\"consumeType\":\"CONSUME_POP\","
+                        + "\"messageModel\":\"CLUSTERING\",\"consumeFromWhere\":\"CONSUME_FROM_FIRST_OFFSET\","
+                        + "\"subscriptionDataSet\":[{\"topic\":\"orders\",\"subString\":\"a > 1\","
+                        + "\"expressionType\":\"SQL92\",\"tagsSet\":[\"t\"],\"codeSet\":[1],\"subVersion\":1}]}],"
+                        + "\"producerDataSet\":[{\"groupName\":\"p\"}],\"heartbeatFingerprint\":0,\"withoutSub\":false}");
+        fine.put(
+                41,
+                "{\"clientId\":\"stranger\",\"consumerGroup\":\"passing\",\"onlyThisBroker\":false,"
+                        + "\"mqSet\":[{\"topic\":\"orders\",\"brokerName\":\"broker-a\",\"queueId\":0}]}");
+        fine.put(42, fine.get(41));
+        fine.put(
+                46,
+                "{\"clientId\":\"stranger\",\"group\":\"passing\",\"namespace\":\"n\",\"subscriptionData\":"
+                        + "{\"topic\":\"orders\",\"subString\":\"a > 1\",\"expressionType\":\"SQL92\",\"subVersion\":1}}");
+        fine.put(200, config);
+        fine.put(225, "{\"groupConfigList\":[" + config + "]}");
+        fine.put(
+                400,
+                "{\"clientId\":\"honest\",\"consumerGroup\":\"shipping\",\"messageModel\":\"CLUSTERING\","
+                        + "\"strategyName\":\"AVG\",\"topic\":\"orders\"}");
+        fine.put(401, "{\"consumerGroup\":\"passing\",\"mode\":\"POP\",\"popShareQueueNum\":2,\"topic\":\"orders\"}");
+        fine.put(
+                30561,
+                "{\"max\":10,\"topic\":\"orders\",\"group\":\"producers\",\"minAgeMillis\":0,\"maxAgeMillis\":9}");
+        fine.put(30562, "{\"id\":\"7F00000100002A9F0000000000000000\"}");
+        fine.put(
+                30563,
+                "{\"id\":\"7F00000100002A9F0000000000000000\",\"decision\":\"COMMIT\",\"reason\":\"r\","
+                        + "\"by\":\"somebody\"}");
+        fine.put(
+                30564,
+                "{\"topic\":\"orders\",\"key\":\"k\",\"action\":\"RESCHEDULE\",\"deliverTimeMillis\":1,"
+                        + "\"by\":\"somebody\"}");
+        fine.put(30565, "{\"topic\":\"orders\",\"key\":\"k\",\"max\":5}");
+        fine.put(30566, "{\"group\":\"shipping\"}");
+        fine.put(30567, "{\"group\":\"shipping\",\"topic\":\"orders\",\"messageId\":\"u\"}");
+        fine.put(30568, "{\"id\":\"7F00000100002A9F0000000000000000\",\"topic\":\"orders\"}");
+        fine.put(30569, "{\"group\":\"shipping\",\"from\":0,\"max\":5,\"settled\":true}");
+        fine.put(
+                30570,
+                "{\"group\":\"shipping\",\"offsets\":[0,1],\"action\":\"REDRIVE\",\"maxPerSecond\":5,"
+                        + "\"edit\":{\"properties\":{\"a\":\"b\"},\"body\":\"AAAA\"},\"toGroupOnly\":true,"
+                        + "\"by\":\"somebody\",\"reason\":\"r\"}");
+        fine.put(
+                30571,
+                "{\"group\":\"shipping\",\"action\":\"RELEASE\",\"topic\":\"orders\",\"key\":\"k\",\"queueId\":0,"
+                        + "\"offset\":0,\"reason\":\"r\",\"by\":\"somebody\"}");
+        fine.put(
+                200151,
+                "{\"brokerName\":\"broker-a\",\"acks\":[{\"c\":\"popping\",\"t\":\"orders\",\"r\":\"0\",\"so\":0,"
+                        + "\"q\":0,\"rq\":0,\"pt\":1,\"it\":5000,\"b\":\"Dw==\"}]}");
+        return fine;
+    }
+
+    private static Map<String, String> fields(String... namesAndValues) {
+        Map<String, String> fields = new LinkedHashMap<>();
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            fields.put(namesAndValues[i], namesAndValues[i + 1]);
+        }
+        return fields;
     }
 
     private int anyOf(List<Integer> codes) {
