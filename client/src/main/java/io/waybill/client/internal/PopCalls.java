@@ -21,7 +21,9 @@ import io.waybill.protocol.message.MessageProperties;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -38,9 +40,14 @@ final class PopCalls {
     private static final String RETRY_V1 = "1";
     private static final String RETRY_V2 = "2";
 
+    private static final int MAX_ACK_DISTANCE = 4_096;
+
     private final Calls calls;
     private final Clock clock;
     private final String group;
+
+    /** Held while the handles of several messages are asked for. */
+    private final Object lending = new Object();
 
     PopCalls(Calls calls, Clock clock, String group) {
         this.calls = calls;
@@ -175,55 +182,65 @@ final class PopCalls {
     }
 
     /** Like {@link #ack}, for messages of one broker in one request. */
-    CompletableFuture<Void> ackAll(String address, String broker, List<PoppedMessage> messages) {
-        // Each message lends its handle until the one request for all of them is answered.
+    CompletableFuture<Void> ackAll(String address, String broker, Collection<PoppedMessage> messages) {
+        // Each message lends its handle until the one request for all of them is answered; named twice, it would wait
+        // for itself.
+        List<PoppedMessage> once = List.copyOf(new LinkedHashSet<>(messages));
         CompletableFuture<Command> answer = new CompletableFuture<>();
         List<CompletableFuture<PopHandle>> lent = new ArrayList<>();
         List<CompletableFuture<PopHandle>> ended = new ArrayList<>();
-        for (PoppedMessage message : messages) {
-            CompletableFuture<PopHandle> handle = new CompletableFuture<>();
-            lent.add(handle);
-            ended.add(message.next(current -> {
-                handle.complete(current);
-                return answer.thenApply(reply -> settled(reply, current));
-            }));
-        }
-        CompletableFuture.allOf(lent.toArray(CompletableFuture[]::new)).thenAccept(ready -> {
-            Map<String, BatchAckBody.Entry> entries = new HashMap<>();
-            for (int i = 0; i < messages.size(); i++) {
-                add(entries, messages.get(i), lent.get(i).join());
+        synchronized (lending) { // two that want the same messages in another order would wait for each other
+            for (PoppedMessage message : once) {
+                CompletableFuture<PopHandle> handle = new CompletableFuture<>();
+                lent.add(handle);
+                ended.add(message.next(current -> {
+                    handle.complete(current);
+                    return answer.thenApply(reply -> settled(reply, current));
+                }));
             }
-            Command request = Command.request(RequestCode.BATCH_ACK_MESSAGE)
-                    .body(new BatchAckBody(broker, List.copyOf(entries.values())).toJson())
-                    .build();
-            calls.links.call(address, request, calls.timings.callTimeout()).whenComplete((reply, failure) -> {
-                if (failure == null) {
-                    answer.complete(reply);
-                } else {
-                    answer.completeExceptionally(Failures.unwrap(failure));
-                }
-            });
-        });
+        }
+        CompletableFuture.allOf(lent.toArray(CompletableFuture[]::new))
+                .thenCompose(ready -> {
+                    Map<String, BatchAckBody.Entry> entries = new HashMap<>();
+                    for (int i = 0; i < once.size(); i++) {
+                        add(entries, once.get(i), lent.get(i).join());
+                    }
+                    Command request = Command.request(RequestCode.BATCH_ACK_MESSAGE)
+                            .body(new BatchAckBody(broker, List.copyOf(entries.values())).toJson())
+                            .build();
+                    return calls.links.call(address, request, calls.timings.callTimeout());
+                })
+                .whenComplete((reply, failure) -> {
+                    if (failure == null) {
+                        answer.complete(reply);
+                    } else {
+                        answer.completeExceptionally(Failures.unwrap(failure));
+                    }
+                });
         return CompletableFuture.allOf(ended.toArray(CompletableFuture[]::new));
     }
 
     private void add(Map<String, BatchAckBody.Entry> entries, PoppedMessage message, PopHandle handle) {
-        String name = message.wireTopic() + " " + handle.queueId() + " " + handle.startOffset() + " " + handle.popTime()
-                + " " + handle.invisibleTime() + " " + handle.reviveQid();
+        // What came again may lie far before what is new: it gets an entry of its own, as brokers bound the length of
+        // one.
+        long distance = handle.offset() - handle.startOffset();
+        long start = distance >= 0 && distance < MAX_ACK_DISTANCE ? handle.startOffset() : handle.offset();
+        String name = message.wireTopic() + " " + handle.queueId() + " " + start + " " + handle.popTime() + " "
+                + handle.invisibleTime() + " " + handle.reviveQid();
         entries.computeIfAbsent(
                         name,
                         n -> new BatchAckBody.Entry(
                                 group,
                                 message.wireTopic(),
                                 handle.topicMark(),
-                                handle.startOffset(),
+                                start,
                                 handle.queueId(),
                                 handle.reviveQid(),
                                 handle.popTime(),
                                 handle.invisibleTime(),
                                 new BitSet()))
                 .offsets()
-                .set((int) (handle.offset() - handle.startOffset()));
+                .set((int) (handle.offset() - start));
     }
 
     /** Keeps a message for so long from now on; fails with a {@link Refusal} if it is not this consumer's any more. */

@@ -25,6 +25,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -140,6 +141,43 @@ class PopConsumerTest {
             assertThat(entry.offsets().stream().toArray()).containsExactly(0, 2, 4);
         });
         assertThat(broker.seen(RequestCode.ACK_MESSAGE)).isEmpty();
+    }
+
+    @Test
+    void namingAMessageTwiceIsNamingItOnce() throws Exception {
+        broker.put(first, "a", null);
+        SimpleConsumer consumer = simple();
+        nextPop(1_000);
+        ReceivedMessage message = consumer.receive(1, MINUTE).get(0);
+        okNext(RequestCode.BATCH_ACK_MESSAGE);
+        CompletableFuture.runAsync(() -> consumer.ack(List.of(message, message)))
+                .get(20, TimeUnit.SECONDS);
+        assertThat(broker.seen(RequestCode.BATCH_ACK_MESSAGE)).hasSize(1);
+    }
+
+    @Test
+    void messagesFarApartAreAcknowledgedInEntriesThatABrokerTakes() {
+        broker.put(first, "new", null);
+        SimpleConsumer consumer = simple();
+        // As if a message that failed came again with one that is 100000 behind it; and as if the start were behind
+        // both.
+        for (long start : new long[] {-100_000, 7}) {
+            broker.next(
+                    RequestCode.POP_MESSAGE,
+                    request -> request.reply(Command.response(0, null)
+                            .header(new PopReply(1_000, 60_000, 3, 0, "0 0 " + start, "0 0 0", null))
+                            .body(broker.queue(first).get(0).duplicate().position(0))
+                            .build()));
+            List<ReceivedMessage> messages = consumer.receive(1, MINUTE);
+            okNext(RequestCode.BATCH_ACK_MESSAGE);
+            consumer.ack(messages);
+            List<Command> seen = broker.seen(RequestCode.BATCH_ACK_MESSAGE);
+            BatchAckBody body = BatchAckBody.parse(seen.get(seen.size() - 1).body());
+            assertThat(body.acks()).singleElement().satisfies(entry -> {
+                assertThat(entry.startOffset()).isZero();
+                assertThat(entry.offsets().stream().toArray()).containsExactly(0);
+            });
+        }
     }
 
     @Test
