@@ -38,6 +38,7 @@ final class Batches {
     private final Timers timers;
     private final Function<List<Message>, CompletableFuture<List<SendReceipt>>> sender;
     private final Map<Target, Batch> open = new HashMap<>(); // guarded by this
+    private boolean closed; // guarded by this
 
     /** @param maxBody larger bodies travel alone, since they may be compressed */
     Batches(
@@ -58,7 +59,7 @@ final class Batches {
 
     CompletableFuture<SendReceipt> add(Message message) {
         CompletableFuture<SendReceipt> receipt = new CompletableFuture<>();
-        Target target = new Target(message.topic(), message.queue(), message.orderingKey());
+        Target target = target(message);
         Batch full = null;
         Batch begun = null;
         synchronized (this) {
@@ -71,7 +72,7 @@ final class Batches {
             batch.messages.add(message);
             batch.receipts.add(receipt);
             batch.bytes += message.body().length;
-            if (batch.messages.size() >= MAX_MESSAGES || batch.bytes >= MAX_BYTES) {
+            if (closed || batch.messages.size() >= MAX_MESSAGES || batch.bytes >= MAX_BYTES) {
                 open.remove(target);
                 full = batch;
             }
@@ -85,6 +86,24 @@ final class Batches {
         return receipt;
     }
 
+    private static Target target(Message message) {
+        return new Target(message.topic(), message.queue(), message.orderingKey());
+    }
+
+    /** Lets those leave that a message which travels alone must not overtake: those for its queue, or with its ordering key. */
+    void leaveBefore(Message message) {
+        if (message.queue() == null && message.orderingKey() == null) {
+            return;
+        }
+        Batch earlier;
+        synchronized (this) {
+            earlier = open.remove(target(message));
+        }
+        if (earlier != null) {
+            send(earlier);
+        }
+    }
+
     private void leave(Batch batch) {
         synchronized (this) {
             if (!open.remove(batch.target, batch)) {
@@ -94,10 +113,11 @@ final class Batches {
         send(batch);
     }
 
-    /** Lets everything that waits leave now. */
-    void flush() {
+    /** Lets everything that waits leave now, and what comes from now on without waiting. */
+    void close() {
         List<Batch> all;
         synchronized (this) {
+            closed = true;
             all = List.copyOf(open.values());
             open.clear();
         }

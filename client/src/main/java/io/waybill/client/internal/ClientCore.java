@@ -427,6 +427,7 @@ public final class ClientCore implements WaybillClient {
         parts.stream().filter(ClientCore::isConsumer).forEach(ClientCore::closeQuietly);
         parts.stream().filter(part -> !isConsumer(part)).forEach(ClientCore::closeQuietly);
         rhythm.forEach(Timers.Timer::cancel);
+        questions.close();
         membership.close();
         links.close();
         threads.close();

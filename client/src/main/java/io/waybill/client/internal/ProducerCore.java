@@ -80,7 +80,14 @@ final class ProducerCore implements Producer {
         checkSendable(message);
         Outgoing outgoing = Outgoing.single(message, client.clock().wallMillis(), compressFrom);
         inFlight.begin();
+        leaveBefore(message);
         return inFlight.until(SendCall.start(context, outgoing, false)).thenApply(receipts -> receipts.get(0));
+    }
+
+    private void leaveBefore(Message message) {
+        if (batches != null) {
+            batches.leaveBefore(message);
+        }
     }
 
     static void checkSendable(Message message) {
@@ -145,6 +152,7 @@ final class ProducerCore implements Producer {
         checkBatch(messages);
         Outgoing outgoing = Outgoing.batch(messages, client.clock().wallMillis());
         inFlight.begin();
+        leaveBefore(messages.get(0));
         return inFlight.until(SendCall.start(context, outgoing, false));
     }
 
@@ -346,7 +354,7 @@ final class ProducerCore implements Producer {
     @Override
     public void close() {
         if (batches != null) {
-            batches.flush();
+            batches.close();
         }
         if (inFlight.close(context.timeoutMillis() + 1_000, client.clock())) {
             Failures.await(client.membership().removeProducer(group), "leaving group " + group, false);

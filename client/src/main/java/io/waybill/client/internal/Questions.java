@@ -78,6 +78,11 @@ final class Questions {
         return answer.complete(new InboundMessage(stored, new TopicQueue(stored.topic(), "", stored.queueId()), 0));
     }
 
+    /** Fails every question that still waits: the timers that would end them are gone soon. */
+    void close() {
+        waiting.values().forEach(answer -> answer.completeExceptionally(Failures.closed("the client")));
+    }
+
     private static InetSocketAddress address(String text) {
         int colon = text.lastIndexOf(':');
         return new InetSocketAddress(

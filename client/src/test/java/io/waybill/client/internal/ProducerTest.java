@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
+import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
@@ -437,6 +438,42 @@ class ProducerTest {
         assertThat(receipt.messageId()).isEqualTo("FIRST");
         assertThat(producer.send(Message.to("orders").body("b").build()).duplicate())
                 .isFalse();
+    }
+
+    @Test
+    void whatTravelsAloneDoesNotOvertakeWhatLingersWithItsOrderingKey() {
+        broker.topic("orders", 1);
+        try (Producer lingering =
+                client.producer("lg").linger(Duration.ofSeconds(60)).build()) {
+            lingering.send(Message.to("orders").body("finds the route").build());
+            CompletableFuture<SendReceipt> small = lingering.sendAsync(
+                    Message.to("orders").orderingKey("k").body("small").build());
+            SendReceipt large = lingering
+                    .sendAsync(Message.to("orders")
+                            .orderingKey("k")
+                            .body(new byte[100_000])
+                            .build())
+                    .join();
+            assertThat(small.join().offset()).isLessThan(large.offset());
+            CompletableFuture<SendReceipt> another = lingering.sendAsync(
+                    Message.to("orders").orderingKey("k").body("another").build());
+            SendReceipt waitedFor = lingering.send(
+                    Message.to("orders").orderingKey("k").body("last").build());
+            assertThat(another.join().offset()).isLessThan(waitedFor.offset());
+        }
+    }
+
+    @Test
+    void aQuestionEndsWithItsClient() {
+        broker.topic("orders", 1);
+        CompletableFuture<ReceivedMessage> answer;
+        try (ClientCore asking = ClientCore.connect(broker.address(), QUICK)) {
+            Producer producerOfQuestions =
+                    asking.producer("qg").sendTimeout(Duration.ofMillis(300)).build();
+            answer = producerOfQuestions.requestAsync(
+                    Message.to("orders").body("?").build(), Duration.ofHours(1));
+        }
+        assertThat(answer).isCompletedExceptionally();
     }
 
     @Test
