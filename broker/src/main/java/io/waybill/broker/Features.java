@@ -241,6 +241,11 @@ final class Features {
         return pops.waiting().size();
     }
 
+    /** At how many times something is to be done for pops. */
+    int timesOfPops() {
+        return pops.waiting().times();
+    }
+
     void connectionClosed(Connection connection) {
         pulls.closed(connection);
         pops.waiting().closed(connection);

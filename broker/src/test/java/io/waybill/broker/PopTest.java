@@ -25,10 +25,12 @@ import io.waybill.protocol.header.PopHeader;
 import io.waybill.protocol.header.ResetOffsetHeader;
 import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.protocol.message.Message;
+import io.waybill.protocol.message.MessageDraft;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -443,6 +445,133 @@ class PopTest {
     }
 
     @Test
+    void aMessageGivenBackAtOnceWakesWhoWaitsHoweverSlowTheDisk() {
+        send(0, "a");
+        Asked popped = pop();
+        Asked waiting = waiting(15_000);
+        broker.files.beforeEachChange(() -> broker.clock.advance(5));
+        assertThat(change(handle(popped, TestBroker.messages(popped).get(0)), 0, false)
+                        .result())
+                .isZero();
+        broker.files.beforeEachChange(() -> {});
+        broker.pass(1_000);
+        assertThat(waiting.isOpen()).isFalse();
+        assertThat(TestBroker.bodies(waiting)).containsExactly("a");
+    }
+
+    @Test
+    void anInvisibilityThatEndsWhileAnEarlierOneIsServedWakesTheNextOne() {
+        send(0, "a");
+        Popping shortly = new Popping();
+        shortly.max = 1;
+        shortly.invisible = 5_000;
+        shortly.ask();
+        send(0, "b");
+        shortly.invisible = 5_003;
+        shortly.ask();
+        Popping one = new Popping();
+        one.max = 1;
+        one.poll = 15_000;
+        Asked first = one.ask();
+        Asked second = one.ask();
+        broker.clock.advance(5_000);
+        broker.files.beforeEachChange(() -> broker.clock.advance(5));
+        broker.settle();
+        broker.files.beforeEachChange(() -> {});
+        broker.pass(1_000);
+        assertThat(first.isOpen()).isFalse();
+        assertThat(second.isOpen()).isFalse();
+    }
+
+    @Test
+    void timesToWatchDoNotPileUp() {
+        for (int i = 0; i < 200; i++) {
+            send(0, "m" + i);
+        }
+        pop();
+        int before = broker.features.timesOfPops();
+        Popping one = new Popping();
+        one.max = 1;
+        for (int i = 0; i < 100; i++) {
+            Asked popped = one.ask();
+            changed(handle(popped, TestBroker.messages(popped).get(0)), 50);
+            broker.pass(100);
+        }
+        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before + 1);
+    }
+
+    @Test
+    void aWaitingPopOfAGroupAtItsRateLooksAgainOnceForAllThatCame() {
+        setRate("1");
+        send(0, "first");
+        assertThat(TestBroker.bodies(pop())).containsExactly("first");
+        Asked waiting = waiting(15_000);
+        int before = broker.features.timesOfPops();
+        for (int i = 0; i < 50; i++) {
+            send(0, "m" + i);
+        }
+        assertThat(waiting.isOpen()).isTrue();
+        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before + 1);
+        broker.pass(1_000);
+        assertThat(TestBroker.bodies(waiting)).containsExactly("m0");
+        broker.pass(1_000);
+        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before);
+    }
+
+    @Test
+    void aPopOfAClientThatIsGoneTakesNothingWhenItsGroupMayGoOn() {
+        setRate("1");
+        send(0, "first");
+        assertThat(TestBroker.bodies(pop())).containsExactly("first");
+        FakeConnection dying = broker.connect();
+        Popping popping = new Popping();
+        popping.poll = 15_000;
+        send(0, "second");
+        assertThat(popping.ask(dying).isOpen()).isTrue();
+        broker.gone(dying);
+        broker.pass(3_000);
+        assertThat(TestBroker.bodies(pop())).containsExactly("second");
+    }
+
+    @Test
+    void aBatchOfAcksFreesAQueueOfWhichAGroupHoldsAsMuchAsItMay() {
+        send(0, "a");
+        MessageDraft draft = MessageDraft.copyOf(
+                        broker.store
+                                .read(TOPIC, 0, 0, 1, 4_096, null, null)
+                                .slices()
+                                .get(0),
+                        0)
+                .build();
+        for (int i = 0; i < 20; i++) {
+            broker.store.putBatch(Collections.nCopies(1_024, draft), outcome -> {});
+        }
+        broker.settle();
+        Asked last = null;
+        for (int i = 0; i < 20_000 / 32; i++) {
+            last = pop();
+            assertThat(TestBroker.messages(last)).hasSize(32);
+        }
+        Asked waiting = waiting(15_000);
+        assertThat(waiting.isOpen()).as("it holds as many as it may").isTrue();
+        BitSet all = new BitSet();
+        all.set(0, 32);
+        long from = TestBroker.messages(last).get(0).queueOffset();
+        BatchAckBody body = new BatchAckBody(
+                "broker-a",
+                List.of(new BatchAckBody.Entry(GROUP, TOPIC, "0", from, 0, 0, last.number("popTime"), INVISIBLE, all)));
+        assertThat(broker.ask(
+                                client,
+                                Command.request(RequestCode.BATCH_ACK_MESSAGE)
+                                        .body(body.toJson())
+                                        .build())
+                        .result())
+                .isZero();
+        assertThat(waiting.isOpen()).isFalse();
+        assertThat(TestBroker.messages(waiting)).hasSize(32);
+    }
+
+    @Test
     void aPopThatComesTooLateIsNotHeld() {
         send(0, "a");
         long late = broker.clock.wallMillis() - 20_000;
@@ -645,8 +774,7 @@ class PopTest {
 
     // ---- a limit per second
 
-    @Test
-    void aGroupGetsNoMoreThanItsRate() {
+    private void setRate(String perSecond) {
         SubscriptionGroupConfig usual = SubscriptionGroupConfig.of(GROUP);
         broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP)
                 .body(new SubscriptionGroupConfig(
@@ -663,9 +791,14 @@ class PopTest {
                                 true,
                                 0,
                                 15,
-                                Map.of("waybill.rate", "10"))
+                                Map.of("waybill.rate", perSecond))
                         .toJson())
                 .build());
+    }
+
+    @Test
+    void aGroupGetsNoMoreThanItsRate() {
+        setRate("10");
         for (int i = 0; i < 40; i++) {
             send(0, "m" + i);
         }

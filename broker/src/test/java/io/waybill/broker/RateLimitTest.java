@@ -114,6 +114,19 @@ class RateLimitTest {
     }
 
     @Test
+    void whoIsGoneUsesNothingUp() {
+        rate("2");
+        assertThat(TestBroker.messages(pull("slow", 0, 0, 0))).hasSize(2);
+        FakeConnection dying = broker.connect();
+        int flags = TestBroker.SUSPEND | TestBroker.SUBSCRIPTION;
+        Asked held = broker.ask(dying, TestBroker.pulling("slow", "orders", 0, 2, flags, "*"));
+        assertThat(held.isOpen()).isTrue();
+        broker.gone(dying);
+        broker.pass(1_000);
+        assertThat(TestBroker.messages(pull("slow", 0, 2, 0))).hasSize(2);
+    }
+
+    @Test
     void whenTheTimeOfAHeldPullIsOverItIsAnsweredWithoutProgress() {
         rate("1");
         pull("slow", 0, 0, 0);

@@ -181,7 +181,7 @@ final class Acks {
                 request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] the log refused a change of this queue");
             case RECORDED -> {
                 queue.drain();
-                waiting.watch(queue);
+                waiting.watch(queue, popTime[0]);
             }
         }
     }

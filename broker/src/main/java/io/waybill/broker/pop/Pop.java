@@ -86,6 +86,7 @@ final class Pop {
     private Runnable answer;
 
     private volatile WaitingPops.Place place;
+    private volatile boolean looksAgain;
 
     /** @param firstQueue where to begin when any queue will do */
     Pop(Request request, Wish wish, int firstQueue) {
@@ -342,5 +343,14 @@ final class Pop {
 
     void place(WaitingPops.Place waitsAt) {
         place = waitsAt;
+    }
+
+    /** Whether it is arranged that it looks once more, since its group gets no more for the moment. */
+    boolean looksAgain() {
+        return looksAgain;
+    }
+
+    void looksAgain(boolean isArranged) {
+        looksAgain = isArranged;
     }
 }

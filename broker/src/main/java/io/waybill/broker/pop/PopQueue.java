@@ -131,8 +131,10 @@ final class PopQueue {
     private int unanswered;
     /** The base that was committed last; -1 for none. */
     private long committed = -1;
-    /** The end of an invisibility that the clock's watcher knows of. */
-    private long told = Long.MAX_VALUE;
+    /** The end of an invisibility that the clock's watcher keeps for this queue; null for none. */
+    private WaitingPops.End watched;
+    /** A limit kept a pop from messages that were never handed out. */
+    private boolean limited;
 
     PopQueue(PopKey key, Store store, Offsets offsets, Clock clock) {
         this.key = key;
@@ -195,7 +197,7 @@ final class PopQueue {
             }
         }
         trim(current, range);
-        holes &= current != state || shared || PopPlan.hasGaps(state);
+        holes = holes && (current != state || shared || PopPlan.hasGaps(state));
         return new Look(Look.Status.READY, runs(current, pop, range, shared), generation);
     }
 
@@ -251,8 +253,11 @@ final class PopQueue {
         int wanted = pop.roomForCount();
         // What one member does not want must not keep it from what it wants: then all due ones are looked at.
         TreeSet<Long> due = due(now, shared ? Integer.MAX_VALUE : wanted);
-        boolean fresh = state.inFlight().size() < MOST_IN_FLIGHT && (shared || due.size() < wanted);
-        return PopPlan.unordered(state, due, holes, scannedTo, limit(range.maxOffset()), wanted, fresh);
+        long end = limit(range.maxOffset());
+        boolean isFull = state.inFlight().size() >= MOST_IN_FLIGHT;
+        limited |= isFull || end < range.maxOffset();
+        boolean fresh = !isFull && (shared || due.size() < wanted);
+        return PopPlan.unordered(state, due, holes, scannedTo, end, wanted, fresh);
     }
 
     private TreeSet<Long> due(long now, int most) {
@@ -498,10 +503,10 @@ final class PopQueue {
 
     /** Whether somebody who waits may go on after an acknowledgement. */
     synchronized boolean isFreed() {
+        boolean wasLimited = limited;
+        limited = false; // whoever looks and meets the limit again says so
         return state != null
-                && (byDeadline.isEmpty()
-                        || byDeadline.last().deadlineMillis() <= clock.wallMillis()
-                        || state.inFlight().size() == MOST_IN_FLIGHT - 1);
+                && (wasLimited || byDeadline.isEmpty() || byDeadline.last().deadlineMillis() <= clock.wallMillis());
     }
 
     // ---- offsets from outside
@@ -565,19 +570,30 @@ final class PopQueue {
 
     // ---- the clock
 
-    /** The next end of an invisibility, when nobody was told of so early a one; else -1. */
-    synchronized long newlyNext(long now) {
-        InFlight next = byDeadline.higher(new InFlight(Long.MAX_VALUE, 0, now, 0));
-        if (next == null || next.deadlineMillis() >= told) {
-            return -1;
+    /**
+     * Has the next end of an invisibility behind a time watched, instead of the one that is, if it is earlier.
+     *
+     * @return what is watched now, null if that did not change
+     */
+    synchronized WaitingPops.End watch(long behindMillis, long number, Map<WaitingPops.End, PopQueue> ends) {
+        InFlight next = byDeadline.higher(new InFlight(Long.MAX_VALUE, 0, behindMillis, 0));
+        if (next == null || watched != null && watched.millis() <= next.deadlineMillis()) {
+            return null;
         }
-        told = next.deadlineMillis();
-        return told;
+        WaitingPops.End before = watched;
+        watched = new WaitingPops.End(next.deadlineMillis(), number);
+        ends.put(watched, this);
+        if (before != null) {
+            ends.remove(before);
+        }
+        return watched;
     }
 
     /** That time has come. */
-    synchronized void reached() {
-        told = Long.MAX_VALUE;
+    synchronized void reached(WaitingPops.End end) {
+        if (end.equals(watched)) {
+            watched = null;
+        }
     }
 
     // ---- state and log

@@ -170,7 +170,7 @@ final class Popping {
         } finally {
             List<Pop> next = queue.exit();
             queue.drain();
-            waiting.watch(queue);
+            waiting.watch(queue, pop.popMillis());
             handOver(next);
         }
         if (!found.isEmpty()) {

@@ -41,7 +41,7 @@ public final class WaitingPops implements Duty {
     }
 
     /** When an invisibility ends, by the wall clock, unique by number. */
-    private record End(long millis, long number) implements Comparable<End> {
+    record End(long millis, long number) implements Comparable<End> {
         @Override
         public int compareTo(End other) {
             int byTime = Long.compare(millis, other.millis);
@@ -102,6 +102,11 @@ public final class WaitingPops implements Duty {
         return held.get();
     }
 
+    /** At how many times this duty has something to do. */
+    public int times() {
+        return deadlines.size() + throttled.size() + ends.size();
+    }
+
     boolean isClosing() {
         return closing;
     }
@@ -145,13 +150,18 @@ public final class WaitingPops implements Duty {
             return there;
         });
         if (!connection.isOpen()) {
-            remove(pop); // it closed before it could be found here
+            forget(pop); // it closed before it could be found here
         } else if (closing) {
             pop.note(Pop.EXPIRE);
         } else if (place.equals(firstKey())) {
             wakeDuty();
         }
         return true;
+    }
+
+    private void forget(Pop pop) {
+        pop.answered(); // so that it takes nothing any more, whoever wakes it
+        remove(pop);
     }
 
     private Place firstKey() {
@@ -214,20 +224,25 @@ public final class WaitingPops implements Duty {
         }
     }
 
-    /** Looks after the next end of an invisibility in a queue. */
-    void watch(PopQueue queue) {
-        long end = queue.newlyNext(clock.wallMillis());
-        if (end >= 0) {
-            End place = new End(end, numbers.getAndIncrement());
-            ends.put(place, queue);
-            if (place.equals(ends.firstKey())) {
-                wakeDuty();
-            }
+    /**
+     * Looks after the next end of an invisibility in a queue.
+     *
+     * @param behindMillis what ended until then was looked for already; from before the caller wrote anything, which takes time
+     */
+    void watch(PopQueue queue, long behindMillis) {
+        End end = queue.watch(behindMillis, numbers.getAndIncrement(), ends);
+        Map.Entry<End, PopQueue> first = end == null ? null : ends.firstEntry();
+        if (first != null && first.getKey().equals(end)) {
+            wakeDuty();
         }
     }
 
     /** Lets a waiting pop look again after a while: its group has used up what it may get. */
     void lookAgain(Pop pop, long waitNanos) {
+        if (pop.looksAgain()) {
+            return;
+        }
+        pop.looksAgain(true);
         Place place = new Place(clock.nanoTime() + waitNanos, numbers.getAndIncrement());
         throttled.put(place, pop);
         wakeDuty();
@@ -237,7 +252,7 @@ public final class WaitingPops implements Duty {
     public void closed(Connection connection) {
         Set<Pop> pops = connections.get(connection.id());
         if (pops != null) {
-            pops.forEach(this::remove);
+            pops.forEach(this::forget);
         }
     }
 
@@ -273,6 +288,7 @@ public final class WaitingPops implements Duty {
                 return left;
             }
             throttled.remove(first.getKey());
+            first.getValue().looksAgain(false); // before it looks: it may have to wait once more
             popping.wake(first.getValue());
         }
     }
@@ -299,15 +315,16 @@ public final class WaitingPops implements Duty {
             if (first == null) {
                 return WHEN_WOKEN;
             }
-            long left = first.getKey().millis() - clock.wallMillis();
+            long now = clock.wallMillis();
+            long left = first.getKey().millis() - now;
             if (left > 0) {
                 return TimeUnit.MILLISECONDS.toNanos(Math.min(left, LONGEST_SLEEP_MILLIS));
             }
             ends.remove(first.getKey());
             PopQueue queue = first.getValue();
-            queue.reached();
+            queue.reached(first.getKey());
             wake(queue.key.group(), queue.key.topic(), queue.key.queueId());
-            watch(queue);
+            watch(queue, now);
         }
     }
 }

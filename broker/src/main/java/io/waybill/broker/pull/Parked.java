@@ -113,7 +113,7 @@ public final class Parked implements Duty {
         add(queues, queueOf(pull), pull);
         add(connections, connection.id(), pull);
         if (!connection.isOpen()) {
-            remove(pull); // it closed before it could be found here
+            forget(pull); // it closed before it could be found here
         } else if (closing) {
             pull.note(Pull.EXPIRE);
         } else if (isFirst(place)) {
@@ -145,6 +145,11 @@ public final class Parked implements Duty {
         // Also when its deadline was found first: it may not have stood in the other tables yet.
         remove(queues, queueOf(pull), pull);
         remove(connections, pull.request().connection().id(), pull);
+    }
+
+    private void forget(Pull pull) {
+        pull.answered(); // so that it uses nothing of its group's rate any more, whoever wakes it
+        remove(pull);
     }
 
     private static Queue queueOf(Pull pull) {
@@ -242,7 +247,7 @@ public final class Parked implements Duty {
     public void closed(Connection connection) {
         Set<Pull> waiting = connections.get(connection.id());
         if (waiting != null) {
-            waiting.forEach(this::remove);
+            waiting.forEach(this::forget);
         }
     }
 
