@@ -16,7 +16,9 @@ import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
+import io.waybill.protocol.message.MessageDraft;
 import java.nio.ByteBuffer;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -248,6 +250,73 @@ class QuarantineTest {
             assertThat(keys()).isEmpty();
         }
         assertThat(broker.store.range(RETRY, 0).maxOffset()).isEqualTo(40);
+    }
+
+    @Test
+    void aMessageThatTwoReadsMeetIsGivenBackOnce() {
+        send("a", "a0");
+        order("PARK", "a");
+        broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
+        broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
+        broker.settle();
+        assertThat(parkedCount()).isEqualTo(2);
+        commit("orders", 1);
+        assertThat(order("RELEASE", "a").getLong("messages", -1)).isEqualTo(1);
+        commit(RETRY, 1);
+        broker.pass(1_000);
+        assertThat(keys()).isEmpty();
+
+        broker.restart();
+        heartbeat();
+        broker.pass(2_000);
+        assertThat(keys()).isEmpty();
+        assertThat(bodies(RETRY, 0)).containsExactly("a0");
+    }
+
+    @Test
+    void whatOvertakesTheReleaseOfItsOwnMessageIsNotGivenBackTwice() {
+        send("a", "a0");
+        send("a", "a1");
+        order("PARK", "a");
+        Asked slow = broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
+        Asked fast = broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
+        broker.settle();
+        assertThat(slow.result()).isEqualTo(fast.result());
+        order("RELEASE", "a");
+        broker.pass(5_000);
+        commit(RETRY, 2);
+        broker.pass(1_000);
+        assertThat(bodies(RETRY, 0)).containsExactly("a0", "a1");
+        assertThat(keys()).isEmpty();
+    }
+
+    @Test
+    void aGroupThatMayParkNoMoreWaitsAndLosesNothing() {
+        send("a", "first");
+        MessageDraft draft = MessageDraft.copyOf(
+                        broker.store
+                                .read("orders", 0, 0, 1, 4_096, null, null)
+                                .slices()
+                                .get(0),
+                        0)
+                .build();
+        for (int i = 0; i < 100; i++) {
+            broker.store.putBatch(Collections.nCopies(1_000, draft), outcome -> {});
+        }
+        broker.settle();
+        order("PARK", "a");
+        long at = 0;
+        Asked pulled = pull("orders", at);
+        while (pulled.result() != ResponseCode.SYSTEM_ERROR) {
+            assertThat(pulled.number("nextBeginOffset")).isGreaterThan(at);
+            at = pulled.number("nextBeginOffset");
+            pulled = pull("orders", at);
+        }
+        assertThat(pulled.remark()).contains("100000");
+        assertThat(at).isBetween(100_000L - 32, 100_000L);
+        assertThat(parkedCount()).isEqualTo(at);
+        order("DISCARD", "a");
+        assertThat(pull("orders", at).result()).isNotEqualTo(ResponseCode.SYSTEM_ERROR);
     }
 
     @Test

@@ -24,6 +24,7 @@ import io.waybill.remoting.Connection;
 import io.waybill.store.QueueRange;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
@@ -59,6 +60,9 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     private static final Logger log = LoggerFactory.getLogger(Quarantine.class);
 
     static final int MOST_KEYS = 10_000;
+    /** Messages of a group that wait in quarantine, each remembered here: about 13 MiB. Then the queues that bring more stand still. */
+    static final int MOST_WAITING = 100_000;
+
     private static final String CATALOG_PREFIX = "parked/";
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     /** Longer than any read needs to park what it met. */
@@ -146,7 +150,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     @Override
     public Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
         ParkedGroup parked = groups.isEmpty() ? null : groups.get(group.name());
-        return parked == null ? null : new Sorting(parked, topic, queueId, wanted);
+        return parked == null || parked.isEmpty() ? null : new Sorting(parked, topic, queueId, wanted);
     }
 
     /** A group that goes back wants again what was given back. */
@@ -217,8 +221,9 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         public void divert(List<ByteBuffer> messages, Consumer<String> then) {
             String parkedTopic = Names.parkedTopic(group.name);
             topics.ensure(parkedTopic, 1, change -> {
-                if (change.isRefused()) {
-                    parked(null, List.of(), change.text(), then);
+                String full = change.isRefused() ? change.text() : noRoomFor(messages.size());
+                if (full != null) {
+                    parked(null, List.of(), full, then);
                     return;
                 }
                 List<MessageDraft> copies = new ArrayList<>(messages.size());
@@ -239,12 +244,25 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
             });
         }
 
+        private String noRoomFor(int messages) {
+            synchronized (group) {
+                return group.waiting() + messages <= MOST_WAITING
+                        ? null
+                        : "group " + group.name + " may have " + MOST_WAITING
+                                + " messages in quarantine; release or discard a key";
+            }
+        }
+
         private void parked(Outcome outcome, List<ByteBuffer> messages, String refusal, Consumer<String> then) {
             String why = refusal;
+            List<PopChange> twice = new ArrayList<>();
             synchronized (group) {
                 if (outcome instanceof Stored stored) {
                     for (int i = 0; i < messages.size(); i++) {
-                        found(messages.get(i), stored.queueOffset() + i);
+                        long parkedAt = stored.queueOffset() + i;
+                        if (!found(messages.get(i), parkedAt)) {
+                            twice.add(new PopChange.Ack(parkedAt, parkedAt + 1));
+                        }
                     }
                 } else if (outcome != null) {
                     why = Outcomes.text(outcome);
@@ -252,11 +270,17 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 met.forEach(key -> key.diverting--);
                 met.clear();
             }
+            if (!twice.isEmpty()) {
+                twice.add(0, new PopChange.Start(0));
+                PopKey desk = new PopKey(Names.DESK_GROUP, Names.parkedTopic(group.name), 0);
+                store.pop(List.of(new PopDelta(desk, twice)), Completion.NONE);
+            }
             then.accept(why);
             wake();
         }
 
-        private void found(ByteBuffer message, long parkedAt) {
+        /** False when another read parked the same message before, and this copy is one too many. */
+        private boolean found(ByteBuffer message, long parkedAt) {
             String key = ParkedMessage.keyOf(message, 0);
             String origin = ParkedMessage.topicOf(message, 0, topic);
             ParkedKey known = group.find(origin, key);
@@ -265,7 +289,12 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 known.releasing = true;
                 group.add(known);
             }
-            known.waiting.put(origin(message, 0), parkedAt);
+            Origin here = origin(message, 0);
+            if (known.waiting.containsKey(here) || !Names.isRetry(topic) && known.isGivenBack(here)) {
+                return false;
+            }
+            known.waiting.put(here, parkedAt);
+            return true;
         }
     }
 
