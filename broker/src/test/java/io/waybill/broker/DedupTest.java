@@ -106,6 +106,20 @@ class DedupTest {
     }
 
     @Test
+    void aBatchSaysNoMoreThanItsAnswerCanName() {
+        List<BatchBody.Part> parts = new ArrayList<>();
+        for (int i = 0; i < 8_193; i++) {
+            parts.add(new BatchBody.Part(0, ByteBuffer.wrap(new byte[] {1}), new byte[0]));
+        }
+        Asked tooMany = broker.ask(Command.request(RequestCode.SEND_BATCH_MESSAGE)
+                .header(TestBroker.sendHeader(TOPIC, 0, new byte[0]))
+                .body(BatchBody.encode(parts))
+                .build());
+        assertThat(tooMany.result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
+        assertThat(tooMany.remark()).contains("batch", "8192", "8193");
+    }
+
+    @Test
     void otherTopicsAndTopicsWithoutTheAttributeTakeEverything() {
         create("twin", "+waybill.dedup=1h");
         broker.send(TOPIC, 0, "a", "UNIQ_KEY", "u1");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.request.Continuation;
 import io.waybill.protocol.ResponseCode;
-import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
 import java.util.concurrent.Executor;
@@ -23,16 +23,7 @@ final class Away {
 
     /** Runs an action that replies by itself, perhaps later. */
     void run(Request request, Runnable action) {
-        blocking.execute(() -> {
-            try {
-                action.run();
-            } catch (BadField e) {
-                request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
-            } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the request failed; the broker's log says why");
-                throw e; // for the log
-            }
-        });
+        Continuation.run(blocking, request, action);
     }
 
     static Command body(byte[] body) {

@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
@@ -69,6 +70,8 @@ public final class DeadLetterDesk implements Duty {
     private static final int MOST_EDITS = 64;
     /** Letters of a rate above this in one second go out several at a time. */
     private static final long SHORTEST_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    private static final long BUSY_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final Store store;
     private final Topics topics;
@@ -366,8 +369,14 @@ public final class DeadLetterDesk implements Duty {
             if (due > job.begun) {
                 int upTo = due;
                 int from = job.begun;
-                job.begun = due;
-                blocking.execute(() -> work(job, from, upTo));
+                try {
+                    blocking.execute(() -> work(job, from, upTo));
+                    job.begun = due;
+                } catch (RejectedExecutionException e) {
+                    sleep = Math.min(
+                            sleep, BUSY_SLEEP_NANOS); // too much waits for the disk: they go out a little later
+                    continue;
+                }
             }
             if (due == job.offsets.size()) {
                 finished.add(job);

@@ -310,6 +310,13 @@ final class SendMessage implements RequestHandler {
             return;
         }
         List<BatchBody.Part> parts = BatchBody.parse(body);
+        boolean dedup = TopicAttributes.dedupMillis(topic) > 0;
+        if (dedup && parts.size() > SendReplies.MOST_CLAIMS) {
+            throw new BadValue(
+                    "batch",
+                    "at most " + SendReplies.MOST_CLAIMS + " messages in a topic with " + TopicAttributes.DEDUP,
+                    parts.size() + "");
+        }
         List<MessageDraft> drafts = new ArrayList<>(parts.size());
         List<UniqueKey> unique = new ArrayList<>(parts.size());
         for (BatchBody.Part part : parts) {
@@ -334,7 +341,7 @@ final class SendMessage implements RequestHandler {
             drafts.add(draft.build());
         }
         String batchKey = MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY);
-        if (TopicAttributes.dedupMillis(topic) == 0) {
+        if (!dedup) {
             store.putBatch(drafts, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
         } else {
             store.putBatch(drafts, unique, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
+import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -27,6 +28,12 @@ import java.util.concurrent.Executor;
 final class SendReplies {
     /** Ids of an IPv6 address take 57 bytes each, a header has at most 64 KiB. */
     static final int MOST_IDS = 1_000;
+
+    /** Messages of one batch that claim keys: the reply to it names each that is a duplicate. */
+    static final int MOST_CLAIMS = 8_192;
+
+    /** Characters of ids and of numbers of duplicates together, so that both fit a header. */
+    private static final int MOST_CHARACTERS = 60_000;
 
     /** Of a reply: the message was sent before; {@code true}, or of a batch with new messages too the numbers of those, from 0. */
     private static final String DUPLICATE = "WAYBILL_DUPLICATE";
@@ -57,7 +64,7 @@ final class SendReplies {
         }
         FirstStored first = Duplicates.first(outcome);
         if (first != null) {
-            blocking.execute(() -> duplicate(request, first, uniqueKey, recall));
+            Continuation.run(blocking, request, () -> duplicate(request, first, uniqueKey, recall));
             return;
         }
         if (!(outcome instanceof Stored stored)) {
@@ -111,17 +118,19 @@ final class SendReplies {
     }
 
     private void batch(Request request, BatchStored stored, int queueId, String transactionId) {
-        StringBuilder ids = new StringBuilder();
         int duplicates = 0;
         StringBuilder known = new StringBuilder();
         for (int i = 0; i < stored.stored().size(); i++) {
-            Stored own = stored.stored().get(i);
-            if (own == null) {
+            if (stored.stored().get(i) == null) {
                 known.append(duplicates++ == 0 ? "" : ",").append(i);
             }
-            if (i < MOST_IDS) {
-                addId(ids, own == null ? stored.prior().get(i).position() : own.position());
-            }
+        }
+        boolean all = duplicates == stored.stored().size();
+        int room = MOST_CHARACTERS - (all ? 0 : known.length());
+        StringBuilder ids = new StringBuilder();
+        for (int i = 0; i < Math.min(MOST_IDS, stored.stored().size()) && ids.length() < room; i++) {
+            Stored own = stored.stored().get(i);
+            addId(ids, own == null ? stored.prior().get(i).position() : own.position());
         }
         Stored own = stored.stored().get(0);
         FirstStored prior = stored.prior().get(0);
@@ -130,7 +139,7 @@ final class SendReplies {
         Command.Builder reply = Command.response(ResponseCode.SUCCESS, null)
                 .header(new SendReply(ids.toString(), queue, offset, transactionId, null, null, region, trace));
         if (duplicates > 0) {
-            reply.field(DUPLICATE, duplicates == stored.stored().size() ? "true" : known.toString());
+            reply.field(DUPLICATE, all ? "true" : known.toString());
         }
         request.reply(reply.build());
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -297,7 +298,7 @@ final class ChangeTimer implements RequestHandler {
             request.refuse(Outcomes.code(outcome), changed.size() + " changed, then: " + Outcomes.text(outcome));
             return;
         }
-        blocking.execute(() -> {
+        Continuation.run(blocking, request, () -> {
             try {
                 change(request, wanted, pending, next + 1, changed, ended);
             } catch (RuntimeException e) {
