@@ -11,6 +11,8 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicConfigTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.CreateTopicHeader;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -39,6 +41,20 @@ class TopicTest {
     private static RegisterBrokerBody registered(Command registration) {
         assertThat(registration.code()).isEqualTo(RequestCode.REGISTER_BROKER);
         return RegisterBrokerBody.parse(registration.body(), false);
+    }
+
+    @Test
+    void aListOfTopicsChangesAttributesAsASingleOneDoes() {
+        create("orders", 1, 6, "+message.type=FIFO,+waybill.dedup=1h");
+        Asked changed = broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC_LIST)
+                .body(
+                        ("{\"topicConfigList\":[{\"topicName\":\"orders\",\"readQueueNums\":1,\"writeQueueNums\":1,\"perm\":6,"
+                                        + "\"attributes\":{\"+message.type\":\"PRIORITY\",\"-waybill.dedup\":\"\"}}]}")
+                                .getBytes(StandardCharsets.UTF_8))
+                .build());
+        assertThat(changed.result()).as(changed.remark()).isZero();
+        assertThat(TopicConfig.parse(config("orders").reply().body()).attributes())
+                .containsExactly(Map.entry("message.type", "PRIORITY"));
     }
 
     @Test

@@ -69,7 +69,7 @@ public final class TopicRequests {
         List<TopicConfig> wanted = new ArrayList<>();
         for (JsonObject one :
                 Json.parse(request.command().body()).getArray("topicConfigList").objects("topicConfigList")) {
-            TopicConfig topic = TopicConfig.read(one);
+            TopicConfig topic = meant(TopicConfig.read(one));
             String refusal = Names.isSystemTopic(topic.topicName())
                     ? "topic '" + topic.topicName() + "' is a system topic and cannot be changed"
                     : topics.refusal(topic);
@@ -95,6 +95,35 @@ public final class TopicRequests {
                 }
             });
         }
+    }
+
+    /** The settings as they are meant: attributes that all have a sign are changes to those there are, others are taken as they are. */
+    private TopicConfig meant(TopicConfig told) {
+        boolean isChange = !told.attributes().isEmpty();
+        for (String name : told.attributes().keySet()) {
+            isChange &= name.startsWith("+") || name.startsWith("-");
+        }
+        if (!isChange) {
+            return told;
+        }
+        TopicConfig known = topics.find(told.topicName());
+        Map<String, String> attributes = new LinkedHashMap<>(known == null ? Map.of() : known.attributes());
+        told.attributes().forEach((name, value) -> {
+            if (name.startsWith("+")) {
+                attributes.put(name.substring(1), value);
+            } else {
+                attributes.remove(name.substring(1));
+            }
+        });
+        return new TopicConfig(
+                told.topicName(),
+                told.readQueueNums(),
+                told.writeQueueNums(),
+                told.perm(),
+                told.topicFilterType(),
+                told.topicSysFlag(),
+                told.order(),
+                attributes);
     }
 
     /** 215: 0 as well when there is no such topic, since tools ask every broker of a cluster. */
