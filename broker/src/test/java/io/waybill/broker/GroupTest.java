@@ -63,6 +63,28 @@ class GroupTest {
     }
 
     @Test
+    void twoTopicsForbiddenAtTheSameTimeAreBothForbidden() {
+        beat(broker.connect(), "c1", "shipping", SubscriptionData.of("orders", "*", 1));
+        Asked orders = broker.begin(broker.connect(), forbid("orders", "false"));
+        Asked parcels = broker.begin(broker.connect(), forbid("parcels", "false"));
+        broker.settle();
+        assertThat(orders.result()).isZero();
+        assertThat(parcels.result()).isZero();
+        for (String topic : new String[] {"orders", "parcels"}) {
+            assertThat(new String(broker.ask(forbid(topic, "")).reply().bodyBytes(), StandardCharsets.UTF_8))
+                    .contains("\"readable\":false");
+        }
+    }
+
+    private static Command forbid(String topic, String readable) {
+        return Command.request(RequestCode.UPDATE_AND_GET_GROUP_FORBIDDEN)
+                .field("group", "shipping")
+                .field("topic", topic)
+                .field("readable", readable)
+                .build();
+    }
+
+    @Test
     void theRetryTopicIsKnownToTheNameServersBeforeTheAnswer() {
         CompletableFuture<Command> held = new CompletableFuture<>();
         broker.nameServerAnswer = held;

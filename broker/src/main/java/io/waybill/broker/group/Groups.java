@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -46,6 +47,9 @@ public final class Groups {
     private final Map<String, SubscriptionGroupConfig> table = new ConcurrentHashMap<>();
     /** By group the topics it may not read; each set is replaced, never changed. */
     private final Map<String, Set<String>> forbidden = new ConcurrentHashMap<>();
+
+    /** What groups may not read once it is stored, so that of two changes at the same time both count. Guarded by this. */
+    private final Map<String, Set<String>> beingForbidden = new HashMap<>();
 
     private volatile DataVersion version;
 
@@ -223,7 +227,8 @@ public final class Groups {
      */
     public synchronized void allow(String group, String topic, boolean readable, Consumer<Outcome> then) {
         String illegal = Names.checkTopic(topic);
-        Set<String> topics = new TreeSet<>(forbidden.getOrDefault(group, Set.of()));
+        Set<String> latest = beingForbidden.getOrDefault(group, forbidden.getOrDefault(group, Set.of()));
+        Set<String> topics = new TreeSet<>(latest);
         if (illegal != null || topics.size() >= MAX_FORBIDDEN && !readable) {
             throw new BadField("topic", "legal, and one of at most " + MAX_FORBIDDEN + " forbidden to a group", topic);
         }
@@ -233,7 +238,13 @@ public final class Groups {
             topics.add(topic);
         }
         byte[] value = topics.isEmpty() ? null : String.join(" ", topics).getBytes(StandardCharsets.UTF_8);
+        beingForbidden.put(group, topics);
         store.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
+            synchronized (this) {
+                if (beingForbidden.get(group) == topics) {
+                    beingForbidden.remove(group);
+                }
+            }
             if (outcome instanceof Stored && topics.isEmpty()) {
                 forbidden.remove(group);
             } else if (outcome instanceof Stored) {
