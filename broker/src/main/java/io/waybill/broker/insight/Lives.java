@@ -92,13 +92,13 @@ final class Lives {
                     addName(copy, names, nameless);
                 }
             }
-            for (long handle : store.pendingByKey(name, key)) {
+            for (long handle : last(store.pendingByKey(name, key))) {
                 Copy copy = waiting(handle);
                 if (copy != null && copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
-            for (EndedDue ended : store.cancelledByKey(name, key)) {
+            for (EndedDue ended : last(store.cancelledByKey(name, key))) {
                 ByteBuffer bytes = store.onceStored(ended.handle());
                 if (bytes != null) {
                     addName(Copy.gone(bytes, ended.handle()), names, nameless);
@@ -121,6 +121,11 @@ final class Lives {
             }
         }
         return lives;
+    }
+
+    /** The newest of them, as many as are looked at: each costs a read. */
+    private static <T> List<T> last(List<T> all) {
+        return all.subList(Math.max(0, all.size() - MOST_COPIES), all.size());
     }
 
     private static void addName(Copy copy, Set<Name> names, List<Copy> nameless) {
@@ -311,7 +316,7 @@ final class Lives {
     }
 
     private void cancelled(Name name, Map<Long, Copy> own, List<EndedDue> cancelled) {
-        for (EndedDue ended : store.cancelledByKey(name.topic(), name.uniqueKey())) {
+        for (EndedDue ended : last(store.cancelledByKey(name.topic(), name.uniqueKey()))) {
             ByteBuffer bytes = store.onceStored(ended.handle());
             Copy copy = bytes == null ? null : Copy.gone(bytes, ended.handle());
             if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {

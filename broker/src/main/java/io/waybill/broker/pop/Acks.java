@@ -37,6 +37,9 @@ final class Acks {
     private static final long MOST_INVISIBLE_MILLIS = 30L * 24 * 3_600_000;
     private static final int MOST_ENTRIES = 4_096;
 
+    /** Of one batch: they are looked at on the event loop. */
+    private static final int MOST_BATCHED = 65_536;
+
     private final Store store;
     private final Topics topics;
     private final PopQueues queues;
@@ -82,6 +85,12 @@ final class Acks {
         if (body.acks().size() > MOST_ENTRIES) {
             throw new BadField(
                     "acks", "at most " + MOST_ENTRIES + " entries", body.acks().size() + " entries");
+        }
+        long messages = body.acks().stream()
+                .mapToLong(entry -> entry.offsets().cardinality())
+                .sum();
+        if (messages > MOST_BATCHED) {
+            throw new BadField("acks", "at most " + MOST_BATCHED + " messages", messages + " messages");
         }
         All all = new All(request, body.acks().size() + 1);
         for (BatchAckBody.Entry entry : body.acks()) {
