@@ -217,11 +217,14 @@ final class Retention implements Duty {
         for (PendingDue due : carried.dues()) {
             bytes += due.size();
         }
-        for (KeyHolder holder : carried.uniques()) {
-            bytes += Records.uniqueSize(
+        long[] uniques = new long[1];
+        views.visitUniquesBelow(oldest.end(), holder -> {
+            uniques[0] += Records.uniqueSize(
                     Records.text(holder.key().topic()),
                     Records.text(holder.key().key()));
-        }
+            return uniques[0] < oldest.length();
+        });
+        bytes += uniques[0];
         for (PopKey key : carried.pops()) {
             PopState state = views.popState(key);
             bytes += state == null ? 0 : state.encode().length;

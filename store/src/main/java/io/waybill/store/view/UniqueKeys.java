@@ -3,6 +3,7 @@ package io.waybill.store.view;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Unique keys and the messages that hold them. A key whose time is past counts as free, whether or not its row is still
@@ -135,22 +136,28 @@ final class UniqueKeys {
         return value == null ? null : decode(topic, key, value);
     }
 
-    /** Those whose record stands below a position and whose time is not past, in the order of the log. */
-    List<KeyHolder> below(long position, long storeTimeMillis) {
+    /** The first of those whose record stands below a position and whose time is not past, in the order of the log. */
+    List<KeyHolder> below(long position, long storeTimeMillis, int most) {
         List<KeyHolder> found = new ArrayList<>();
+        visitBelow(position, storeTimeMillis, holder -> {
+            found.add(holder);
+            return found.size() < most;
+        });
+        return found;
+    }
+
+    /** All of them, until the visitor has enough. */
+    void visitBelow(long position, long storeTimeMillis, Predicate<KeyHolder> visitor) {
         if (used) {
             table.scan(number(BY_POSITION, 0), number(BY_POSITION, Math.max(0, position)), (key, value) -> {
                 Unpacker name = new Unpacker(value, 0);
                 KeyHolder holder = get(name.text(), name.text());
-                if (holder != null
+                boolean counts = holder != null
                         && holder.position() == new Unpacker(key, 1).i64()
-                        && holder.key().untilMillis() > storeTimeMillis) {
-                    found.add(holder);
-                }
-                return true;
+                        && holder.key().untilMillis() > storeTimeMillis;
+                return !counts || visitor.test(holder);
             });
         }
-        return found;
     }
 
     /** Whether a pair of the table still counts. */

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +35,8 @@ public final class Views implements AutoCloseable {
     private static final long KEY_BYTES = 16;
     private static final long ROW_BYTES = 256;
     private static final long STEP_BYTES = 64;
+    /** Unique keys that are gathered at a time. */
+    static final int MOST_UNIQUES = 10_000;
 
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
     private record Mark(Checkpoint checkpoint, long openHalves, long pendingDue, long droppedTo) {
@@ -399,13 +402,15 @@ public final class Views implements AutoCloseable {
 
     /** Everything that would be lost with the log below a position. Not on the applier: it may read much. */
     public Carried pendingBefore(long position) {
+        // Unique keys alone can be more than the memory holds: their beginning is enough, it is asked again for the
+        // rest.
         return new Carried(
                 transactions.below(position),
                 dueMessages.below(position),
                 progress.below(position),
                 catalog.below(position),
                 pops.below(position),
-                uniques.below(position, applied.storeTimeMillis()),
+                uniques.below(position, applied.storeTimeMillis(), MOST_UNIQUES),
                 queues.basesBelow(position));
     }
 
@@ -468,6 +473,11 @@ public final class Views implements AutoCloseable {
     /** Waiting delayed messages of a topic. */
     public long pendingDueCount(String topic) {
         return dueMessages.count(topic);
+    }
+
+    /** Visits the holders of unique keys whose record stands below a position, in the order of the log, until the visitor has enough. */
+    public void visitUniquesBelow(long position, Predicate<KeyHolder> visitor) {
+        uniques.visitBelow(position, applied.storeTimeMillis(), visitor);
     }
 
     /** Who holds a unique key; null if nobody does. Its time may be past. Costs next to nothing where none was ever held. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CarriedTest {
+    private static final int KEYS = 2 * Views.MOST_UNIQUES + 5_000;
+
+    @Test
+    void uniqueKeysAreGatheredInPiecesAndNoneIsLeftOut() {
+        Views views = Views.open(ViewsBackend.memory());
+        List<Entry> entries = new ArrayList<>();
+        for (int i = 0; i < KEYS; i++) {
+            entries.add(unique(100L * i, i));
+        }
+        views.apply(entries, 100L * KEYS, 1, 1, 1_000);
+        long below = 100L * KEYS;
+        int[] visited = new int[1];
+        views.visitUniquesBelow(below, holder -> ++visited[0] > 0);
+        assertThat(visited[0]).isEqualTo(KEYS);
+
+        List<String> carried = new ArrayList<>();
+        long end = below;
+        for (int round = 2; round < 10; round++) {
+            List<KeyHolder> some = views.pendingBefore(below).uniques();
+            assertThat(some).hasSizeLessThanOrEqualTo(Views.MOST_UNIQUES);
+            List<Entry> restated = new ArrayList<>();
+            for (KeyHolder holder : some) {
+                carried.add(holder.key().key());
+                restated.add(new Entry.Unique(end, holder.key(), holder.first()));
+                end += 100;
+            }
+            views.apply(restated, end, round, 1, 1_000);
+        }
+        assertThat(carried).hasSize(KEYS).doesNotHaveDuplicates();
+        assertThat(views.pendingBefore(below).isEmpty()).isTrue();
+        assertThat(views.holder("t", "k0").first().queueOffset()).isZero();
+    }
+
+    private static Entry.Unique unique(long position, int number) {
+        return new Entry.Unique(
+                position, new UniqueKey("t", "k" + number, 100_000), new FirstStored(position, number, 0, 1_000));
+    }
+}
