@@ -188,9 +188,9 @@ class StockSendAndPullTest {
         for (MessageQueue queue : queues) {
             consumer.seek(queue, 5);
         }
-        // A pull that was under way when the client sought still delivers what lay before: counted are the ones behind
-        // the target only, and the commit is
-        // repeated until the client has drained both.
+        // A pull that was under way when the client sought still delivers what lay before. Then the client holds some
+        // messages twice, and forgets the
+        // offset to commit when it hands out the second ones; with the next new message it knows it again.
         Set<String> got = new HashSet<>();
         Stock.await("the last five of each queue", LIMIT, () -> {
             consumer.poll(200).stream()
@@ -201,12 +201,10 @@ class StockSendAndPullTest {
         for (MessageQueue queue : queues) {
             Stock.await("the commit", LIMIT, () -> {
                 try {
+                    producer.send(message(topic, "", "", "new"), queue);
+                    consumer.poll(200);
                     consumer.commit();
-                    if (consumer.committed(queue) == 10) {
-                        return true;
-                    }
-                    consumer.poll(50);
-                    return false;
+                    return consumer.committed(queue) >= 10;
                 } catch (Exception e) {
                     throw new IllegalStateException(e);
                 }
