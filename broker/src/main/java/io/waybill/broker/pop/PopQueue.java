@@ -26,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +45,14 @@ final class PopQueue {
 
     /** Messages of a queue that a group may hold at a time; beyond it only those come that are given up. */
     static final int MOST_IN_FLIGHT = 20_000;
+
+    /**
+     * Messages that all groups may hold in all queues, about 150 bytes each. Beyond it a queue whose group holds {@link #FEW_IN_FLIGHT} or more
+     * of it gets no further ones, so that a group that acknowledges nothing takes neither the memory nor the turn of others.
+     */
+    static final int MOST_OF_ALL = 500_000;
+
+    static final int FEW_IN_FLIGHT = 1_000;
 
     /** Finished stretches above the base that are remembered; beyond it only what lies before them comes. */
     static final int MOST_RANGES = 20_000;
@@ -105,6 +114,10 @@ final class PopQueue {
     private final Store store;
     private final Offsets offsets;
     private final Clock clock;
+    /** Messages in flight of all queues together. */
+    private final AtomicInteger all;
+    /** How many of them are of this queue. */
+    private int counted;
 
     /** Null: there is none, or it is not loaded. */
     private PopState state;
@@ -136,11 +149,13 @@ final class PopQueue {
     /** A limit kept a pop from messages that were never handed out. */
     private boolean limited;
 
-    PopQueue(PopKey key, Store store, Offsets offsets, Clock clock) {
+    /** @param all where the messages in flight of all queues are counted */
+    PopQueue(PopKey key, Store store, Offsets offsets, Clock clock, AtomicInteger all) {
         this.key = key;
         this.store = store;
         this.offsets = offsets;
         this.clock = clock;
+        this.all = all;
     }
 
     // ---- one looks at a time
@@ -254,7 +269,8 @@ final class PopQueue {
         // What one member does not want must not keep it from what it wants: then all due ones are looked at.
         TreeSet<Long> due = due(now, shared ? Integer.MAX_VALUE : wanted);
         long end = limit(range.maxOffset());
-        boolean isFull = state.inFlight().size() >= MOST_IN_FLIGHT;
+        int held = state.inFlight().size();
+        boolean isFull = held >= MOST_IN_FLIGHT || held >= FEW_IN_FLIGHT && all.get() >= MOST_OF_ALL;
         limited |= isFull || end < range.maxOffset();
         boolean fresh = !isFull && (shared || due.size() < wanted);
         return PopPlan.unordered(state, due, holes, scannedTo, end, wanted, fresh);
@@ -616,6 +632,7 @@ final class PopQueue {
             if (state != null) {
                 byDeadline.addAll(state.inFlight().values());
                 holes = PopPlan.hasGaps(state);
+                count();
             }
         }
         return true;
@@ -627,10 +644,17 @@ final class PopQueue {
         since.clear();
         holes = false;
         attemptId = null;
+        count();
+    }
+
+    private void count() {
+        all.addAndGet(byDeadline.size() - counted);
+        counted = byDeadline.size();
     }
 
     private void record(List<PopChange> steps, List<MessageDraft> letters, Completion done) {
         steps.forEach(this::apply);
+        count();
         enqueue(steps, letters, state.base(), done);
     }
 

@@ -10,6 +10,7 @@ import io.waybill.store.view.PopState;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
 /**
@@ -21,6 +22,7 @@ final class PopQueues {
     private final Offsets offsets;
     private final Clock clock;
     private final Map<PopKey, PopQueue> table = new ConcurrentHashMap<>();
+    private final AtomicInteger inFlight = new AtomicInteger();
     /** Those that have or may have a state in the log. */
     private final Set<PopKey> known = ConcurrentHashMap.newKeySet();
 
@@ -52,7 +54,7 @@ final class PopQueues {
     PopQueue of(String group, String topic, int queueId) {
         PopKey key = new PopKey(group, topic, queueId);
         known.add(key);
-        return table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock));
+        return table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock, inFlight));
     }
 
     /** The queue if the group pops it, else null. */

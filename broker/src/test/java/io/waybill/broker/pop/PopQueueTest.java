@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.broker.filter.Filter;
+import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.platform.Chance;
+import io.waybill.platform.Platform;
+import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
+import io.waybill.platform.simulated.SimulatedFiles;
+import io.waybill.store.QueueRange;
+import io.waybill.store.Store;
+import io.waybill.store.log.Completion;
+import io.waybill.store.view.PopKey;
+import io.waybill.store.view.ViewsBackend;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** How many messages may be in flight, on simulated time. */
+class PopQueueTest {
+    private static final int QUEUED = 10_000;
+
+    private final SimulatedClock clock = new SimulatedClock();
+    private final SimulatedDuties duties = new SimulatedDuties(clock);
+    private final AtomicInteger all = new AtomicInteger();
+    private Store store;
+    private PopQueue queue;
+
+    @BeforeEach
+    void open() throws Exception {
+        Platform platform = new Platform(clock, Chance.seeded(1), duties);
+        BrokerSettings settings = BrokerSettings.defaults();
+        store = Store.open(
+                new SimulatedFiles(), platform, settings.store().withSegmentBytes(1 << 20), ViewsBackend.memory());
+        queue = new PopQueue(new PopKey("g", "t", 0), store, new Offsets(store, settings, group -> false), clock, all);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        store.close();
+    }
+
+    private Pop pop(int count, long invisibleMillis) {
+        Pop.Wish wish = new Pop.Wish(
+                Pop.Kind.TAKE,
+                "g",
+                "t",
+                0,
+                1,
+                count,
+                1 << 20,
+                invisibleMillis,
+                false,
+                false,
+                null,
+                "*",
+                Filter.ALL,
+                16);
+        Pop pop = new Pop(null, wish, 0);
+        pop.startTurn(Pop.LOOK, clock.wallMillis());
+        pop.grant(count);
+        return pop;
+    }
+
+    /** Takes what may be taken, without bytes. */
+    private int take(int count) {
+        Pop pop = pop(count, 1_000);
+        PopQueue.Look look = queue.look(pop, new QueueRange(0, QUEUED), false, true);
+        List<PopQueue.Message> messages = new ArrayList<>();
+        look.runs()
+                .forEach(run -> LongStream.range(run.from(), Math.min(run.to(), run.from() + count))
+                        .forEach(offset -> messages.add(new PopQueue.Message(offset, ByteBuffer.allocate(256)))));
+        int given = queue.take(pop, look, new PopQueue.Read(messages, List.of()))
+                .given()
+                .size();
+        queue.drain();
+        duties.runUntilIdle();
+        return given;
+    }
+
+    @Test
+    void whenAllQueuesHoldTheMostAQueueGetsAFewAndNoMoreUntilSomeAreDone() {
+        assertThat(take(100)).isEqualTo(100);
+        assertThat(all).hasValue(100);
+        all.addAndGet(PopQueue.MOST_OF_ALL);
+        assertThat(take(PopQueue.FEW_IN_FLIGHT)).as("it holds few").isEqualTo(PopQueue.FEW_IN_FLIGHT);
+        assertThat(take(100)).as("it holds enough").isZero();
+        List<Long> acked = new ArrayList<>();
+        queue.ack(LongStream.range(0, 200).toArray(), clock.wallMillis(), acked, new ArrayList<>(), Completion.NONE);
+        assertThat(acked).hasSize(200);
+        assertThat(queue.isFreed()).as("whoever waits may look again").isTrue();
+        assertThat(take(10)).isEqualTo(10);
+        assertThat(all).hasValue(PopQueue.MOST_OF_ALL + 100 + PopQueue.FEW_IN_FLIGHT - 200 + 10);
+        queue.drop();
+        assertThat(all).hasValue(PopQueue.MOST_OF_ALL);
+    }
+
+    @Test
+    void whatComesAgainComesAlthoughNoMoreIsToBeHad() {
+        assertThat(take(PopQueue.FEW_IN_FLIGHT)).isEqualTo(PopQueue.FEW_IN_FLIGHT);
+        all.addAndGet(PopQueue.MOST_OF_ALL);
+        assertThat(take(1)).isZero();
+        duties.advance(1_000);
+        assertThat(take(1)).isEqualTo(1);
+    }
+}
