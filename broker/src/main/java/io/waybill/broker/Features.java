@@ -161,10 +161,12 @@ final class Features {
                         stats,
                         settings,
                         clock,
+                        quarantine::forget,
                         address.getAddress().getHostAddress() + ":" + address.getPort(),
                         blocking)
                 .register(routes);
         deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+        quarantine.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
         new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, blocking).register(routes);

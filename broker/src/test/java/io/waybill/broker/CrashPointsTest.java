@@ -54,11 +54,11 @@ import org.junit.jupiter.api.TestFactory;
  * is visible early. A point is named after the records around it.
  */
 class CrashPointsTest {
-    private static final String TOPIC = "orders";
-    private static final String GROUP = "shop";
+    static final String TOPIC = "orders";
+    static final String GROUP = "shop";
     private static final int COMMIT = 8;
     private static final int ROLLBACK = 12;
-    private static final long INVISIBLE = 60_000;
+    static final long INVISIBLE = 60_000;
 
     private enum Ending {
         KILL_9,
@@ -74,7 +74,7 @@ class CrashPointsTest {
         }
     }
 
-    private abstract static class Flow {
+    abstract static class Flow {
         final String name;
 
         Flow(String name) {
@@ -97,7 +97,7 @@ class CrashPointsTest {
     }
 
     /** One broker from its start through one end to what holds behind it. */
-    private static final class Life {
+    static final class Life {
         final TestBroker broker;
         FakeConnection client;
         /** Steps that were begun, and those of them that were answered with success. */
@@ -652,7 +652,7 @@ class CrashPointsTest {
                                                 GROUP, TOPIC, 0, b.toString(), b.offset(), 90_000, false, "broker-a"))
                                         .build());
                         life.times.put("free", life.now() + 90_000);
-                        life.pass(100_000);
+                        life.pass(90_000);
                         Asked again = life.pop("pop again");
                         assertThat(TestBroker.bodies(again)).containsExactly("b");
                         life.times.put("free", life.now() + INVISIBLE);
@@ -867,7 +867,11 @@ class CrashPointsTest {
 
     @TestFactory
     Stream<DynamicContainer> everyPointOfEveryFlow() {
-        return flows().stream().map(flow -> {
+        return everyPointOf(flows());
+    }
+
+    static Stream<DynamicContainer> everyPointOf(List<Flow> flows) {
+        return flows.stream().map(flow -> {
             try {
                 List<DynamicTest> tests = new ArrayList<>();
                 for (Point point : points(flow)) {

@@ -347,4 +347,63 @@ class DoctorTest {
         assertThat(asked.result()).isEqualTo(ResponseCode.INVALID_PARAMETER);
         assertThat(asked.remark()).isNotBlank();
     }
+
+    @Test
+    void itsKeyIsInQuarantine() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        quarantine("PARK", "reason\":\"address unknown\",\"by\":\"kim");
+        JsonObject ahead = dialogue.cause(G, "m0");
+        expect(ahead, "QUARANTINED", "order-0", "address unknown");
+        assertThat(ahead.getString("advice"))
+                .contains("release")
+                .contains("order-0")
+                .contains("--topic orders");
+
+        send(1, "other", "KEYS", "order-1");
+        assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).hasSize(1);
+        dialogue.commit(client, G, "orders", 1, 2);
+        broker.pass(60_000);
+        JsonObject parked = dialogue.cause(G, "m0");
+        expect(parked, "QUARANTINED", "order-0", "address unknown", "put aside");
+        assertThat(parked.getString("advice")).contains("order-0").contains("--topic orders");
+        assertThat(fact(parked, "reason")).isEqualTo("address unknown");
+        expect(dialogue.cause(G, "other"), "CONSUMED");
+        JsonObject row = dialogue.backlog(G, "orders");
+        assertThat(row.getLong("parked", -1)).isEqualTo(1);
+        assertThat(row.getLong("ready", -1)).isZero();
+        assertThat(dialogue.doctor(G, "")).extracting(f -> f.getString("cause")).containsExactly("QUARANTINED");
+
+        broker.restart();
+        client = dialogue.join(G, "c1", "orders", "*");
+        expect(dialogue.cause(G, "m0"), "QUARANTINED", "address unknown");
+        quarantine("RELEASE", "by\":\"kim");
+        row = dialogue.backlog(G, "orders");
+        assertThat(row.getLong("parked", 0)).isZero();
+        assertThat(row.getLong("retrying", -1)).isEqualTo(1);
+        assertThat(dialogue.pull(client, G, "%RETRY%" + G, 0, 0, 32)).hasSize(1);
+        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "c1");
+        dialogue.commit(client, G, "%RETRY%" + G, 0, 1);
+        broker.pass(1_000);
+        expect(dialogue.cause(G, "m0"), "CONSUMED");
+    }
+
+    @Test
+    void itWasThrownAwayWithItsKey() {
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        quarantine("PARK", "by\":\"kim");
+        assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).isEmpty();
+        dialogue.commit(client, G, "orders", 1, 1);
+        quarantine("DISCARD", "by\":\"kim");
+        broker.pass(1_000);
+        JsonObject finding = dialogue.cause(G, "m0");
+        expect(finding, "QUARANTINED", "thrown away by hand");
+        assertThat(dialogue.backlog(G).getObject("total").getLong("parked", 0)).isZero();
+    }
+
+    private void quarantine(String action, String more) {
+        dialogue.answer(
+                RequestCode.QUARANTINE,
+                "{\"group\":\"" + G + "\",\"topic\":\"orders\",\"key\":\"order-0\",\"action\":\"" + action + "\",\""
+                        + more + "\"}");
+    }
 }

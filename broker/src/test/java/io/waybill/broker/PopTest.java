@@ -1039,4 +1039,29 @@ class PopTest {
                 .build());
         assertThat(bad.result()).isEqualTo(ResponseCode.INVALID_PARAMETER);
     }
+
+    @Test
+    void aChangedInvisibilityEndsToTheMillisecondAlsoAfterARestart() {
+        broker.send(TOPIC, 0, "a");
+        Asked popped = pop();
+        Message message = TestBroker.messages(popped).get(0);
+        Asked renewed = change(handle(popped, message), 90_000, false);
+        assertThat(renewed.result()).as(renewed.remark()).isZero();
+        long ends = broker.clock.wallMillis() + 90_000;
+        Asked early = waiting(15_000);
+        broker.pass(80_000);
+        assertThat(early.result()).isEqualTo(ResponseCode.POLLING_TIMEOUT);
+        broker.restart();
+
+        Asked waiting = waiting(15_000);
+        broker.pass(ends - broker.clock.wallMillis() - 1);
+        assertThat(waiting.isOpen()).isTrue();
+        broker.pass(1);
+        assertThat(TestBroker.bodies(waiting)).containsExactly("a");
+        assertThat(waiting.number("popTime")).isEqualTo(ends);
+
+        // Nobody waits when it ends, and the next one comes before the duty has looked.
+        broker.pass(INVISIBLE);
+        assertThat(TestBroker.bodies(pop())).containsExactly("a");
+    }
 }

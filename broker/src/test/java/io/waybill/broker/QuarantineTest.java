@@ -328,4 +328,38 @@ class QuarantineTest {
                 .build());
         assertThat(unknown.result()).isEqualTo(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST);
     }
+
+    @Test
+    void withItsProgressADeletedGroupForgetsWhatIsParked() {
+        send("a", "a0");
+        send("b", "b0");
+        order("PARK", "a");
+        order("PARK", "b");
+        assertThat(bodies("orders", 0)).isEmpty();
+        assertThat(parkedCount()).isEqualTo(2);
+        assertThat(deleted(false).result()).isZero();
+        assertThat(keys()).as("without its progress they stay").hasSize(2);
+
+        assertThat(deleted(true).result()).isZero();
+        assertThat(keys()).isEmpty();
+        assertThat(broker.features.topics().find(PARKED)).isNull();
+        for (int i = 0; i < 2; i++) {
+            heartbeat();
+            assertThat(bodies("orders", 0)).containsExactly("a0", "b0");
+            assertThat(keys()).isEmpty();
+            broker.restart();
+        }
+        heartbeat();
+        order("PARK", "a");
+        assertThat(bodies("orders", 0)).containsExactly("b0");
+        order("RELEASE", "a");
+        assertThat(bodies(RETRY, 0)).as("nothing of what was forgotten").containsExactly("a0");
+    }
+
+    private Asked deleted(boolean cleanOffset) {
+        return broker.ask(Command.request(RequestCode.DELETE_SUBSCRIPTIONGROUP)
+                .field("groupName", "g")
+                .field("cleanOffset", cleanOffset)
+                .build());
+    }
 }

@@ -238,4 +238,71 @@ class TraceTest {
                         .result())
                 .isEqualTo(ResponseCode.INVALID_PARAMETER);
     }
+
+    @Test
+    void oneOfAKeyInQuarantineIsToldFromItsParkingToItsRelease() {
+        send("q1", "KEYS", "order-1");
+        send("q2", "KEYS", "order-2");
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        dialogue.pull(client, G, "orders", 1, 0, 1); // fails there
+        broker.pass(1_000);
+        quarantine("PARK");
+        broker.pass(1_000);
+        assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).hasSize(1);
+        broker.pass(1_000);
+        dialogue.commit(client, G, "orders", 1, 2);
+        broker.pass(10_000);
+        assertThat(dialogue.events("q1")).containsExactly("STORED", "DELIVERED", "PARKED");
+        assertThat(dialogue.events("q2")).containsExactly("STORED", "DELIVERED", "ACKNOWLEDGED");
+        quarantine("RELEASE");
+        broker.pass(1_000);
+        next(client, G, "%RETRY%" + G, 0, 0);
+        broker.pass(1_000);
+        quarantine("PARK"); // and fails once more
+        broker.pass(1_000);
+        assertThat(dialogue.pull(client, G, "%RETRY%" + G, 0, 0, 32)).isEmpty();
+        dialogue.commit(client, G, "%RETRY%" + G, 0, 1);
+        broker.pass(1_000);
+        quarantine("RELEASE");
+        broker.pass(1_000);
+        next(client, G, "%RETRY%" + G, 0, 1);
+        broker.pass(1_000);
+        dialogue.commit(client, G, "%RETRY%" + G, 0, 2);
+        broker.pass(1_000);
+        List<String> story = List.of(
+                "STORED",
+                "DELIVERED",
+                "PARKED",
+                "RELEASED",
+                "DELIVERED",
+                "PARKED",
+                "RELEASED",
+                "DELIVERED",
+                "ACKNOWLEDGED");
+        List<JsonObject> events = told("q1");
+        assertThat(events).extracting(e -> e.getString("event")).isEqualTo(story);
+        assertThat(events.get(3).getString("sentence")).contains("released from quarantine");
+        broker.restart();
+        assertThat(dialogue.events("q1")).isEqualTo(story);
+    }
+
+    @Test
+    void oneThatIsThrownAwayWithItsKeyIsToldWithWhoDidIt() {
+        send("q3", "KEYS", "order-1");
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        quarantine("PARK");
+        assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).isEmpty();
+        broker.pass(1_000);
+        quarantine("DISCARD");
+        broker.pass(2_000);
+        assertThat(dialogue.events("q3")).containsExactly("STORED", "PARKED", "DISCARDED");
+        assertThat(told("q3").get(2).getString("sentence")).contains("olga");
+    }
+
+    private void quarantine(String action) {
+        dialogue.answer(
+                RequestCode.QUARANTINE,
+                "{\"group\":\"" + G + "\",\"topic\":\"orders\",\"key\":\"order-1\",\"action\":\"" + action
+                        + "\",\"by\":\"olga\"}");
+    }
 }

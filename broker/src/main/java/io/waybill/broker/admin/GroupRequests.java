@@ -16,7 +16,6 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
 import io.waybill.store.log.Outcome;
-import io.waybill.store.view.ProgressEntry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -27,17 +26,19 @@ final class GroupRequests {
 
     private final Groups groups;
     private final Offsets offsets;
+    private final ParkedMessages parked;
     private final Away away;
 
-    GroupRequests(Groups groups, Offsets offsets, Away away) {
+    GroupRequests(Groups groups, Offsets offsets, ParkedMessages parked, Away away) {
         this.groups = groups;
         this.offsets = offsets;
+        this.parked = parked;
         this.away = away;
     }
 
     /**
-     * 207. With {@code cleanOffset} the progress goes first: a crash in between leaves a group with settings and without progress, which can be
-     * deleted again. Members that are still connected bring the group back with their next heartbeat where groups may come by themselves.
+     * 207. With {@code cleanOffset} what is in quarantine and the progress go first: a crash in between leaves a group with settings and without
+     * progress, which can be deleted again. Members that are still connected bring the group back with their next heartbeat where groups may come by themselves.
      */
     void delete(Request request) {
         DeleteGroupHeader header = DeleteGroupHeader.read(request.command().fields());
@@ -47,18 +48,31 @@ final class GroupRequests {
             return;
         }
         away.run(request, () -> {
-            List<ProgressEntry> known = header.cleanOffset() ? offsets.of(header.groupName()) : List.of();
-            if (known.isEmpty()) {
+            if (!header.cleanOffset()) {
                 deleteSettings(request, header.groupName());
                 return;
             }
-            offsets.forget(header.groupName(), outcome -> {
-                if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
-                    deleteSettings(request, header.groupName());
+            parked.forget(header.groupName(), refusal -> {
+                if (refusal == null) {
+                    away.run(request, () -> forgetProgress(request, header.groupName()));
                 } else {
-                    reply(request, outcome);
+                    request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
                 }
             });
+        });
+    }
+
+    private void forgetProgress(Request request, String group) {
+        if (offsets.of(group).isEmpty()) {
+            deleteSettings(request, group);
+            return;
+        }
+        offsets.forget(group, outcome -> {
+            if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
+                deleteSettings(request, group);
+            } else {
+                reply(request, outcome);
+            }
         });
     }
 

@@ -136,7 +136,8 @@ final class Doctor {
     private Copy last(Life life) {
         List<Copy> all = new ArrayList<>(life.own());
         for (Copy copy : life.ofGroups()) {
-            boolean released = copy.topic().startsWith(Standings.PARKED_PREFIX) && isSettled(copy);
+            boolean released =
+                    copy.topic().startsWith(Standings.PARKED_PREFIX) && isSettled(copy) && !isDiscarded(copy);
             if (!released) {
                 all.add(copy);
             }
@@ -247,10 +248,14 @@ final class Doctor {
         return settled != null && settled.isAcked(copy.offset());
     }
 
+    private boolean isDiscarded(Copy copy) {
+        PopState thrown = standings.discarded(copy.topic(), copy.queueId());
+        return thrown != null && thrown.isAcked(copy.offset());
+    }
+
     private Finding deadLetter(Copy dead) {
         boolean settled = isSettled(dead);
-        PopState thrown = standings.discarded(dead.topic(), dead.queueId());
-        boolean discarded = thrown != null && thrown.isAcked(dead.offset());
+        boolean discarded = isDiscarded(dead);
         long atMillis = dead.number("DLQ_MS", dead.storeMillis());
         String reason = dead.property("DLQ_REASON");
         Finding finding = on(Cause.DEAD_LETTER, dead)
@@ -270,7 +275,17 @@ final class Doctor {
 
     private Finding parked(Copy parked) {
         String key = shardingKey(parked);
-        ParkedKeys.Parked since = key == null ? null : parkedKeys.find(group, parked.topic(), key);
+        String first = parked.property(MessageProperties.RETRY_TOPIC);
+        String topic = first == null ? parked.topic() : first;
+        if (isDiscarded(parked)) {
+            return on(Cause.QUARANTINED, parked)
+                    .fact("key", key)
+                    .fact("state", "DISCARDED")
+                    .says("It was put aside on " + Times.ago(parked.storeMillis(), nowMillis) + " with its key " + key
+                            + " and thrown away by hand.")
+                    .advises(Advice.trace(id(parked)));
+        }
+        ParkedKeys.Parked since = key == null ? null : parkedKeys.find(group, topic, key);
         return on(Cause.QUARANTINED, parked)
                 .fact("key", key)
                 .fact("parkedSince", since == null ? parked.storeMillis() : since.sinceMillis())
@@ -278,13 +293,14 @@ final class Doctor {
                 .says("Its key " + key + " is in quarantine; it was put aside on "
                         + Times.ago(parked.storeMillis(), nowMillis)
                         + (since == null ? "." : ": " + since.reason()))
-                .advises(Advice.release(group, parked.topic(), key));
+                .advises(Advice.release(group, topic, key));
     }
 
     private static String shardingKey(Copy copy) {
         String key = copy.property(MessageProperties.SHARDING_KEY);
         String keys = copy.property(MessageProperties.KEYS);
-        return key != null ? key : keys == null ? null : keys.split(MessageProperties.KEY_SEPARATOR)[0];
+        boolean hasOne = key != null && !key.isEmpty();
+        return hasOne ? key : keys == null ? null : keys.split(MessageProperties.KEY_SEPARATOR)[0];
     }
 
     // ---- a message that is visible in a queue

@@ -25,6 +25,7 @@ record Event(long atMillis, Name name, long order, Copy copy, String group, Stri
         RETRY,
         DEAD_LETTERED,
         PARKED,
+        RELEASED,
         REDRIVEN,
         VISIBLE,
         DELIVERED,

@@ -24,11 +24,17 @@ import java.util.Set;
 final class Trace {
     /** Of one copy: who got and acknowledged it. */
     private static final int MOST_ENTRIES = 2_048;
+    /** On a message that was given back from quarantine, and on what is parked. */
+    private static final String PARKED_ORIGIN = "WAYBILL_PARKED_ORIGIN";
 
     private final Store store;
     private final Journal journal;
     private final Standings standings;
     private final List<Event> events = new ArrayList<>();
+    private final List<Parking> parkings = new ArrayList<>();
+
+    /** A read of the group passed this copy without handing it out: whatever its journal says of later, it speaks of the messages around. */
+    private record Parking(Copy passed, String group, long atMillis) {}
 
     Trace(Store store, Journal journal, Standings standings) {
         this.store = store;
@@ -39,6 +45,7 @@ final class Trace {
     /** The events, the oldest first. */
     List<Event> of(Life life) {
         Set<Long> transactions = new HashSet<>();
+        findParkings(life);
         for (Copy copy : life.own()) {
             own(copy, life, transactions);
         }
@@ -61,6 +68,38 @@ final class Trace {
                 .thenComparing(Event::name)
                 .thenComparing(Event::order));
         return events;
+    }
+
+    private void findParkings(Life life) {
+        List<Copy> all = new ArrayList<>(life.own());
+        all.addAll(life.ofGroups());
+        for (Copy parked : life.ofGroups()) {
+            if (!Names.isParked(parked.topic())) {
+                continue;
+            }
+            String group = Names.groupOfParked(parked.topic());
+            Copy passed = null;
+            for (Copy copy : all) {
+                boolean isRead = copy.isVisible()
+                        && (copy.topic().equals(life.topic()) || copy.topic().equals(Names.retryTopic(group)));
+                if (isRead && copy.handle() < parked.handle() && (passed == null || passed.handle() < copy.handle())) {
+                    passed = copy;
+                }
+            }
+            if (passed != null) {
+                parkings.add(new Parking(passed, group, parked.storeMillis()));
+            }
+        }
+    }
+
+    private boolean isOfOthers(Copy copy, JournalEntry entry) {
+        boolean isAck = entry.kind() == JournalEntry.Kind.ACKNOWLEDGED;
+        long atMillis = isAck ? entry.lastMillis() : entry.firstMillis();
+        return entry.kind() != JournalEntry.Kind.REPLAYED
+                && parkings.stream()
+                        .anyMatch(one -> one.passed() == copy
+                                && one.group().equals(entry.group())
+                                && one.atMillis() <= atMillis);
     }
 
     private void add(long atMillis, Name name, Copy copy, String group, String client, String sentence) {
@@ -244,7 +283,10 @@ final class Trace {
         String client = copy.property("RETRY_CLIENT");
         long givenBack = copy.number("RETRY_MS", copy.due() != null ? copy.storeMillis() : 0);
         String redriven = redriven(copy);
-        if (redriven != null) {
+        if (copy.property(PARKED_ORIGIN) != null && copy.tries() == 0) {
+            String text = "given back to group " + group + ": its key was released from quarantine";
+            add(copy.storeMillis(), Name.RELEASED, copy, group, null, text);
+        } else if (redriven != null) {
             add(
                     copy.storeMillis(),
                     Name.REDRIVEN,
@@ -300,6 +342,9 @@ final class Trace {
 
     private void journal(Copy copy) {
         for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+            if (isOfOthers(copy, entry)) {
+                continue;
+            }
             String who = entry.client().isEmpty() ? "a client" : entry.client();
             switch (entry.kind()) {
                 case DELIVERED ->

@@ -508,10 +508,11 @@ final class PopQueue {
             return Verdict.STALE;
         }
         int deliveries = state.inFlight(offset).deliveries() - (suspend ? 1 : 0);
-        long now = Math.max(clock.wallMillis(), popTime + 1);
-        newPopTime[0] = now;
+        long now = clock.wallMillis();
+        long taken = Math.max(now, popTime + 1); // a handle of its own, also within the millisecond it was taken in
+        newPopTime[0] = taken;
         record(
-                List.of(new PopChange.Take(offset, now, now + invisibleMillis, Math.max(0, deliveries))),
+                List.of(new PopChange.Take(offset, taken, now + invisibleMillis, Math.max(0, deliveries))),
                 List.of(),
                 done);
         return Verdict.RECORDED;

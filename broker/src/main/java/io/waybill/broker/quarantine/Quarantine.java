@@ -8,6 +8,7 @@ import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.Diversion;
 import io.waybill.broker.quarantine.ParkedKey.Origin;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.GivenUp;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
@@ -79,6 +80,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     private final Executor blocking;
     private final Map<String, ParkedGroup> groups = new ConcurrentHashMap<>();
     private volatile DutyHandle self;
+    private DeadLetterDesk.Discards discards = (topic, offset, by) -> {};
 
     /** What the doctor tells of a parked key. */
     public record Known(long sinceMillis, String reason) {}
@@ -585,11 +587,13 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     }
 
     private void end(ParkedGroup group, ParkedKey parked, int messages, String refusal, Ended then) {
+        boolean isForgotten;
         synchronized (group) {
             parked.busy = false;
             parked.releasing |= refusal == null;
+            isForgotten = group.find(parked.topic, parked.key) != parked;
         }
-        if (refusal != null) {
+        if (refusal != null || isForgotten) {
             then.done(messages, refusal);
             return;
         }
@@ -599,8 +603,13 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         });
     }
 
+    /** Sets who is told of each message that is dropped; once, before the first request. */
+    public void onDiscard(DeadLetterDesk.Discards listener) {
+        discards = listener;
+    }
+
     /** Drops the parked messages of a key; later ones are delivered again. {@code then} is called exactly once. */
-    void discard(String name, String topic, String key, Ended then) {
+    void discard(String name, String topic, String key, String by, Ended then) {
         ParkedGroup group = groups.get(name);
         ParkedKey parked = claim(group, topic, key, then);
         if (parked == null) {
@@ -630,8 +639,62 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 parked.releasing = true; // a read may have met one more
                 parked.consumedAt = 0;
             }
+            offsetsOfKey.forEach(offset -> discards.discarded(parkedTopic, offset, by));
             then.done(offsetsOfKey.size(), null);
             wake();
+        });
+    }
+
+    // ---- the end of a group
+
+    /**
+     * Forgets the keys of a group, its parked messages and what became of them. {@code then} is called exactly once, with null or with the sentence
+     * why not all is forgotten; then it may be asked again.
+     */
+    public void forget(String name, Consumer<String> then) {
+        ParkedGroup group = groups.remove(name);
+        List<ParkedKey> gone = new ArrayList<>();
+        if (group != null) {
+            synchronized (group) {
+                gone.addAll(group.keys());
+                gone.forEach(group::remove);
+            }
+        }
+        forgetNext(name, gone, 0, then);
+    }
+
+    private void forgetNext(String name, List<ParkedKey> gone, int done, Consumer<String> then) {
+        if (done == gone.size()) {
+            forgetMessages(name, then);
+            return;
+        }
+        store.putCatalog(CatalogKind.SETTING, catalogName(name, gone.get(done)), null, outcome -> {
+            if (!(outcome instanceof Stored)) {
+                synchronized (group(name)) { // they are parked still
+                    gone.subList(done, gone.size()).forEach(group(name)::add);
+                }
+                then.accept(Outcomes.text(outcome));
+            } else {
+                blocking.execute(() -> forgetNext(name, gone, done + 1, then));
+            }
+        });
+    }
+
+    private void forgetMessages(String name, Consumer<String> then) {
+        String topic = Names.parkedTopic(name);
+        if (topics.find(topic) == null) {
+            then.accept(null);
+            return;
+        }
+        topics.delete(topic, change -> {
+            if (change.isRefused() && topics.find(topic) != null) {
+                then.accept(change.text());
+                return;
+            }
+            List<PopDelta> deltas = List.of(
+                    new PopDelta(new PopKey(Names.DESK_GROUP, topic, 0), List.of(new PopChange.Drop())),
+                    new PopDelta(new PopKey(Names.DISCARD_GROUP, topic, 0), List.of(new PopChange.Drop())));
+            store.pop(deltas, outcome -> then.accept(outcome instanceof Stored ? null : Outcomes.text(outcome)));
         });
     }
 

@@ -94,6 +94,7 @@ public final class QuarantineRequests {
                                 group,
                                 topic,
                                 key,
+                                by,
                                 (messages, refusal) -> ended(request, key, "DISCARDED", messages, refusal)));
             default -> throw new BadField("action", "LIST, PARK, RELEASE or DISCARD", action);
         }

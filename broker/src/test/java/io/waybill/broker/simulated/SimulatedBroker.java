@@ -2,6 +2,7 @@
 package io.waybill.broker.simulated;
 
 import io.waybill.broker.admin.Administration;
+import io.waybill.broker.admin.ParkedMessages;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
@@ -132,7 +133,18 @@ public final class SimulatedBroker implements AutoCloseable {
         new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST, blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
-        new Administration(store, topics, groups, members, offsets, stats, settings, clock, "127.0.0.1:10911", blocking)
+        new Administration(
+                        store,
+                        topics,
+                        groups,
+                        members,
+                        offsets,
+                        stats,
+                        settings,
+                        clock,
+                        ParkedMessages.NONE,
+                        "127.0.0.1:10911",
+                        blocking)
                 .register(routes);
         DeadLetterDesk desk =
                 new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
