@@ -298,15 +298,34 @@ class ConflictTest {
     }
 
     @Test
-    void aPullWithItsOwnSubscriptionIsLeftAlone() {
+    void aPullWithItsOwnSubscriptionIsLeftAloneUnlessItIsAMembers() {
         member("a", orders("A"));
         FakeConnection b = member("b", orders("B"));
         broker.send("orders", 0, "of-A", "TAGS", "A");
-        broker.ask(
-                b,
-                TestBroker.pulling(new PullHeader(
-                        GROUP, "orders", 0, 0, 32, TestBroker.SUBSCRIPTION, 0, 0, "B", 0, "TAG", 0, null)));
+        carrying(broker.connect(), "B", 0);
+        carrying(b, "B", PullHeader.FLAG_REPLAY);
         assertThat(broker.store.queuesOf(RETRY)).isEmpty();
+        carrying(b, "B", 0);
+        assertThat(broker.store.queuesOf(RETRY)).hasSize(1);
+    }
+
+    private void carrying(FakeConnection connection, String expression, int flags) {
+        broker.ask(
+                connection,
+                TestBroker.pulling(new PullHeader(
+                        GROUP,
+                        "orders",
+                        0,
+                        0,
+                        32,
+                        TestBroker.SUBSCRIPTION | flags,
+                        0,
+                        0,
+                        expression,
+                        0,
+                        "TAG",
+                        0,
+                        null)));
     }
 
     @Test

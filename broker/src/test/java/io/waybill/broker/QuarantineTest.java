@@ -12,6 +12,7 @@ import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
@@ -156,6 +157,19 @@ class QuarantineTest {
     }
 
     @Test
+    void aPullThatCarriesItsSubscriptionPassesTheKeyTooAndAReplayDoesNot() {
+        send("a", "a0");
+        send("b", "b0");
+        order("PARK", "a");
+        FakeConnection unknown = broker.connect(); // ours may pull before its heartbeat, after a restart
+        Asked carried = broker.ask(unknown, TestBroker.pulling("g", "orders", 0, 0, TestBroker.SUBSCRIPTION, "*"));
+        assertThat(TestBroker.bodies(carried)).containsExactly("b0");
+        int replay = TestBroker.SUBSCRIPTION | PullHeader.FLAG_REPLAY;
+        assertThat(TestBroker.bodies(broker.ask(unknown, TestBroker.pulling("g", "orders", 0, 0, replay, "*"))))
+                .containsExactly("a0", "b0");
+    }
+
+    @Test
     void whatFailsAgainIsParkedAgainInItsPlace() {
         for (int i = 0; i < 3; i++) {
             send("a", "a" + i);
@@ -211,6 +225,8 @@ class QuarantineTest {
         byte[] properties = TestBroker.properties(
                 "RETRY_TOPIC", "orders", "UNIQ_KEY", "unique-0a0", "__SHARDINGKEY", "a", "DELAY", "4");
         Asked givenUp = broker.ask(member, TestBroker.sending(TestBroker.sendHeader(RETRY, 0, properties), "a0"));
+        assertThat(givenUp.isOpen()).as("the pull is answered first").isTrue();
+        broker.pass(200);
         assertThat(givenUp.result()).as(givenUp.remark()).isZero();
         assertThat(held.result()).isEqualTo(ResponseCode.PULL_OFFSET_MOVED);
         assertThat(held.number("nextBeginOffset")).isZero();

@@ -167,6 +167,7 @@ final class Acks {
         }
         PopQueue queue = queues.find(header.consumerGroup(), topic, header.queueId());
         long[] popTime = {handle.popTime()};
+        long askedMillis = clock.wallMillis();
         Completion done = outcome -> changed(request, header, handle, popTime[0], outcome);
         PopQueue.Verdict verdict = queue == null
                 ? PopQueue.Verdict.STALE
@@ -190,7 +191,7 @@ final class Acks {
                 request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] the log refused a change of this queue");
             case RECORDED -> {
                 queue.drain();
-                waiting.watch(queue, popTime[0]);
+                waiting.watch(queue, askedMillis);
             }
         }
     }

@@ -27,10 +27,11 @@ public interface Diversion {
     /**
      * How the messages of one read are sorted, or null, the usual: all that the filter takes go to the client. Asked before every read; must be cheap.
      *
-     * @param group with its members; only pulls that go by their member's heartbeat are asked about
+     * @param name of the group; replays are not asked about
+     * @param group with its members; null when the pull is no member's
      * @param wanted what the read takes without this
      */
-    Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted);
+    Sorter sorter(String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted);
 
     /** The offset of a group in a queue was set from outside: what was diverted before may be wanted again. */
     default void reset(String group, String topic, int queueId) {}

@@ -21,14 +21,19 @@ public final class Diversions {
 
     /** Null, the usual: what the filter takes goes to the client. */
     Diversion.Sorter sorter(Pull pull) {
-        if (pull.home() == null) {
+        if (pull.isReplay()) {
             return null;
         }
         Diversion.Sorter first = null;
         Filter wanted = pull.filter();
         for (Diversion diversion : all) {
             Diversion.Sorter next = diversion.sorter(
-                    pull.home(), pull.topic(), pull.queueId(), pull.request().connection(), wanted);
+                    pull.group(),
+                    pull.home(),
+                    pull.topic(),
+                    pull.queueId(),
+                    pull.request().connection(),
+                    wanted);
             if (next != null) {
                 wanted = next.filter();
                 first = first == null ? next : new Both(first, next);

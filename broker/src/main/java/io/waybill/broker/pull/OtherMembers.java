@@ -107,7 +107,11 @@ final class OtherMembers implements Diversion {
     }
 
     @Override
-    public Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
+    public Sorter sorter(
+            String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
+        if (group == null) {
+            return null;
+        }
         if (Names.isRetry(topic)) {
             return new Sorting(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
         }

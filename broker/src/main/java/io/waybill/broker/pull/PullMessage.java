@@ -124,14 +124,23 @@ final class PullMessage implements RequestHandler {
                 wanted.filter(),
                 topic.topicSysFlag(),
                 group.groupSysFlag());
-        boolean isCarried = (header.sysFlag() & SUBSCRIPTION) != 0;
-        pull.home(isCarried ? null : members.consumerGroup(header.consumerGroup()));
+        pull.home(home(request, header));
         if (pull.home() != null && Names.isRetry(header.topic())) {
             otherMembers.reads(pull.home(), header.topic(), header.queueId(), request.connection());
         }
         pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
         reading.start(pull, hold);
+    }
+
+    /** The group whose other members count; null for somebody who only reads under its name. */
+    private ConsumerGroup home(Request request, PullHeader header) {
+        ConsumerGroup group = members.consumerGroup(header.consumerGroup());
+        if (group == null || (header.sysFlag() & SUBSCRIPTION) == 0) {
+            return group;
+        }
+        Member member = group.memberOn(request.connection());
+        return member != null && group.subscriptionsOf(member).containsKey(header.topic()) ? group : null;
     }
 
     private void serveAgain(Request request, PullHeader header) {

@@ -39,8 +39,10 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -69,6 +71,12 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     /** Longer than any read needs to park what it met. */
     private static final long FORGOTTEN_NANOS = TimeUnit.MINUTES.toNanos(5);
 
+    /**
+     * A member that gave a message up goes on with the next one as soon as it is answered; by then its pull must have told it to drop what it has at
+     * hand, which another of its threads does.
+     */
+    private static final long GIVEN_UP_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
     private static final int RELEASED_COUNT = 256;
     private static final long RELEASED_BYTES = 1 << 20;
     private static final int READ_BYTES = 1 << 20;
@@ -79,6 +87,11 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     private final Clock clock;
     private final Executor blocking;
     private final Map<String, ParkedGroup> groups = new ConcurrentHashMap<>();
+    /** Answers to those who gave up, in the order of their time. */
+    private final Queue<Later> answers = new ConcurrentLinkedQueue<>();
+
+    private record Later(long nanos, Runnable answer) {}
+
     private volatile DutyHandle self;
     private DeadLetterDesk.Discards discards = (topic, offset, by) -> {};
 
@@ -150,8 +163,9 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     // ---- pulls
 
     @Override
-    public Sorter sorter(ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
-        ParkedGroup parked = groups.isEmpty() ? null : groups.get(group.name());
+    public Sorter sorter(
+            String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
+        ParkedGroup parked = groups.isEmpty() ? null : groups.get(name);
         return parked == null || parked.isEmpty() ? null : new Sorting(parked, topic, queueId, wanted);
     }
 
@@ -431,16 +445,18 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 return;
             }
             offsets.reset(group, queueTopic, queueId, offset, outcome -> {
-                boolean isKept = outcome instanceof Stored;
-                then.accept(
-                        isKept
-                                ? new Stored(
-                                        StoredMessage.position(found, 0),
-                                        offset,
-                                        StoredMessage.storeTimestamp(found, 0),
-                                        StoredMessage.totalSize(found, 0),
-                                        0)
-                                : outcome);
+                if (!(outcome instanceof Stored)) {
+                    then.accept(outcome);
+                    return;
+                }
+                Stored parked = new Stored(
+                        StoredMessage.position(found, 0),
+                        offset,
+                        StoredMessage.storeTimestamp(found, 0),
+                        StoredMessage.totalSize(found, 0),
+                        0);
+                answers.add(new Later(clock.nanoTime() + GIVEN_UP_PAUSE_NANOS, () -> then.accept(parked)));
+                wake();
             });
         });
     }
@@ -720,6 +736,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     /** Ends the quarantine of keys whose messages the group has consumed; gives back what came meanwhile. */
     @Override
     public long run() {
+        long untilAnswer = answer();
         boolean more = false;
         for (ParkedGroup group : groups.values()) {
             List<ParkedKey> consumed = new ArrayList<>();
@@ -735,7 +752,19 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
             }
             consumed.forEach(key -> goOn(group, key));
         }
-        return more ? LOOK_NANOS : WHEN_WOKEN;
+        return Math.min(untilAnswer, more ? LOOK_NANOS : WHEN_WOKEN);
+    }
+
+    private long answer() {
+        for (Later next = answers.peek(); next != null; next = answers.peek()) {
+            long left = next.nanos() - clock.nanoTime();
+            if (left > 0) {
+                return left;
+            }
+            answers.remove();
+            next.answer().run();
+        }
+        return WHEN_WOKEN;
     }
 
     private boolean isConsumed(ParkedGroup group, ParkedKey key) {
