@@ -124,7 +124,11 @@ interface SqlNode {
     record Ordered(SqlNode left, SqlNode right, boolean greater, boolean orEqual) implements Condition {
         @Override
         public Object value(SqlProperties of) {
-            Object l = left.value(of);
+            return ask(left.value(of), left, right, greater, orEqual, of);
+        }
+
+        /** The same for a left side whose value is known. */
+        static Object ask(Object l, SqlNode left, SqlNode right, boolean greater, boolean orEqual, SqlProperties of) {
             if (l == null || l == FAILED) {
                 return l;
             }
@@ -139,6 +143,23 @@ interface SqlNode {
                 return FAILED;
             }
             return order == 0 ? orEqual : order > 0 == greater;
+        }
+    }
+
+    /** Whether a value is from one limit to another, both included. The value is made once: nested ones would double the work at each level. */
+    record Between(SqlNode in, SqlNode low, SqlNode high, boolean not) implements Condition {
+        @Override
+        public Object value(SqlProperties of) {
+            Object value = in.value(of);
+            Object over = Ordered.ask(value, in, low, !not, !not, of);
+            if (over == FAILED || Boolean.valueOf(not).equals(over)) {
+                return over;
+            }
+            Object under = Ordered.ask(value, in, high, not, !not, of);
+            if (under == FAILED || Boolean.valueOf(not).equals(under)) {
+                return under;
+            }
+            return over == null || under == null ? null : (Object) !not;
         }
     }
 

@@ -163,10 +163,14 @@ final class SqlParser {
     }
 
     private SqlNode ordered(SqlNode left, int leftAt, SqlNode right, int rightAt, boolean greater, boolean orEqual) {
+        checkOrdered(left, leftAt, right, rightAt);
+        return new SqlNode.Ordered(left, right, greater, orEqual);
+    }
+
+    private void checkOrdered(SqlNode left, int leftAt, SqlNode right, int rightAt) {
         refuseUnordered(left, leftAt);
         refuseUnordered(right, rightAt);
         countWalk(left, right);
-        return new SqlNode.Ordered(left, right, greater, orEqual);
     }
 
     private void refuseUnordered(SqlNode node, int at) {
@@ -184,15 +188,15 @@ final class SqlParser {
         }
         int highAt = next;
         SqlNode high = unary();
-        SqlNode over = ordered(left, leftAt, low, lowAt, !not, !not);
-        SqlNode under = ordered(left, leftAt, high, highAt, not, !not);
+        checkOrdered(left, leftAt, low, lowAt);
+        checkOrdered(left, leftAt, high, highAt);
         if (!not
                 && low instanceof SqlNode.Literal a
                 && high instanceof SqlNode.Literal b
                 && SqlCompare.order(b.value(), a.value(), b, a, null) < 0) {
             throw bad("a second limit of BETWEEN that is not below the first", highAt);
         }
-        return new SqlNode.Chain(new SqlNode[] {over, under}, not);
+        return new SqlNode.Between(left, low, high, not);
     }
 
     private SqlNode in(SqlNode left, int leftAt, boolean not) {

@@ -10,7 +10,9 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -85,6 +87,20 @@ class SqlFilterTest {
         ByteBuffer message = message("x", "a".repeat(32_000));
         for (int i = 0; i < 50; i++) {
             assertThat(filter.matches(message, 0)).isTrue();
+        }
+    }
+
+    @Test
+    @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void nestedRangesCostNoMoreThanTheyAreLong() {
+        String expression = "a BETWEEN 1 AND 2";
+        for (int level = 1; level < 32; level++) {
+            expression = "-(" + expression + ") BETWEEN 1 AND 2";
+        }
+        Filter filter = Filter.of(Filter.SQL92, expression);
+        ByteBuffer message = message("a", "1");
+        for (int i = 0; i < 50; i++) {
+            assertThat(filter.matches(message, 0)).isFalse();
         }
     }
 
