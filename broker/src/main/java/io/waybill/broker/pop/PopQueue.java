@@ -136,6 +136,11 @@ final class PopQueue {
     private String attemptId;
     private long attemptMillis;
 
+    /** Since the last sweep. */
+    private volatile boolean touched = true;
+
+    private volatile boolean retired;
+
     private boolean busy;
     private List<Pop> waiting = new ArrayList<>(2);
 
@@ -162,6 +167,7 @@ final class PopQueue {
 
     /** True when the caller may look; else the pop is let look when the other one is done. */
     synchronized boolean enter(Pop pop) {
+        checkInUse();
         if (busy) {
             waiting.add(pop);
             return false;
@@ -568,6 +574,7 @@ final class PopQueue {
     /** The topic or the group is no more. */
     void drop() {
         synchronized (this) {
+            checkInUse();
             forget();
             loaded = true;
             leaving = false;
@@ -577,11 +584,40 @@ final class PopQueue {
         drain();
     }
 
-    /** Gives memory back when nothing goes on here; what is needed again is read again. */
-    synchronized void rest() {
-        if (!busy && unanswered == 0 && !leaving && byDeadline.isEmpty() && loaded) {
+    /** Notes that it is about to be used; false when it is retired: then another one takes its place in a moment. */
+    boolean touch() {
+        touched = true;
+        return !retired;
+    }
+
+    /**
+     * Gives memory back when nothing goes on here; what is needed again is read again.
+     *
+     * @return true when it is retired, since nobody touched it after the last call; then it is never used again
+     */
+    synchronized boolean rests() {
+        if (busy || unanswered > 0 || leaving || !byDeadline.isEmpty() || watched != null) {
+            return false;
+        }
+        if (loaded) {
             forget();
             loaded = false;
+        }
+        if (touched) {
+            touched = false;
+            return false;
+        }
+        retired = true;
+        if (touched) { // just now, by somebody who may not have seen it
+            retired = false;
+        }
+        return retired;
+    }
+
+    /** Two for one queue could give a message to two holders: who slept through two rounds of the sweep begins anew. */
+    private void checkInUse() {
+        if (retired) {
+            throw new IllegalStateException("the state of " + key + " was put away meanwhile");
         }
     }
 
@@ -617,6 +653,7 @@ final class PopQueue {
 
     /** False while a step was refused and others are on their way, so that nobody knows what holds. */
     private boolean load() {
+        checkInUse();
         if (refused) {
             if (unanswered > 0) {
                 return false;

@@ -54,7 +54,13 @@ final class PopQueues {
     PopQueue of(String group, String topic, int queueId) {
         PopKey key = new PopKey(group, topic, queueId);
         known.add(key);
-        return table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock, inFlight));
+        while (true) {
+            PopQueue queue = table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock, inFlight));
+            if (queue.touch()) {
+                return queue;
+            }
+            Thread.onSpinWait(); // it is being taken out of the table
+        }
     }
 
     /** The queue if the group pops it, else null. */
@@ -92,6 +98,11 @@ final class PopQueues {
                 table.remove(key);
             }
         }
-        table.values().forEach(PopQueue::rest);
+        table.values().removeIf(PopQueue::rests);
+    }
+
+    /** How many queues are in memory. */
+    int size() {
+        return table.size();
     }
 }

@@ -2,6 +2,7 @@
 package io.waybill.broker.pop;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.offset.Offsets;
@@ -111,5 +112,62 @@ class PopQueueTest {
         assertThat(take(1)).isZero();
         duties.advance(1_000);
         assertThat(take(1)).isEqualTo(1);
+    }
+
+    @Test
+    void whatNobodyUsesIsPutAwayAndWhatIsHeldStays() {
+        PopQueues queues = new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), clock);
+        for (int i = 0; i < 1_000; i++) {
+            queues.of("g" + i, "t", 0);
+        }
+        PopQueue held = queues.of("g5", "t", 0);
+        assertThat(held.enter(pop(1, 1_000))).isTrue();
+        queues.sweep(key -> true);
+        assertThat(queues.size()).as("used lately").isEqualTo(1_000);
+        assertThat(queues.of("g6", "t", 0)).isNotNull();
+        queues.sweep(key -> true);
+        assertThat(queues.size()).isEqualTo(2);
+        assertThat(queues.of("g5", "t", 0)).isSameAs(held);
+        held.exit();
+        for (int i = 0; i < 3; i++) {
+            queues.sweep(key -> true);
+        }
+        assertThat(queues.size()).isZero();
+        assertThatThrownBy(() -> held.enter(pop(1, 1_000))).isInstanceOf(IllegalStateException.class);
+        assertThat(queues.of("g5", "t", 0).enter(pop(1, 1_000))).isTrue();
+    }
+
+    @Test
+    void manyThreadsAndTheSweepNeverHaveTwoOfOneQueue() throws Exception {
+        PopQueues queues = new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), clock);
+        AtomicInteger inside = new AtomicInteger();
+        AtomicInteger worst = new AtomicInteger();
+        AtomicInteger putAway = new AtomicInteger();
+        Thread[] threads = new Thread[3];
+        for (int i = 0; i < threads.length; i++) {
+            threads[i] = new Thread(() -> {
+                for (int n = 0; n < 20_000; n++) {
+                    PopQueue one = queues.of("g", "t", 0);
+                    try {
+                        if (one.enter(pop(1, 1_000))) {
+                            worst.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                            inside.decrementAndGet();
+                            one.exit();
+                        }
+                    } catch (IllegalStateException e) {
+                        putAway.incrementAndGet(); // it slept through two sweeps, which run here without a pause
+                    }
+                }
+            });
+            threads[i].start();
+        }
+        while (threads[0].isAlive() || threads[1].isAlive() || threads[2].isAlive()) {
+            queues.sweep(key -> true);
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(worst).hasValue(1);
+        assertThat(putAway.get()).isLessThan(60_000);
     }
 }
