@@ -22,6 +22,7 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.common.compression.CompressionType;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.AfterEach;
@@ -76,6 +77,28 @@ class MixedClientsTest {
 
     private static String text(MessageExt message) {
         return new String(message.getBody(), StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void bodiesThatTheStockProducerCompressedAreReadByBoth() throws Exception {
+        String body = "the same text again and again ".repeat(400);
+        for (CompressionType type : CompressionType.values()) {
+            DefaultMQProducer producer = new DefaultMQProducer(Own.unique("stock-producers"));
+            producer.setNamesrvAddr(broker.namesrvAddress());
+            producer.setInstanceName(Own.unique("stock"));
+            producer.setCompressType(type);
+            producer.start();
+            producer.send(new org.apache.rocketmq.common.message.Message(
+                    topic, (type + body).getBytes(StandardCharsets.UTF_8)));
+            producer.shutdown();
+        }
+        String[] bodies = {"ZLIB" + body, "LZ4" + body, "ZSTD" + body};
+        Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
+        ConcurrentLinkedQueue<MessageExt> stock = stockInbox(Own.unique("stock-readers"));
+        inbox.awaitCount(3);
+        assertThat(inbox.texts()).containsExactlyInAnyOrder(bodies);
+        Own.await("all at the stock consumer", () -> stock.size() == 3);
+        assertThat(stock).extracting(MixedClientsTest::text).containsExactlyInAnyOrder(bodies);
     }
 
     @Test
