@@ -290,6 +290,34 @@ class QuarantineTest {
     }
 
     @Test
+    void aSecondCopyThatACrashLeftIsNotGivenBack() {
+        send("a", "a0");
+        order("PARK", "a");
+        assertThat(bodies("orders", 0)).isEmpty();
+        commit("orders", 1);
+        MessageDraft twin = MessageDraft.copyOf(
+                        broker.store
+                                .read(PARKED, 0, 0, 1, 4_096, null, null)
+                                .slices()
+                                .get(0),
+                        0)
+                .build();
+        broker.store.put(twin, outcome -> {});
+        broker.settle();
+        broker.restart();
+        heartbeat();
+        assertThat(order("RELEASE", "a").getLong("messages", -1)).isEqualTo(1);
+        commit(RETRY, 1);
+        broker.pass(1_000);
+        assertThat(keys()).isEmpty();
+        broker.restart();
+        heartbeat();
+        broker.pass(1_000);
+        assertThat(keys()).isEmpty();
+        assertThat(bodies(RETRY, 0)).containsExactly("a0");
+    }
+
+    @Test
     void whatOvertakesTheReleaseOfItsOwnMessageIsNotGivenBackTwice() {
         send("a", "a0");
         send("a", "a1");

@@ -130,21 +130,35 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         PopState settled = store.popState(new PopKey(Names.DESK_GROUP, topic, 0));
         long from = Math.max(range.minOffset(), settled == null ? 0 : settled.base());
         ParkedGroup group = group(name);
+        List<Long> twice = new ArrayList<>();
         for (long offset = from; offset < range.maxOffset(); ) {
             ReadResult read = store.read(topic, 0, offset, 1024, READ_BYTES, null, null);
             for (ByteBuffer slice : read.slices()) {
                 for (int at = slice.position(); at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
                     long parkedAt = StoredMessage.queueOffset(slice, at);
-                    if (settled == null || !settled.isAcked(parkedAt)) {
-                        found(group, slice, at, parkedAt);
+                    if ((settled == null || !settled.isAcked(parkedAt)) && !found(group, slice, at, parkedAt)) {
+                        twice.add(parkedAt);
                     }
                 }
             }
             offset = Math.max(offset + 1, read.nextOffset());
         }
+        settle(name, twice);
     }
 
-    private void found(ParkedGroup group, ByteBuffer message, int at, long parkedAt) {
+    /** Copies that are one too many are never given back. */
+    private void settle(String name, List<Long> twice) {
+        if (twice.isEmpty()) {
+            return;
+        }
+        List<PopChange> settled = new ArrayList<>(List.of(new PopChange.Start(0)));
+        twice.forEach(offset -> settled.add(new PopChange.Ack(offset, offset + 1)));
+        PopKey desk = new PopKey(Names.DESK_GROUP, Names.parkedTopic(name), 0);
+        store.pop(List.of(new PopDelta(desk, settled)), Completion.NONE);
+    }
+
+    /** False when the same message was found before. */
+    private boolean found(ParkedGroup group, ByteBuffer message, int at, long parkedAt) {
         String key = StoredMessage.property(message, at, ParkedMessage.KEY);
         String topic = ParkedMessage.topicOf(message, at, Names.parkedTopic(group.name));
         Origin origin = ParkedMessage.originOf(message, at);
@@ -156,8 +170,9 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 known.releasing = true;
                 group.add(known);
             }
-            known.waiting.put(origin, parkedAt);
+            return known.waiting.putIfAbsent(origin, parkedAt) == null;
         }
+        return true;
     }
 
     // ---- pulls
@@ -271,13 +286,13 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
 
         private void parked(Outcome outcome, List<ByteBuffer> messages, String refusal, Consumer<String> then) {
             String why = refusal;
-            List<PopChange> twice = new ArrayList<>();
+            List<Long> twice = new ArrayList<>();
             synchronized (group) {
                 if (outcome instanceof Stored stored) {
                     for (int i = 0; i < messages.size(); i++) {
                         long parkedAt = stored.queueOffset() + i;
                         if (!found(messages.get(i), parkedAt)) {
-                            twice.add(new PopChange.Ack(parkedAt, parkedAt + 1));
+                            twice.add(parkedAt);
                         }
                     }
                 } else if (outcome != null) {
@@ -286,11 +301,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 met.forEach(key -> key.diverting--);
                 met.clear();
             }
-            if (!twice.isEmpty()) {
-                twice.add(0, new PopChange.Start(0));
-                PopKey desk = new PopKey(Names.DESK_GROUP, Names.parkedTopic(group.name), 0);
-                store.pop(List.of(new PopDelta(desk, twice)), Completion.NONE);
-            }
+            settle(group.name, twice);
             then.accept(why);
             wake();
         }
