@@ -584,6 +584,28 @@ class PopTest {
     }
 
     @Test
+    void theThreadThatConfirmsAnswersAFewGroupsAndLeavesTheRestToOthers() {
+        send(0, "a");
+        List<Asked> waiting = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            Popping popping = new Popping();
+            popping.group = "group-" + i;
+            popping.ask();
+            popping.poll = 15_000;
+            waiting.add(popping.ask());
+        }
+        assertThat(waiting).allMatch(Asked::isOpen);
+        broker.begin(client, TestBroker.sending(TestBroker.sendHeader(TOPIC, 0, new byte[0]), "b"));
+        while (broker.store.range(TOPIC, 0).maxOffset() == 1 && broker.duties.step()) {}
+        assertThat(waiting.stream().filter(asked -> !asked.isOpen()).count())
+                .as("by the step in which the message became visible")
+                .isLessThanOrEqualTo(32);
+        broker.settle();
+        assertThat(waiting)
+                .allSatisfy(asked -> assertThat(TestBroker.bodies(asked)).containsExactly("b"));
+    }
+
+    @Test
     void aPopThatComesTooLateIsNotHeld() {
         send(0, "a");
         long late = broker.clock.wallMillis() - 20_000;

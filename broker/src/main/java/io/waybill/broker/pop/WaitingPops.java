@@ -27,6 +27,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class WaitingPops implements Duty {
     private static final Logger log = LoggerFactory.getLogger(WaitingPops.class);
+    /** Of so many groups pops are answered by the thread that confirmed; with more it is left to this duty. */
+    private static final int INLINE_GROUPS = 32;
+
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
     /** The wall clock may be set while the monotonic one runs on. */
     private static final long LONGEST_SLEEP_MILLIS = 5_000;
@@ -63,6 +66,11 @@ public final class WaitingPops implements Duty {
     private final ConcurrentSkipListMap<End, PopQueue> ends = new ConcurrentSkipListMap<>();
     /** When those look again whose groups get no more for the moment. */
     private final ConcurrentSkipListMap<Place, Pop> throttled = new ConcurrentSkipListMap<>();
+
+    private record Crowd(String topic, int queueId) {}
+
+    /** Queues with so many waiting groups that waking them is left to the duty. */
+    private final Set<Crowd> crowded = ConcurrentHashMap.newKeySet();
 
     private final AtomicInteger held = new AtomicInteger();
     private final AtomicLong numbers = new AtomicLong();
@@ -198,8 +206,24 @@ public final class WaitingPops implements Duty {
         if (held.get() == 0) {
             return;
         }
-        for (String group : topics.getOrDefault(topic, Map.of()).keySet()) {
+        Set<String> groups = topics.getOrDefault(topic, Map.of()).keySet();
+        if (groups.size() > INLINE_GROUPS && self != null) {
+            if (crowded.add(new Crowd(topic, queueId))) {
+                wakeDuty();
+            }
+            return;
+        }
+        for (String group : groups) {
             wake(group, topic, queueId);
+        }
+    }
+
+    private void wakeCrowded() {
+        for (Crowd queue : crowded) {
+            crowded.remove(queue); // before looking: what comes from now on marks it again
+            for (String group : topics.getOrDefault(queue.topic(), Map.of()).keySet()) {
+                wake(group, queue.topic(), queue.queueId());
+            }
         }
     }
 
@@ -269,6 +293,7 @@ public final class WaitingPops implements Duty {
 
     @Override
     public long run() {
+        wakeCrowded();
         long now = clock.nanoTime();
         if (now - nextSweepNanos >= 0) {
             nextSweepNanos = now + SWEEP_NANOS;
