@@ -3,6 +3,7 @@ package io.waybill.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.cli.Shell.Ran;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
@@ -10,14 +11,7 @@ import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.WaybillClient;
 import io.waybill.server.EmbeddedBroker;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.InputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -32,12 +26,6 @@ class CommandsTest {
 
     private static EmbeddedBroker broker;
 
-    private record Ran(int exitCode, String out, String err) {
-        List<String> lines() {
-            return out.lines().toList();
-        }
-    }
-
     @BeforeAll
     static void start() {
         broker = EmbeddedBroker.in(directory.resolve("data"))
@@ -51,31 +39,11 @@ class CommandsTest {
     }
 
     private static Ran run(String... arguments) {
-        return runWith("", arguments);
+        return new Shell(broker).run(arguments);
     }
 
     private static Ran runWith(String input, String... arguments) {
-        List<String> all = new ArrayList<>(List.of(arguments));
-        boolean remote = !arguments[0].equals("store");
-        if (remote) {
-            all.addAll(List.of("-n", broker.namesrvAddress()));
-        }
-        PrintStream out = System.out;
-        PrintStream err = System.err;
-        InputStream in = System.in;
-        ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-        ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-        try {
-            System.setOut(new PrintStream(outBytes, true, StandardCharsets.UTF_8));
-            System.setErr(new PrintStream(errBytes, true, StandardCharsets.UTF_8));
-            System.setIn(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)));
-            int code = Main.run(all.toArray(String[]::new));
-            return new Ran(code, outBytes.toString(StandardCharsets.UTF_8), errBytes.toString(StandardCharsets.UTF_8));
-        } finally {
-            System.setOut(out);
-            System.setErr(err);
-            System.setIn(in);
-        }
+        return new Shell(broker).runWith(input, arguments);
     }
 
     @Test

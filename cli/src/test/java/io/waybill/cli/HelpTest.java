@@ -12,7 +12,7 @@ import picocli.CommandLine;
 
 class HelpTest {
 
-    private static List<CommandLine> all(CommandLine line) {
+    static List<CommandLine> all(CommandLine line) {
         List<CommandLine> lines = new ArrayList<>(List.of(line));
         line.getSubcommands().values().forEach(child -> lines.addAll(all(child)));
         return lines;
@@ -51,7 +51,8 @@ class HelpTest {
         }
     }
 
-    private static String[] words(String line) {
+    /** The words of a line as a shell would cut it; only single quotes are known. */
+    static String[] words(String line) {
         List<String> words = new ArrayList<>();
         StringBuilder word = new StringBuilder();
         boolean quoted = false;

@@ -61,7 +61,7 @@ public interface Groups {
     void changeAttributes(String group, Map<String, String> set, Set<String> remove);
 
     /**
-     * Gives one group the progress of another. The one that gets it must be at rest, unless its members consume by pop.
+     * Gives one group the progress of another; both must exist. Members at work go on from there.
      *
      * @param topic only in this topic, or null for all
      */

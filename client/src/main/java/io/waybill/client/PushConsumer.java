@@ -66,8 +66,8 @@ public interface PushConsumer extends AutoCloseable {
         Builder onMessageInOrder(MessageHandler handler);
 
         /**
-         * How often a message is tried before it goes to the dead letters; for concurrent consumers 17 unless set (one and 16 retries), for ordered
-         * ones without limit unless set.
+         * How often a message is tried before it goes to the dead letters. Unless set, the settings of the group decide for concurrent consumers (16
+         * retries after the first try, if nobody changed them), and ordered ones have no limit.
          */
         Builder maxAttempts(int attempts);
 

@@ -28,6 +28,16 @@ public interface TransactionInspector {
     TransactionState decide(String messageId, Decision outcome, String reason, String operator);
 
     /**
+     * Opens a transaction again that was given up because nobody knew after all checks: it is checked anew from the first check on.
+     *
+     * @param reason why; recorded
+     * @param operator who; recorded
+     * @return its state afterwards
+     * @throws WaybillException of kind REFUSED if it was not given up (the sentence says how it stands), NOT_FOUND if there is none
+     */
+    TransactionState resume(String messageId, String reason, String operator);
+
+    /**
      * Which transactions to list.
      *
      * @param topic only of this topic, or null

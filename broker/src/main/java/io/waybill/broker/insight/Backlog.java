@@ -110,7 +110,9 @@ final class Backlog {
         }
         laidAside(Names.deadLetterTopic(group), false);
         laidAside(Standings.PARKED_PREFIX + group, true);
-        rows.keySet().removeIf(topic -> Names.groupOf(topic) != null && isEmpty(rows.get(topic)));
+        rows.keySet()
+                .removeIf(topic -> (Names.groupOf(topic) != null || topic.startsWith(Standings.PARKED_PREFIX))
+                        && isEmpty(rows.get(topic)));
         return rows;
     }
 

@@ -203,8 +203,8 @@ final class Doctor {
         for (EndedDue ended : life.cancelled()) {
             return finding.fact("cancelledAt", ended.atMillis())
                     .fact("by", ended.by())
-                    .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " by "
-                            + ended.by() + ": nobody ever gets it.")
+                    .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " ("
+                            + ended.by() + "): nobody ever gets it.")
                     .advises("send it again if that was wrong");
         }
         return life.isEmpty()
@@ -238,8 +238,9 @@ final class Doctor {
                 .fact("failingSince", waiting.number("RETRY_SINCE_MS", 0))
                 .says("It failed " + waiting.tries() + " times" + (client == null ? "" : ", last at " + client)
                         + ", and is delivered again at " + Times.at(dueMillis) + ", "
-                        + Times.length(dueMillis - nowMillis) + " from now (try " + waiting.tries() + " of " + most
-                        + ").")
+                        + Times.length(dueMillis - nowMillis) + " from now"
+                        // The client may have named a higher limit than the group's.
+                        + (waiting.tries() <= most ? " (try " + waiting.tries() + " of " + most + ")." : "."))
                 .advises(Advice.deliveredByItself(id(waiting)));
     }
 

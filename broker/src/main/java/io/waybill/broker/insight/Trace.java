@@ -59,7 +59,7 @@ final class Trace {
                     .filter(one -> one.handle() == ended.handle())
                     .findFirst()
                     .orElse(null);
-            add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time by " + ended.by());
+            add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time: " + ended.by());
         }
         for (Copy copy : life.ofGroups()) {
             ofGroup(copy);
@@ -304,8 +304,10 @@ final class Trace {
                     copy,
                     group,
                     client,
-                    "given back by group " + group + (client == null ? "" : " at " + client) + " after try "
-                            + copy.tries() + until);
+                    client == null && copy.property("WAYBILL_PARKED_ORIGIN") != null
+                            ? "given back to group " + group + " from quarantine"
+                            : "given back by group " + group + (client == null ? "" : " at " + client) + " after try "
+                                    + copy.tries() + until);
         }
         if (copy.isVisible()) {
             if (redriven == null && givenBack > 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.Asker;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
@@ -76,7 +77,7 @@ public final class RecallMessage implements RequestHandler {
             return;
         }
         String by = "recall by " + (group == null || group.isEmpty() ? "nobody named" : group) + " at "
-                + request.connection().remoteAddress();
+                + Asker.address(request);
         blocking.execute(() -> {
             try {
                 cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);

@@ -82,7 +82,8 @@ public final class DlqCommand implements Callable<Integer> {
         output.note(done + " of " + outcomes.size() + " settled now");
         boolean failed = outcomes.stream().anyMatch(o -> o.answer() == Outcome.Answer.FAILED);
         boolean missing = outcomes.stream().anyMatch(o -> o.answer() == Outcome.Answer.NOT_FOUND);
-        return failed ? ExitCode.FAILED : missing ? ExitCode.NOT_FOUND : ExitCode.DONE;
+        boolean nothing = done == 0 && !outcomes.isEmpty();
+        return failed ? ExitCode.FAILED : missing ? ExitCode.NOT_FOUND : nothing ? ExitCode.REFUSED : ExitCode.DONE;
     }
 
     private static Letter find(DeadLetters letters, String group, String broker, long offset) {
@@ -198,6 +199,8 @@ public final class DlqCommand implements Callable<Integer> {
 
         abstract String verb();
 
+        abstract String done();
+
         abstract List<Outcome> settle(DeadLetters letters, Selection which);
 
         @Override
@@ -221,10 +224,12 @@ public final class DlqCommand implements Callable<Integer> {
                     offsets.forEach(offset -> rows.add(row(find(letters, group, broker, offset))));
                 }
                 output().list(rows);
-                output().note("would be meant");
+                output().note(Output.counted(rows.size(), "dead letter") + " would be " + done());
                 return ExitCode.DONE;
             }
-            confirmation.ask(verb() + " " + (all ? "all open" : offsets.size()) + " dead letters of group " + group);
+            confirmation.ask(verb() + " "
+                    + (all ? "all open dead letters" : Output.counted(offsets.size(), "dead letter")) + " of group "
+                    + group);
             return show(output(), settle(letters, new Selection(broker, offsets)));
         }
     }
@@ -258,8 +263,21 @@ public final class DlqCommand implements Callable<Integer> {
         private Path bodyFile;
 
         @Override
+        protected void check() {
+            super.check();
+            if (!(rate >= 0)) {
+                throw new Failure(ExitCode.USAGE, "--rate must not be negative, was " + rate);
+            }
+        }
+
+        @Override
         String verb() {
             return "Sending again";
+        }
+
+        @Override
+        String done() {
+            return "sent again";
         }
 
         @Override
@@ -287,6 +305,11 @@ public final class DlqCommand implements Callable<Integer> {
         @Override
         String verb() {
             return "Discarding";
+        }
+
+        @Override
+        String done() {
+            return "discarded";
         }
 
         @Override

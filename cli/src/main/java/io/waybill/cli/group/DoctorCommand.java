@@ -5,9 +5,12 @@ import io.waybill.cli.terminal.ClusterCommand;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Times;
+import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Finding;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.WaybillClient;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -76,7 +79,9 @@ public final class DoctorCommand implements Callable<Integer> {
             if (findings.isEmpty()) {
                 output().note("nothing found that keeps messages from group " + group);
             }
-            return ExitCode.DONE;
+            boolean missing =
+                    !findings.isEmpty() && findings.stream().allMatch(found -> found.cause() == Cause.NOT_FOUND);
+            return missing ? ExitCode.NOT_FOUND : ExitCode.DONE;
         }
 
         private static Map<String, Object> row(Finding finding) {
@@ -92,6 +97,11 @@ public final class DoctorCommand implements Callable<Integer> {
             return row;
         }
 
+        /** Thirteen digits are milliseconds since 1970: the brokers tell times so. */
+        private static String shown(String value) {
+            return value.matches("1[0-9]{12}") ? Times.text(Instant.ofEpochMilli(Long.parseLong(value))) : value;
+        }
+
         private void print(Finding finding) {
             StringBuilder place = new StringBuilder(finding.topic() == null ? "" : "  " + finding.topic());
             if (finding.queueId() >= 0) {
@@ -105,7 +115,7 @@ public final class DoctorCommand implements Callable<Integer> {
             if (!finding.evidence().isEmpty()) {
                 output().line("  evidence: "
                         + Output.printable(finding.evidence().entrySet().stream()
-                                .map(e -> e.getKey() + "=" + e.getValue())
+                                .map(e -> e.getKey() + "=" + shown(e.getValue()))
                                 .collect(Collectors.joining(", "))));
             }
             if (finding.advice() != null) {

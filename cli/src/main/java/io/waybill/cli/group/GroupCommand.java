@@ -5,6 +5,7 @@ import io.waybill.cli.terminal.ClusterCommand;
 import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.Admin;
 import io.waybill.client.Groups;
@@ -20,8 +21,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,6 +56,11 @@ public final class GroupCommand implements Callable<Integer> {
                 ExitCode.USAGE,
                 "say what to do: list, backlog, progress, members, reset, skip, clone, settings, try or delete;"
                         + " see waybill group --help");
+    }
+
+    private static Failure unknown(String group) {
+        return new Failure(
+                ExitCode.NOT_FOUND, "no broker knows group " + group + "; waybill group list shows those there are");
     }
 
     private static List<Map<String, Object>> offsets(Map<TopicQueue, Long> offsets) {
@@ -88,7 +97,8 @@ public final class GroupCommand implements Callable<Integer> {
             name = "backlog",
             description = {
                 "Shows what a group still has to do, by topic: messages, and how old the oldest is.",
-                "Each message is counted once: ready, in flight, retrying, delayed, half (its transaction is open), or dead."
+                "Each message is counted once: ready, in flight, retrying, delayed, half (its transaction is open), dead,",
+                "or parked (its key is in quarantine). In brackets: how long ago the oldest was stored."
             },
             footer = {"", "Example: waybill group backlog billing -o json"})
     static final class ShowBacklog extends ClusterCommand {
@@ -112,6 +122,9 @@ public final class GroupCommand implements Callable<Integer> {
             backlog.topics().forEach(topic -> rows.add(row(topic.topic(), topic)));
             rows.add(row("total", backlog.total()));
             output().list(rows);
+            if (!backlog.total().exact()) {
+                output().note("at least so many: with this filter a broker stopped counting at its limit");
+            }
             return ExitCode.DONE;
         }
 
@@ -124,6 +137,7 @@ public final class GroupCommand implements Callable<Integer> {
             row.put("delayed", text(topic.delayed()));
             row.put("half", text(topic.half()));
             row.put("dead", text(topic.dead()));
+            row.put("parked", text(topic.parked()));
             return row;
         }
 
@@ -142,6 +156,8 @@ public final class GroupCommand implements Callable<Integer> {
             put(row, "delayed", topic.delayed());
             put(row, "half", topic.half());
             put(row, "dead", topic.dead());
+            put(row, "parked", topic.parked());
+            row.put("exact", topic.exact());
             return row;
         }
 
@@ -176,7 +192,8 @@ public final class GroupCommand implements Callable<Integer> {
                 rows.add(row);
             }
             output().list(rows);
-            output().note(progress.lag() + " behind, " + progress.members().size() + " members");
+            output().note(Output.counted(progress.lag(), "message") + " behind, "
+                    + Output.counted(progress.members().size(), "member"));
             return ExitCode.DONE;
         }
     }
@@ -228,11 +245,18 @@ public final class GroupCommand implements Callable<Integer> {
             return ExitCode.DONE;
         }
 
+        /** What stock clients write as milliseconds is a time. */
+        private static Object value(String name, String value) {
+            return name.endsWith("TIMESTAMP") && value.matches("[0-9]{13}")
+                    ? Instant.ofEpochMilli(Long.parseLong(value))
+                    : value;
+        }
+
         private Map<String, Object> row(MemberInfo info) {
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("clientId", info.clientId());
             info.subscriptions().forEach((topic, filter) -> row.put("subscription of " + topic, filter));
-            info.properties().forEach(row::put);
+            info.properties().forEach((name, value) -> row.put(name, value(name, value)));
             for (Groups.HeldQueue held : info.queues()) {
                 row.put(
                         "queue " + held.queue().topic() + "/" + held.queue().broker() + "/"
@@ -243,8 +267,13 @@ public final class GroupCommand implements Callable<Integer> {
             info.topics()
                     .forEach((topic, rates) -> row.put(
                             "rates of " + topic,
-                            rates.handledPerSecond() + " ok/s, " + rates.failedPerSecond() + " failed/s, "
-                                    + rates.handleMillis() + " ms each"));
+                            String.format(
+                                    Locale.ROOT,
+                                    "%.1f ok/s, %.1f failed/s, %.1f ms each, %d failed in the last hour",
+                                    rates.handledPerSecond(),
+                                    rates.failedPerSecond(),
+                                    rates.handleMillis(),
+                                    rates.failedLastHour())));
             if (info.stacks() != null) {
                 if (output().isJson()) {
                     row.put("stacks", info.stacks());
@@ -285,10 +314,10 @@ public final class GroupCommand implements Callable<Integer> {
             Instant time = Times.instantOption("--to", to);
             if (confirmation.dryRun()) {
                 output().list(offsets(client.admin().offsetsAt(topic, time)));
-                output().note("would go on there");
+                output().note("group " + group + " would go on there");
                 return ExitCode.DONE;
             }
-            confirmation.ask("Moving group " + group + " in topic " + topic + " to " + Times.text(time));
+            confirmation.confirm("Moving group " + group + " in topic " + topic + " to " + Times.text(time));
             output().list(offsets(client.admin().resetGroup(group, topic, time)));
             return ExitCode.DONE;
         }
@@ -315,10 +344,10 @@ public final class GroupCommand implements Callable<Integer> {
                         .filter(queue -> queue.queue().topic().equals(topic))
                         .mapToLong(Admin.QueueProgress::lag)
                         .sum();
-                output().note(lag + " messages would be skipped");
+                output().note(Output.counted(lag, "message") + " would be skipped");
                 return ExitCode.DONE;
             }
-            confirmation.ask("Skipping everything that waits for group " + group + " in topic " + topic);
+            confirmation.confirm("Skipping everything that waits for group " + group + " in topic " + topic);
             output().list(offsets(client.admin().groups().skipBacklog(group, topic)));
             return ExitCode.DONE;
         }
@@ -326,7 +355,10 @@ public final class GroupCommand implements Callable<Integer> {
 
     @Command(
             name = "clone",
-            description = "Gives one group the progress of another; the one that gets it must be at rest.",
+            description = {
+                "Gives one group the progress of another; it goes on from there, at work or at rest.",
+                "A group that does not exist yet is made, with the settings of the other."
+            },
             footer = {"", "Example: waybill group clone billing billing-blue --topic orders --yes"})
     static final class Clone extends ClusterCommand {
         @Parameters(index = "0", paramLabel = "FROM", description = "Whose progress.")
@@ -343,17 +375,43 @@ public final class GroupCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            if (!confirmation.dryRun()) {
-                confirmation.ask("Replacing the progress of group " + to + " by that of " + from);
-                client.admin().groups().cloneProgress(from, to, topic);
+            Groups groups = client.admin().groups();
+            List<String> known = groups.names();
+            if (!known.contains(from)) {
+                throw unknown(from);
             }
-            Map<String, Object> done = new LinkedHashMap<>();
-            done.put("from", from);
-            done.put("to", to);
-            done.put("topic", topic);
-            done.put("done", !confirmation.dryRun());
-            output().one(done);
+            if (confirmation.dryRun()) {
+                output().list(progress(client, from));
+                output().note("group " + to + " would go on there");
+                return ExitCode.DONE;
+            }
+            confirmation.confirm("Replacing the progress of group " + to + " by that of " + from);
+            if (!known.contains(to)) {
+                GroupSettings settings = groups.settings(from);
+                groups.put(new GroupSettings(
+                        to,
+                        settings.enabled(),
+                        settings.broadcastAllowed(),
+                        settings.ordered(),
+                        settings.maxRetries(),
+                        settings.backoff(),
+                        settings.attributes()));
+                output().note("group " + to + " is new and has the settings of " + from);
+            }
+            groups.cloneProgress(from, to, topic);
+            output().list(progress(client, to));
             return ExitCode.DONE;
+        }
+
+        private List<Map<String, Object>> progress(WaybillClient client, String group) {
+            Map<TopicQueue, Long> offsets = new TreeMap<>();
+            for (Admin.QueueProgress queue : client.admin().progress(group).queues()) {
+                String name = queue.queue().topic();
+                if (topic == null ? !name.startsWith("%RETRY%") : name.equals(topic)) {
+                    offsets.put(queue.queue(), queue.committed());
+                }
+            }
+            return offsets(offsets);
         }
     }
 
@@ -388,7 +446,11 @@ public final class GroupCommand implements Callable<Integer> {
                 description = "Park a key after so many failures in ordered consumption; 0 = off.")
         private Integer quarantineAfter;
 
-        @Option(names = "--enabled", paramLabel = "true|false", description = "false: nobody gets anything.")
+        @Option(
+                names = "--enabled",
+                arity = "1",
+                paramLabel = "true|false",
+                description = "false: nobody gets anything.")
         private Boolean enabled;
 
         @Override
@@ -415,9 +477,7 @@ public final class GroupCommand implements Callable<Integer> {
             row.put("broadcastAllowed", wanted.broadcastAllowed());
             row.put("ordered", wanted.ordered());
             row.put("maxRetries", wanted.maxRetries());
-            row.put(
-                    "backoff",
-                    wanted.backoff() == null ? "default" : wanted.backoff().toString());
+            row.put("backoff", wanted.backoff() == null ? "default" : text(wanted.backoff()));
             row.put("rate", wanted.attributes().get(Groups.RATE));
             row.put("quarantineAfter", wanted.attributes().get(Groups.QUARANTINE_AFTER));
             output().one(row);
@@ -443,6 +503,13 @@ public final class GroupCommand implements Callable<Integer> {
                         Groups.QUARANTINE_AFTER, quarantineAfter == 0 ? null : quarantineAfter.toString());
             }
             return settings;
+        }
+
+        private static String text(Groups.Backoff backoff) {
+            return backoff.steps().isEmpty()
+                    ? Times.text(backoff.initial()) + ", each " + backoff.multiplier() + " times the one before, up to "
+                            + Times.text(backoff.max())
+                    : backoff.steps().stream().map(Times::text).collect(Collectors.joining(" "));
         }
 
         private static Groups.Backoff steps(String text) {
@@ -493,7 +560,7 @@ public final class GroupCommand implements Callable<Integer> {
                 output().note(clientId + " would be given " + message);
                 return ExitCode.DONE;
             }
-            confirmation.ask("Letting " + clientId + " of group " + group + " handle " + message);
+            confirmation.confirm("Letting " + clientId + " of group " + group + " handle " + message);
             HandledOnce handled = client.admin().groups().consumeDirectly(group, clientId, topic, message);
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("outcome", handled.outcome());
@@ -517,6 +584,9 @@ public final class GroupCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
+            if (!client.admin().groups().names().contains(group)) {
+                throw unknown(group);
+            }
             if (confirmation.dryRun()) {
                 output().note("group " + group + " would be forgotten with its progress, retries and dead letters");
                 return ExitCode.DONE;

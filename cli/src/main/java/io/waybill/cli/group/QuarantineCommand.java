@@ -5,6 +5,7 @@ import io.waybill.cli.terminal.ClusterCommand;
 import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
 import io.waybill.client.Quarantine;
 import io.waybill.client.Quarantine.ParkedKey;
 import io.waybill.client.WaybillClient;
@@ -40,6 +41,22 @@ public final class QuarantineCommand implements Callable<Integer> {
                 ExitCode.USAGE, "say what to do: list, park, release or discard; see waybill quarantine --help");
     }
 
+    private static List<Map<String, Object>> rows(List<ParkedKey> keys) {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        for (ParkedKey key : keys) {
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("topic", key.topic());
+            row.put("key", key.key());
+            row.put("messages", key.messages());
+            row.put("since", key.since());
+            row.put("by", key.by());
+            row.put("reason", key.reason());
+            row.put("broker", key.broker());
+            rows.add(row);
+        }
+        return rows;
+    }
+
     @Command(
             name = "list",
             description = "Lists the parked keys of a group, the longest parked first.",
@@ -50,18 +67,7 @@ public final class QuarantineCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            List<Map<String, Object>> rows = new ArrayList<>();
-            for (ParkedKey key : client.admin().quarantine().list(group)) {
-                Map<String, Object> row = new LinkedHashMap<>();
-                row.put("topic", key.topic());
-                row.put("key", key.key());
-                row.put("messages", key.messages());
-                row.put("since", key.since());
-                row.put("by", key.by());
-                row.put("reason", key.reason());
-                row.put("broker", key.broker());
-                rows.add(row);
-            }
+            List<Map<String, Object>> rows = rows(client.admin().quarantine().list(group));
             output().list(rows);
             if (rows.isEmpty()) {
                 output().note("no key of group " + group + " is parked");
@@ -89,15 +95,32 @@ public final class QuarantineCommand implements Callable<Integer> {
 
         abstract String verb();
 
+        void ask(Confirmation confirmation, String what) {
+            confirmation.confirm(what);
+        }
+
         abstract Map<String, Object> act(Quarantine quarantine);
 
         @Override
         protected int run(WaybillClient client) {
             if (confirmation.dryRun()) {
-                output().note("would do: " + verb() + " key " + key + " of topic " + topic);
+                List<ParkedKey> parked = client.admin().quarantine().list(group).stream()
+                        .filter(known ->
+                                known.topic().equals(topic) && known.key().equals(key))
+                        .toList();
+                output().list(rows(parked));
+                output().note(
+                                parked.isEmpty()
+                                        ? "key " + key + " is not parked"
+                                        : "key " + key + " is parked with "
+                                                + Output.counted(
+                                                        parked.stream()
+                                                                .mapToLong(ParkedKey::messages)
+                                                                .sum(),
+                                                        "message"));
                 return ExitCode.DONE;
             }
-            confirmation.ask(verb() + " key " + key + " of topic " + topic + " for group " + group);
+            ask(confirmation, verb() + " key " + key + " of topic " + topic + " for group " + group);
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("group", group);
             row.put("topic", topic);
@@ -153,6 +176,11 @@ public final class QuarantineCommand implements Callable<Integer> {
         @Override
         String verb() {
             return "Dropping the parked messages of";
+        }
+
+        @Override
+        void ask(Confirmation confirmation, String what) {
+            confirmation.ask(what);
         }
 
         @Override

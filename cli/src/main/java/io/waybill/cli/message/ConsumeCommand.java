@@ -140,6 +140,6 @@ public final class ConsumeCommand implements Callable<Integer> {
                 }
             }
         }
-        output.note(count + " messages");
+        output.note(Output.counted(count, "message"));
     }
 }

@@ -170,7 +170,7 @@ public final class SendCommand implements Callable<Integer> {
                     sent++;
                 }
             }
-            output.note(sent + " messages sent");
+            output.note(Output.counted(sent, "message") + " sent");
             return ExitCode.DONE;
         }
     }

@@ -5,6 +5,7 @@ import io.waybill.cli.terminal.ClusterCommand;
 import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
+import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
@@ -32,6 +33,24 @@ public final class TimerCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         throw new Failure(ExitCode.USAGE, "say what to do: list, cancel or reschedule; see waybill timer --help");
+    }
+
+    private static List<Map<String, Object>> rows(List<DelayedMessage> messages) {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        for (DelayedMessage message : messages) {
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("messageId", message.messageId());
+            row.put("topic", message.topic());
+            row.put("queue", message.queueId());
+            row.put("keys", message.keys());
+            row.put("deliverAt", message.deliverAt());
+            row.put("stored", message.storedAt());
+            row.put("unless", message.unless());
+            row.put("handle", message.handle());
+            row.put("broker", message.broker());
+            rows.add(row);
+        }
+        return rows;
     }
 
     @Command(
@@ -63,22 +82,9 @@ public final class TimerCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             DelayedMessages.Waiting waiting = client.admin().delayed().list(topic, key, max);
-            List<Map<String, Object>> rows = new ArrayList<>();
-            for (DelayedMessage message : waiting.messages()) {
-                Map<String, Object> row = new LinkedHashMap<>();
-                row.put("messageId", message.messageId());
-                row.put("topic", message.topic());
-                row.put("queue", message.queueId());
-                row.put("keys", message.keys());
-                row.put("deliverAt", message.deliverAt());
-                row.put("stored", message.storedAt());
-                row.put("unless", message.unless());
-                row.put("handle", message.handle());
-                row.put("broker", message.broker());
-                rows.add(row);
-            }
+            List<Map<String, Object>> rows = rows(waiting.messages());
             output().list(rows);
-            output().note(rows.size() + " shown, " + waiting.pending() + " wait in all");
+            output().note(rows.size() + " shown, " + waiting.pending() + " in all, retries included");
             return ExitCode.DONE;
         }
     }
@@ -99,6 +105,13 @@ public final class TimerCommand implements Callable<Integer> {
 
         abstract String verb();
 
+        abstract String done();
+
+        /** Moving can be undone. */
+        void ask(Confirmation confirmation, String what) {
+            confirmation.ask(what);
+        }
+
         abstract DelayedChange change(DelayedMessages delayed, Which which);
 
         @Override
@@ -112,15 +125,15 @@ public final class TimerCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             String name = key == null ? "message " + message : "key " + key;
             if (confirmation.dryRun()) {
-                long count = client.admin()
+                List<Map<String, Object>> found = rows(client.admin()
                         .delayed()
                         .list(topic, key == null ? message : key, 1000)
-                        .messages()
-                        .size();
-                output().note("would be done to " + count + " messages: " + verb());
+                        .messages());
+                output().list(found);
+                output().note(Output.counted(found.size(), "message") + " would be " + done());
                 return ExitCode.DONE;
             }
-            confirmation.ask(verb() + " what waits in topic " + topic + " with " + name);
+            ask(confirmation, verb() + " what waits in topic " + topic + " with " + name);
             DelayedChange change = change(
                     client.admin().delayed(), key == null ? Which.message(topic, message) : Which.key(topic, key));
             Map<String, Object> all = new LinkedHashMap<>();
@@ -164,6 +177,11 @@ public final class TimerCommand implements Callable<Integer> {
         }
 
         @Override
+        String done() {
+            return "cancelled";
+        }
+
+        @Override
         DelayedChange change(DelayedMessages delayed, Which which) {
             return delayed.cancel(which, operator());
         }
@@ -203,6 +221,16 @@ public final class TimerCommand implements Callable<Integer> {
         @Override
         String verb() {
             return "Moving";
+        }
+
+        @Override
+        String done() {
+            return "moved to " + Times.text(time());
+        }
+
+        @Override
+        void ask(Confirmation confirmation, String what) {
+            confirmation.confirm(what);
         }
 
         @Override

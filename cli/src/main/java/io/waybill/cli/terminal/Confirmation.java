@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.nio.charset.Charset;
 import picocli.CommandLine.Option;
 
-/** Asks once before something that cannot be undone. */
+/** Asks once before something that cannot be undone, or that changes what living consumers get. */
 public final class Confirmation {
     @Option(
             names = {"-y", "--yes"},
@@ -25,13 +25,22 @@ public final class Confirmation {
      * @throws Failure if the answer was no, or nobody is there to ask
      */
     public void ask(String what) {
+        ask(what, " cannot be undone, and there is no terminal to ask", ". This cannot be undone");
+    }
+
+    /** Like {@link #ask}, of something that could be set right afterwards. */
+    public void confirm(String what) {
+        ask(what, " needs a yes, and there is no terminal to ask", "");
+    }
+
+    private void ask(String what, String unasked, String warning) {
         if (yes) {
             return;
         }
         if (!isTerminal()) {
-            throw new Failure(ExitCode.REFUSED, what + " cannot be undone, and there is no terminal to ask; add --yes");
+            throw new Failure(ExitCode.REFUSED, what + unasked + "; add --yes, or look first with --dry-run");
         }
-        System.err.print(what + ". This cannot be undone. Type yes to go on: ");
+        System.err.print(what + warning + ". Type yes to go on: ");
         System.err.flush();
         StringBuilder answer = new StringBuilder();
         try {

@@ -87,6 +87,11 @@ public final class Output {
         }
     }
 
+    /** {@code 1 message}, {@code 2 messages}. */
+    public static String counted(long count, String noun) {
+        return count + " " + noun + (count == 1 ? "" : "s");
+    }
+
     /** One line of printable text, shortened if need be. */
     public static String shown(String text) {
         return Table.cell(text);

@@ -167,7 +167,8 @@ public final class TopicCommand implements Callable<Integer> {
                     output.one(all);
                 } else {
                     output.list(rows);
-                    output.note(found.messages() + " messages in " + rows.size() + " queues; consumed by "
+                    output.note(Output.counted(found.messages(), "message") + " in "
+                            + Output.counted(rows.size(), "queue") + "; consumed by "
                             + (groups.isEmpty() ? "no group" : String.join(", ", groups)));
                 }
                 return ExitCode.DONE;
@@ -245,10 +246,11 @@ public final class TopicCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             TopicDescription found = client.admin().describe(topic);
             if (confirmation.dryRun()) {
-                output().note("topic " + topic + " would be forgotten with " + found.messages() + " messages");
+                output().note("topic " + topic + " would be forgotten with "
+                        + Output.counted(found.messages(), "message"));
                 return ExitCode.DONE;
             }
-            confirmation.ask("Forgetting topic " + topic + " with " + found.messages() + " messages");
+            confirmation.ask("Forgetting topic " + topic + " with " + Output.counted(found.messages(), "message"));
             client.admin().deleteTopic(topic);
             output().one(Map.of("deleted", topic));
             return ExitCode.DONE;

@@ -2,6 +2,7 @@
 package io.waybill.cli.tx;
 
 import io.waybill.cli.terminal.Cluster;
+import io.waybill.cli.terminal.ClusterCommand;
 import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
@@ -29,13 +30,19 @@ import picocli.CommandLine.Parameters;
         name = "tx",
         description = "Shows transactions that wait for a decision, and decides them by hand.",
         footer = {"", "Example: waybill tx list"},
-        subcommands = {TxCommand.ListOpen.class, TxCommand.Show.class, TxCommand.Commit.class, TxCommand.Rollback.class
+        subcommands = {
+            TxCommand.ListOpen.class,
+            TxCommand.Show.class,
+            TxCommand.Commit.class,
+            TxCommand.Rollback.class,
+            TxCommand.Resume.class
         })
 public final class TxCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        throw new Failure(ExitCode.USAGE, "say what to do: list, show, commit or rollback; see waybill tx --help");
+        throw new Failure(
+                ExitCode.USAGE, "say what to do: list, show, commit, rollback or resume; see waybill tx --help");
     }
 
     private static Map<String, Object> row(TransactionState state) {
@@ -212,6 +219,39 @@ public final class TxCommand implements Callable<Integer> {
                         .decide(id, decision(), reason == null ? "no reason given" : reason, operator)));
                 return ExitCode.DONE;
             }
+        }
+    }
+
+    @Command(
+            name = "resume",
+            description =
+                    "Opens a transaction again that was given up after its last check: the producers are asked anew.",
+            footer = {
+                "",
+                "Example: waybill tx resume 7F0000010A2B18B4AAC21F3C9D5E0000 --reason 'database is back' --yes"
+            })
+    static final class Resume extends ClusterCommand {
+        @Parameters(paramLabel = "ID", description = "Its message id.")
+        private String id;
+
+        @Option(names = "--reason", paramLabel = "TEXT", description = "Recorded with it, after your user name.")
+        private String reason;
+
+        @Mixin
+        private Confirmation confirmation;
+
+        @Override
+        protected int run(WaybillClient client) {
+            TransactionState state = find(client.admin(), id);
+            if (confirmation.dryRun()) {
+                output().one(all(state));
+                output().note("would be opened again");
+                return ExitCode.DONE;
+            }
+            confirmation.confirm("Opening the transaction " + id + " of " + state.producerGroup() + " again");
+            output().one(all(
+                    client.admin().transactions().resume(id, reason == null ? "no reason given" : reason, operator())));
+            return ExitCode.DONE;
         }
     }
 

@@ -90,7 +90,13 @@ final class AdminGroups implements Groups {
         }
         if (total == null) {
             throw unknown != null
-                    ? unknown
+                    ? new WaybillException(
+                            WaybillException.Kind.NOT_FOUND,
+                            unknown.code(),
+                            false,
+                            "no broker knows group " + group,
+                            "see waybill group list; a group comes into being when a consumer names it",
+                            unknown)
                     : Failures.refused(
                             "asking for the backlog of " + group,
                             ResponseCode.SYSTEM_ERROR,

@@ -93,20 +93,42 @@ final class AdminTransactions implements TransactionInspector {
                     one.getString("client"),
                     one.getString("answer")));
         }
-        return new Details(
-                state(broker, json, stage, answer.getObject("decision")),
-                List.copyOf(checks),
-                Cluster.texts(answer.getObject("properties")));
+        TransactionState state = state(broker, json, stage, answer.getObject("decision"));
+        if (stage != TransactionState.Stage.OPEN) { // its counter is gone, its history is not
+            int most = checks.stream().mapToInt(Check::number).max().orElse(0);
+            state = new TransactionState(
+                    state.messageId(),
+                    state.broker(),
+                    state.topic(),
+                    state.producerGroup(),
+                    state.keys(),
+                    state.stage(),
+                    state.storedAt(),
+                    Math.max(state.checks(), most),
+                    state.nextCheck(),
+                    state.decidedAt(),
+                    state.decidedBy());
+        }
+        return new Details(state, List.copyOf(checks), Cluster.texts(answer.getObject("properties")));
     }
 
     @Override
     public TransactionState decide(String messageId, Decision outcome, String reason, String operator) {
-        Checks.given("message id", messageId);
-        Checks.given("reason", reason);
-        Checks.given("operator", operator);
         if (outcome != Decision.COMMIT && outcome != Decision.ROLLBACK) {
             throw Failures.invalid("a decision must be COMMIT or ROLLBACK, but is " + outcome, "choose one of the two");
         }
+        return change(messageId, outcome.name(), reason, operator);
+    }
+
+    @Override
+    public TransactionState resume(String messageId, String reason, String operator) {
+        return change(messageId, "RESUME", reason, operator);
+    }
+
+    private TransactionState change(String messageId, String decision, String reason, String operator) {
+        Checks.given("message id", messageId);
+        Checks.given("reason", reason);
+        Checks.given("operator", operator);
         for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
             if (show(broker.getKey(), broker.getValue(), messageId).isEmpty()) {
                 continue;
@@ -117,7 +139,7 @@ final class AdminTransactions implements TransactionInspector {
                     new JsonWriter()
                             .beginObject()
                             .field("id", messageId)
-                            .field("decision", outcome.name())
+                            .field("decision", decision)
                             .field("reason", reason)
                             .field("operator", operator) // the broker adds from where
                             .endObject(),

@@ -39,8 +39,6 @@ final class Calls {
     /** A pull's call may last this much longer than the broker holds it. */
     private static final long HOLD_GRACE_MILLIS = 10_000;
 
-    private static final int DEFAULT_MAX_ATTEMPTS = 16;
-
     final Links links;
     final Timings timings;
 
@@ -202,9 +200,9 @@ final class Calls {
      */
     CompletableFuture<Void> resend(
             String address, String group, TopicQueue queue, Outgoing message, int tried, int maxRetries) {
-        Command.Builder request =
-                sendRequest(group, message, queue).field("j", tried).field("l", maxRetries);
-        return ask(address, request).thenAccept(reply -> {});
+        Command.Builder request = sendRequest(group, message, queue).field("j", tried);
+        return ask(address, maxRetries < 0 ? request : request.field("l", maxRetries))
+                .thenAccept(reply -> {});
     }
 
     /** The header values of a half message or of a check that the end must repeat. */
@@ -426,20 +424,22 @@ final class Calls {
         };
     }
 
-    /** Gives a failed message back by its position in the broker's log. */
+    /**
+     * Gives a failed message back by its position in the broker's log.
+     *
+     * @param maxRetries negative leaves the limit to the group's settings
+     */
     CompletableFuture<Void> sendBack(
             String address, String group, InboundMessage message, int delayLevel, int maxRetries) {
-        return ask(
-                        address,
-                        request(RequestCode.CONSUMER_SEND_MSG_BACK)
-                                .field("offset", message.stored().position())
-                                .field("group", group)
-                                .field("delayLevel", delayLevel)
-                                .field("originMsgId", message.messageId())
-                                .field("originTopic", message.topic())
-                                .field("unitMode", false)
-                                .field("maxReconsumeTimes", maxRetries < 0 ? DEFAULT_MAX_ATTEMPTS : maxRetries)
-                                .field("bname", message.queue().broker()))
+        Command.Builder request = request(RequestCode.CONSUMER_SEND_MSG_BACK)
+                .field("offset", message.stored().position())
+                .field("group", group)
+                .field("delayLevel", delayLevel)
+                .field("originMsgId", message.messageId())
+                .field("originTopic", message.topic())
+                .field("unitMode", false)
+                .field("bname", message.queue().broker());
+        return ask(address, maxRetries < 0 ? request : request.field("maxReconsumeTimes", maxRetries))
                 .thenAccept(reply -> {});
     }
 

@@ -133,7 +133,7 @@ final class PopCalls {
             return PopHandle.parse(given); // of a retried message, which has its former topic again
         }
         String mark = PLAIN;
-        if (Names.isRetry(stored.topic())) {
+        if (Names.isRetry(stored.topic()) && !stored.topic().equals(order.topic())) {
             mark = stored.topic().equals(Names.retryTopic(group + "+" + order.topic())) ? RETRY_V2 : RETRY_V1;
         }
         Long start = starts.get(mark + " " + stored.queueId());

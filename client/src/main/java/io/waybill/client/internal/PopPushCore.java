@@ -7,6 +7,7 @@ import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.ConsumerRunningInfo;
@@ -65,6 +66,7 @@ final class PopPushCore implements PushConsumer, Member {
     private final ClientCore client;
     private final Order order;
     private final PopCalls pops;
+    private final Map<String, WireFilter> wanted; // what is subscribed to, and the retry topic
     private final Membership.Consumer membership;
     private final Workers workers;
     private final Handling handling;
@@ -82,8 +84,9 @@ final class PopPushCore implements PushConsumer, Member {
         this.order = order;
         this.pops = new PopCalls(client.calls(), client.clock(), order.group());
         this.startedMillis = client.clock().wallMillis();
+        this.wanted = withRetries(order.group(), order.subscriptions());
         this.membership = new Membership.Consumer(
-                order.group(), ConsumerData.CONSUME_POP, false, order.start(), order.subscriptions(), startedMillis);
+                order.group(), ConsumerData.CONSUME_POP, false, order.start(), wanted, startedMillis);
         this.workers = new Workers(client.threads().listeners, order.threads(), client.threads().timers);
         this.handling = new Handling(order.group(), handler, client.clock());
         this.returns = new InFlight("the consumer of group " + order.group());
@@ -98,6 +101,13 @@ final class PopPushCore implements PushConsumer, Member {
         look();
     }
 
+    /** With the retry topic: what was given back to the group while it pulled lies there, and what is sent to it alone. */
+    static Map<String, WireFilter> withRetries(String group, Map<String, WireFilter> subscriptions) {
+        Map<String, WireFilter> all = new LinkedHashMap<>(subscriptions);
+        all.put(Names.retryTopic(group), WireFilter.ALL);
+        return Map.copyOf(all);
+    }
+
     /** Tells the brokers of the topics of this member, and places a new group; leaves again if that fails. Waits. */
     static void join(ClientCore client, Membership.Consumer membership, PopCalls pops) {
         client.membership().addConsumer(membership);
@@ -105,6 +115,9 @@ final class PopPushCore implements PushConsumer, Member {
             Set<String> masters = new TreeSet<>();
             for (Map.Entry<String, WireFilter> topic :
                     membership.subscriptions().entrySet()) {
+                if (Names.isRetry(topic.getKey())) {
+                    continue; // it comes into being with the group
+                }
                 Route route =
                         Failures.await(client.routes().find(topic.getKey()), "finding topic " + topic.getKey(), false);
                 masters.addAll(client.routes().masters(route));
@@ -116,7 +129,9 @@ final class PopPushCore implements PushConsumer, Member {
             }
             Failures.await(client.membership().announce(masters), "joining group " + membership.group(), false);
             for (String topic : membership.subscriptions().keySet()) {
-                pops.beginAt(client.routes(), topic, membership.start());
+                if (!Names.isRetry(topic)) {
+                    pops.beginAt(client.routes(), topic, membership.start());
+                }
             }
         } catch (RuntimeException e) {
             client.membership().removeConsumer(membership.group());
@@ -166,14 +181,14 @@ final class PopPushCore implements PushConsumer, Member {
     // ---- fetching
 
     private void routeChanged(Route route) {
-        if (order.subscriptions().containsKey(route.topic())) {
+        if (wanted.containsKey(route.topic())) {
             look();
         }
     }
 
     /** Begins with brokers that are new. */
     private void look() {
-        for (String topic : order.subscriptions().keySet()) {
+        for (String topic : wanted.keySet()) {
             client.routes().find(topic).thenAccept(route -> {
                 for (TopicQueue queue : route.readable()) {
                     fetch(sources.computeIfAbsent(
@@ -198,7 +213,7 @@ final class PopPushCore implements PushConsumer, Member {
         PopCalls.Order pop = new PopCalls.Order(
                 source.topic,
                 source.broker,
-                order.subscriptions().get(source.topic),
+                wanted.get(source.topic),
                 Math.min(PopCalls.MAX_MESSAGES, room),
                 order.invisibleMillis(),
                 client.timings().pullHold());
@@ -300,7 +315,7 @@ final class PopPushCore implements PushConsumer, Member {
                 message,
                 "put aside",
                 address -> client.calls()
-                        .sendBack(address, order.group(), message, -1, order.maxAttempts() - 1)
+                        .sendBack(address, order.group(), message, -1, -1)
                         .thenCompose(done -> pops.ack(address, message)));
     }
 

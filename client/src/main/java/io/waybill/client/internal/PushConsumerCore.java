@@ -648,7 +648,7 @@ final class PushConsumerCore implements PushConsumer, Member {
         String address = client.routes().master(message.queue().broker());
         CompletableFuture<Void> back = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
-                : client.calls().sendBack(address, settings.group, message, delayLevel, settings.maxAttempts - 1);
+                : client.calls().sendBack(address, settings.group, message, delayLevel, settings.maxRetries());
         back.handle((ok, failure) -> {
                     if (failure == null || address == null) {
                         return back;
@@ -661,7 +661,7 @@ final class PushConsumerCore implements PushConsumer, Member {
                                     new TopicQueue(retryTopic, message.queue().broker(), 0),
                                     Retries.resend(message, retryTopic),
                                     message.stored().reconsumeTimes() + 1,
-                                    settings.maxAttempts - 1);
+                                    settings.maxRetries());
                 })
                 .thenCompose(step -> step)
                 .whenComplete((ok, failure) -> {
@@ -762,7 +762,7 @@ final class PushConsumerCore implements PushConsumer, Member {
         String address = client.routes().master(queue.queue.broker());
         CompletableFuture<Void> sent = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
-                : client.calls().sendBack(address, settings.group, head, -1, settings.maxAttempts - 1);
+                : client.calls().sendBack(address, settings.group, head, -1, settings.maxRetries());
         sent.whenComplete((ok, failure) -> {
             returns.end();
             if (failure != null) {
@@ -903,7 +903,6 @@ final class PushConsumerCore implements PushConsumer, Member {
 
     /** Settings until {@link #start()}. */
     static final class Settings implements Builder {
-        private static final int DEFAULT_MAX_ATTEMPTS = 17;
         private static final int BROADCAST_MAX_ATTEMPTS = 3;
 
         private final ClientCore client;
@@ -1028,6 +1027,11 @@ final class PushConsumerCore implements PushConsumer, Member {
             return this;
         }
 
+        /** Retries the broker is told to allow; negative where the group's settings decide. */
+        private int maxRetries() {
+            return maxAttempts == Integer.MAX_VALUE && !ordered ? -1 : maxAttempts - 1;
+        }
+
         @Override
         public PushConsumer start() {
             Checks.given("onMessage or onMessageInOrder", handler);
@@ -1039,7 +1043,7 @@ final class PushConsumerCore implements PushConsumer, Member {
                         "of onMessageInOrder, broadcast and byPop only one is possible", "leave the others out");
             }
             if (maxAttempts < 0) {
-                maxAttempts = ordered ? Integer.MAX_VALUE : broadcast ? BROADCAST_MAX_ATTEMPTS : DEFAULT_MAX_ATTEMPTS;
+                maxAttempts = broadcast ? BROADCAST_MAX_ATTEMPTS : Integer.MAX_VALUE; // else the broker counts
             }
             if (pop) {
                 PopPushCore consumer = new PopPushCore(

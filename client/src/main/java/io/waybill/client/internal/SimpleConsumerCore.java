@@ -6,6 +6,8 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TopicQueue;
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.Names;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import java.time.Duration;
@@ -33,6 +35,8 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
     private final AtomicInteger turn = new AtomicInteger();
     private final InFlight inFlight;
     private final Figures figures;
+    private volatile List<Source> retries = List.of();
+    private volatile long retriesAskedNanos;
 
     SimpleConsumerCore(ClientCore client, String group, Map<String, WireFilter> subscriptions, StartFrom start) {
         this.client = client;
@@ -43,10 +47,11 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
                 ConsumerData.CONSUME_POP,
                 false,
                 start,
-                Map.copyOf(subscriptions),
+                PopPushCore.withRetries(group, subscriptions),
                 client.clock().wallMillis());
         this.inFlight = new InFlight("the consumer of group " + group);
         this.figures = new Figures(client.clock());
+        this.retriesAskedNanos = client.clock().nanoTime() - 2 * TURN_MILLIS * 1_000_000;
     }
 
     void start() {
@@ -69,13 +74,17 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
         try {
             long endNanos = client.clock().nanoTime() + wait.toNanos();
             List<Source> sources = sources();
-            for (int i = 0; i < sources.size() && sources.size() > 1; i++) {
-                List<ReceivedMessage> found = pop(next(sources), max, invisibleMillis, 0);
-                if (!found.isEmpty()) {
-                    return found;
-                }
-            }
             while (true) {
+                List<Source> all = withRetries(sources);
+                for (int i = 0; i < all.size() && all.size() > 1; i++) {
+                    List<ReceivedMessage> found = pop(next(all), max, invisibleMillis, 0);
+                    if (!found.isEmpty()) {
+                        return found;
+                    }
+                }
+                if (all.size() > 1 && client.clock().nanoTime() - endNanos >= 0) {
+                    return List.of();
+                }
                 long left = Math.max(0, (endNanos - client.clock().nanoTime()) / 1_000_000);
                 long hold =
                         Math.min(left, sources.size() == 1 ? client.timings().pullHold() : TURN_MILLIS);
@@ -92,16 +101,42 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
     private List<Source> sources() {
         List<Source> sources = new ArrayList<>();
         for (String topic : new TreeSet<>(membership.subscriptions().keySet())) {
-            Route route = Failures.await(client.routes().find(topic), "finding topic " + topic, false);
-            route.readable().stream()
-                    .map(TopicQueue::broker)
-                    .distinct()
-                    .forEach(broker -> sources.add(new Source(topic, broker)));
+            if (!Names.isRetry(topic)) {
+                sources.addAll(sources(topic));
+            }
         }
         if (sources.isEmpty()) {
             throw Failures.refused("receiving", 17, "no broker gives messages of the topics", false);
         }
         return sources;
+    }
+
+    private List<Source> sources(String topic) {
+        Route route = Failures.await(client.routes().find(topic), "finding topic " + topic, false);
+        return route.readable().stream()
+                .map(TopicQueue::broker)
+                .distinct()
+                .map(broker -> new Source(topic, broker))
+                .toList();
+    }
+
+    /** The retry topic too, which is never waited on; whether there is one is asked once a turn. */
+    private List<Source> withRetries(List<Source> sources) {
+        long now = client.clock().nanoTime();
+        if (now - retriesAskedNanos > TURN_MILLIS * 1_000_000) {
+            retriesAskedNanos = now;
+            try {
+                retries = sources(Names.retryTopic(group));
+            } catch (WaybillException e) {
+                if (e.kind() != WaybillException.Kind.NOT_FOUND) {
+                    throw e;
+                }
+                retries = List.of();
+            }
+        }
+        List<Source> all = new ArrayList<>(sources);
+        all.addAll(retries);
+        return all;
     }
 
     private Source next(List<Source> sources) {

@@ -204,7 +204,7 @@ class AdminDeskTest {
         assertThat(backlog.total().dead()).isEqualTo(new Groups.Amount(1, null));
         assertThat(backlog.total().exact()).isFalse();
         broker.refuseNext(RequestCode.GROUP_BACKLOG, 1, "no such group");
-        assertThatThrownBy(() -> admin.groups().backlog("h")).hasMessageContaining("no such group");
+        assertThatThrownBy(() -> admin.groups().backlog("h")).hasMessageContaining("no broker knows group h");
 
         nextJson(
                 RequestCode.DOCTOR,

@@ -186,7 +186,9 @@ class PopConsumerTest {
         emptyPops();
         assertThat(consumer.receive(1, MINUTE, Duration.ZERO)).isEmpty();
         broker.refuseNext(RequestCode.POP_MESSAGE, ResponseCode.NO_PERMISSION, "not you");
-        assertThat(broker.seen(RequestCode.POP_MESSAGE)).hasSize(1);
+        assertThat(broker.seen(RequestCode.POP_MESSAGE))
+                .extracting(asked -> PopHeader.read(asked.fields()).topic())
+                .containsExactly("orders", "%RETRY%pg");
     }
 
     @Test
