@@ -51,15 +51,15 @@ class HelpTest {
         }
     }
 
-    /** The words of a line as a shell would cut it; only single quotes are known. */
+    /** The words of a line as a shell would cut it, quotes included. */
     static String[] words(String line) {
         List<String> words = new ArrayList<>();
         StringBuilder word = new StringBuilder();
-        boolean quoted = false;
+        char quote = 0;
         for (char c : (line + " ").toCharArray()) {
-            if (c == '\'') {
-                quoted = !quoted;
-            } else if (c == ' ' && !quoted) {
+            if (c == quote || quote == 0 && (c == '\'' || c == '"')) {
+                quote = quote == 0 ? c : 0;
+            } else if (c == ' ' && quote == 0) {
                 if (word.length() > 0) {
                     words.add(word.toString());
                     word.setLength(0);

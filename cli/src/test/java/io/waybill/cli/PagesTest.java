@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+
+/** The pages for people: every command line they show parses, and every verb stands on some page. */
+class PagesTest {
+    private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+    /** A command line and where it stands. */
+    private record Line(Path page, int number, String command) {}
+
+    private static List<Line> commands() throws IOException {
+        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md")));
+        try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
+            docs.filter(page -> page.toString().endsWith(".md")).sorted().forEach(pages::add);
+        }
+        List<Line> commands = new ArrayList<>();
+        for (Path page : pages) {
+            boolean isBlock = false;
+            int number = 0;
+            for (String line : Files.readAllLines(page)) {
+                number++;
+                if (line.startsWith("```")) {
+                    isBlock = !isBlock;
+                } else if (isBlock && line.matches("(\\$ )?(\\./bin/)?waybill .*")) {
+                    String command = line.replaceFirst("^(\\$ )?(\\./bin/)?waybill ", "");
+                    commands.add(new Line(ROOT.relativize(page), number, command.replaceFirst("\\s+(#|\\|) .*", "")));
+                }
+            }
+        }
+        return commands;
+    }
+
+    @Test
+    void everyCommandLineParses() throws IOException {
+        List<Line> commands = commands();
+        assertThat(commands).hasSizeGreaterThan(40);
+        for (Line line : commands) {
+            assertThatCode(() -> Main.commandLine().parseArgs(HelpTest.words(line.command())))
+                    .as(line.page() + ":" + line.number() + ": waybill " + line.command())
+                    .doesNotThrowAnyException();
+        }
+    }
+
+    @Test
+    void everyVerbStandsOnSomePage() throws IOException {
+        List<String> shown =
+                commands().stream().map(line -> line.command() + " ").toList();
+        for (CommandLine line : HelpTest.all(Main.commandLine())) {
+            boolean isVerb = line.getSubcommands().isEmpty()
+                    && !line.getCommandSpec().usageMessage().hidden();
+            String name = line.getCommandSpec().qualifiedName().replaceFirst("^waybill ", "");
+            if (isVerb && !name.matches("(demo|server|namesrv|broker|store)\\b.*")) {
+                assertThat(shown).as("waybill " + name).anyMatch(text -> text.startsWith(name + " "));
+            }
+        }
+    }
+}
