@@ -26,6 +26,8 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
     /** With several brokers or topics the wait goes round among them in such steps. */
     private static final long TURN_MILLIS = 1_000;
 
+    private static final long EMPTY_ANSWER_PAUSE_NANOS = 100_000_000;
+
     private record Source(String topic, String broker) {}
 
     private final ClientCore client;
@@ -88,9 +90,16 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
                 long left = Math.max(0, (endNanos - client.clock().nanoTime()) / 1_000_000);
                 long hold =
                         Math.min(left, sources.size() == 1 ? client.timings().pullHold() : TURN_MILLIS);
+                long begin = client.clock().nanoTime();
                 List<ReceivedMessage> found = pop(next(sources), max, invisibleMillis, hold);
                 if (!found.isEmpty() || left == 0) {
                     return found;
+                }
+                // A broker that does not hold a pop, as when its clock is ahead of ours, must not be asked again and
+                // again.
+                long rest = begin + EMPTY_ANSWER_PAUSE_NANOS - client.clock().nanoTime();
+                if (rest > 0) {
+                    Failures.await(client.threads().timers.delay(Math.min(rest, left * 1_000_000)), "waiting", false);
                 }
             }
         } finally {

@@ -181,6 +181,14 @@ class PopConsumerTest {
     }
 
     @Test
+    void aBrokerThatAnswersNothingAtOnceIsNotAskedAgainAndAgain() {
+        SimpleConsumer consumer = simple();
+        emptyPops();
+        assertThat(consumer.receive(1, MINUTE, Duration.ofMillis(500))).isEmpty();
+        assertThat(broker.seen(RequestCode.POP_MESSAGE)).hasSizeBetween(1, 8);
+    }
+
+    @Test
     void nothingIsAnEmptyList() {
         SimpleConsumer consumer = simple();
         emptyPops();
