@@ -7,6 +7,7 @@ import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageProperties;
@@ -15,6 +16,7 @@ import io.waybill.store.view.PopChange;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -400,6 +402,21 @@ class BacklogTest {
     }
 
     // ---- the rest
+
+    @Test
+    void anUnknownGroupIsLookedForAwayFromTheEventLoop() {
+        try (TestBroker plain = new TestBroker()) {
+            Asked asked = plain.begin(
+                    plain.connect(),
+                    Command.request(RequestCode.GROUP_BACKLOG)
+                            .body("{\"group\":\"nobody\"}".getBytes(StandardCharsets.UTF_8))
+                            .build());
+            assertThat(asked.isOpen()).isTrue();
+            plain.settle();
+            assertThat(asked.result()).isEqualTo(1);
+            assertThat(asked.remark()).contains("nobody");
+        }
+    }
 
     @Test
     void aGroupNobodyKnowsIsRefused() {

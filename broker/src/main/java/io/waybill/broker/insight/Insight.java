@@ -81,11 +81,11 @@ public final class Insight {
 
     private void backlog(Request request) {
         String group = group(Json.parse(request.command().body()));
-        if (!isKnown(group)) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "no group '" + group + "' is known here");
-            return;
-        }
         answer(request, () -> {
+            if (!isKnown(group)) {
+                request.refuse(ResponseCode.SYSTEM_ERROR, "no group '" + group + "' is known here");
+                return null;
+            }
             Map<String, Backlog.Row> rows = new Backlog(store, standings, group).count();
             return Backlog.answer(group, brokerName, members, rows, store.nowMillis());
         });
