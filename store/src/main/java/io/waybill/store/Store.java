@@ -392,10 +392,23 @@ public final class Store implements AutoCloseable {
      * @throws UncheckedIOException if a message that may be the one cannot be read: then nobody knows
      */
     public ByteBuffer newestByKey(String topic, String key, long fromMillis, Predicate<ByteBuffer> test) {
+        return newestByKey(topic, key, fromMillis, 0, test);
+    }
+
+    /**
+     * The same among the messages that stand in the log from a position on: for who has looked at those before it.
+     *
+     * @throws UncheckedIOException if a message that may be the one cannot be read: then nobody knows
+     */
+    public ByteBuffer newestByKey(
+            String topic, String key, long fromMillis, long fromPosition, Predicate<ByteBuffer> test) {
         long before = Long.MAX_VALUE;
         while (true) {
             long[] positions = views.keyPositions(topic, key, fromMillis, Long.MAX_VALUE, before, 64);
             for (long position : positions) {
+                if (position < fromPosition) {
+                    return null;
+                }
                 ByteBuffer message = reader.readAt(position);
                 if (message == null && position >= log.oldestPosition()) {
                     throw new UncheckedIOException(

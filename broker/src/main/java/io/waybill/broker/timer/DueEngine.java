@@ -69,6 +69,9 @@ public final class DueEngine implements Duty {
      */
     private final Map<Long, Long> inWork = new ConcurrentHashMap<>();
 
+    /** Of the duty's thread. */
+    private final Unfulfilled unfulfilled;
+
     /** Checks to be started before their time. Of the duty's thread only. */
     private final Set<Long> early = new LinkedHashSet<>();
 
@@ -86,6 +89,7 @@ public final class DueEngine implements Duty {
         this.store = store;
         this.clock = clock;
         this.checks = checks;
+        this.unfulfilled = new Unfulfilled(store);
     }
 
     /** Starts the duty and asks the store to wake it when something nearer is stored. */
@@ -250,7 +254,7 @@ public final class DueEngine implements Duty {
                 return true;
             }
             Unless unless = Unless.of(stored);
-            ByteBuffer instead = unless == null ? null : unless.fulfilledBy(store, Unless.sinceMillis(stored));
+            ByteBuffer instead = unless == null ? null : unfulfilled.find(unless, Unless.sinceMillis(stored));
             if (instead != null) {
                 String id =
                         MessageIds.offsetId(StoredMessage.storeHost(instead, 0), StoredMessage.position(instead, 0));

@@ -61,13 +61,16 @@ record Unless(String topic, String key, String tag) {
     /**
      * The message that fulfils the condition, or null.
      *
+     * @param fromPosition where to begin in the log: those before it are known not to
+     *
      * @throws java.io.UncheckedIOException when a message that may do so cannot be read
      */
-    ByteBuffer fulfilledBy(Store store, long sinceMillis) {
+    ByteBuffer fulfilledBy(Store store, long sinceMillis, long fromPosition) {
         return store.newestByKey(
                 topic,
                 key,
                 sinceMillis,
+                fromPosition,
                 message -> tag == null || tag.equals(StoredMessage.property(message, 0, MessageProperties.TAGS)));
     }
 

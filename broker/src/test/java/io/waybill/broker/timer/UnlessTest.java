@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.SimulatedBroker;
+import io.waybill.platform.Chance;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.EndedDue;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -73,6 +76,49 @@ class UnlessTest {
     private String cancelledBy(String uniqueKey) {
         List<EndedDue> ended = broker.store.cancelledByKey("orders", uniqueKey);
         return ended.isEmpty() ? null : ended.get(0).by();
+    }
+
+    @Test
+    void manyThatWaitForTheSameLookAtAMessageOnce() {
+        Unfulfilled conditions = new Unfulfilled(broker.store);
+        Unless unless = Unless.parse("payments|hot|PAID");
+        long since = broker.store.nowMillis();
+        paid("hot", "REFUSED");
+        assertThat(conditions.find(unless, since)).isNull();
+        long seen = broker.store.positions().applied();
+        assertThat(conditions.begin(unless, since)).isEqualTo(seen).isPositive();
+        assertThat(conditions.begin(unless, since + 5)).isEqualTo(seen);
+        assertThat(conditions.begin(unless, since - 1)).isZero();
+        assertThat(conditions.begin(Unless.parse("payments|hot"), since)).isZero();
+
+        paid("hot", "PAID");
+        assertThat(conditions.find(unless, since)).isNotNull();
+        assertThat(conditions.find(unless, since - 1)).isNotNull();
+        broker.pass(10);
+        assertThat(conditions.find(unless, broker.store.nowMillis() + 1)).isNull();
+        assertThat(conditions.find(unless, since)).as("what came before").isNotNull();
+    }
+
+    @Test
+    void whatIsRememberedOfConditionsNeverChangesAnAnswer() {
+        Chance chance = Chance.seeded(20_261_122);
+        Unfulfilled conditions = new Unfulfilled(broker.store);
+        List<Unless> asked =
+                List.of(Unless.parse("payments|a|PAID"), Unless.parse("payments|a|LATE"), Unless.parse("payments|b"));
+        long begin = broker.store.nowMillis();
+        for (int round = 0; round < 2_000; round++) {
+            if (chance.nextInt(10) == 0) {
+                paid(chance.nextInt(4) == 0 ? "b" : "a", chance.nextInt(5) == 0 ? "PAID" : "REFUSED");
+            }
+            Unless unless = asked.get(chance.nextInt(asked.size()));
+            int age = (int) (broker.store.nowMillis() - begin) + 2;
+            long since = begin + (chance.nextInt(3) == 0 ? chance.nextInt(age) : Math.max(0, age - chance.nextInt(8)));
+            ByteBuffer found = conditions.find(unless, since);
+            ByteBuffer right = unless.fulfilledBy(broker.store, since, 0);
+            assertThat(found == null ? -1 : StoredMessage.position(found, 0))
+                    .as("round %d: %s since %d", round, unless, since)
+                    .isEqualTo(right == null ? -1 : StoredMessage.position(right, 0));
+        }
     }
 
     @Test
