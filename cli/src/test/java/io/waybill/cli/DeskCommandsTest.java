@@ -124,6 +124,36 @@ class DeskCommandsTest {
         }
     }
 
+    @Test
+    void aGroupThatPopsGetsWhatIsSentAgainToItAlone() {
+        run("topic", "create", "offers", "--queues", "1");
+        send("offers", "offer-1", "too late");
+        Queue<String> handled = new ConcurrentLinkedQueue<>();
+        try (WaybillClient client = WaybillClient.connect(broker.namesrvAddress());
+                PushConsumer consumer = client.pushConsumer("buyers")
+                        .subscribe("offers")
+                        .from(StartFrom.FIRST)
+                        .byPop()
+                        .onMessage(message -> {
+                            if (message.property("prolonged") == null) {
+                                return Result.REJECT;
+                            }
+                            handled.add(message.topic() + " " + message.text());
+                            return Result.SUCCESS;
+                        })
+                        .start()) {
+            assertThat(consumer.group()).isEqualTo("buyers");
+            await().atMost(LONG).until(() -> rows("dlq", "list", "buyers") == 1);
+            run("dlq", "redrive", "buyers", "0", "--to-group", "-p", "prolonged=yes", "--yes");
+            await().atMost(LONG).until(() -> handled.contains("offers too late"));
+            await().atMost(LONG)
+                    .until(() -> run("group", "backlog", "buyers", "-o", "json")
+                            .out()
+                            .contains("\"total\":{\"ready\":0,\"readyOldestSeconds\":null,\"inFlight\":0,"
+                                    + "\"inFlightOldestSeconds\":null,\"retrying\":0,"));
+        }
+    }
+
     private static String[] with(String[] arguments, String... more) {
         String[] all = Arrays.copyOf(arguments, arguments.length + more.length);
         System.arraycopy(more, 0, all, arguments.length, more.length);
