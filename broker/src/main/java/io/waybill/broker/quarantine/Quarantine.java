@@ -44,6 +44,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -547,8 +548,17 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                     parked.retryQueue = Math.floorMod(parked.key.hashCode(), Math.max(1, retry.readQueueNums()));
                 }
             }
-            blocking.execute(() -> releaseNext(group, parked, new ArrayList<>(offered.keySet()), 0, then));
+            goOnReleasing(group, parked, new ArrayList<>(offered.keySet()), 0, then);
         });
+    }
+
+    /** In a thread that may block; when too much waits for those, the rest stays parked and the caller is told. */
+    private void goOnReleasing(ParkedGroup group, ParkedKey parked, List<Long> parkedAt, int done, Ended then) {
+        try {
+            blocking.execute(() -> releaseNext(group, parked, parkedAt, done, then));
+        } catch (RejectedExecutionException e) {
+            end(group, parked, done, "[OVERLOAD] too many reads of old messages are waiting, try again", then);
+        }
     }
 
     /** Gives back the next piece, then the rest. */
@@ -598,7 +608,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 }
                 parked.releasing = true;
             }
-            blocking.execute(() -> releaseNext(group, parked, parkedAt, done + taken.size(), then));
+            goOnReleasing(group, parked, parkedAt, done + taken.size(), then);
         });
     }
 
