@@ -4,7 +4,10 @@ package io.waybill.client.internal;
 import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +33,9 @@ final class Routes {
     private final Calls calls;
     private final Map<String, Route> known = new ConcurrentHashMap<>();
     private final Map<String, CompletableFuture<Route>> asked = new ConcurrentHashMap<>();
+    /** Sends that wait for the route of a topic, in their order. Guarded by itself. */
+    private final Map<String, Deque<CompletableFuture<Route>>> sends = new HashMap<>();
+
     private final Map<String, Map<Long, String>> brokers = new ConcurrentHashMap<>();
     private final List<Consumer<Route>> listeners = new CopyOnWriteArrayList<>();
 
@@ -52,12 +58,47 @@ final class Routes {
         return route == null || route.provisional() ? refresh(topic) : CompletableFuture.completedFuture(route);
     }
 
-    /** The route for a send: of the topic, or if it does not exist the one its first send will give it. */
+    /**
+     * The route for a send: of the topic, or if it does not exist the one its first send will give it. Sends of a topic get it in the order in which
+     * they asked: a future lets go of those that wait for it last-first, and would turn the first messages of a key around.
+     */
     CompletableFuture<Route> findForSend(String topic) {
-        Route route = known.get(topic);
-        if (route != null) {
-            return CompletableFuture.completedFuture(route);
+        CompletableFuture<Route> mine = new CompletableFuture<>();
+        synchronized (sends) {
+            Route route = known.get(topic);
+            Deque<CompletableFuture<Route>> before = sends.get(topic);
+            if (before == null && route != null) {
+                return CompletableFuture.completedFuture(route);
+            }
+            if (before != null) {
+                before.add(mine);
+                return mine;
+            }
+            sends.put(topic, new ArrayDeque<>(List.of(mine)));
         }
+        askForSend(topic).whenComplete((route, failure) -> letGo(topic, route, failure));
+        return mine;
+    }
+
+    private void letGo(String topic, Route route, Throwable failure) {
+        while (true) {
+            CompletableFuture<Route> next;
+            synchronized (sends) {
+                next = sends.get(topic).poll();
+                if (next == null) {
+                    sends.remove(topic);
+                    return;
+                }
+            }
+            if (failure == null) {
+                next.complete(route);
+            } else {
+                next.completeExceptionally(Failures.unwrap(failure));
+            }
+        }
+    }
+
+    private CompletableFuture<Route> askForSend(String topic) {
         return refresh(topic)
                 .handle((found, failure) -> {
                     if (failure == null) {

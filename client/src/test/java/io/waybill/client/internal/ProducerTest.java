@@ -76,6 +76,20 @@ class ProducerTest {
     }
 
     @Test
+    void theFirstSendsOfAKeyKeepTheirOrderWhileTheRouteIsAskedFor() {
+        broker.topic("orders", 4);
+        Producer producer = client.producer("shop").build();
+        List<CompletableFuture<SendReceipt>> sent = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            sent.add(producer.sendAsync(
+                    Message.to("orders").orderingKey("k").body("m" + i).build()));
+        }
+        List<Long> offsets =
+                sent.stream().map(receipt -> receipt.join().offset()).toList();
+        assertThat(offsets).isSorted().doesNotHaveDuplicates();
+    }
+
+    @Test
     void sendsGoRoundTheQueues() {
         broker.topic("orders", 4);
         List<Integer> ids = new ArrayList<>();
