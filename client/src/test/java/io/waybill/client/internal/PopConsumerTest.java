@@ -185,7 +185,8 @@ class PopConsumerTest {
         SimpleConsumer consumer = simple();
         emptyPops();
         assertThat(consumer.receive(1, MINUTE, Duration.ofMillis(500))).isEmpty();
-        assertThat(broker.seen(RequestCode.POP_MESSAGE)).hasSizeBetween(1, 8);
+        // Without the pause there would be thousands.
+        assertThat(broker.seen(RequestCode.POP_MESSAGE)).hasSizeBetween(1, 40);
     }
 
     @Test
