@@ -126,7 +126,7 @@ final class AdminDelayed implements DelayedMessages {
         }
         question.field("action", deliverAt == null ? "CANCEL" : "RESCHEDULE");
         if (deliverAt != null) {
-            question.field("deliverTimeMillis", deliverAt.toEpochMilli());
+            question.field("deliverTimeMillis", Outgoing.millisNotBefore(deliverAt));
         }
         if (by != null) {
             question.field("by", by);

@@ -8,6 +8,7 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -145,9 +146,7 @@ record Outgoing(
             all.put(UNLESS, unless.topic() + "|" + unless.key() + (unless.tag() == null ? "" : "|" + unless.tag()));
         }
         if (message.deliverAt() != null) {
-            all.put(
-                    MessageProperties.TIMER_DELIVER_MS,
-                    Long.toString(message.deliverAt().toEpochMilli()));
+            all.put(MessageProperties.TIMER_DELIVER_MS, Long.toString(millisNotBefore(message.deliverAt())));
         } else if (message.deliverAfter() != null && message.deliverAfter().toMillis() > 0) {
             // Relative, so that it counts by the broker's clock and a transaction's delay begins with its commit.
             all.put(
@@ -155,6 +154,12 @@ record Outgoing(
                     Long.toString(message.deliverAfter().toMillis()));
         }
         return all;
+    }
+
+    /** The first whole millisecond that is not before a time: a delivery is never early. */
+    static long millisNotBefore(Instant time) {
+        long millis = time.toEpochMilli();
+        return time.getNano() % 1_000_000 == 0 ? millis : millis + 1;
     }
 
     private static byte[] encoded(Map<String, String> properties) {

@@ -350,7 +350,7 @@ class ProducerTest {
                 .build());
         producer.send(Message.to("orders")
                 .body("x")
-                .deliverAt(Instant.ofEpochMilli(1_234_567_890_123L))
+                .deliverAt(Instant.ofEpochMilli(1_234_567_890_122L).plusNanos(1))
                 .build());
         List<Map<String, String>> properties = new ArrayList<>();
         sends(RequestCode.SEND_MESSAGE_V2)

@@ -15,6 +15,7 @@ import io.waybill.client.TransactionProducer;
 import io.waybill.server.EmbeddedBroker;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -76,8 +77,9 @@ class OwnComposedTest {
                     builder.orderingKey("customer");
                 }
                 if ((bits & 2) != 0) {
+                    // Taken before the client does, in its unit.
+                    due.put(name, Instant.now().truncatedTo(ChronoUnit.MILLIS).plusMillis(DELAY_MILLIS));
                     builder.deliverAfter(Duration.ofMillis(DELAY_MILLIS));
-                    due.put(name, Instant.now().plusMillis(DELAY_MILLIS));
                 }
                 if ((bits & 4) != 0) {
                     builder.priority(2);
