@@ -169,11 +169,11 @@ class StockAdminTest {
         admin.cloneGroupOffset(source, target, topic, true);
         Stock.Inbox inbox = stock.consume(target, topic, "*");
         inbox.awaitCount(2, LIMIT);
-        assertThat(inbox.bodies()).containsExactly("m3", "m4");
+        assertThat(inbox.bodies()).containsExactlyInAnyOrder("m3", "m4");
 
         admin.resetOffsetByQueueId(address, target, topic, 0, 4);
         inbox.awaitCount(3, LIMIT);
-        assertThat(inbox.bodies()).endsWith("m4");
+        assertThat(inbox.bodies()).filteredOn("m4"::equals).hasSize(2);
 
         String lagging = group();
         admin.updateConsumeOffset(address, lagging, queue(topic), 1);

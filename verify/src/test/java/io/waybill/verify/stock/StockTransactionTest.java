@@ -73,7 +73,7 @@ class StockTransactionTest {
                 producer.sendMessageInTransaction(message(topic, "commit", "k2", "kept"), null);
         inbox.awaitCount(1, LIMIT);
         sentinel(topic, inbox);
-        assertThat(inbox.bodies()).containsExactly("kept", "sentinel");
+        assertThat(inbox.bodies()).containsExactlyInAnyOrder("kept", "sentinel");
         MessageExt got = inbox.messages().get(0);
         assertThat(got.getMsgId()).isEqualTo(committed.getMsgId());
         assertThat(got.getProperty("TRAN_MSG")).isNull();
@@ -98,7 +98,7 @@ class StockTransactionTest {
         inbox.awaitCount(1, LIMIT);
         Stock.await("both checks", LIMIT, () -> checked.size() == 2);
         sentinel(topic, inbox);
-        assertThat(inbox.bodies()).containsExactly("kept", "sentinel");
+        assertThat(inbox.bodies()).containsExactlyInAnyOrder("kept", "sentinel");
     }
 
     @Test
