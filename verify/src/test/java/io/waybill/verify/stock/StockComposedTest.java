@@ -63,15 +63,16 @@ class StockComposedTest {
     void anOrderedDelayedMessageWithPriorityTagAndKeyArrivesAsAllOfThem() throws Exception {
         String topic = topic(Map.of("+message.type", "PRIORITY"));
         Stock.Inbox inbox = stock.consume(Stock.unique("readers"), topic, "PAID");
+        long sent = 0;
         for (int i = 0; i < 3; i++) {
             Message message = sharded(message(topic, "PAID", "order-" + i, "m" + i), "customer");
             message.setPriority(2);
             message.setDelayTimeMs(600);
+            sent = System.currentTimeMillis();
             assertThat(producer.send(message).getMessageQueue().getQueueId()).isEqualTo(2);
         }
-        long sent = System.currentTimeMillis();
         inbox.awaitCount(3, LIMIT);
-        assertThat(System.currentTimeMillis() - sent).isGreaterThanOrEqualTo(600 - 100);
+        assertThat(System.currentTimeMillis() - sent).isGreaterThanOrEqualTo(600);
         assertThat(inbox.messages()).allSatisfy(m -> {
             assertThat(m.getQueueId()).isEqualTo(2);
             assertThat(m.getPriority()).isEqualTo(2);
