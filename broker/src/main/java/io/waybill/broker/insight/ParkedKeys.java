@@ -4,8 +4,6 @@ package io.waybill.broker.insight;
 /** Which keys of ordered groups are in quarantine. */
 @FunctionalInterface
 public interface ParkedKeys {
-    ParkedKeys NONE = (group, topic, key) -> null;
-
     /**
      * @param sinceMillis when the key was parked
      * @param reason one sentence

@@ -2,6 +2,7 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.request.Turns;
 import io.waybill.protocol.header.PopHeader;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
@@ -17,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>What always holds: at most one thread works on a pop at a time, and it is answered at most once. Whoever wants something of a pop notes the
  * reason with {@link #begin}; if another thread works on it right now, that thread sees the reason when it ends its turn.
  */
-final class Pop {
+final class Pop extends Turns {
     /** What is done with the messages. */
     enum Kind {
         TAKE,
@@ -29,10 +30,6 @@ final class Pop {
     static final int LOOK = 1;
     /** Its time is over, or it does not wait at all. */
     static final int EXPIRE = 1 << 1;
-
-    private static final int REASONS = LOOK | EXPIRE;
-    private static final int BUSY = 1 << 2;
-    private static final int ANSWERED = 1 << 3;
 
     /**
      * What was asked for.
@@ -59,8 +56,6 @@ final class Pop {
     private final Request request;
     private final Wish wish;
     private final int firstQueue;
-    private final AtomicInteger state = new AtomicInteger();
-
     // Of whoever works on the pop.
     private final List<ByteBuffer> slices = new ArrayList<>(4);
     private final StringBuilder starts = new StringBuilder();
@@ -101,47 +96,6 @@ final class Pop {
 
     Wish wish() {
         return wish;
-    }
-
-    // ---- whose turn it is
-
-    /** Notes reasons; true when the caller is to work on the pop now, until {@link #goesOn} says no. Any thread. */
-    boolean begin(int reasons) {
-        int before = state.getAndAccumulate(reasons | BUSY, (s, more) -> s | more);
-        return (before & (BUSY | ANSWERED)) == 0;
-    }
-
-    /** Notes a reason for another turn of the one who works on it. */
-    void note(int reason) {
-        state.getAndAccumulate(reason, (s, more) -> s | more);
-    }
-
-    int takeReasons() {
-        return state.getAndUpdate(s -> s & ~REASONS) & REASONS;
-    }
-
-    /** Ends the turn; true when reasons came meanwhile and the same thread has another one. */
-    boolean goesOn() {
-        while (true) {
-            int now = state.get();
-            if ((now & ANSWERED) != 0) {
-                return false;
-            }
-            if ((now & REASONS) != 0) {
-                return true;
-            }
-            if (state.compareAndSet(now, now & ~BUSY)) {
-                return false;
-            }
-        }
-    }
-
-    boolean isAnswered() {
-        return (state.get() & ANSWERED) != 0;
-    }
-
-    void answered() {
-        note(ANSWERED);
     }
 
     // ---- a turn

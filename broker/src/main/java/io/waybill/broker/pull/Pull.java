@@ -4,8 +4,8 @@ package io.waybill.broker.pull;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.journal.Custody;
+import io.waybill.broker.request.Turns;
 import io.waybill.remoting.Request;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One pull that passed its checks: where to read, how much at most, and what is wanted.
@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * something of a pull notes the reason with {@link #begin}; if another thread works on it right now, that thread sees the
  * reason when it ends its turn. So nobody ever waits for anybody, and no reason is lost.
  */
-final class Pull {
+final class Pull extends Turns {
     /** It just came. */
     static final int FIRST = 1;
     /** Its queue may have more. */
@@ -23,10 +23,6 @@ final class Pull {
     static final int EXPIRE = 1 << 2;
     /** The offset of its group was reset. */
     static final int RESET = 1 << 3;
-
-    private static final int REASONS = FIRST | LOOK | EXPIRE | RESET;
-    private static final int BUSY = 1 << 4;
-    private static final int ANSWERED = 1 << 5;
 
     private final Request request;
     private final String group;
@@ -38,8 +34,6 @@ final class Pull {
     private final Filter filter;
     private final int topicSysFlag;
     private final int groupSysFlag;
-
-    private final AtomicInteger state = new AtomicInteger();
 
     // Of whoever works on the pull.
     private long scannedTo;
@@ -73,48 +67,6 @@ final class Pull {
         this.topicSysFlag = topicSysFlag;
         this.groupSysFlag = groupSysFlag;
         this.scannedTo = offset;
-    }
-
-    // ---- whose turn it is
-
-    /** Notes reasons; true when the caller is to work on the pull now, until {@link #goesOn} says no. Any thread. */
-    boolean begin(int reasons) {
-        int before = state.getAndAccumulate(reasons | BUSY, (s, more) -> s | more);
-        return (before & (BUSY | ANSWERED)) == 0;
-    }
-
-    /** Notes a reason for another turn of the one who works on it. */
-    void note(int reason) {
-        state.getAndAccumulate(reason, (s, more) -> s | more);
-    }
-
-    /** The reasons noted so far, taken. */
-    int takeReasons() {
-        return state.getAndUpdate(s -> s & ~REASONS) & REASONS;
-    }
-
-    /** Ends the turn; true when reasons came meanwhile and the same thread has another one. */
-    boolean goesOn() {
-        while (true) {
-            int now = state.get();
-            if ((now & ANSWERED) != 0) {
-                return false;
-            }
-            if ((now & REASONS) != 0) {
-                return true;
-            }
-            if (state.compareAndSet(now, now & ~BUSY)) {
-                return false;
-            }
-        }
-    }
-
-    boolean isAnswered() {
-        return (state.get() & ANSWERED) != 0;
-    }
-
-    void answered() {
-        note(ANSWERED);
     }
 
     // ---- what it wants

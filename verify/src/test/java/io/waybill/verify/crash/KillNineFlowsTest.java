@@ -27,9 +27,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
@@ -56,7 +57,8 @@ class KillNineFlowsTest {
     @TempDir
     Path directory;
 
-    private final AtomicBoolean running = new AtomicBoolean(true);
+    private final ScheduledExecutorService loads = Executors.newScheduledThreadPool(5);
+    private final AtomicInteger unanswered = new AtomicInteger();
     private final ConcurrentLinkedQueue<String> wrong = new ConcurrentLinkedQueue<>();
     private final Set<String> acked = ConcurrentHashMap.newKeySet();
     private final AtomicInteger sent = new AtomicInteger();
@@ -80,8 +82,11 @@ class KillNineFlowsTest {
         client = WaybillClient.connect("127.0.0.1:" + namesrvPort);
         try {
             prepare();
-            List<Thread> load =
-                    List.of(load(popSends()), load(pops()), load(redrives()), load(timerSends()), load(uniqueSends()));
+            load(2, popSends());
+            load(1, pops());
+            load(10, redrives());
+            load(5, timerSends());
+            load(1, uniqueSends());
             for (int kill = 0; kill < KILLS; kill++) {
                 int ackedBefore = acked.size();
                 int uniqueBefore = unique.size();
@@ -96,24 +101,28 @@ class KillNineFlowsTest {
                 server.killNine();
                 server = ServerProcess.start(data, namesrvPort, brokerPort);
             }
-            running.set(false);
-            for (Thread thread : load) {
-                thread.join(60_000);
-                assertThat(thread.isAlive()).isFalse();
-            }
+            loads.shutdown();
+            assertThat(loads.awaitTermination(60, TimeUnit.SECONDS)).isTrue();
             checkPops();
             checkLetters("127.0.0.1:" + namesrvPort);
             checkTimers("127.0.0.1:" + namesrvPort);
             checkUnique("127.0.0.1:" + namesrvPort);
             assertThat(wrong).isEmpty();
         } finally {
-            running.set(false);
+            loads.shutdownNow();
             client.close();
             server.close();
         }
         System.out.printf(
-                "kill -9 in flows: %d kills, %d of %d acknowledged, %d re-driven, %d of %d timers cancelled, %d unique%n",
-                KILLS, acked.size(), sent.get(), redriven.size(), cancelled.size(), timers.size(), unique.size());
+                "kill -9 in flows: %d kills, %d of %d acknowledged, %d re-driven, %d of %d timers cancelled, %d unique, %d steps unanswered%n",
+                KILLS,
+                acked.size(),
+                sent.get(),
+                redriven.size(),
+                cancelled.size(),
+                timers.size(),
+                unique.size(),
+                unanswered.get());
     }
 
     private static void await(String what, BooleanSupplier condition) {
@@ -153,20 +162,20 @@ class KillNineFlowsTest {
         void run(int n) throws Exception;
     }
 
-    /** What fails while the server is down is not answered, so nothing is expected of it. The pause leaves the machine to the restart. */
-    private Thread load(Step step) {
-        Thread thread = new Thread(() -> {
-            for (int n = 0; running.get(); n++) {
-                try {
-                    step.run(n);
-                } catch (Exception serverIsDown) {
-                    LockSupport.parkNanos(20_000_000);
-                }
-            }
-        });
-        thread.setDaemon(true);
-        thread.start();
-        return thread;
+    /** A step again and again, with a pause between. What fails while the server is down is not answered, so nothing is expected of it. */
+    private void load(long pauseMillis, Step step) {
+        AtomicInteger steps = new AtomicInteger();
+        loads.scheduleWithFixedDelay(
+                () -> {
+                    try {
+                        step.run(steps.getAndIncrement());
+                    } catch (Exception serverIsDown) {
+                        unanswered.incrementAndGet();
+                    }
+                },
+                0,
+                pauseMillis,
+                TimeUnit.MILLISECONDS);
     }
 
     // ---- pops
@@ -176,7 +185,6 @@ class KillNineFlowsTest {
         return n -> {
             producer.send(Message.to(POPS).body("p-" + n).build());
             sent.incrementAndGet();
-            LockSupport.parkNanos(2_000_000);
         };
     }
 
@@ -226,7 +234,6 @@ class KillNineFlowsTest {
             if (!allRedriven) {
                 redrive(open.letters().get(0).offset());
             }
-            LockSupport.parkNanos(10_000_000);
         };
     }
 
@@ -274,7 +281,6 @@ class KillNineFlowsTest {
                     cancelled.add(name);
                 }
             }
-            LockSupport.parkNanos(5_000_000);
         };
     }
 
