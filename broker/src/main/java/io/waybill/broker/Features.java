@@ -136,7 +136,18 @@ final class Features {
         });
 
         Routes routes = new Routes();
-        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, address, blocking)
+        new Sends(
+                        store,
+                        topics,
+                        halves,
+                        delays,
+                        retries,
+                        members::connectionOf,
+                        settings,
+                        platform,
+                        address,
+                        stats,
+                        blocking)
                 .register(routes);
         pulls.register(routes);
         pops.register(routes);

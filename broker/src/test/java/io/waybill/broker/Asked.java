@@ -66,6 +66,11 @@ final class Asked implements Request {
     }
 
     @Override
+    public long arrivedNanos() {
+        return 0;
+    }
+
+    @Override
     public Command command() {
         return command;
     }

@@ -134,6 +134,11 @@ class StressTest {
         }
 
         @Override
+        public long arrivedNanos() {
+            return 0;
+        }
+
+        @Override
         public Command command() {
             return command;
         }

@@ -52,6 +52,9 @@ public interface Files {
     /** Bytes that could still be written. */
     long usableBytes() throws IOException;
 
+    /** Bytes of the whole file system that the tree is on, used or not. */
+    long totalBytes() throws IOException;
+
     /**
      * Where a name lies on this machine, for a library that opens files by itself.
      *

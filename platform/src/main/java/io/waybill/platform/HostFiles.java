@@ -166,6 +166,11 @@ final class HostFiles implements Files {
     }
 
     @Override
+    public long totalBytes() throws IOException {
+        return java.nio.file.Files.getFileStore(root).getTotalSpace();
+    }
+
+    @Override
     public Path hostPath(String name) {
         return root.resolve(FileNames.check(name));
     }

@@ -27,6 +27,7 @@ final class IncomingRequest extends Outgoing implements Request {
 
     private final SocketConnection connection;
     private final Command request;
+    private final long arrivedNanos;
 
     @SuppressWarnings("unused") // through ANSWERED
     private boolean answered;
@@ -35,10 +36,11 @@ final class IncomingRequest extends Outgoing implements Request {
     private List<ByteBuffer> slices;
     private Runnable released;
 
-    IncomingRequest(SocketConnection connection, Command request, int charge) {
+    IncomingRequest(SocketConnection connection, Command request, int charge, long arrivedNanos) {
         this.connection = connection;
         this.request = request;
         this.charge = charge;
+        this.arrivedNanos = arrivedNanos;
     }
 
     @Override
@@ -49,6 +51,11 @@ final class IncomingRequest extends Outgoing implements Request {
     @Override
     public Connection connection() {
         return connection;
+    }
+
+    @Override
+    public long arrivedNanos() {
+        return arrivedNanos;
     }
 
     @Override

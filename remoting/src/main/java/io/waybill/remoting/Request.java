@@ -18,6 +18,9 @@ public interface Request {
 
     Connection connection();
 
+    /** When its bytes were read, on the hand of the clock that never goes back; requests read together share a time. */
+    long arrivedNanos();
+
     /** Sends the response; opaque, response flag and version are filled in. */
     void reply(Command response);
 

@@ -135,6 +135,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private long framesRead;
     private long partialFrame = -1;
     private long partialSinceNanos;
+    private long arrivedNanos;
     private long lastReadNanos;
     private long lastActivityNanos;
     private boolean unwritable;
@@ -378,6 +379,9 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     @Override
     public void channelRead(ChannelHandlerContext ignored, Object message) {
         ByteBuf in = (ByteBuf) message;
+        if (!reading) {
+            arrivedNanos = clock.nanoTime();
+        }
         reading = true;
         if (closed || draining || !open) {
             in.release();
@@ -460,7 +464,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             overInFlight = true;
             pause();
         }
-        IncomingRequest request = new IncomingRequest(this, command, charge);
+        IncomingRequest request = new IncomingRequest(this, command, charge, arrivedNanos);
         try {
             if (fits) {
                 handler.handle(request);
@@ -517,6 +521,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             return;
         }
         paused = false;
+        arrivedNanos = clock.nanoTime();
         reading = true;
         ByteBuf in;
         while (!paused && open && (in = unread.pollFirst()) != null) {

@@ -160,6 +160,11 @@ final class FaultyFiles implements Files {
     }
 
     @Override
+    public long totalBytes() throws IOException {
+        return real.totalBytes();
+    }
+
+    @Override
     public Path hostPath(String name) {
         return real.hostPath(name);
     }

@@ -10,6 +10,7 @@ import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.LogStats;
+import io.waybill.store.log.Positions;
 import io.waybill.store.view.QueueKey;
 import java.time.Duration;
 import java.util.List;
@@ -19,8 +20,11 @@ import java.util.TreeMap;
 import java.util.concurrent.Executor;
 
 /**
- * GET_BROKER_RUNTIME_INFO (28): figures of the running broker by name. The names that tools look for are all there; those that describe thread
- * pools and page caches, which this broker does not have, are 0.
+ * GET_BROKER_RUNTIME_INFO (28): figures of the running broker by name, in the names and texts that tools of RocketMQ take apart.
+ *
+ * <p>What always holds: a figure is measured. Requests for which RocketMQ has a thread pool with a queue are handled here by whoever read them, so
+ * those queues have size, capacity and waiting time 0; the queue of sends is the one of the log's writer. There is no pool of transient
+ * buffers and no lock of the page cache: 0 too. Figures of a part that has no like here (putLatency99, scheduleMessageOffset) are absent.
  */
 final class RuntimeFigures implements RequestHandler {
     private static final int MOST_QUEUES = 4096;
@@ -77,16 +81,34 @@ final class RuntimeFigures implements RequestHandler {
                 through.perSecond(handedOut, 10 * Stats.MINUTE_MILLIS));
     }
 
+    /** {@code 512 B}, {@code 1.5 KiB}, {@code 80.0 GiB}: what tools of RocketMQ read back. */
+    static String bytes(long bytes) {
+        if (bytes < 1024) {
+            return bytes + " B";
+        }
+        int power = (63 - Long.numberOfLeadingZeros(bytes)) / 10;
+        return String.format(Locale.ROOT, "%.1f %ciB", bytes / Math.pow(1024, power), "KMGTPE".charAt(power - 1));
+    }
+
     private Map<String, String> figures() {
         Map<String, String> table = new TreeMap<>();
         for (String nothing : new String[] {
-            "sendThreadPoolQueueSize",
             "pullThreadPoolQueueSize",
+            "pullThreadPoolQueueCapacity",
+            "queryThreadPoolQueueSize",
+            "queryThreadPoolQueueCapacity",
             "ackThreadPoolQueueSize",
+            "ackThreadPoolQueueCapacity",
+            "EndTransactionQueueSize",
+            "EndTransactionThreadPoolQueueCapacity",
             "sendThreadPoolQueueHeadWaitTimeMills",
             "pullThreadPoolQueueHeadWaitTimeMills",
+            "queryThreadPoolQueueHeadWaitTimeMills",
             "ackThreadPoolQueueHeadWaitTimeMills",
+            "EndTransactionThreadPoolQueueHeadWaitTimeMills",
             "pageCacheLockTimeMills",
+            "remainTransientStoreBufferNumbs",
+            "dispatchMaxBuffer",
             "timerReadBehind",
             "timerOffsetBehind",
             "timerCongestNum"
@@ -107,11 +129,32 @@ final class RuntimeFigures implements RequestHandler {
         table.put("timerEnqueueTps", "0.0");
         table.put("timerDequeueTps", "0.0");
         LogStats stats = store.stats();
-        table.put("putMessageSizeTotal", Long.toString(stats.bytes()));
+        long putTimes = through.total(false);
+        long putBytes = through.totalBytes(false);
+        table.put("putMessageTimesTotal", Long.toString(putTimes));
+        table.put("putMessageSizeTotal", Long.toString(putBytes));
+        table.put("putMessageAverageSize", Double.toString(putTimes == 0 ? 0 : (double) putBytes / putTimes));
+        table.put("putMessageDistributeTime", through.putDistribution());
+        table.put("putMessageEntireTimeMax", Long.toString(through.longestMillis(false)));
+        table.put("getMessageEntireTimeMax", Long.toString(through.longestMillis(true)));
+        table.put("sendThreadPoolQueueSize", Integer.toString(stats.waiting()));
+        table.put("sendThreadPoolQueueCapacity", Integer.toString(stats.maxWaiting()));
+        Positions positions = store.positions();
+        table.put("dispatchBehindBytes", Long.toString(Math.max(0, positions.confirmed() - positions.applied())));
+        table.put("remainHowManyDataToFlush", bytes(Math.max(0, positions.appended() - positions.flushed())));
+        table.put("logBytes", Long.toString(stats.bytes()));
         table.put("commitLogMinOffset", Long.toString(store.oldestPosition()));
         table.put("commitLogMaxOffset", Long.toString(store.positions().confirmed()));
-        table.put("commitLogDiskRatio", "0.0");
-        table.put("consumeQueueDiskRatio", "0.0");
+        if (stats.diskBytes() > 0) {
+            // The log and the queues are on one file system.
+            String ratio = String.format(
+                    Locale.ROOT, "%.4f", 1 - (double) stats.usableDiskBytes() / (double) stats.diskBytes());
+            table.put("commitLogDiskRatio", ratio);
+            table.put("consumeQueueDiskRatio", ratio);
+            table.put(
+                    "commitLogDirCapacity",
+                    "Total : " + bytes(stats.diskBytes()) + ", Free : " + bytes(stats.usableDiskBytes()) + ".");
+        }
         table.put("earliestMessageTimeStamp", Long.toString(earliestMillis()));
         table.put("openTransactions", Long.toString(store.openHalfCount()));
         table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
@@ -120,6 +163,8 @@ final class RuntimeFigures implements RequestHandler {
         table.put("brokerVersionDesc", "V5_5_0");
         table.put("brokerVersion", Integer.toString(Command.CURRENT_VERSION));
         table.put("bootTimestamp", Long.toString(bootMillis));
+        // Sends are taken as soon as the broker serves at all.
+        table.put("startAcceptSendRequestTimeStamp", Long.toString(bootMillis));
         Duration up = Duration.ofMillis(Math.max(0, clock.wallMillis() - bootMillis));
         table.put(
                 "runtime",

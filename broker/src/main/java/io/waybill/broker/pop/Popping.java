@@ -272,6 +272,7 @@ final class Popping {
         int room = pop.roomForBytes() - bytesOf(found);
         Filter filter = wish.filter();
         Set<Long> leftAlone = new HashSet<>();
+        long fromNanos = stats.nanos();
         ReadResult read = store.read(
                 wish.topic(),
                 queueId,
@@ -281,6 +282,7 @@ final class Popping {
                 room,
                 filter.isAll() || shared ? null : filter::mayMatch,
                 filter.isAll() ? null : shared ? (buffer, at) -> sorted(wish, buffer, at, leftAlone) : filter::matches);
+        stats.read(fromNanos);
         if (read.status() == ReadResult.Status.DAMAGED) {
             pop.damaged();
         }

@@ -168,6 +168,7 @@ final class Reading {
         }
         Diversion.Sorter sorter = diversions.sorter(pull);
         Filter filter = sorter == null ? pull.filter() : sorter.filter();
+        long fromNanos = stats.nanos();
         ReadResult read = store.read(
                 pull.topic(),
                 pull.queueId(),
@@ -176,6 +177,7 @@ final class Reading {
                 pull.maxBytes(),
                 filter.isAll() ? null : filter::mayMatch,
                 filter.isAll() ? null : filter::matches);
+        stats.read(fromNanos);
         limits.giveBack(pull.group(), granted - read.count());
         if (sorter != null && read.status() == ReadResult.Status.FOUND) {
             return sort(pull, reasons, read, sorter);

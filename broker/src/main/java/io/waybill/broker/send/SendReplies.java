@@ -3,6 +3,7 @@ package io.waybill.broker.send;
 
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.stats.Stats;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendReply;
@@ -42,14 +43,16 @@ final class SendReplies {
     private final String region;
     private final boolean trace;
     private final Store store;
+    private final Stats stats;
     private final Executor blocking;
 
     /** @param blocking for reading the first message of a duplicate */
-    SendReplies(InetSocketAddress address, String region, boolean trace, Store store, Executor blocking) {
+    SendReplies(InetSocketAddress address, String region, boolean trace, Store store, Stats stats, Executor blocking) {
         this.address = address;
         this.region = region;
         this.trace = trace;
         this.store = store;
+        this.stats = stats;
         this.blocking = blocking;
     }
 
@@ -59,6 +62,9 @@ final class SendReplies {
      * @param recall null unless it is delayed
      */
     void single(Request request, Outcome outcome, int queueId, String uniqueKey, Recall recall) {
+        if (outcome instanceof Stored) {
+            stats.answered(request.arrivedNanos(), 1);
+        }
         if (request.isOneway()) {
             return;
         }
@@ -97,6 +103,9 @@ final class SendReplies {
 
     /** Answers a batch with the ids of its messages, as many as a header holds. */
     void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
+        if (outcome instanceof Stored || outcome instanceof BatchStored) {
+            stats.answered(request.arrivedNanos(), drafts.size());
+        }
         if (request.isOneway()) {
             return;
         }

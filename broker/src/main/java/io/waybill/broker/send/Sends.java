@@ -4,6 +4,7 @@ package io.waybill.broker.send;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfSends;
@@ -38,13 +39,14 @@ public final class Sends {
             BrokerSettings settings,
             Platform platform,
             InetSocketAddress address,
+            Stats stats,
             Executor blocking) {
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put(MessageProperties.CLUSTER, settings.clusterName());
         properties.put(MessageProperties.MSG_REGION, settings.region());
         properties.put(MessageProperties.TRACE_ON, Boolean.toString(settings.trace()));
         SendChecks checks = new SendChecks(settings.maxMessageBytes());
-        SendReplies replies = new SendReplies(address, settings.region(), settings.trace(), store, blocking);
+        SendReplies replies = new SendReplies(address, settings.region(), settings.trace(), store, stats, blocking);
         handler = new SendMessage(
                 store,
                 topics,

@@ -34,6 +34,8 @@ public final class Stats implements Duty {
 
     private final Map<String, Map<String, Meter>> givenBack = new ConcurrentHashMap<>();
     private final Map<String, Map<String, Meter>> deadLetters = new ConcurrentHashMap<>();
+    private final Durations puts = new Durations();
+    private final Durations gets = new Durations();
     private final AtomicInteger meters = new AtomicInteger();
     private long steps;
     private long today;
@@ -66,6 +68,31 @@ public final class Stats implements Duty {
         if (meter != null) {
             meter.add(messages, bytes);
         }
+    }
+
+    /** Now, on the hand that never goes back: the begin of what {@link #read} ends. */
+    public long nanos() {
+        return clock.nanoTime();
+    }
+
+    /** A send of so many messages, which came at this time, is answered as stored now. */
+    public void answered(long arrivedNanos, long messages) {
+        puts.add(clock.nanoTime() - arrivedNanos, messages);
+    }
+
+    /** A read for a pull or a pop, begun at this time, ends now. */
+    public void read(long fromNanos) {
+        gets.add(clock.nanoTime() - fromNanos, 1);
+    }
+
+    /** How many messages took how long from request to answer, in the classes and the text of RocketMQ. */
+    public String putDistribution() {
+        return puts.text();
+    }
+
+    /** The longest time from a send's request to its answer, or the longest read. */
+    public long longestMillis(boolean handedOut) {
+        return (handedOut ? gets : puts).longestMillis();
     }
 
     /** A group was handed messages of a topic. */
@@ -131,6 +158,11 @@ public final class Stats implements Duty {
     /** Messages since the start that this broker took, or handed out. */
     public long total(boolean handedOut) {
         return (handedOut ? out : in).messages();
+    }
+
+    /** Bytes since the start of the messages that this broker took, or handed out. */
+    public long totalBytes(boolean handedOut) {
+        return (handedOut ? out : in).bytes();
     }
 
     /** The total as of the last midnight (UTC) or the one before; 0 before the start. */

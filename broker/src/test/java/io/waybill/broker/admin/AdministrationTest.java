@@ -241,4 +241,13 @@ class AdministrationTest {
                 .containsKeys("putTps", "getTransferredTps", "sendThreadPoolQueueSize", "pageCacheLockTimeMills")
                 .containsKeys("earliestMessageTimeStamp", "commitLogDiskRatio", "runtime", "msgPutTotalTodayNow");
     }
+
+    @Test
+    void bytesAreWrittenAsToolsReadThem() {
+        assertThat(RuntimeFigures.bytes(0)).isEqualTo("0 B");
+        assertThat(RuntimeFigures.bytes(1023)).isEqualTo("1023 B");
+        assertThat(RuntimeFigures.bytes(1536)).isEqualTo("1.5 KiB");
+        assertThat(RuntimeFigures.bytes(80L << 30)).isEqualTo("80.0 GiB");
+        assertThat(RuntimeFigures.bytes(Long.MAX_VALUE)).isEqualTo("8.0 EiB");
+    }
 }

@@ -21,6 +21,11 @@ class ContinuationTest {
 
     private final Request request = new Request() {
         @Override
+        public long arrivedNanos() {
+            return 0;
+        }
+
+        @Override
         public Command command() {
             return Command.request(RequestCode.SEND_MESSAGE_V2).build();
         }

@@ -3,6 +3,8 @@ package io.waybill.broker.send;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.stats.Stats;
+import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -25,6 +27,11 @@ class SendRepliesTest {
 
     private final Request request = new Request() {
         @Override
+        public long arrivedNanos() {
+            return 0;
+        }
+
+        @Override
         public Command command() {
             return Command.request(RequestCode.SEND_BATCH_MESSAGE).build();
         }
@@ -45,8 +52,13 @@ class SendRepliesTest {
         }
     };
 
-    private final SendReplies sends =
-            new SendReplies(new InetSocketAddress("2001:db8::1", 10911), "DefaultRegion", true, null, work -> {
+    private final SendReplies sends = new SendReplies(
+            new InetSocketAddress("2001:db8::1", 10911),
+            "DefaultRegion",
+            true,
+            null,
+            new Stats(new SimulatedClock()),
+            work -> {
                 throw new RejectedExecutionException("full");
             });
 

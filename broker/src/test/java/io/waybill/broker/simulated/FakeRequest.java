@@ -24,6 +24,11 @@ public final class FakeRequest implements Request {
     }
 
     @Override
+    public long arrivedNanos() {
+        return 0;
+    }
+
+    @Override
     public Command command() {
         return command;
     }

@@ -130,7 +130,18 @@ public final class SimulatedBroker implements AutoCloseable {
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
-        new Sends(store, topics, halves, delays, retries, members::connectionOf, settings, platform, HOST, blocking)
+        new Sends(
+                        store,
+                        topics,
+                        halves,
+                        delays,
+                        retries,
+                        members::connectionOf,
+                        settings,
+                        platform,
+                        HOST,
+                        stats,
+                        blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
         new Administration(

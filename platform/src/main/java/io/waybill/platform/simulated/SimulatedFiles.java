@@ -361,6 +361,12 @@ public final class SimulatedFiles implements Files {
     }
 
     @Override
+    public synchronized long totalBytes() throws IOException {
+        refuseIfDead();
+        return capacityBytes;
+    }
+
+    @Override
     public Path hostPath(String name) {
         throw new IllegalStateException("a simulated disk has no path on this machine: " + name);
     }

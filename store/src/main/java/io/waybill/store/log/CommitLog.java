@@ -30,6 +30,7 @@ import java.util.List;
  * </pre>
  */
 public final class CommitLog {
+    private final Files files;
     private final StoreSettings settings;
     private final LogState state;
     private final Positions positions;
@@ -90,6 +91,7 @@ public final class CommitLog {
             Views views,
             Segments segments,
             Recovered recovered) {
+        this.files = files;
         this.settings = settings;
         this.views = views;
         this.segments = segments;
@@ -293,6 +295,15 @@ public final class CommitLog {
     }
 
     public LogStats stats() {
+        long diskBytes;
+        long usableDiskBytes;
+        try {
+            diskBytes = files.totalBytes();
+            usableDiskBytes = files.usableBytes();
+        } catch (IOException e) {
+            diskBytes = -1;
+            usableDiskBytes = -1;
+        }
         return new LogStats(
                 writer.frames(),
                 writer.records(),
@@ -300,7 +311,11 @@ public final class CommitLog {
                 flusher.forces(),
                 reader.coldReads(),
                 checkpointer.written(),
-                retention.dropped());
+                retention.dropped(),
+                writer.waiting(),
+                settings.maxWaiting(),
+                diskBytes,
+                usableDiskBytes);
     }
 
     /**

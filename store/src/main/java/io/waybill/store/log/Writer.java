@@ -156,6 +156,11 @@ final class Writer implements Duty, Changes.InFlight {
         return !queue.isEmpty();
     }
 
+    /** About so many changes wait. */
+    int waiting() {
+        return queue.size();
+    }
+
     boolean isIdle() {
         return signals.get() == 0;
     }
