@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The transactional producer. The order is fixed: the broker knows the group, the half message is stored, the local transaction runs, the decision
- * goes out. The local transaction runs only for a half message that is surely stored, and never twice for one send.
+ * goes out. The local transaction runs only for a half message that is surely stored, and never twice for one send. While it runs, and until the broker has
+ * answered its decision, checks are answered from {@link RunningTransactions} and the listener is not asked.
  */
 final class TransactionCore implements TransactionProducer {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionCore.class);
@@ -35,6 +36,7 @@ final class TransactionCore implements TransactionProducer {
     private final int compressFrom;
     private final SendCall.Context context;
     private final InFlight inFlight;
+    private final RunningTransactions running = RunningTransactions.ofProcess();
 
     TransactionCore(
             ClientCore client, String group, TransactionListener listener, long timeoutMillis, int compressFrom) {
@@ -58,9 +60,17 @@ final class TransactionCore implements TransactionProducer {
         ProducerCore.checkSendable(message);
         inFlight.begin();
         try {
-            SendReceipt half = Failures.await(storeHalf(message), "storing the half message " + message.id(), true);
-            Executed executed = execute(message, argument, half);
-            return Failures.await(tell(half, executed), "telling the decision on " + message.id(), false);
+            Half half = storeHalf(message);
+            SendReceipt receipt;
+            try {
+                receipt = Failures.await(half.stored(), "storing the half message " + message.id(), true);
+            } catch (WaybillException e) {
+                half.notExecuted();
+                throw e;
+            }
+            Executed executed = execute(message, argument, receipt, half.run());
+            return Failures.await(
+                    tell(receipt, executed, half.run()), "telling the decision on " + message.id(), false);
         } finally {
             inFlight.end();
         }
@@ -68,39 +78,93 @@ final class TransactionCore implements TransactionProducer {
 
     @Override
     public CompletableFuture<TransactionReceipt> sendAsync(Message message, Object argument) {
+        Half half;
         try {
             ProducerCore.checkSendable(message);
             inFlight.begin();
         } catch (WaybillException e) {
             return CompletableFuture.failedFuture(e);
         }
-        CompletableFuture<TransactionReceipt> result = storeHalf(message).thenCompose(half -> {
-            CompletableFuture<Executed> executed = new CompletableFuture<>();
-            client.threads()
-                    .listeners
-                    .execute(() -> Workers.asHandler(() -> {
-                        try {
-                            executed.complete(execute(message, argument, half));
-                        } catch (Throwable e) {
-                            executed.completeExceptionally(e);
-                            throw e;
-                        }
-                    }));
-            return executed.thenCompose(outcome -> tell(half, outcome));
-        });
+        half = storeHalf(message);
+        CompletableFuture<TransactionReceipt> result = half.stored()
+                .handle((receipt, failure) -> {
+                    if (failure != null) {
+                        half.notExecuted();
+                        return CompletableFuture.<TransactionReceipt>failedFuture(failure);
+                    }
+                    CompletableFuture<Executed> executed = new CompletableFuture<>();
+                    try {
+                        client.threads()
+                                .listeners
+                                .execute(() -> Workers.asHandler(() -> {
+                                    try {
+                                        executed.complete(execute(message, argument, receipt, half.run()));
+                                    } catch (Throwable e) {
+                                        executed.completeExceptionally(e);
+                                        throw e;
+                                    }
+                                }));
+                    } catch (RejectedExecutionException e) {
+                        half.notExecuted();
+                        executed.completeExceptionally(e);
+                    }
+                    return executed.thenCompose(outcome -> tell(receipt, outcome, half.run()));
+                })
+                .thenCompose(told -> told);
         return inFlight.until(result);
     }
 
-    private CompletableFuture<SendReceipt> storeHalf(Message message) {
-        try {
-            Outgoing outgoing = Outgoing.half(message, group, client.clock().wallMillis(), compressFrom);
-            return SendCall.start(context, outgoing, true).thenApply(receipts -> receipts.get(0));
-        } catch (WaybillException e) {
-            return CompletableFuture.failedFuture(e);
+    /** A half message on its way. */
+    private record Half(RunningTransactions.Run run, CompletableFuture<SendReceipt> stored) {
+        /** Its sender gave up: once the outcome of the send is known nothing runs any more. */
+        void notExecuted() {
+            stored.whenComplete((receipt, failure) -> {
+                boolean surelyNot = Failures.unwrap(failure) instanceof WaybillException e && !e.mayHaveBeenStored();
+                if (surelyNot || receipt != null && receipt.duplicate()) {
+                    run.ended();
+                } else {
+                    run.abandoned();
+                }
+            });
         }
     }
 
+    private Half storeHalf(Message message) {
+        long bornMillis = client.clock().wallMillis();
+        RunningTransactions.Run run = running.begin(group, message.id(), bornMillis);
+        CompletableFuture<SendReceipt> stored;
+        try {
+            Outgoing outgoing = Outgoing.half(message, group, bornMillis, compressFrom);
+            stored = SendCall.start(context, outgoing, true).thenApply(receipts -> {
+                SendReceipt half = receipts.get(0);
+                run.stored(half.queue().broker(), positionOf(half));
+                return half;
+            });
+        } catch (WaybillException e) {
+            stored = CompletableFuture.failedFuture(e);
+        }
+        return new Half(run, stored);
+    }
+
+    private static long positionOf(SendReceipt half) {
+        return MessageIds.decode(half.storedId()).position();
+    }
+
     private record Executed(Decision decision, Throwable failure) {}
+
+    private Executed execute(Message message, Object argument, SendReceipt half, RunningTransactions.Run run) {
+        boolean returned = false;
+        try {
+            Executed executed = execute(message, argument, half);
+            run.decided(executed.decision());
+            returned = true;
+            return executed;
+        } finally {
+            if (!returned) { // an Error: nobody here knows what it did
+                run.ended();
+            }
+        }
+    }
 
     private Executed execute(Message message, Object argument, SendReceipt half) {
         if (half.duplicate()) {
@@ -125,16 +189,28 @@ final class TransactionCore implements TransactionProducer {
         }
     }
 
-    private CompletableFuture<TransactionReceipt> tell(SendReceipt half, Executed executed) {
+    private CompletableFuture<TransactionReceipt> tell(
+            SendReceipt half, Executed executed, RunningTransactions.Run run) {
+        try {
+            return tellBroker(half, executed, run);
+        } catch (RuntimeException e) {
+            run.untold();
+            throw e;
+        }
+    }
+
+    private CompletableFuture<TransactionReceipt> tellBroker(
+            SendReceipt half, Executed executed, RunningTransactions.Run run) {
         Calls.HalfId id = new Calls.HalfId(
                 half.queue().topic(),
                 half.queue().broker(),
                 half.offset(),
-                MessageIds.decode(half.storedId()).position(),
+                positionOf(half),
                 half.messageId(),
                 half.messageId());
         String address = context.routes().master(half.queue().broker());
         if (half.duplicate()) {
+            run.ended();
             return CompletableFuture.completedFuture(
                     new TransactionReceipt(half, Decision.UNKNOWN, false, executed.failure()));
         }
@@ -145,6 +221,7 @@ final class TransactionCore implements TransactionProducer {
                         .links
                         .oneway(address, Calls.end(group, id, Decision.UNKNOWN, false, remark(executed.failure())));
             }
+            run.ended();
             return CompletableFuture.completedFuture(
                     new TransactionReceipt(half, Decision.UNKNOWN, false, executed.failure()));
         }
@@ -153,6 +230,11 @@ final class TransactionCore implements TransactionProducer {
                         new IllegalStateException("the address of broker " + id.broker() + " is gone"))
                 : context.calls().endTransaction(address, group, id, executed.decision(), remark(executed.failure()));
         return told.handle((done, failure) -> {
+            if (failure == null || Failures.unwrap(failure) instanceof Refusal) {
+                run.ended();
+            } else {
+                run.untold();
+            }
             if (failure != null) {
                 LOG.warn(
                         "the decision {} on message {} did not reach the broker, which will ask for it: {}",
@@ -169,14 +251,34 @@ final class TransactionCore implements TransactionProducer {
 
     /** The broker asks for a decision. Called on an I/O thread; the answer goes the way the question came. */
     void check(Connection asker, Calls.HalfId half, ReceivedMessage message) {
+        Decision known = answerOf(half, message);
+        if (known != null) {
+            answer(asker, half, known, null);
+            return;
+        }
         try {
-            client.threads().listeners.execute(() -> Workers.asHandler(() -> answer(asker, half, message)));
+            client.threads().listeners.execute(() -> Workers.asHandler(() -> ask(asker, half, message)));
         } catch (RejectedExecutionException e) {
             LOG.warn("no thread for the check of message {}; the broker will ask again", half.messageId());
         }
     }
 
-    private void answer(Connection asker, Calls.HalfId half, ReceivedMessage message) {
+    /** What is known without the listener, or null. */
+    private Decision answerOf(Calls.HalfId half, ReceivedMessage message) {
+        return running.answer(
+                group,
+                half.messageId(),
+                half.broker(),
+                half.position(),
+                message.bornAt().toEpochMilli());
+    }
+
+    private void ask(Connection asker, Calls.HalfId half, ReceivedMessage message) {
+        Decision known = answerOf(half, message); // the application may have sent it again while this waited
+        if (known != null) {
+            answer(asker, half, known, null);
+            return;
+        }
         Decision decision = Decision.UNKNOWN;
         Throwable thrown = null;
         try {
@@ -188,6 +290,10 @@ final class TransactionCore implements TransactionProducer {
             LOG.warn("the check of message {} threw; the broker will ask again", message.messageId(), e);
             thrown = e;
         }
+        answer(asker, half, decision, thrown);
+    }
+
+    private void answer(Connection asker, Calls.HalfId half, Decision decision, Throwable thrown) {
         Command end = Calls.end(group, half, decision, true, remark(thrown));
         if (asker.isOpen()) {
             asker.send(end);

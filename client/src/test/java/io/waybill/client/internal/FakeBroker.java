@@ -228,11 +228,34 @@ final class FakeBroker implements AutoCloseable {
         return stored;
     }
 
+    /** The half message of the first send of a message, as if it were stored. */
+    synchronized ByteBuffer half(io.waybill.client.Message message) {
+        for (Command command : seen(RequestCode.SEND_MESSAGE_V2)) {
+            SendMessageHeader header = SendMessageHeader.read(command.fields());
+            if (message.id().equals(MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY))) {
+                return record(
+                        new TopicQueue(header.topic(), NAME, header.queueId()),
+                        header.sysFlag() & ~0xC,
+                        command.bodyBytes(),
+                        header.properties(),
+                        0,
+                        header.bornTimestamp(),
+                        7);
+            }
+        }
+        throw new IllegalStateException("message " + message.id() + " was not sent");
+    }
+
     /** Sends the check of a half message to the first producer of a group. */
     void check(String group, long halfPosition, ByteBuffer half, String id) {
+        check(0, group, halfPosition, half, id);
+    }
+
+    /** The same to one of several. */
+    void check(int index, String group, long halfPosition, ByteBuffer half, String id) {
         Connection producer;
         synchronized (this) {
-            producer = producers(group).get(0);
+            producer = producers(group).get(index);
         }
         producer.send(Command.request(RequestCode.CHECK_TRANSACTION_STATE)
                 .field("topic", Names.HALF_TOPIC)

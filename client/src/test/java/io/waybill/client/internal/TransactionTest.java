@@ -18,10 +18,15 @@ import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
+import io.waybill.remoting.Request;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -33,11 +38,13 @@ class TransactionTest {
     private volatile Decision answer = Decision.COMMIT;
     private volatile RuntimeException thrown;
     private volatile Object argument;
+    private volatile Consumer<Message> working = message -> {};
 
     private final TransactionListener listener = new TransactionListener() {
         @Override
         public Decision execute(Message message, Object value) {
             argument = value;
+            working.accept(message);
             if (thrown != null) {
                 throw thrown;
             }
@@ -182,6 +189,172 @@ class TransactionTest {
         assertThat(header.tranStateTableOffset()).isEqualTo(7);
         assertThat(header.fromTransactionCheck()).isTrue();
         assertThat(header.commitOrRollback()).isEqualTo(12);
+    }
+
+    private List<Integer> checkAnswers() {
+        return ends().stream()
+                .map(end -> EndTransactionHeader.read(end.fields()))
+                .filter(EndTransactionHeader::fromTransactionCheck)
+                .map(EndTransactionHeader::commitOrRollback)
+                .toList();
+    }
+
+    /** The listener of the public examples: it looks for a row that its own transaction has not committed yet. */
+    @Test
+    void theListenerIsNotAskedWhileItsTransactionRuns() {
+        answer = Decision.ROLLBACK;
+        working = message -> {
+            broker.check("tx", 0, broker.at(0), message.id());
+            await().until(() -> checkAnswers().size() == 1);
+        };
+        TransactionReceipt receipt = producer.send(order());
+        assertThat(receipt.decided()).isTrue();
+        assertThat(checkAnswers()).containsExactly(0);
+        assertThat(checks).isEmpty();
+    }
+
+    @Test
+    void noListenerIsAskedAboutASendOfAnotherClientOfThisProcess() {
+        answer = Decision.ROLLBACK;
+        try (ClientCore second = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+                TransactionProducer idle = second.transactionProducer("tx")
+                        .listener(listener)
+                        .topics("orders")
+                        .build()) {
+            working = message -> {
+                await().until(() -> broker.producers("tx").size() == 2);
+                broker.check(0, "tx", 0, broker.at(0), message.id());
+                broker.check(1, "tx", 0, broker.at(0), message.id());
+                await().until(() -> checkAnswers().size() == 2);
+            };
+            assertThat(producer.sendAsync(order(), null).join().decided()).isTrue();
+            assertThat(idle.group()).isEqualTo("tx");
+        }
+        assertThat(checkAnswers()).containsExactly(0, 0);
+        assertThat(checks).isEmpty();
+    }
+
+    @Test
+    void aSendWithoutAnAnswerYetIsRunning() {
+        answer = Decision.ROLLBACK;
+        Message message = order();
+        AtomicReference<Request> unanswered = new AtomicReference<>();
+        broker.next(RequestCode.SEND_MESSAGE_V2, unanswered::set);
+        CompletableFuture<TransactionReceipt> sent = producer.sendAsync(message, null);
+        await().until(() -> unanswered.get() != null);
+        broker.check("tx", 5_000, broker.half(message), message.id());
+        await().until(() -> checkAnswers().size() == 1);
+        assertThat(checkAnswers()).containsExactly(0);
+        unanswered
+                .get()
+                .reply(Command.response(0, null)
+                        .field("msgId", broker.offsetId(5_000))
+                        .field("queueId", 0)
+                        .field("queueOffset", 7)
+                        .build());
+        assertThat(sent.join().decided()).isTrue();
+        assertThat(checks).isEmpty();
+    }
+
+    @Test
+    void untilTheBrokerHasAnsweredItTheDecisionOfExecuteIsTheAnswer() {
+        answer = Decision.ROLLBACK;
+        AtomicReference<Request> unanswered = new AtomicReference<>();
+        broker.next(RequestCode.END_TRANSACTION, unanswered::set);
+        Message message = order();
+        CompletableFuture<TransactionReceipt> sent = producer.sendAsync(message, null);
+        await().until(() -> unanswered.get() != null);
+        broker.check("tx", 0, broker.at(0), message.id());
+        await().until(() -> checkAnswers().size() == 1);
+        assertThat(checkAnswers()).containsExactly(8);
+        unanswered.get().reply(Command.response(0, null).build());
+        assertThat(sent.join().decided()).isTrue();
+        broker.check("tx", 0, broker.at(0), message.id());
+        await().until(() -> checkAnswers().size() == 2);
+        assertThat(checks)
+                .as("the broker knows; why it asks is the listener's to say")
+                .hasSize(1);
+    }
+
+    @Test
+    void aDecisionThatNeverArrivedIsTheAnswerToTheCheck() {
+        answer = Decision.ROLLBACK;
+        broker.next(RequestCode.END_TRANSACTION, request -> request.connection().close());
+        Message message = order();
+        TransactionReceipt receipt = producer.send(message);
+        assertThat(receipt.decided()).isFalse();
+        await().until(() -> broker.producers("tx").size() == 1);
+        broker.check("tx", 0, broker.at(0), message.id());
+        await().until(() -> checkAnswers().size() == 1);
+        assertThat(checkAnswers()).containsExactly(8);
+        assertThat(checks).isEmpty();
+    }
+
+    /** The half is stored and its answer lost: the transaction was never begun, though one of the same message may be later. */
+    @Test
+    void aHalfMessageWhoseSenderGaveUpIsRolledBackWithoutTheListener() {
+        answer = Decision.COMMIT;
+        Message message = order();
+        broker.next(RequestCode.SEND_MESSAGE_V2, request -> request.connection().close());
+        assertThatThrownBy(() -> producer.send(message, "ran")).isInstanceOf(WaybillException.class);
+        ByteBuffer lost = broker.half(message);
+        await().until(() -> broker.producers("tx").size() == 1);
+        working = again -> {
+            broker.check("tx", 5_000, lost, message.id());
+            await().until(() -> checkAnswers().size() == 1);
+        };
+        assertThat(producer.send(message).decided()).isTrue(); // the application tries again
+        broker.check("tx", 5_000, lost, message.id());
+        await().until(() -> checkAnswers().size() == 2);
+        assertThat(checkAnswers()).containsExactly(0, 12);
+        assertThat(checks).isEmpty();
+    }
+
+    @Test
+    void anInterruptedSenderLeavesNoRunningTransactionBehind() {
+        AtomicReference<Request> unanswered = new AtomicReference<>();
+        broker.next(RequestCode.SEND_MESSAGE_V2, unanswered::set);
+        Message message = order();
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(() -> producer.send(message, "ran"))
+                .isInstanceOfSatisfying(
+                        WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.INTERRUPTED));
+        assertThat(Thread.interrupted()).isTrue();
+        await().until(() -> unanswered.get() != null);
+        ByteBuffer half = broker.half(message);
+        broker.check("tx", 5_000, half, message.id());
+        await().until(() -> checkAnswers().size() == 1);
+        unanswered
+                .get()
+                .reply(Command.response(0, null)
+                        .field("msgId", broker.offsetId(5_000))
+                        .field("queueId", 0)
+                        .field("queueOffset", 7)
+                        .build());
+        broker.check("tx", 5_000, half, message.id());
+        await().until(() -> checkAnswers().size() == 2);
+        assertThat(checkAnswers()).containsExactly(0, 12);
+        assertThat(argument).isNull();
+        assertThat(checks).isEmpty();
+    }
+
+    @Test
+    void whatIsRememberedOfEndedSendsIsBounded() {
+        RunningTransactions running = new RunningTransactions();
+        for (int i = 0; i <= RunningTransactions.MOST_REMEMBERED; i++) {
+            RunningTransactions.Run run = running.begin("tx", "id" + i, 7);
+            run.stored("broker-a", i);
+            run.decided(Decision.COMMIT);
+            run.untold();
+            run.untold();
+        }
+        assertThat(running.size()).isEqualTo(RunningTransactions.MOST_REMEMBERED);
+        assertThat(running.answer("tx", "id0", "broker-a", 0, 7)).isNull();
+        assertThat(running.answer("tx", "id1", "broker-a", 1, 7)).isEqualTo(Decision.COMMIT);
+        assertThat(running.answer("tx", "id1", "broker-a", 2, 7)).isNull();
+        assertThat(running.answer("tx", "id1", "broker-b", 1, 7)).isNull();
+        assertThat(running.answer("tx", "id1", null, 1, 7)).isEqualTo(Decision.COMMIT);
+        assertThat(running.answer("other", "id1", "broker-a", 1, 7)).isNull();
     }
 
     @Test
