@@ -12,6 +12,7 @@ import io.waybill.store.log.Completion;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
 import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreFormat;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.StoredListener;
@@ -79,6 +80,7 @@ public final class Store implements AutoCloseable {
      * a crash left torn. The store starts its duties on the platform and closes them itself.
      *
      * @throws io.waybill.store.log.StoreDamaged if confirmed bytes are wrong or missing
+     * @throws io.waybill.store.log.StoreTooNew if a newer program wrote here; then nothing is changed
      * @throws StoreException if another process holds the directory or it cannot be read or written
      */
     public static Store open(Files files, Platform platform, StoreSettings settings, ViewsBackend backend)
@@ -91,6 +93,8 @@ public final class Store implements AutoCloseable {
         }
         Views views = null;
         try {
+            // Before anything is touched, the views too: what a newer program wrote must not be taken for damage.
+            StoreFormat.check(files);
             try {
                 views = openViews(files, backend);
             } catch (IllegalStateException | UncheckedIOException e) {

@@ -6,6 +6,7 @@ import io.waybill.platform.Files;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreFormat;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
@@ -122,6 +123,7 @@ public final class StoreCheck {
      */
     public static Report check(Files files, ViewsBackend backend) throws StoreException {
         try (FileLock held = files.lock("lock")) {
+            StoreFormat.check(files);
             return checkLocked(files, backend);
         } catch (IOException e) {
             throw new StoreException("the store cannot be checked: " + e.getMessage(), e);

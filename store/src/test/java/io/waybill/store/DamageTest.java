@@ -192,6 +192,40 @@ class DamageTest {
         });
     }
 
+    /** One bit in a frame's length claims 16 MiB: neither a pull nor a start may take memory by its word. */
+    @Test
+    void aWrongLengthTakesNoMemory() throws Exception {
+        Simulation sim = new Simulation(Simulation.SMALL.withSegmentBytes(32 << 20));
+        sim.put("t", "a");
+        long frame = sim.store.positions().appended();
+        sim.put("t", "b");
+        sim.put("t", "c");
+        sim.close();
+        sim.files = sim.files.copy();
+        sim.files.flipBit(FIRST, (frame + 12) * 8);
+        sim.open();
+        long before = allocated();
+        for (int i = 0; i < 10; i++) {
+            ReadResult read = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+            assertThat(read.status()).isEqualTo(ReadResult.Status.DAMAGED);
+            assertThat(read.damage()).contains("checksum").contains("at byte " + frame);
+        }
+        assertThat((allocated() - before) / 10).isLessThan(1 << 20);
+        sim.store.close();
+        sim.files = sim.files.kill();
+        sim.backend.deleteAll();
+        before = allocated();
+        StoreDamaged refusal = catchThrowableOfType(StoreDamaged.class, sim::open);
+        assertThat(refusal.offset()).isEqualTo(frame);
+        // The start's own buffers and the simulated disk, but not what the frame claims.
+        assertThat(allocated() - before).isLessThan(12 << 20);
+    }
+
+    private static long allocated() {
+        return ((com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean())
+                .getCurrentThreadAllocatedBytes();
+    }
+
     @Test
     void aMissingSegmentOrLogIsRefused() throws Exception {
         Simulation sim = Simulation.sync();

@@ -72,12 +72,16 @@ public final class CommitLog {
         try {
             Segment newest = result.segments().newest();
             newest.heat(result.recovered().end());
+            StoreFormat.enter(files);
             CommitLog log = new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
             if (views.droppedTo() < result.segments().oldest().start()) {
                 // Of a program that did not say so. From now on a missing first segment is damage.
                 log.writer.submit(new Changes.Dropped(result.segments().oldest().start(), Completion.NONE));
             }
             return log;
+        } catch (StoreException e) {
+            Recovery.closeAll(result.segments().all(), e);
+            throw e;
         } catch (IOException e) {
             Recovery.closeAll(result.segments().all(), e);
             throw new StoreException("the log cannot be opened: " + e.getMessage(), e);

@@ -30,6 +30,12 @@ final class Frame {
     /** The flag of programs that write a DROPPED record before they drop a segment. */
     static final int SAYS_DROPS = 1;
 
+    static final int KNOWN_FLAGS = SAYS_DROPS;
+    /** The last byte of the magic would count up if a newer layout did not even keep the place of the checksum. */
+    private static final int MAGIC_FAMILY = 0xFFFFFF00;
+    /** No frame of any program is longer: a length beyond it is not believed, whatever the segment's size. */
+    static final int LARGEST = 256 << 20;
+
     static final int CRC_AT = 4;
     static final int VERSION_AT = 8;
     static final int FLAGS_AT = 10;
@@ -90,27 +96,53 @@ final class Frame {
             return "the frame belongs to position " + base + " but stands at " + position;
         }
         int length = b.getInt(at + LENGTH_AT);
-        if (length < HEADER || length > room) {
-            return "length " + length + " is not within " + HEADER + " and " + room;
+        long most = Math.min(room, LARGEST);
+        if (length < HEADER || length > most) {
+            return "length " + length + " is not within " + HEADER + " and " + most;
         }
         return null;
     }
 
-    /** What is wrong with the whole frame at {@code at}, whose header is fine, or null. Keeps position and limit. */
+    /**
+     * What is wrong with the checksum of the whole frame at {@code at}, whose header is fine, or null. Keeps position and
+     * limit. A frame that passes may still be of a newer program: {@link #newer}.
+     */
     static String checkBody(ByteBuffer b, int at, CRC32C crc) {
         int position = b.position();
         int limit = b.limit();
         int computed = checksum(b, at, b.getInt(at + LENGTH_AT), crc);
         b.limit(limit).position(position);
-        int stored = b.getInt(at + CRC_AT);
-        if (computed != stored) {
-            return "checksum " + Integer.toHexString(stored) + " does not fit the bytes, which give "
-                    + Integer.toHexString(computed);
-        }
-        int version = b.getShort(at + VERSION_AT);
-        return version == VERSION
+        return checkSum(b.getInt(at + CRC_AT), computed);
+    }
+
+    static String checkSum(int stored, int computed) {
+        return computed == stored
                 ? null
-                : "frame version " + version + " is newer than this program, which reads " + VERSION;
+                : "checksum " + Integer.toHexString(stored) + " does not fit the bytes, which give "
+                        + Integer.toHexString(computed);
+    }
+
+    /** Why the frame at {@code at}, whose checksum fits, was written by a newer program; null if this one reads it. */
+    static String newer(ByteBuffer b, int at) {
+        int version = b.getShort(at + VERSION_AT) & 0xFFFF;
+        if (version != VERSION) {
+            return "it is of frame version " + version + ", this program reads " + VERSION;
+        }
+        int unknown = b.getShort(at + FLAGS_AT) & 0xFFFF & ~KNOWN_FLAGS;
+        return unknown == 0 ? null : "it has the flags " + unknown + ", this program reads " + KNOWN_FLAGS;
+    }
+
+    /**
+     * Why what stands where a frame must stand is the beginning of a newer program's frame; null if it is not. Segments are
+     * made of zeros and written once, so a torn frame has this program's magic or zeros there. WBF3, WBF5 and WBF9 are one
+     * flipped bit away from WBF1 and will never be used.
+     */
+    static String newerMagic(ByteBuffer b, int at) {
+        int difference = b.getInt(at) ^ MAGIC;
+        int last = b.getInt(at) & 0xFF;
+        return (difference & MAGIC_FAMILY) != 0 || Integer.bitCount(difference) < 2 || last < '2' || last > '9'
+                ? null
+                : "it begins with WBF" + (char) last + ", this program reads WBF1";
     }
 
     /** Whether the log it is in says with a record what was dropped from it. */

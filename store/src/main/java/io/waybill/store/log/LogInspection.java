@@ -76,7 +76,7 @@ public final class LogInspection {
         }
     }
 
-    private static End walk(Segment[] segments, FrameVisitor visitor) throws IOException {
+    private static End walk(Segment[] segments, FrameVisitor visitor) throws IOException, StoreTooNew {
         long oldest = segments[0].start();
         LogWalk walk = new LogWalk(segments, oldest, oldest == 0 ? 0 : -1, 0);
         List<Entry> entries = new ArrayList<>();
@@ -86,9 +86,12 @@ public final class LogInspection {
             entries.clear();
             String file = walk.stoppedIn().name();
             long offset = walk.base() - walk.stoppedIn().start();
-            String wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
+            Records.Unreadable wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
+            if (wrong != null && wrong.isNewer()) {
+                throw walk.tooNew(wrong.text());
+            }
             if (wrong != null) {
-                return new End(oldest, walk.base(), frames, 0, new StoreDamaged(file, offset, wrong));
+                return new End(oldest, walk.base(), frames, 0, new StoreDamaged(file, offset, wrong.text()));
             }
             FrameInfo info = new FrameInfo(
                     file,
@@ -106,10 +109,16 @@ public final class LogInspection {
             visitor.frame(info, entries, walk.bytes(), walk.frameAt());
             frames++;
         }
+        if (walk.newer() != null) {
+            throw walk.tooNew(walk.newer());
+        }
         long end = walk.stoppedAt();
         Segment last = walk.stoppedIn();
         String why = walk.why();
         LogWalk.Rest rest = walk.rest();
+        if (walk.newer() != null) {
+            throw walk.tooNew(walk.newer());
+        }
         StoreDamaged damage = null;
         if (rest.proof() >= 0) {
             damage = new StoreDamaged(

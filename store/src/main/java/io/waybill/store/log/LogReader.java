@@ -22,6 +22,8 @@ final class LogReader {
     private static final int MAX_KEPT_BYTES = 1 << 20;
     /** A read takes at least this much: the frames behind the wanted one are verified too and spare the next reads. */
     private static final int AHEAD = 64 << 10;
+    /** A frame may claim this length and get the memory before its checksum is verified. */
+    private static final int BELIEVED = 2 << 20;
     /** More than any message can be; guards against sizes read from where no message is. */
     private static final int MAX_MESSAGE = 64 << 20;
     /** From a message's first byte to its body with the longest hosts. */
@@ -106,12 +108,22 @@ final class LogReader {
             throw new StoreDamaged(segment.name(), base - segment.start(), "no frame can stand there");
         }
         CRC32C crc = new CRC32C();
-        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(room, Math.max(atLeast, ahead)));
+        // Neither the caller's word nor the frame's own is enough to take much memory, but both together are.
+        int first = atLeast > BELIEVED ? ahead : Math.max(atLeast, ahead);
+        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(room, first));
         int read = segment.read(base, bytes);
         String wrong = read < Frame.HEADER ? "the file ends" : Frame.checkHeader(bytes, 0, base, room);
         int end = 0;
         if (wrong == null) {
             end = Frame.length(bytes, 0);
+            boolean believed = end <= BELIEVED || end >= atLeast && end - atLeast <= AHEAD;
+            if (end > read && !believed) {
+                // The length may be wrong: what it claims is looked at in steps before so much memory is taken.
+                ByteBuffer step = ByteBuffer.allocate(AHEAD);
+                wrong = segment.checkInSteps(base, end, bytes.getInt(Frame.CRC_AT), step, crc);
+            }
+        }
+        if (wrong == null) {
             if (end > read) {
                 bytes = ByteBuffer.allocate(end);
                 read = segment.read(base, bytes);
@@ -119,12 +131,16 @@ final class LogReader {
             bytes.clear();
             wrong = end > read ? "the file ends within the frame" : Frame.checkBody(bytes, 0, crc);
         }
+        if (wrong == null) {
+            wrong = Frame.newer(bytes, 0);
+        }
         if (wrong != null) {
             throw new StoreDamaged(segment.name(), base - segment.start(), wrong);
         }
         while (end + Frame.HEADER <= read
                 && Frame.checkHeader(bytes, end, base + end, read - end) == null
-                && Frame.checkBody(bytes, end, crc) == null) {
+                && Frame.checkBody(bytes, end, crc) == null
+                && Frame.newer(bytes, end) == null) {
             end += Frame.length(bytes, end);
         }
         return bytes.limit(end);

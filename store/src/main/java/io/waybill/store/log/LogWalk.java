@@ -10,7 +10,9 @@ import java.util.zip.CRC32C;
  *
  * <p>A frame is accepted if its checksum fits, it stands where it says, its index is the expected one and its epoch does not
  * fall. The rest of a segment may be unused: if no frame stands there, the log goes on in the next segment, which the index
- * proves.
+ * proves. A frame that a newer program wrote is told apart from none: not understood is not torn.
+ *
+ * <p>A length is only believed after the checksum: a larger frame is verified in steps before memory is taken for it.
  */
 final class LogWalk {
     private static final int STEP = 1 << 20;
@@ -24,6 +26,7 @@ final class LogWalk {
     private long epoch;
 
     private ByteBuffer window = ByteBuffer.allocate(0);
+    private ByteBuffer steps;
     private int windowSegment = -1;
     private long windowStart;
 
@@ -32,6 +35,10 @@ final class LogWalk {
     private long frameBase;
     private int frameLength;
     private String why;
+    /** Why the frame that was looked at last is of a newer program; null if it is not. */
+    private String newer;
+
+    private long newerAt;
 
     /**
      * @param expectedIndex of the first frame, or -1 to accept any
@@ -53,6 +60,9 @@ final class LogWalk {
             return true;
         }
         String here = why;
+        if (newer != null) {
+            return false;
+        }
         if (at + 1 < segments.length && accept(at + 1, segments[at + 1].start())) {
             return true;
         }
@@ -83,6 +93,8 @@ final class LogWalk {
     /** Null if a whole frame stands there; it becomes the current one. */
     private String check(int segmentIndex, long from) throws IOException {
         Segment segment = segments[segmentIndex];
+        newer = null;
+        newerAt = from;
         long room = segment.end() - from;
         if (room < Frame.HEADER) {
             return "the segment is full";
@@ -91,22 +103,42 @@ final class LogWalk {
             return "the file ends";
         }
         int index = (int) (from - windowStart);
-        String wrong = Frame.checkHeader(window, index, from, room);
+        newer = Frame.newerMagic(window, index);
+        String wrong = newer != null ? newer : Frame.checkHeader(window, index, from, room);
         if (wrong != null) {
             return wrong;
         }
         int length = Frame.length(window, index);
+        if (length > window.capacity() && length > STEP) {
+            wrong = checkInSteps(segment, from, length);
+            if (wrong != null) {
+                return wrong;
+            }
+        }
         if (!load(segmentIndex, from, length)) {
             return "the file ends within the frame";
         }
         index = (int) (from - windowStart);
         wrong = Frame.checkBody(window, index, crc);
         if (wrong == null) {
+            newer = Frame.newer(window, index);
+            wrong = newer;
+        }
+        if (wrong == null) {
             frameAt = index;
             frameBase = from;
             frameLength = length;
         }
         return wrong;
+    }
+
+    /** Whether the checksum of a frame that is larger than the window fits. Its header is in the window. */
+    private String checkInSteps(Segment segment, long from, int length) throws IOException {
+        int stored = window.getInt((int) (from - windowStart) + Frame.CRC_AT);
+        if (steps == null) {
+            steps = ByteBuffer.allocate(STEP);
+        }
+        return segment.checkInSteps(from, length, stored, steps, crc);
     }
 
     private boolean load(int segmentIndex, long from, int length) throws IOException {
@@ -182,22 +214,42 @@ final class LogWalk {
         return why;
     }
 
+    /** Why the walk stopped at a frame of a newer program; null if it did not. */
+    String newer() {
+        return newer;
+    }
+
+    /** The refusal of what the walk met last. */
+    StoreTooNew tooNew(String what) {
+        long place = newer == null ? frameBase : newerAt;
+        Segment segment = segments[0];
+        for (Segment each : segments) {
+            segment = each.start() <= place ? each : segment;
+        }
+        return new StoreTooNew("the frame at byte " + (place - segment.start()) + " of " + segment.name()
+                + " cannot be understood: " + what);
+    }
+
     /**
      * Looks behind the end for what is left there.
      *
      * @param lastUsed the position behind the last byte of the stopping segment that is not zero; at least stoppedAt
      * @param proof base of a valid later frame that proves the log was once durable beyond stoppedAt; -1 if there is none
+     *     A later frame of a newer program is {@link #newer()} instead
      */
     record Rest(long lastUsed, long proof) {}
 
     Rest rest() throws IOException {
         long stopped = position;
         long lastUsed = stopped;
-        long proof = -1;
         int stoppedSegment = at;
         ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(STEP, segments[stoppedSegment].length()));
+        newer = null;
         for (int i = stoppedSegment; i < segments.length; i++) {
             Segment segment = segments[i];
+            if (i > stoppedSegment && check(i, segment.start()) != null && newer != null) {
+                return new Rest(lastUsed, -1);
+            }
             long from = i == stoppedSegment ? stopped : segment.start();
             while (from < segment.end()) {
                 chunk.clear();
@@ -212,8 +264,13 @@ final class LogWalk {
                         lastUsed = from + used;
                     }
                     for (int k = 0; k + 4 <= read && k < used; k++) {
-                        if (chunk.get(k) == 'W' && chunk.getInt(k) == Frame.MAGIC && proves(i, from + k, stopped)) {
-                            return new Rest(lastUsed, from + k);
+                        if (chunk.get(k) == 'W' && chunk.getInt(k) == Frame.MAGIC) {
+                            if (proves(i, from + k, stopped)) {
+                                return new Rest(lastUsed, from + k);
+                            }
+                            if (newer != null) {
+                                return new Rest(lastUsed, -1);
+                            }
                         }
                     }
                 }
@@ -221,7 +278,8 @@ final class LogWalk {
                 from += read == chunk.capacity() && from + read < segment.end() ? read - 3 : read;
             }
         }
-        return new Rest(lastUsed, proof);
+        newer = null;
+        return new Rest(lastUsed, -1);
     }
 
     private boolean proves(int segmentIndex, long candidate, long stopped) throws IOException {

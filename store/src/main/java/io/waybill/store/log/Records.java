@@ -73,6 +73,8 @@ final class Records {
     static final int UNIQUE = 15;
     static final int JOURNAL = 16;
     static final int DROPPED = 17;
+    /** The newest kind; a kind beyond it is of a newer program. */
+    static final int LAST_KIND = DROPPED;
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2;
@@ -140,12 +142,19 @@ final class Records {
     }
 
     /**
+     * Why the records of a frame whose checksum fits cannot be read.
+     *
+     * @param isNewer whether a newer program wrote them; else they are wrong
+     */
+    record Unreadable(String text, boolean isNewer) {}
+
+    /**
      * Reads all records of a verified frame, in order.
      *
      * @param at where the frame starts in the buffer
-     * @return null, or what is wrong: then the checksum is right but this program does not understand the content
+     * @return null, or why this program does not understand the content
      */
-    static String parse(ByteBuffer frame, int at, List<Entry> into) {
+    static Unreadable parse(ByteBuffer frame, int at, List<Entry> into) {
         long base = Frame.base(frame, at);
         int end = at + Frame.length(frame, at);
         int count = Frame.count(frame, at);
@@ -154,24 +163,30 @@ final class Records {
         while (next < end) {
             int size = end - next < HEADER ? 0 : frame.getInt(next);
             if (size < HEADER || size > end - next) {
-                return "record " + seen + " has size " + size;
+                return new Unreadable("record " + seen + " has size " + size, false);
             }
-            String wrong = frame.getInt(next + 4) == MAGIC
+            Unreadable wrong = frame.getInt(next + 4) == MAGIC
                     ? parseControl(frame, next, size, base, at, into)
                     : parseVisible(frame, next, size, base, at, into);
             if (wrong != null) {
-                return "record " + seen + ": " + wrong;
+                return new Unreadable("record " + seen + ": " + wrong.text(), wrong.isNewer());
             }
             next += size;
             seen++;
         }
-        return seen == count ? null : "the frame says " + count + " records and has " + seen;
+        return seen == count ? null : new Unreadable("the frame says " + count + " records and has " + seen, false);
     }
 
-    private static String parseVisible(ByteBuffer b, int at, int size, long base, int frameAt, List<Entry> into) {
+    private static Unreadable parseVisible(ByteBuffer b, int at, int size, long base, int frameAt, List<Entry> into) {
         String wrong = StoredMessage.verifyLayout(b, at, at + size);
         if (wrong != null) {
-            return wrong;
+            int magic = b.getInt(at + 4);
+            boolean isMessage = magic == StoredMessage.MAGIC_V1 || magic == StoredMessage.MAGIC_V2;
+            return new Unreadable(
+                    isMessage
+                            ? wrong
+                            : "magic " + Integer.toHexString(magic) + " is of no kind of record this program reads",
+                    !isMessage);
         }
         IndexTerms terms = StoredMessage.indexTerms(b, at);
         int delta = at - frameAt;
@@ -188,12 +203,18 @@ final class Records {
         return null;
     }
 
-    private static String parseControl(ByteBuffer frame, int at, int size, long base, int frameAt, List<Entry> into) {
-        int kind = frame.getShort(at + 8);
-        int version = frame.getShort(at + 10);
+    private static Unreadable parseControl(
+            ByteBuffer frame, int at, int size, long base, int frameAt, List<Entry> into) {
+        int kind = frame.getShort(at + 8) & 0xFFFF;
+        int version = frame.getShort(at + 10) & 0xFFFF;
+        if (kind > LAST_KIND) {
+            return new Unreadable("kind " + kind + " is unknown, this program reads up to " + LAST_KIND, true);
+        }
         if (version > version(kind)) {
-            return "version " + version + " of kind " + kind + " is newer than this program, which reads "
-                    + version(kind);
+            return new Unreadable(
+                    "version " + version + " of kind " + kind + " is unknown, this program reads up to "
+                            + version(kind),
+                    true);
         }
         long position = base + (at - frameAt);
         ByteBuffer b = frame.duplicate();
@@ -201,13 +222,13 @@ final class Records {
         try {
             return parseFields(kind, version, position, b, base, frameAt, into);
         } catch (BufferUnderflowException e) {
-            return "kind " + kind + " is cut short";
+            return new Unreadable("kind " + kind + " is cut short", false);
         } catch (ViewsDamaged | IllegalArgumentException e) {
-            return "kind " + kind + ": " + e.getMessage();
+            return new Unreadable("kind " + kind + ": " + e.getMessage(), false);
         }
     }
 
-    private static String parseFields(
+    private static Unreadable parseFields(
             int kind, int version, long position, ByteBuffer b, long base, int frameAt, List<Entry> into) {
         long storeTime = Frame.storeTimeMillis(b, frameAt);
         switch (kind) {
@@ -250,7 +271,7 @@ final class Records {
                 long handle = b.getLong();
                 Decision outcome = Decision.ofCode(b.get());
                 if (outcome == null) {
-                    return "unknown decision";
+                    return new Unreadable("unknown decision", true);
                 }
                 into.add(new Entry.Decided(position, handle, outcome, b.get() != 0, b.getLong(), getText(b)));
             }
@@ -278,7 +299,7 @@ final class Records {
             case CATALOG -> {
                 CatalogKind catalogKind = CatalogKind.ofCode(b.get());
                 if (catalogKind == null) {
-                    return "unknown catalog kind";
+                    return new Unreadable("unknown catalog kind", true);
                 }
                 String name = getText(b);
                 byte[] value = null;
@@ -304,7 +325,7 @@ final class Records {
                 for (int i = 0; i < n; i++) {
                     JournalEntry.Kind what = JournalEntry.Kind.ofCode(b.get());
                     if (what == null) {
-                        return "unknown kind of journal entry";
+                        return new Unreadable("unknown kind of journal entry", true);
                     }
                     entries.add(new JournalEntry(
                             what,
@@ -322,7 +343,7 @@ final class Records {
             case DROPPED -> into.add(new Entry.Dropped(position, b.getLong()));
             case MARK -> b.getLong();
             default -> {
-                return "unknown kind " + kind;
+                return new Unreadable("unknown kind " + kind, false);
             }
         }
         return null;
@@ -332,13 +353,13 @@ final class Records {
         void message(int at, int delta, IndexTerms terms);
     }
 
-    private static String embedded(ByteBuffer b, long base, int frameAt, Embedded take) {
+    private static Unreadable embedded(ByteBuffer b, long base, int frameAt, Embedded take) {
         int at = b.position();
         String wrong = StoredMessage.verifyLayout(b, at, b.limit());
         if (wrong == null) {
             take.message(at, at - frameAt, StoredMessage.indexTerms(b, at));
         }
-        return wrong;
+        return wrong == null ? null : new Unreadable(wrong, false);
     }
 
     private static String[] getTexts(ByteBuffer b) {

@@ -216,12 +216,14 @@ final class Recovery {
         long frames = 0;
         while (walk.next()) {
             entries.clear();
-            String wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
+            Records.Unreadable wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);
             if (wrong != null) {
-                throw new StoreDamaged(
-                        walk.stoppedIn().name(),
-                        walk.base() - walk.stoppedIn().start(),
-                        "the frame is intact but cannot be understood: " + wrong);
+                throw wrong.isNewer()
+                        ? walk.tooNew(wrong.text())
+                        : new StoreDamaged(
+                                walk.stoppedIn().name(),
+                                walk.base() - walk.stoppedIn().start(),
+                                "the frame is intact but cannot be understood: " + wrong.text());
             }
             views.apply(entries, walk.frameEnd(), walk.index(), walk.epoch(), walk.storeTimeMillis());
             saysDrops |= walk.saysDrops();
@@ -239,6 +241,9 @@ final class Recovery {
                 durable = now.end();
                 checkpoint();
             }
+        }
+        if (walk.newer() != null) {
+            throw walk.tooNew(walk.newer());
         }
         writeAgain(segments, durable, now.end());
         if (frames > 0) {
@@ -262,9 +267,12 @@ final class Recovery {
     }
 
     /** Removes what stands behind the end, unless it proves that the end is none. Returns the segments that stay. */
-    private Segment[] cut(Segment[] segments, LogWalk walk, long end) throws IOException, StoreDamaged {
+    private Segment[] cut(Segment[] segments, LogWalk walk, long end) throws IOException, StoreException {
         Segment last = walk.stoppedIn();
         LogWalk.Rest rest = walk.rest();
+        if (walk.newer() != null) {
+            throw walk.tooNew(walk.newer());
+        }
         if (rest.proof() >= 0) {
             throw new StoreDamaged(
                     last.name(),

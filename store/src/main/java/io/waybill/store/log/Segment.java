@@ -6,6 +6,7 @@ import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.zip.CRC32C;
 
 /**
  * One file of the log: the positions from start to end. It is as long as it will ever be, really allocated, before the first
@@ -102,6 +103,23 @@ final class Segment {
 
     void force() throws IOException {
         file.force();
+    }
+
+    /**
+     * Verifies the checksum of a frame with no more memory than the buffer has, however long the frame says it is.
+     *
+     * @return what is wrong, or null
+     */
+    String checkInSteps(long base, int length, int stored, ByteBuffer buffer, CRC32C crc) throws IOException {
+        crc.reset();
+        for (long at = base + Frame.VERSION_AT; at < base + length; at += buffer.limit()) {
+            buffer.clear().limit((int) Math.min(buffer.capacity(), base + length - at));
+            if (read(at, buffer) < buffer.limit()) {
+                return "the file ends within the frame";
+            }
+            crc.update(buffer.rewind());
+        }
+        return Frame.checkSum(stored, (int) crc.getValue());
     }
 
     /** Serves reads from this position on through a mapping. */
