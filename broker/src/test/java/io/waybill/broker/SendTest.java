@@ -291,7 +291,7 @@ class SendTest {
         byte[] properties = TestBroker.properties("UNIQ_KEY", "K", "big", "x".repeat(32_740));
         Asked sent = refused(TestBroker.sendHeader("orders", 0, properties), "m");
         assertThat(sent.result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
-        assertThat(sent.remark()).contains("properties").contains("32767");
+        assertThat(sent.remark()).contains("properties").contains("30719");
         assertThat(broker.store.range("orders", 0).maxOffset()).isZero();
     }
 

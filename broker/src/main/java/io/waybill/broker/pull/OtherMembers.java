@@ -16,6 +16,7 @@ import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -205,14 +206,15 @@ final class OtherMembers implements Diversion {
                 };
                 try {
                     put(message, queues, done);
-                } catch (BadValue e) { // no room for what is written on a copy
+                } catch (BadValue e) { // not one that came in as they all do: better its reader waits than it is lost
                     log.warn(
-                            "A message of topic {} queue {} at {} is passed over for group {}: only another member wants it, and it cannot be copied: {}",
+                            "A message of topic {} queue {} at {} cannot be copied for group {}, only another member wants it: {}",
                             queue.topic(),
                             queue.queueId(),
                             offset,
                             queue.group(),
                             e.getMessage());
+                    refusal.compareAndSet(null, "the message at offset " + offset + ": " + e.getMessage());
                     if (left.decrementAndGet() == 0) {
                         then.accept(refusal.get());
                     }
@@ -237,7 +239,11 @@ final class OtherMembers implements Diversion {
             properties.put(DIVERTED_TIMES, Long.toString(times + 1));
             int target = target(properties.get(MessageProperties.RETRY_TOPIC), message, queues);
             if (target >= 0 && times < MOST_AT_ONCE) {
-                store.put(copy.queueId(target).properties(properties).build(), done);
+                store.put(
+                        copy.queueId(target)
+                                .properties(CopyRoom.encode(properties))
+                                .build(),
+                        done);
                 return;
             }
             if (target < 0 && now - number(properties.get(DIVERTED_MS), now) > GIVEN_UP_MILLIS) {
@@ -252,7 +258,12 @@ final class OtherMembers implements Diversion {
                     queueId,
                     clock.wallMillis(),
                     properties);
-            store.putDue(copy.queueId(queueId).properties(properties).build(), now + wait, done);
+            store.putDue(
+                    copy.queueId(queueId)
+                            .properties(CopyRoom.encodeWaiting(properties))
+                            .build(),
+                    now + wait,
+                    done);
         }
 
         private void giveUp(
@@ -267,8 +278,10 @@ final class OtherMembers implements Diversion {
                     "broker",
                     clock.wallMillis());
             String topic = Names.deadLetterTopic(group.name());
-            MessageDraft letter =
-                    copy.topic(topic).queueId(0).properties(properties).build();
+            MessageDraft letter = copy.topic(topic)
+                    .queueId(0)
+                    .properties(CopyRoom.encode(properties))
+                    .build();
             topics.ensure(topic, 1, change -> store.put(letter, done));
         }
 

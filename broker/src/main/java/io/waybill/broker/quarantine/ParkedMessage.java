@@ -3,6 +3,7 @@ package io.waybill.broker.quarantine;
 
 import io.waybill.broker.quarantine.ParkedKey.Origin;
 import io.waybill.protocol.Names;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
@@ -92,7 +93,7 @@ final class ParkedMessage {
                 .reconsumeTimes(0)
                 .preparedTransactionOffset(0)
                 .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(message, 0), SysFlag.TRANSACTION_NONE))
-                .properties(properties)
+                .properties(CopyRoom.encode(properties))
                 .build();
     }
 }

@@ -160,7 +160,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
 
     /** False when the same message was found before. */
     private boolean found(ParkedGroup group, ByteBuffer message, int at, long parkedAt) {
-        String key = StoredMessage.property(message, at, ParkedMessage.KEY);
+        String key = ParkedMessage.keyOf(message, at);
         String topic = ParkedMessage.topicOf(message, at, Names.parkedTopic(group.name));
         Origin origin = ParkedMessage.originOf(message, at);
         if (key != null && topic != null && origin != null) {

@@ -3,6 +3,7 @@ package io.waybill.broker.retry;
 
 import io.waybill.protocol.Names;
 import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -114,7 +115,7 @@ record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body,
                 .queueId(queueId)
                 .reconsumeTimes(0)
                 .preparedTransactionOffset(0)
-                .properties(copied);
+                .properties(properties.isEmpty() ? CopyRoom.encode(copied) : CopyRoom.encodeOfClient(copied));
         if (body != null) {
             int flag = StoredMessage.sysFlag(letter, 0);
             copy.body(body).sysFlag(flag & ~(SysFlag.COMPRESSED | SysFlag.COMPRESSION_MASK));

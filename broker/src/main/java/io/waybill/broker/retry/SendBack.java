@@ -19,6 +19,7 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendBackHeader;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -147,8 +148,10 @@ public final class SendBack implements RequestHandler {
             String client = clientNames.apply(header.group(), request.connection());
             DeadLetter.mark(properties, reason, failed, header.group(), client, nowMillis);
             String topic = Names.deadLetterTopic(header.group());
-            MessageDraft dead =
-                    copy.topic(topic).queueId(0).properties(properties).build();
+            MessageDraft dead = copy.topic(topic)
+                    .queueId(0)
+                    .properties(CopyRoom.encode(properties))
+                    .build();
             topics.ensure(
                     topic,
                     1,
@@ -165,8 +168,10 @@ public final class SendBack implements RequestHandler {
             properties.put(DeadLetter.RETRY_MS, Long.toString(nowMillis));
             properties.put(DeadLetter.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
             DelayedSends.markDelayed(delay, topic, queueId, nowMillis, properties);
-            MessageDraft again =
-                    copy.topic(topic).queueId(queueId).properties(properties).build();
+            MessageDraft again = copy.topic(topic)
+                    .queueId(queueId)
+                    .properties(CopyRoom.encodeWaiting(properties))
+                    .build();
             topics.ensure(
                     topic,
                     group.retryQueueNums(),

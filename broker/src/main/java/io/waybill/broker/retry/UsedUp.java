@@ -4,6 +4,7 @@ package io.waybill.broker.retry;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -50,7 +51,7 @@ public final class UsedUp {
                 .reconsumeTimes(tries)
                 .preparedTransactionOffset(0)
                 .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, at), SysFlag.TRANSACTION_NONE))
-                .properties(properties)
+                .properties(CopyRoom.encode(properties))
                 .build();
     }
 }

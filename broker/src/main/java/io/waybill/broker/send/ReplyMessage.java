@@ -13,6 +13,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.PushReplyHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.remoting.Connection;
@@ -100,6 +101,7 @@ final class ReplyMessage implements RequestHandler {
     private void push(Request request, SendMessageHeader header, TopicConfig topic) {
         Map<String, String> properties = MessageProperties.decode(header.properties());
         properties.putAll(brokerProperties);
+        byte[] encoded = CopyRoom.encodeFirst(properties);
         byte[] body = request.command().bodyBytes();
         MessageDraft stored = MessageDraft.builder()
                 .topic(topic.topicName())
@@ -111,7 +113,7 @@ final class ReplyMessage implements RequestHandler {
                 .storeHost(storeHost)
                 .reconsumeTimes(header.reconsumeTimes())
                 .body(body)
-                .properties(properties)
+                .properties(encoded)
                 .build();
         String client = properties.get(MessageProperties.REPLY_TO_CLIENT);
         if (client == null) {

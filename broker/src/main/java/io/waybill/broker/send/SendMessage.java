@@ -17,6 +17,7 @@ import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.BatchBody;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
@@ -167,8 +168,10 @@ final class SendMessage implements RequestHandler {
             return;
         }
         UniqueKey unique = duplicates.claimOf(topic, properties);
+        CopyRoom.checkFirst(properties); // before anything is joined to them
         draft.properties(properties);
         addBrokerProperties(draft, marks);
+        CopyRoom.checkFirst(draft.properties());
         MessageDraft message = draft.build();
         store.put(
                 unique,
@@ -263,7 +266,7 @@ final class SendMessage implements RequestHandler {
             request.refuse(place.code(), place.remark());
         } else if (place.deadLetter()) {
             String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
-            placeDeadLetter(request, place.topic(), draft.properties(properties), uniqueKey);
+            placeDeadLetter(request, place.topic(), draft.properties(CopyRoom.encodeOfClient(properties)), uniqueKey);
         } else {
             Delay delay = place.delay() != null ? place.delay() : delays.delayOf(properties, clock.wallMillis());
             placeByDelay(request, unique, draft, header.topic(), queueId, properties, delay);
@@ -298,7 +301,9 @@ final class SendMessage implements RequestHandler {
                     outcome -> replies.single(request, outcome, queueId, uniqueKey, recall));
         } else {
             DelayedSends.withoutUnless(properties);
-            MessageDraft message = draft.properties(properties).build();
+            boolean isCopy = Names.isRetry(topic); // made by its consumer
+            byte[] encoded = isCopy ? CopyRoom.encodeOfClient(properties) : CopyRoom.encodeFirst(properties);
+            MessageDraft message = draft.properties(encoded).build();
             store.put(unique, message, outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
         }
     }
@@ -334,9 +339,11 @@ final class SendMessage implements RequestHandler {
                     .flag(part.flag())
                     .reconsumeTimes(header.reconsumeTimes())
                     .properties(part.properties());
+            CopyRoom.checkFirst(part.properties());
             if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
                 draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
             }
+            CopyRoom.checkFirst(draft.properties());
             unique.add(duplicates.claimOf(topic, part.properties()));
             drafts.add(draft.build());
         }

@@ -4,6 +4,7 @@ package io.waybill.broker.timer;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.Store;
@@ -20,9 +21,6 @@ import java.util.Map;
  * <p>Thread-safe, without state of its own.
  */
 public final class DelayedSends {
-    /** Room left in the properties for what the delivery adds, so that it cannot fail by length. */
-    private static final int PROPERTY_HEADROOM_BYTES = 64;
-
     private final Store store;
     private final TimerSettings settings;
     private final String brokerName;
@@ -130,11 +128,8 @@ public final class DelayedSends {
             Map<String, String> properties,
             Completion done) {
         markDelayed(delay, topic, queueId, store.nowMillis(), properties);
-        byte[] encoded = MessageProperties.encode(properties);
-        int limit = MessageProperties.MAX_LENGTH - PROPERTY_HEADROOM_BYTES;
-        if (encoded.length > limit) {
-            throw new BadValue("properties", "at most " + limit + " bytes when delayed", encoded.length + " bytes");
-        }
+        boolean isCopy = Names.isRetry(topic); // made by its consumer
+        byte[] encoded = isCopy ? CopyRoom.encodeOfClient(properties) : CopyRoom.encodeFirst(properties);
         store.putDue(unique, draft.properties(encoded).build(), delay.dueMillis(), done);
         return recallHandle(topic, delay.dueMillis(), properties.get(MessageProperties.UNIQ_KEY));
     }

@@ -6,6 +6,7 @@ import io.waybill.broker.timer.DelayedSends;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
@@ -24,9 +25,6 @@ import java.util.Map;
  * <p>Thread-safe, without state of its own.
  */
 public final class HalfSends {
-    /** Room left in the properties for what a commit, a check or a delay adds, so that none of them can fail by length. */
-    static final int PROPERTY_HEADROOM_BYTES = 1024;
-
     private static final long LONGEST_IMMUNITY_SECONDS = 10L * 365 * 86_400;
 
     private final Store store;
@@ -81,11 +79,8 @@ public final class HalfSends {
         if (delay.isRefused()) { // a delay starts at the commit, but then it would be too late to refuse it
             throw new BadValue("properties", "a delay that can be kept", delay.remark());
         }
-        byte[] encoded = MessageProperties.encode(properties);
-        int limit = MessageProperties.MAX_LENGTH - PROPERTY_HEADROOM_BYTES;
-        if (encoded.length > limit) {
-            throw new BadValue("properties", "at most " + limit + " bytes in a transaction", encoded.length + " bytes");
-        }
+        byte[] encoded =
+                CopyRoom.encodeFirst(properties); // there is also room then for what a commit, a check or a delay adds
         MessageDraft half = draft.sysFlag(SysFlag.withTransactionState(sysFlag, SysFlag.TRANSACTION_NONE))
                 .properties(encoded)
                 .build();

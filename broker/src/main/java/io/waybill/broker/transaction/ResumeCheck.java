@@ -10,6 +10,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ResumeCheckHeader;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -139,7 +140,7 @@ final class ResumeCheck implements RequestHandler {
                 .removeProperty(MessageProperties.REAL_QID)
                 .removeProperty(MessageProperties.TRANSACTION_CHECK_TIMES)
                 .property(RESUMED_FROM, Long.toString(handle));
-        int room = MessageProperties.MAX_LENGTH - HalfSends.PROPERTY_HEADROOM_BYTES - half.properties().length;
+        int room = CopyRoom.MAX_FIRST_LENGTH - half.properties().length;
         if (by.length() * 3 + RESUMED_BY.length() + 2 <= room) { // else the log of the broker alone tells
             half.property(RESUMED_BY, by);
         }

@@ -106,6 +106,12 @@ public final class MessageProperties {
      * @throws BadValue when a name is empty, a name contains a separator or a value U+0002, or the result is longer than {@link #MAX_LENGTH} bytes
      */
     public static byte[] encode(Map<String, String> properties) {
+        byte[] encoded = encodeAnyLength(properties);
+        checkLength(encoded.length);
+        return encoded;
+    }
+
+    static byte[] encodeAnyLength(Map<String, String> properties) {
         if (properties.isEmpty()) {
             return NONE;
         }
@@ -116,7 +122,6 @@ public final class MessageProperties {
             }
             append(out, entry.getKey(), entry.getValue());
         }
-        checkLength(out.size());
         return out.toByteArray();
     }
 
