@@ -23,6 +23,7 @@ import io.netty.util.concurrent.EventExecutor;
 import io.waybill.platform.Clock;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The threads that move bytes. A process needs one set however many servers and clients it has: {@link #shared()} hands
@@ -115,6 +116,16 @@ public final class EventLoops implements AutoCloseable {
         return threads.clock;
     }
 
+    /** What the connections of this set may hold together. */
+    MemoryBudgets memory() {
+        return threads.memory;
+    }
+
+    /** Connections that all servers of this set have accepted and not closed. */
+    AtomicInteger accepted() {
+        return threads.accepted;
+    }
+
     PeerLines peerLines() {
         return threads.peerLines;
     }
@@ -132,6 +143,8 @@ public final class EventLoops implements AutoCloseable {
     private static final class Threads {
         final Clock clock = Clock.system();
         final PeerLines peerLines = new PeerLines(clock);
+        final MemoryBudgets memory = MemoryBudgets.ofProcess();
+        final AtomicInteger accepted = new AtomicInteger();
         final Transport transport = Transport.best(System.getProperty(TRANSPORT_PROPERTY, "epoll"));
         final MultiThreadIoEventLoopGroup group;
         final EventExecutor resolver = new DefaultEventExecutor(new DefaultThreadFactory("waybill-resolve", true));

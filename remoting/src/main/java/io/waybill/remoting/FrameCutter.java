@@ -27,13 +27,26 @@ final class FrameCutter {
     }
 
     private final int maxFrameBytes;
-    private final Budget budget;
+    private final Charge charge;
     private ByteBuf partial;
     private long charged;
+    private int word;
+    private boolean lacksRoom;
 
-    FrameCutter(int maxFrameBytes, Budget budget) {
+    /** @param charge pays for frames that are still arriving */
+    FrameCutter(int maxFrameBytes, Charge charge) {
         this.maxFrameBytes = maxFrameBytes;
-        this.budget = budget;
+        this.charge = charge;
+    }
+
+    /** The length word that was judged last. */
+    int lengthWord() {
+        return word;
+    }
+
+    /** True when the last {@link #cut} left bytes because there is no room for them now: they are to be offered again later. */
+    boolean lacksRoom() {
+        return lacksRoom;
     }
 
     /** True while a frame has begun and not ended. */
@@ -42,25 +55,26 @@ final class FrameCutter {
     }
 
     /**
-     * Passes on the next frame if the bytes complete one, else keeps them all.
+     * Passes on the next frame if the bytes complete one, else keeps them all, or leaves them when there is no room.
      *
-     * @return false when the bytes are used up without completing a frame
+     * @return false when the bytes are used up without completing a frame, or {@link #lacksRoom}
      */
     boolean cut(ByteBuf in, ByteBufAllocator allocator, Sink sink) throws MalformedFrame {
+        lacksRoom = false;
         if (partial != null) {
             return finishPartial(in, allocator, sink);
         }
         int available = in.readableBytes();
         if (available < LENGTH_WORD) {
             if (available > 0) {
-                keep(in, FIRST_PARTIAL, allocator);
+                take(in, available, allocator, FIRST_PARTIAL);
             }
             return false;
         }
         int start = in.readerIndex();
         int length = checked(in.getInt(start));
         if (available - LENGTH_WORD < length) {
-            keep(in, LENGTH_WORD + length, allocator);
+            take(in, available, allocator, LENGTH_WORD + length);
             return false;
         }
         in.readerIndex(start + LENGTH_WORD + length);
@@ -68,7 +82,7 @@ final class FrameCutter {
         return true;
     }
 
-    /** Drops a partial frame, and what was charged for one that was refused. */
+    /** Drops a partial frame. */
     void release() {
         ByteBuf dropped = partial;
         if (dropped != null) {
@@ -87,8 +101,8 @@ final class FrameCutter {
         }
         int length = checked(partial.getInt(0));
         int whole = LENGTH_WORD + length;
-        take(in, Math.min(whole - partial.readableBytes(), in.readableBytes()), allocator, whole);
-        if (partial.readableBytes() < whole) {
+        if (!take(in, Math.min(whole - partial.readableBytes(), in.readableBytes()), allocator, whole)
+                || partial.readableBytes() < whole) {
             return false;
         }
         ByteBuf complete = partial;
@@ -102,17 +116,22 @@ final class FrameCutter {
         return true;
     }
 
-    private void keep(ByteBuf in, int whole, ByteBufAllocator allocator) throws MalformedFrame {
-        take(in, in.readableBytes(), allocator, whole);
-    }
-
-    /** Moves bytes into the partial frame, doubling its memory as needed but never beyond the whole frame. */
-    private void take(ByteBuf in, int count, ByteBufAllocator allocator, int whole) throws MalformedFrame {
+    /**
+     * Moves bytes into the partial frame, doubling its memory as needed but never beyond the whole frame.
+     *
+     * @return false when nothing was moved because there is no room
+     */
+    private boolean take(ByteBuf in, int count, ByteBufAllocator allocator, int whole) {
         int held = partial == null ? 0 : partial.readableBytes();
         int needed = held + count;
         if (partial == null || partial.capacity() < needed) {
             int capacity = Math.max(needed, Math.min(whole, Math.max(FIRST_PARTIAL, 2 * needed)));
-            charge(capacity);
+            if (!charge.admits(capacity - charged)) {
+                lacksRoom = true;
+                return false;
+            }
+            charge.add(capacity - charged);
+            charged = capacity;
             ByteBuf larger = allocator.directBuffer(capacity, capacity);
             if (partial != null) {
                 larger.writeBytes(partial, 0, held);
@@ -121,25 +140,16 @@ final class FrameCutter {
             partial = larger;
         }
         partial.writeBytes(in, count);
-    }
-
-    private void charge(int capacity) throws MalformedFrame {
-        long more = capacity - charged;
-        charged = capacity;
-        if (!budget.take(more)) {
-            throw new MalformedFrame(
-                    "unanswered requests and unfinished frames",
-                    "at most " + budget.limit() + " bytes in total",
-                    budget.used() + " bytes, " + capacity + " of them here");
-        }
+        return true;
     }
 
     private void settle() {
-        budget.give(charged);
+        charge.add(-charged);
         charged = 0;
     }
 
     private int checked(int length) throws MalformedFrame {
+        word = length;
         Limits.checkFrameLength(length, maxFrameBytes);
         return length;
     }

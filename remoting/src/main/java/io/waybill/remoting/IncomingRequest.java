@@ -22,12 +22,15 @@ final class IncomingRequest extends Outgoing implements Request {
         }
     }
 
-    /** What this request holds of the in-flight budget, in bytes. */
-    final int charge;
+    /** What this request holds of the budget of requests in hand, in bytes. */
+    long charge;
+
+    /** What it holds of the budget of waiting requests, in bytes; both of the event loop. */
+    long waitingCharge;
 
     private final SocketConnection connection;
-    private final Command request;
     private final long arrivedNanos;
+    private volatile Command request;
 
     @SuppressWarnings("unused") // through ANSWERED
     private boolean answered;
@@ -71,7 +74,9 @@ final class IncomingRequest extends Outgoing implements Request {
         }
         boolean first = ANSWERED.compareAndSet(this, false, true);
         if (!first || request.isOneway()) {
-            if (!first) {
+            if (first) {
+                connection.push(this); // nothing is written: it only ends
+            } else {
                 LOG.warn("a second reply to request {} code {} was dropped", request.opaque(), request.code());
             }
             run(whenReleased);
@@ -83,8 +88,37 @@ final class IncomingRequest extends Outgoing implements Request {
         connection.push(this);
     }
 
+    @Override
+    public void refuse(int code, String remark) {
+        if (!request.isOneway()) {
+            reply(Command.response(code, remark).build());
+        } else if (ANSWERED.compareAndSet(this, false, true)) {
+            connection.push(this);
+        }
+    }
+
+    @Override
+    public boolean hold(long bytes) {
+        if (!connection.mayWait(bytes)) {
+            return false;
+        }
+        request = request.withoutContent();
+        connection.waits(this, bytes);
+        return true;
+    }
+
     boolean isAnswered() {
         return (boolean) ANSWERED.getAcquire(this);
+    }
+
+    @Override
+    boolean wanted() {
+        return !request.isOneway();
+    }
+
+    @Override
+    void unwanted(SocketConnection ignored) {
+        connection.answered(this);
     }
 
     @Override

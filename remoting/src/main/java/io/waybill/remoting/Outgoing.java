@@ -7,7 +7,7 @@ import java.util.List;
 
 /**
  * One frame on its way out. It is pushed by any thread and then belongs to the connection's event loop, which calls
- * exactly one of {@link #encoded} and {@link #dropped}.
+ * exactly one of {@link #encoded}, {@link #unwanted} and {@link #dropped}.
  */
 abstract class Outgoing {
     /** The one pushed before, while on the way to the event loop. */
@@ -31,6 +31,9 @@ abstract class Outgoing {
     boolean wanted() {
         return true;
     }
+
+    /** On the event loop, instead of {@link #encoded}: nobody waits for it any more. */
+    void unwanted(SocketConnection connection) {}
 
     /** On the event loop: the frame is on its way to the socket. */
     abstract void encoded(SocketConnection connection);

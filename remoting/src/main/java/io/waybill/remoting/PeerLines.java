@@ -18,6 +18,9 @@ final class PeerLines {
         BROKEN_FRAME,
         FAILED_CONNECTION,
         FAILED_REQUEST,
+        FAILED_ACCEPT,
+        FOREIGN_PROTOCOL,
+        SCARCE_MEMORY,
         TOO_MANY_CONNECTIONS
     }
 

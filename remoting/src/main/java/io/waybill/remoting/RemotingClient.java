@@ -41,7 +41,7 @@ public final class RemotingClient implements AutoCloseable {
     private final RequestHandler handler;
     private final ConnectionListener listener;
     private final SocketConnection.Limits limits;
-    private final Budget budget = new Budget(MAX_IN_FLIGHT_BYTES_TOTAL);
+    private final MemoryBudgets memory = MemoryBudgets.of(MAX_IN_FLIGHT_BYTES_TOTAL);
     private final ConcurrentHashMap<String, Endpoint> endpoints = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
@@ -214,7 +214,7 @@ public final class RemotingClient implements AutoCloseable {
             }
             try {
                 SocketConnection fresh = new SocketConnection(
-                        false, limits, budget, loops.clock(), loops.peerLines(), handler, listener);
+                        false, limits, memory, null, loops.clock(), loops.peerLines(), handler, listener);
                 ChannelFuture connected = bootstrap(fresh).connect(target);
                 connected.addListener(done -> {
                     if (done.isSuccess()) {

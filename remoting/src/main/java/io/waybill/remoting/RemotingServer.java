@@ -5,11 +5,14 @@ import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
+import io.waybill.platform.Descriptors;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.TimeUnit;
@@ -23,6 +26,8 @@ import org.slf4j.LoggerFactory;
 public final class RemotingServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RemotingServer.class);
     private static final int BACKLOG = 1024;
+    private static final long ACCEPT_PAUSE_MILLIS = 100;
+    private static final int MOST_OF_PROCESS = Descriptors.forPeers();
     private static final int MAX_CALLS_TO_ONE_PEER = 1024;
     private static final int SMALLEST_READ = 1024;
     private static final int FIRST_READ = 8 * 1024;
@@ -33,8 +38,11 @@ public final class RemotingServer implements AutoCloseable {
     private final RequestHandler handler;
     private final ConnectionListener listener;
     private final SocketConnection.Limits limits;
-    private final Budget budget;
+    private final MemoryBudgets memory;
     private final ChannelGroup connections;
+    /** Half of all, so that whoever comes from elsewhere, or through another proxy, always finds room. */
+    private final int mostFromOneAddress;
+
     private Channel listening;
     private volatile boolean closing;
 
@@ -50,7 +58,10 @@ public final class RemotingServer implements AutoCloseable {
                 settings.maxUnsentBytes(),
                 settings.idleMillis(),
                 MAX_CALLS_TO_ONE_PEER);
-        this.budget = new Budget(settings.maxInFlightBytesTotal());
+        this.memory = settings.maxInFlightBytesTotal() == 0
+                ? loops.memory()
+                : MemoryBudgets.of(settings.maxInFlightBytesTotal());
+        this.mostFromOneAddress = Math.max(1, settings.maxConnections() / 2);
         this.connections = new DefaultChannelGroup(loops.group().next());
     }
 
@@ -72,9 +83,14 @@ public final class RemotingServer implements AutoCloseable {
         return (InetSocketAddress) listening.localAddress();
     }
 
-    /** Bytes of requests that were read and are not answered, all connections together. */
+    /** Bytes of requests that arrive, are worked on or wait, of all servers that share this one's memory. */
     public long inFlightBytes() {
-        return budget.used();
+        return memory.arriving.usedBytes() + memory.inHand.usedBytes() + memory.waiting.usedBytes();
+    }
+
+    /** Bytes of replies that were made and are not read, of all servers that share this one's memory. */
+    public long unsentBytes() {
+        return memory.unsent.usedBytes();
     }
 
     /** Connections open now. */
@@ -113,6 +129,7 @@ public final class RemotingServer implements AutoCloseable {
                 .channel(loops.serverChannel())
                 .option(ChannelOption.SO_BACKLOG, BACKLOG)
                 .option(ChannelOption.SO_REUSEADDR, true)
+                .handler(new AcceptFailures())
                 .childOption(ChannelOption.TCP_NODELAY, true)
                 .childOption(
                         ChannelOption.WRITE_BUFFER_WATER_MARK,
@@ -141,24 +158,55 @@ public final class RemotingServer implements AutoCloseable {
     }
 
     private void accept(Channel channel) {
-        if (connections.size() >= settings.maxConnections()) {
-            String more = loops.peerLines().admit(PeerLines.Kind.TOO_MANY_CONNECTIONS);
-            if (more != null) {
-                LOG.warn(
-                        "refusing {}: {} connections are open, the limit{}",
-                        channel.remoteAddress(),
-                        connections.size(),
-                        more);
-            }
-            channel.close();
+        InetSocketAddress peer = (InetSocketAddress) channel.remoteAddress();
+        if (peer == null) {
+            channel.close(); // gone before it could be looked at
             return;
         }
+        int all = loops.accepted().incrementAndGet();
+        channel.closeFuture().addListener(closed -> loops.accepted().decrementAndGet());
+        if (connections.size() >= settings.maxConnections() || all > MOST_OF_PROCESS) {
+            refuse(
+                    channel,
+                    connections.size() + " connections are open here and " + (all - 1) + " in the process, of at most "
+                            + settings.maxConnections() + " and " + MOST_OF_PROCESS);
+            return;
+        }
+        MemoryBudgets.AddressShare share = memory.joined(peer.getAddress(), mostFromOneAddress);
+        if (share == null) {
+            refuse(channel, mostFromOneAddress + " connections from its address are open, half of the limit");
+            return;
+        }
+        channel.closeFuture().addListener(closed -> memory.left(share));
         channel.pipeline()
                 .addLast(new SocketConnection(
-                        true, limits, budget, loops.clock(), loops.peerLines(), handler, listener));
+                        true, limits, memory, share, loops.clock(), loops.peerLines(), handler, listener));
         connections.add(channel);
         if (closing) {
             channel.close();
+        }
+    }
+
+    private void refuse(Channel channel, String why) {
+        String more = loops.peerLines().admit(PeerLines.Kind.TOO_MANY_CONNECTIONS);
+        if (more != null) {
+            LOG.warn("refusing {}: {}{}", channel.remoteAddress(), why, more);
+        }
+        channel.close();
+    }
+
+    /** Accepting failed, usually for want of descriptors: one line, and a pause, or the loop would spin on it. */
+    private final class AcceptFailures extends ChannelInboundHandlerAdapter {
+        @Override
+        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+            Channel server = context.channel();
+            String more = loops.peerLines().admit(PeerLines.Kind.FAILED_ACCEPT);
+            if (more != null) {
+                LOG.warn("no connection could be accepted at {}: {}{}", server.localAddress(), cause.toString(), more);
+            }
+            server.config().setAutoRead(false);
+            server.eventLoop()
+                    .schedule(() -> server.config().setAutoRead(true), ACCEPT_PAUSE_MILLIS, TimeUnit.MILLISECONDS);
         }
     }
 }

@@ -6,8 +6,9 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * One request that wants at most one reply. The first reply counts; a later one is dropped with a log line. Replies to a
- * one-way request are dropped silently, so handlers need not ask. Any thread may reply.
+ * One request that wants at most one reply. The first reply counts; a later one is dropped with a log line. A reply to a
+ * one-way request is not sent, so handlers need not ask, but a server must make it all the same: until then the request
+ * counts as unanswered. Any thread may reply.
  */
 public interface Request {
     Command command();
@@ -36,6 +37,17 @@ public interface Request {
         if (!isOneway()) {
             reply(Command.response(code, remark).build());
         }
+    }
+
+    /**
+     * Says that the request waits because its peer wants it so: from now on its fields and body are gone and it counts with so many bytes, to be called
+     * before another thread may reply.
+     *
+     * @param bytes what is kept of it elsewhere
+     * @return false, and nothing has changed, when the peer has too much waiting already
+     */
+    default boolean hold(long bytes) {
+        return true;
     }
 
     default boolean isOneway() {

@@ -8,7 +8,8 @@ package io.waybill.remoting;
  * @param port 0 = any free one
  * @param maxFrameBytes largest accepted length word
  * @param maxInFlightBytesPerConnection above it the connection is not read until half of it is answered
- * @param maxInFlightBytesTotal above it requests of all connections are refused with code 2
+ * @param maxInFlightBytesTotal a limit for each use of memory by the connections of this server alone; 0 = what the process
+ *     has for all its servers, derived from its heap and direct memory
  * @param maxUnsentBytes a connection whose peer leaves more than this unread is closed
  * @param idleMillis a connection with no byte in either direction for this long is closed
  * @param maxConnections above it new connections are closed at once
@@ -32,7 +33,7 @@ public record ServerSettings(
         require(port >= 0 && port <= 65_535, "port", port);
         require(maxFrameBytes >= 64 && maxFrameBytes <= 64 * MIB, "maxFrameBytes", maxFrameBytes);
         require(maxInFlightBytesPerConnection > 0, "maxInFlightBytesPerConnection", maxInFlightBytesPerConnection);
-        require(maxInFlightBytesTotal > 0, "maxInFlightBytesTotal", maxInFlightBytesTotal);
+        require(maxInFlightBytesTotal >= 0, "maxInFlightBytesTotal", maxInFlightBytesTotal);
         require(maxUnsentBytes > 0, "maxUnsentBytes", maxUnsentBytes);
         require(idleMillis > 0, "idleMillis", idleMillis);
         require(maxConnections > 0, "maxConnections", maxConnections);
@@ -40,7 +41,7 @@ public record ServerSettings(
     }
 
     public static ServerSettings defaults(String host, int port) {
-        return new ServerSettings(host, port, 16 * MIB, 16L * MIB, 96L * MIB, 32L * MIB, 120_000, 10_000, 3_000);
+        return new ServerSettings(host, port, 16 * MIB, 16L * MIB, 0, 32L * MIB, 120_000, 10_000, 3_000);
     }
 
     public ServerSettings withMaxFrameBytes(int value) {

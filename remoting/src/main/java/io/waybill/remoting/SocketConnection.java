@@ -7,6 +7,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.DuplexChannel;
@@ -34,6 +35,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.ToDoubleFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -64,7 +66,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private static final Logger LOG = LoggerFactory.getLogger(SocketConnection.class);
     private static final AtomicLong IDS = new AtomicLong();
 
-    private static final int HIGH_WATER_MARK = 1 << 20;
+    private static final int HIGH_WATER_MARK = 256 * 1024;
     // What a request occupies beside its bytes, so that a flood of tiny ones is bounded too.
     private static final int REQUEST_OVERHEAD_BYTES = 512;
     // Measured: up to about this a slice is cheaper copied into the gathered buffer than sent as an element of its own.
@@ -73,6 +75,13 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private static final int SMALLEST_CHUNK = 512;
     private static final int LARGEST_CHUNK = 32 * 1024;
     private static final int FLUSH_AT_BYTES = 256 * 1024;
+    // Memory is given back in between; a peer that is held up this long notices nothing.
+    private static final long RETRY_FOR_ROOM_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long CHECK_UNSENT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    // Whoever has not moved on for so long gives way when others have no memory.
+    private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(1);
+    // For the peer to read its answer before the connection goes.
+    private static final long FOREIGN_LINGER_NANOS = TimeUnit.SECONDS.toNanos(1);
     // A peer that is silent this long while calls to it time out is taken for dead: a new connection may find it alive.
     private static final long SILENT_PEER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -89,7 +98,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private final long id = IDS.incrementAndGet();
     private final boolean accepted;
     private final Limits limits;
-    private final Budget budget;
+    private final MemoryBudgets memory;
+    private final Charge arriving;
+    private final Charge unsent;
+    private final Charge inHand;
+    private final Charge waiting;
     private final Clock clock;
     private final PeerLines lines;
     private final RequestHandler handler;
@@ -98,6 +111,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private final Runnable drain = this::drain;
     private final Runnable resume = this::resume;
     private final Runnable tick = this::tick;
+    private final Runnable retryForRoom = this::retryForRoom;
+    private final Runnable checkUnsent = this::checkUnsent;
 
     // any thread
     @SuppressWarnings("unused") // through PUSHED
@@ -122,11 +137,16 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private boolean reading;
     private boolean paused;
     private boolean overInFlight;
+    private boolean lacksRoom;
+    private boolean isHolding;
     private boolean resumeScheduled;
     private boolean draining;
     private boolean outputShut;
-    private long inFlightBytes;
     private int inFlightCount;
+    /** Bytes given to the socket since its buffer was last empty, without slices of mapped files. */
+    private long memoryWritten;
+
+    private boolean unsentChecked;
     private ByteBuf chunk;
     private int burstBytes;
     private int chunkGuess = SMALLEST_CHUNK;
@@ -146,19 +166,24 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     SocketConnection(
             boolean accepted,
             Limits limits,
-            Budget budget,
+            MemoryBudgets memory,
+            MemoryBudgets.AddressShare share,
             Clock clock,
             PeerLines lines,
             RequestHandler handler,
             ConnectionListener listener) {
         this.accepted = accepted;
         this.limits = limits;
-        this.budget = budget;
+        this.memory = memory;
+        this.arriving = new Charge(memory.arriving, share == null ? null : share.arriving);
+        this.unsent = new Charge(memory.unsent, share == null ? null : share.unsent);
+        this.inHand = new Charge(memory.inHand, share == null ? null : share.inHand);
+        this.waiting = new Charge(memory.waiting, share == null ? null : share.waiting);
         this.clock = clock;
         this.lines = lines;
         this.handler = handler;
         this.listener = listener;
-        this.cutter = new FrameCutter(limits.maxFrameBytes, budget);
+        this.cutter = new FrameCutter(limits.maxFrameBytes, arriving);
     }
 
     // ---- any thread
@@ -320,8 +345,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             chunk.release();
             chunk = null;
         }
-        budget.give(inFlightBytes);
-        inFlightBytes = 0;
+        arriving.clear();
+        unsent.clear();
+        inHand.clear();
+        waiting.clear();
+        memory.holdsNothing(this);
         inFlightCount = 0;
         dropPushed();
         if (!calls.isEmpty()) {
@@ -386,6 +414,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (closed || draining || !open) {
             in.release();
         } else if (paused || !unread.isEmpty()) {
+            arriving.add(in.capacity());
             unread.addLast(in);
         } else {
             consume(in);
@@ -396,7 +425,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     public void channelReadComplete(ChannelHandlerContext ignored) {
         lastReadNanos = clock.nanoTime();
         lastActivityNanos = lastReadNanos;
-        if (!cutter.insideFrame()) {
+        if (!cutter.insideFrame() && !lacksRoom) {
             partialFrame = -1;
         } else if (partialFrame != framesRead) {
             partialFrame = framesRead;
@@ -404,6 +433,21 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         }
         reading = false;
         flush();
+        settle();
+    }
+
+    /** Tells the sums what this burst changed. */
+    private void settle() {
+        arriving.settle();
+        boolean holds = arriving.bytes() > Charge.FLOOR_BYTES || unsent.bytes() > Charge.FLOOR_BYTES;
+        if (holds != isHolding && !closed) {
+            isHolding = holds;
+            if (holds) {
+                memory.holds(this);
+            } else {
+                memory.holdsNothing(this);
+            }
+        }
     }
 
     @Override
@@ -413,6 +457,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             unwritableSinceNanos = clock.nanoTime();
             pause();
         } else {
+            settleUnsent();
             scheduleResume();
         }
     }
@@ -425,13 +470,22 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             while (more && !paused && open) {
                 more = cutter.cut(in, context.alloc(), this);
             }
+            if (cutter.lacksRoom() && !paused) {
+                waitForRoom();
+            }
             kept = paused && open && in.isReadable();
         } catch (MalformedFrame e) {
-            closeBecause(e.getMessage());
+            ForeignProtocol foreign = accepted && framesRead == 0 ? ForeignProtocol.of(cutter.lengthWord()) : null;
+            if (foreign == null) {
+                closeBecause(e.getMessage());
+            } else {
+                answerForeign(foreign);
+            }
         } catch (OutOfMemoryError e) {
             closeBecause("no memory for what it sends: " + e.getMessage());
         } finally {
             if (kept) {
+                arriving.add(in.capacity());
                 unread.addFirst(in);
             } else {
                 in.release();
@@ -457,10 +511,10 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
 
     private void takeRequest(Command command, int length) {
         int charge = length + REQUEST_OVERHEAD_BYTES;
-        boolean fits = budget.take(charge);
-        inFlightBytes += charge;
+        boolean fits = inHand.admits(charge);
+        inHand.add(charge);
         inFlightCount++;
-        if (inFlightBytes > limits.maxInFlightBytes) {
+        if (inHand.bytes() > mostInHand()) {
             overInFlight = true;
             pause();
         }
@@ -471,7 +525,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             } else {
                 request.refuse(
                         ResponseCode.SYSTEM_BUSY,
-                        "[OVERLOAD]unanswered requests exceed " + budget.limit() + " bytes in total, try later");
+                        "[OVERLOAD]unanswered requests exceed the share of this connection in " + inHand.limit()
+                                + ", try later");
             }
         } catch (BadField e) {
             refuse(request, ResponseCode.INVALID_PARAMETER, e.getMessage());
@@ -489,10 +544,15 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
                     "request code " + command.code() + " failed inside; the log says why, under connection " + id
                             + ", request " + command.opaque());
         } finally {
-            if (command.isOneway()) {
-                answered(request);
+            if (command.isOneway() && !accepted) {
+                answered(request); // applications do not answer what wants no answer
             }
         }
+    }
+
+    /** Where reading stops by itself: the more all others have in hand, the less this one takes. */
+    private long mostInHand() {
+        return Math.min(limits.maxInFlightBytes, inHand.comfortableBytes());
     }
 
     private static void refuse(IncomingRequest request, int code, String remark) {
@@ -517,7 +577,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
 
     private void resume() {
         resumeScheduled = false;
-        if (closed || !paused || overInFlight || unwritable || draining) {
+        if (closed || !paused || overInFlight || lacksRoom || unwritable || draining) {
             return;
         }
         paused = false;
@@ -525,10 +585,12 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         reading = true;
         ByteBuf in;
         while (!paused && open && (in = unread.pollFirst()) != null) {
+            arriving.add(-in.capacity());
             consume(in);
         }
         reading = false;
         flush();
+        settle();
         if (!paused && open) {
             channel.config().setAutoRead(true);
         }
@@ -537,8 +599,70 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private void dropUnread() {
         ByteBuf in;
         while ((in = unread.pollFirst()) != null) {
+            arriving.add(-in.capacity());
             in.release();
         }
+    }
+
+    /** What has arrived stays where it is until others gave back room; the peer waits meanwhile, as for a slow reader. */
+    private void waitForRoom() {
+        lacksRoom = true;
+        pause();
+        arriving.settle();
+        closeHeaviest(SocketConnection::weightOfArriving, "a frame did not arrive whole");
+        loop.schedule(retryForRoom, RETRY_FOR_ROOM_NANOS, TimeUnit.NANOSECONDS);
+    }
+
+    private void retryForRoom() {
+        lacksRoom = false;
+        scheduleResume();
+    }
+
+    /** Memory is scarce: the connection goes that has held it for longest, or most of it, without moving on. */
+    private void closeHeaviest(ToDoubleFunction<SocketConnection> weight, String reason) {
+        SocketConnection heaviest =
+                memory.heaviest(clock.nanoTime(), each -> each == this ? 0 : weight.applyAsDouble(each));
+        if (heaviest != null) {
+            heaviest.loop.execute(() -> {
+                if (!heaviest.closed && heaviest.open) {
+                    String more = lines.admit(PeerLines.Kind.SCARCE_MEMORY);
+                    if (more != null) {
+                        LOG.warn("closing {}: {} while others wait for memory{}", heaviest, reason, more);
+                    }
+                    heaviest.open = false;
+                    heaviest.channel.close();
+                }
+            });
+        }
+    }
+
+    /** Age of a frame that is arriving; 0 while it is too young or small to judge. Any thread, and then a little old. */
+    private double weightOfArriving() {
+        long age = clock.nanoTime() - partialSinceNanos;
+        return partialFrame < 0 || age < STUCK_NANOS || arriving.bytes() <= Charge.FLOOR_BYTES ? 0 : age;
+    }
+
+    /** Bytes times age of replies that the peer does not read; 0 while it reads. Any thread, and then a little old. */
+    private double weightOfUnsent() {
+        long age = clock.nanoTime() - unwritableSinceNanos;
+        return !unwritable || age < STUCK_NANOS ? 0 : (double) unsent.bytes() * age;
+    }
+
+    private void answerForeign(ForeignProtocol protocol) {
+        String more = lines.admit(PeerLines.Kind.FOREIGN_PROTOCOL);
+        if (more != null) {
+            LOG.warn(
+                    "closing {}: its peer speaks {}, and this is a RocketMQ remoting port{}",
+                    this,
+                    protocol.text,
+                    more);
+        }
+        draining = true; // what else it says is discarded, or closing would reset the answer
+        outputShut = true;
+        dropUnread();
+        context.writeAndFlush(Unpooled.wrappedBuffer(protocol.answer()))
+                .addListener((ChannelFutureListener) sent -> ((DuplexChannel) channel).shutdownOutput());
+        loop.schedule((Runnable) channel::close, FOREIGN_LINGER_NANOS, TimeUnit.NANOSECONDS);
     }
 
     // ---- event loop: writing
@@ -592,6 +716,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             return;
         }
         if (!item.wanted()) {
+            item.unwanted(this);
             return;
         }
         if (!(item instanceof IncomingRequest)
@@ -608,6 +733,15 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         List<ByteBuffer> slices = item.slices();
         boolean inPlace = false;
         try {
+            if (slices != null && item instanceof IncomingRequest && !unsent.admits(memoryOf(slices))) {
+                closeHeaviest(SocketConnection::weightOfUnsent, "replies are not read");
+                command = Command.response(
+                                ResponseCode.SYSTEM_BUSY,
+                                "[OVERLOAD]unread replies exceed the share of this connection in " + unsent.limit()
+                                        + ", try later")
+                        .build();
+                slices = null;
+            }
             command = command.withOpaque(item.opaque(this));
             inPlace = writeFrame(command, slices, item);
         } catch (OutOfMemoryError e) {
@@ -683,13 +817,28 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         }
         for (int i = 0; i < last; i++) {
             if (slices.get(i).hasRemaining()) {
+                memoryWritten += memoryOf(slices.get(i));
                 context.write(Unpooled.wrappedBuffer(slices.get(i)), context.voidPromise());
             }
         }
         // Writes end in order, also when they fail, so the last one stands for all.
         ChannelPromise end = context.newPromise();
         end.addListener(ended -> item.slicesReleased());
+        memoryWritten += memoryOf(slices.get(last));
         context.write(Unpooled.wrappedBuffer(slices.get(last)), end);
+    }
+
+    /** Mapped slices cost nothing while they wait; others are copied for the socket. */
+    private static long memoryOf(ByteBuffer slice) {
+        return slice.isDirect() ? 0 : slice.remaining();
+    }
+
+    private static long memoryOf(List<ByteBuffer> slices) {
+        long sum = 0;
+        for (ByteBuffer slice : slices) {
+            sum += memoryOf(slice);
+        }
+        return sum;
     }
 
     private static int bytesOf(List<ByteBuffer> slices) {
@@ -715,6 +864,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (full != null) {
             chunk = null;
             if (full.isReadable()) {
+                memoryWritten += full.capacity();
                 context.write(full, context.voidPromise());
             } else {
                 full.release();
@@ -723,6 +873,9 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     private void flush() {
+        // Before the peer can know: who has its answer no longer counts.
+        inHand.settle();
+        waiting.settle();
         if (unflushed && !closed) {
             writeChunk();
             unflushed = false;
@@ -731,10 +884,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             burstBytes = 0;
             context.flush();
             lastActivityNanos = clock.nanoTime();
-            long unsent = unsentBytes();
-            if (accepted && open && unsent > limits.maxUnsentBytes) {
+            settleUnsent();
+            long pending = unsentBytes();
+            if (accepted && open && pending > limits.maxUnsentBytes) {
                 closeBecause(
-                        "its peer leaves " + unsent + " bytes of replies unread, more than " + limits.maxUnsentBytes);
+                        "its peer leaves " + pending + " bytes of replies unread, more than " + limits.maxUnsentBytes);
             }
         }
         if (draining && !outputShut && !closed && inFlightCount == 0) {
@@ -742,6 +896,30 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             context.writeAndFlush(Unpooled.EMPTY_BUFFER)
                     .addListener((ChannelFutureListener) sent -> ((DuplexChannel) channel).shutdownOutput());
         }
+    }
+
+    /** Counts what the socket has not taken; again and again as long as there is some. */
+    private void settleUnsent() {
+        ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+        long pending = buffer == null ? 0 : buffer.totalPendingWriteBytes();
+        if (pending == 0) {
+            memoryWritten = 0;
+        }
+        long held = Math.min(pending, memoryWritten);
+        if (held != unsent.bytes() && !closed) {
+            unsent.add(held - unsent.bytes());
+            unsent.settle();
+            settle();
+        }
+        if (held > 0 && !unsentChecked && !closed) {
+            unsentChecked = true;
+            loop.schedule(checkUnsent, CHECK_UNSENT_NANOS, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void checkUnsent() {
+        unsentChecked = false;
+        settleUnsent();
     }
 
     private long unsentBytes() {
@@ -764,12 +942,50 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (closed) {
             return;
         }
-        budget.give(request.charge);
-        inFlightBytes -= request.charge;
+        inHand.add(-request.charge);
+        waiting.add(-request.waitingCharge);
+        request.charge = 0;
+        request.waitingCharge = 0;
         inFlightCount--;
-        if (overInFlight && inFlightBytes <= limits.maxInFlightBytes / 2) {
+        resumeIfLittleInHand();
+    }
+
+    private void resumeIfLittleInHand() {
+        if (overInFlight && inHand.bytes() <= mostInHand() / 2) {
             overInFlight = false;
             scheduleResume();
+        }
+    }
+
+    /** Whether one more request may wait for a message. Any thread. */
+    boolean mayWait(long bytes) {
+        return waiting.admits(bytes + REQUEST_OVERHEAD_BYTES);
+    }
+
+    /** The request waits from now on, and holds only so much meanwhile. Any thread, before another one may reply. */
+    void waits(IncomingRequest request, long bytes) {
+        if (loop.inEventLoop()) {
+            countWaiting(request, bytes);
+        } else {
+            try {
+                loop.execute(() -> {
+                    countWaiting(request, bytes);
+                    inHand.settle();
+                    waiting.settle();
+                });
+            } catch (RejectedExecutionException loopsClosed) {
+                // so is everything it would be counted for
+            }
+        }
+    }
+
+    private void countWaiting(IncomingRequest request, long bytes) {
+        if (!closed && request.charge > 0 && request.waitingCharge == 0) {
+            inHand.add(-request.charge);
+            request.charge = 0;
+            request.waitingCharge = bytes + REQUEST_OVERHEAD_BYTES;
+            waiting.add(request.waitingCharge);
+            resumeIfLittleInHand();
         }
     }
 

@@ -9,6 +9,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.waybill.platform.Chance;
+import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.frame.MalformedFrame;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 
 class FrameCutterTest {
     private static final int MAX = 1 << 20;
-    private final Budget budget = new Budget(64 << 20);
+    private final Charge budget = new Charge(new MemoryBudget(64 << 20), null);
     private final FrameCutter cutter = new FrameCutter(MAX, budget);
     private final ByteBufAllocator allocator = UnpooledByteBufAllocator.DEFAULT;
     private final List<byte[]> cut = new ArrayList<>();
@@ -57,7 +58,7 @@ class FrameCutterTest {
             }
             assertThat(cut).as("seed %s", seed).containsExactlyElementsOf(frames);
             assertThat(cutter.insideFrame()).isFalse();
-            assertThat(budget.used()).isZero();
+            assertThat(budget.bytes()).isZero();
         }
     }
 
@@ -79,7 +80,7 @@ class FrameCutterTest {
         feed(word, 1, 3);
         assertThatThrownBy(() -> feed(word, 3, 4)).isInstanceOf(MalformedFrame.class);
         cutter.release();
-        assertThat(budget.used()).isZero();
+        assertThat(budget.bytes()).isZero();
     }
 
     @Test
@@ -91,32 +92,48 @@ class FrameCutterTest {
             int to = Math.min(stream.length - 1, at + 1_000);
             feed(stream, at, to);
             at = to;
-            assertThat(budget.used()).isBetween((long) at, Math.max(2_000L, 2L * at));
+            assertThat(budget.bytes()).isBetween((long) at, Math.max(2_000L, 2L * at));
         }
         feed(stream, at, stream.length);
         assertThat(cut).hasSize(1);
         assertThat(cut.get(0)).hasSize(MAX);
-        assertThat(budget.used()).isZero();
+        assertThat(budget.bytes()).isZero();
     }
 
     @Test
-    void aPartialFrameBeyondTheTotalBudgetIsRefused() throws MalformedFrame {
-        Budget small = new Budget(10_000);
-        FrameCutter poor = new FrameCutter(MAX, small);
-        ByteBuf first = Unpooled.buffer().writeInt(MAX).writeZero(2_000);
-        assertThat(poor.cut(first, allocator, (buffer, index, length) -> {})).isFalse();
-        ByteBuf in = Unpooled.buffer().writeZero(20_000);
-        assertThatThrownBy(() -> poor.cut(in, allocator, (buffer, index, length) -> {}))
-                .isInstanceOf(MalformedFrame.class)
-                .hasMessageContaining("10000 bytes in total");
-        poor.release();
-        assertThat(small.used()).isZero();
+    void whatHasNoRoomStaysUnreadUntilThereIsSome() throws MalformedFrame {
+        MemoryBudget small = new MemoryBudget(100_000);
+        Charge charge = new Charge(small, null);
+        FrameCutter poor = new FrameCutter(MAX, charge);
+        ByteBuf in = Unpooled.buffer().writeInt(30_000).writeZero(20_000);
+        small.add(90_000);
+        assertThat(poor.cut(in, allocator, (buffer, index, length) -> {})).isFalse();
+        assertThat(poor.lacksRoom()).isTrue();
+        assertThat(in.readableBytes()).isEqualTo(20_004);
+        assertThat(poor.insideFrame()).isFalse();
 
-        FrameCutter poorer = new FrameCutter(MAX, small);
-        ByteBuf all = Unpooled.buffer().writeInt(MAX).writeZero(20_000);
-        assertThatThrownBy(() -> poorer.cut(all, allocator, (buffer, index, length) -> {}))
-                .isInstanceOf(MalformedFrame.class);
-        poorer.release();
-        assertThat(small.used()).isZero();
+        small.add(-90_000);
+        assertThat(poor.cut(in, allocator, (buffer, index, length) -> {})).isFalse();
+        assertThat(poor.lacksRoom()).isFalse();
+        assertThat(in.isReadable()).isFalse();
+        assertThat(charge.bytes()).isEqualTo(30_004);
+        ByteBuf rest = Unpooled.buffer().writeZero(10_000);
+        assertThat(poor.cut(rest, allocator, (buffer, index, length) -> cut.add(new byte[length])))
+                .isTrue();
+        assertThat(cut).hasSize(1);
+        assertThat(charge.bytes()).isZero();
+    }
+
+    @Test
+    void aLittleAlwaysFits() throws MalformedFrame {
+        MemoryBudget full = new MemoryBudget(1_000);
+        full.add(1_000);
+        FrameCutter cutterInNeed = new FrameCutter(MAX, new Charge(full, null));
+        ByteBuf in = Unpooled.buffer().writeInt(2_000).writeZero(1_500);
+        assertThat(cutterInNeed.cut(in, allocator, (buffer, index, length) -> {}))
+                .isFalse();
+        assertThat(cutterInNeed.lacksRoom()).isFalse();
+        assertThat(cutterInNeed.insideFrame()).isTrue();
+        cutterInNeed.release();
     }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.remoting;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.protocol.frame.Command;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
@@ -15,6 +17,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -58,8 +61,6 @@ class HostilePeerTest {
         RemotingServer server = bench.server(HostilePeerTest::ok);
         try (Socket good = connect(server)) {
             List<byte[]> bad = List.of(
-                    new byte[] {0x16, 3, 1, 2, 0, 1}, // a TLS hello
-                    "GET / HTTP/1.1\r\n\r\n".getBytes(),
                     new byte[] {0, 0, 0, 0},
                     new byte[] {(byte) 0xFF, -1, -1, -1},
                     new byte[] {1, 0, 0, 1}, // one more than 16 MiB
@@ -149,8 +150,10 @@ class HostilePeerTest {
         CompletableFuture<Command> first =
                 client.call(address, Command.request(1).body(new byte[15_000]).build(), 20_000);
         Request request = held.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS);
+        // Its own connection is not read meanwhile; another one, that wants more than is left, is refused.
+        RemotingClient other = bench.client();
         Command refused = Bench.get(
-                client.call(address, Command.request(2).body(new byte[6_000]).build(), 20_000));
+                other.call(address, Command.request(2).body(new byte[6_000]).build(), 20_000));
         assertThat(refused.code()).isEqualTo(2);
         assertThat(refused.remark()).startsWith("[OVERLOAD]");
         request.reply(Command.response(0, null).build());
@@ -180,10 +183,10 @@ class HostilePeerTest {
         RemotingServer server =
                 bench.server(Bench.settings().withMaxConnections(2), HostilePeerTest::ok, ConnectionListener.NONE);
         try (Socket first = connect(server);
-                Socket second = connect(server)) {
+                Socket second = connectFrom("127.0.0.2", server)) {
             Awaitility.await()
                     .untilAsserted(() -> assertThat(server.connectionCount()).isEqualTo(2));
-            try (Socket third = connect(server)) {
+            try (Socket third = connectFrom("127.0.0.3", server)) {
                 assertThat(isClosed(third)).isTrue();
             }
             second.getOutputStream().write(Command.request(1).opaque(3).build().encode());
@@ -191,6 +194,236 @@ class HostilePeerTest {
             first.close();
             Awaitility.await()
                     .untilAsserted(() -> assertThat(server.connectionCount()).isEqualTo(1));
+        }
+    }
+
+    private static Socket connectFrom(String host, RemotingServer server) throws IOException {
+        Socket socket = new Socket();
+        socket.bind(new InetSocketAddress(host, 0));
+        socket.connect(server.address());
+        socket.setSoTimeout((int) TimeUnit.SECONDS.toMillis(Bench.PATIENCE_SECONDS));
+        return socket;
+    }
+
+    @Test
+    void foreignProtocolsAreAnsweredInTheirOwnWords() throws Exception {
+        RemotingServer server = bench.server(HostilePeerTest::ok);
+        assertThat(said(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+                .startsWith("HTTP/1.1 400 ")
+                .contains("Content-Type: text/plain")
+                .contains("this is a RocketMQ remoting port");
+        assertThat(said(server, "POST /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n")).startsWith("HTTP/1.1 400 ");
+        String alert = said(server, new byte[] {0x16, 3, 1, 2, 0, 1, 0, 1, 0xC, 3, 3});
+        assertThat(alert.getBytes(ISO_8859_1)).containsExactly(0x15, 3, 1, 0, 2, 2, 40);
+        String goAway = said(server, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        assertThat(goAway).endsWith("the command waybill").contains("this is a RocketMQ remoting port");
+        assertThat(goAway.charAt(3)).as("SETTINGS").isEqualTo((char) 4);
+        assertThat(goAway.charAt(9 + 3)).as("GOAWAY").isEqualTo((char) 7);
+        assertThat(said(server, "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n")).isEmpty();
+        assertThat(said(server, "\r\n\r\n\0\r\nQUIT\n")).isEmpty();
+        assertThat(server.inFlightBytes()).isZero();
+    }
+
+    private static String said(RemotingServer server, String greeting) throws IOException {
+        return said(server, greeting.getBytes(ISO_8859_1));
+    }
+
+    private static String said(RemotingServer server, byte[] greeting) throws IOException {
+        try (Socket socket = connect(server)) {
+            socket.getOutputStream().write(greeting);
+            return new String(socket.getInputStream().readAllBytes(), ISO_8859_1);
+        }
+    }
+
+    @Test
+    void unfinishedFramesOfOthersDelayNobodyForLong() throws Exception {
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, 1 << 20), HostilePeerTest::ok, ConnectionListener.NONE);
+        List<Socket> hogs = new ArrayList<>();
+        try {
+            byte[] frame = Command.request(10).body(new byte[900_000]).build().encode();
+            for (int i = 0; i < 24; i++) {
+                Socket hog = connect(server);
+                hogs.add(hog);
+                hog.getOutputStream().write(frame, 0, 120_000); // as much as is taken without its end
+            }
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes())
+                            .isGreaterThan(700_000)
+                            .isLessThanOrEqualTo((1 << 20) + 24 * 64 * 1024));
+            // Larger than what is left: it waits until those who do not move on are closed, and is never refused.
+            try (Socket honest = connect(server)) {
+                honest.getOutputStream()
+                        .write(Command.request(10)
+                                .opaque(7)
+                                .body(new byte[400_000])
+                                .build()
+                                .encode());
+                Command answer = response(honest);
+                assertThat(answer.opaque()).isEqualTo(7);
+                assertThat(answer.code()).isZero();
+            }
+        } finally {
+            for (Socket hog : hogs) {
+                hog.close();
+            }
+        }
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+    }
+
+    @Test
+    void aOnewayRequestCountsUntilItIsAnsweredAsAnyOther() throws Exception {
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(50_000, 1 << 20), held::add, ConnectionListener.NONE);
+        try (Socket socket = connect(server)) {
+            byte[] send =
+                    Command.request(10).oneway().body(new byte[20_000]).build().encode();
+            Thread writer = new Thread(() -> {
+                try {
+                    for (int i = 0; i < 200; i++) {
+                        socket.getOutputStream().write(send);
+                    }
+                } catch (IOException e) {
+                    // the test is over
+                }
+            });
+            writer.start();
+            for (int i = 0; i < 200; i++) {
+                Request next = held.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS);
+                // Three pass the limit: no more are read before some are answered.
+                assertThat(held.size()).isLessThan(3);
+                if (i % 2 == 0) {
+                    next.refuse(2, "full");
+                } else {
+                    next.reply(Command.response(0, null).build());
+                }
+            }
+            writer.join();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+        }
+    }
+
+    @Test
+    void aRequestThatWaitsHoldsNeitherItsHeaderNorTheRoomOfOthers() throws Exception {
+        AtomicInteger waiting = new AtomicInteger();
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, 1 << 20),
+                request -> {
+                    if (request.code() == 11) {
+                        if (request.hold(100)) {
+                            assertThat(request.command().fields().get("subscription"))
+                                    .isNull();
+                            waiting.incrementAndGet();
+                            held.add(request);
+                        } else {
+                            request.refuse(2, "too many");
+                        }
+                    } else {
+                        ok(request);
+                    }
+                },
+                ConnectionListener.NONE);
+        try (Socket socket = connect(server);
+                Socket honest = connect(server)) {
+            byte[] pull = Command.request(11)
+                    .field("subscription", "x".repeat(60_000))
+                    .opaque(9)
+                    .build()
+                    .encode();
+            for (int i = 0; i < 100; i++) {
+                socket.getOutputStream().write(pull); // 6 MB of headers against 1 MiB
+            }
+            Awaitility.await().until(() -> waiting.get() == 100);
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes()).isEqualTo(100 * (100 + 512)));
+            honest.getOutputStream()
+                    .write(Command.request(10)
+                            .opaque(3)
+                            .body(new byte[300_000])
+                            .build()
+                            .encode());
+            assertThat(response(honest).code()).isZero();
+            held.remove().reply(Command.response(0, null).build());
+            assertThat(response(socket).opaque()).isEqualTo(9);
+        }
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+    }
+
+    @Test
+    void manySlowReadersHoldNoMoreThanTheirShareTogether() throws Exception {
+        int limit = 4 << 20;
+        ByteBuffer body = ByteBuffer.allocate(500_000); // on the heap, as what is read from files
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, limit),
+                request -> {
+                    if (request.code() == 11) {
+                        request.reply(Command.response(0, null).build(), List.of(body.duplicate()), () -> {});
+                    } else {
+                        ok(request);
+                    }
+                },
+                ConnectionListener.NONE);
+        List<Socket> slow = new ArrayList<>();
+        try {
+            byte[] pull = Command.request(11).build().encode();
+            for (int i = 0; i < 12; i++) {
+                Socket socket = new Socket();
+                socket.setReceiveBufferSize(4096);
+                socket.connect(server.address());
+                slow.add(socket);
+                for (int k = 0; k < 40; k++) {
+                    socket.getOutputStream().write(pull); // 20 MB each
+                }
+            }
+            try (Socket honest = connect(server)) {
+                for (int i = 0; i < 5; i++) {
+                    honest.getOutputStream()
+                            .write(Command.request(10).opaque(i).build().encode());
+                    assertThat(response(honest).opaque()).isEqualTo(i);
+                    assertThat(server.unsentBytes()).isLessThanOrEqualTo(limit + 12 * 2 * 300_000L);
+                }
+                // A reply like theirs also gets through: whoever does not read gives way.
+                Awaitility.await().until(() -> {
+                    honest.getOutputStream().write(pull);
+                    return response(honest).code() == 0;
+                });
+            }
+        } finally {
+            for (Socket socket : slow) {
+                socket.close();
+            }
+        }
+        Awaitility.await().untilAsserted(() -> assertThat(server.unsentBytes()).isZero());
+    }
+
+    @Test
+    void oneAddressGetsHalfOfTheConnections() throws Exception {
+        RemotingServer server =
+                bench.server(Bench.settings().withMaxConnections(4), HostilePeerTest::ok, ConnectionListener.NONE);
+        try (Socket first = connect(server);
+                Socket second = connect(server)) {
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.connectionCount()).isEqualTo(2));
+            try (Socket third = connect(server)) {
+                assertThat(isClosed(third)).isTrue();
+            }
+            try (Socket elsewhere = connectFrom("127.0.0.2", server)) {
+                elsewhere
+                        .getOutputStream()
+                        .write(Command.request(1).opaque(3).build().encode());
+                assertThat(response(elsewhere).opaque()).isEqualTo(3);
+            }
+            first.close();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.connectionCount()).isEqualTo(1));
+            try (Socket third = connect(server)) {
+                third.getOutputStream()
+                        .write(Command.request(1).opaque(4).build().encode());
+                assertThat(response(third).opaque()).isEqualTo(4);
+            }
         }
     }
 }

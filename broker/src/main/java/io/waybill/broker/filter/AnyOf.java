@@ -11,6 +11,15 @@ record AnyOf(Filter[] filters) implements Filter {
     }
 
     @Override
+    public int weightBytes() {
+        int bytes = 0;
+        for (Filter filter : filters) {
+            bytes += filter.weightBytes();
+        }
+        return bytes;
+    }
+
+    @Override
     public boolean mayMatch(long tagsCode) {
         for (Filter filter : filters) {
             if (filter.mayMatch(tagsCode)) {

@@ -27,6 +27,9 @@ public interface Filter {
     /** Whether the stored message that starts at {@code at} is wanted; neither position nor limit of the buffer counts. */
     boolean matches(ByteBuffer buffer, int at);
 
+    /** About what it takes of the heap; 0 for one that is shared by all. */
+    int weightBytes();
+
     /**
      * Compiles an expression.
      *

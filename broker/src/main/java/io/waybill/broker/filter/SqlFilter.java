@@ -3,6 +3,7 @@ package io.waybill.broker.filter;
 
 import io.waybill.protocol.frame.BadField;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * An SQL92 condition on the properties of messages; the tag is the property {@code TAGS}.
@@ -13,17 +14,22 @@ import java.nio.ByteBuffer;
 final class SqlFilter implements Filter {
     private final SqlNode root;
     private final byte[][] names;
+    private final int weightBytes;
 
-    private SqlFilter(SqlNode root, byte[][] names) {
+    private SqlFilter(SqlNode root, byte[][] names, int weightBytes) {
+        this.weightBytes = weightBytes;
         this.root = root;
         this.names = names;
     }
 
     /** @throws BadField when the expression breaks a limit or cannot be read */
     static SqlFilter of(String expression) {
-        SqlParser parser = new SqlParser(SqlTokens.of(expression == null ? "" : expression));
+        List<SqlToken> tokens = SqlTokens.of(expression == null ? "" : expression);
+        SqlParser parser = new SqlParser(tokens);
         SqlNode root = parser.parse();
-        return new SqlFilter(root, parser.names());
+        // A node of at most 96 bytes for each token, and texts as characters, bytes and fallbacks of a search.
+        return new SqlFilter(
+                root, parser.names(), 96 * tokens.size() + (expression == null ? 0 : 7 * expression.length()));
     }
 
     static BadField bad(String limit, String seen) {
@@ -33,6 +39,11 @@ final class SqlFilter implements Filter {
     @Override
     public boolean isAll() {
         return false;
+    }
+
+    @Override
+    public int weightBytes() {
+        return weightBytes;
     }
 
     @Override

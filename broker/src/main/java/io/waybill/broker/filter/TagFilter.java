@@ -65,6 +65,15 @@ final class TagFilter implements Filter {
     }
 
     @Override
+    public int weightBytes() {
+        int bytes = 0;
+        for (byte[] tag : tags) {
+            bytes += tag.length + 48;
+        }
+        return bytes;
+    }
+
+    @Override
     public boolean mayMatch(long tagsCode) {
         return isAll() || Arrays.binarySearch(codes, tagsCode) >= 0;
     }

@@ -30,6 +30,9 @@ public final class WaitingPops implements Duty {
     /** Of so many groups pops are answered by the thread that confirmed; with more it is left to this duty. */
     private static final int INLINE_GROUPS = 32;
 
+    /** What a pop that waits and its places in the tables take. */
+    private static final int HELD_BYTES = 1_200;
+
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
     /** The wall clock may be set while the monotonic one runs on. */
     private static final long LONGEST_SLEEP_MILLIS = 5_000;
@@ -138,7 +141,8 @@ public final class WaitingPops implements Duty {
      * @return false when too many wait already
      */
     boolean park(Pop pop) {
-        if (held.incrementAndGet() > mostHeld) {
+        if (held.incrementAndGet() > mostHeld
+                || !pop.request().hold(HELD_BYTES + pop.wish().filter().weightBytes())) {
             held.decrementAndGet();
             return false;
         }

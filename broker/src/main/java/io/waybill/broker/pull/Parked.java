@@ -29,6 +29,9 @@ public final class Parked implements Duty {
     /** Up to so many pulls of a queue are answered by the thread that confirmed; more are left to this duty. */
     private static final int INLINE_WAKES = 32;
 
+    /** What a pull that waits and its places in the tables take. */
+    private static final int HELD_BYTES = 700;
+
     private record Queue(String topic, int queueId) {}
 
     /** Where a pull waits: its deadline, unique by number. */
@@ -102,7 +105,7 @@ public final class Parked implements Duty {
      * @return false when too many wait already
      */
     boolean park(Pull pull) {
-        if (held.incrementAndGet() > mostHeld) {
+        if (held.incrementAndGet() > mostHeld || !pull.request().hold(HELD_BYTES + pull.filterBytes())) {
             held.decrementAndGet();
             return false;
         }

@@ -104,6 +104,11 @@ final class Pull extends Turns {
         return filter;
     }
 
+    /** What its filter takes if it is its own; one that came with a heartbeat belongs to the member. */
+    int filterBytes() {
+        return home == null ? filter.weightBytes() : 0;
+    }
+
     int topicSysFlag() {
         return topicSysFlag;
     }

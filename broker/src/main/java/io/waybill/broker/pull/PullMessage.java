@@ -111,7 +111,8 @@ final class PullMessage implements RequestHandler {
                     request.connection());
         }
         if (request.isOneway()) {
-            return; // nobody waits for messages, so nothing is read or held for it
+            request.refuse(ResponseCode.SUCCESS, null); // nobody waits for messages, so nothing is read or held for it
+            return;
         }
         Pull pull = new Pull(
                 request,

@@ -39,6 +39,10 @@ final class SendReplies {
     /** Of a reply: the message was sent before; {@code true}, or of a batch with new messages too the numbers of those, from 0. */
     private static final String DUPLICATE = "WAYBILL_DUPLICATE";
 
+    /** Ends a one-way request; not sent. */
+    private static final Command DONE =
+            Command.response(ResponseCode.SUCCESS, null).build();
+
     private final InetSocketAddress address;
     private final String region;
     private final boolean trace;
@@ -66,6 +70,7 @@ final class SendReplies {
             stats.answered(request.arrivedNanos(), 1);
         }
         if (request.isOneway()) {
+            request.reply(DONE);
             return;
         }
         FirstStored first = Duplicates.first(outcome);
@@ -107,6 +112,7 @@ final class SendReplies {
             stats.answered(request.arrivedNanos(), drafts.size());
         }
         if (request.isOneway()) {
+            request.reply(DONE);
             return;
         }
         if (outcome instanceof BatchStored stored) {

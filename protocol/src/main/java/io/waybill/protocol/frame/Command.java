@@ -196,6 +196,11 @@ public final class Command {
         return new Command(code, value, flag, version, language, serializeType, remark, fields, body);
     }
 
+    /** The same command without remark, fields and body, which it no longer holds. */
+    public Command withoutContent() {
+        return new Command(code, opaque, flag, version, language, serializeType, null, RawFields.NONE, NO_BODY);
+    }
+
     /** The same command with other flag bits; header and body bytes are shared. */
     public Command withFlag(int value) {
         return new Command(code, opaque, value, version, language, serializeType, remark, fields, body);
