@@ -91,7 +91,12 @@ final class Features {
         journal = new Journal(store::journal, store::journalOf, members::clientId, store::nowMillis);
         offsets.onCommit(journal::committed);
         QueueLocks locks = new QueueLocks(
-                clock, settings.lockExpiryMillis(), broker, queue -> topics.hasQueue(queue.topic(), queue.queueId()));
+                clock,
+                settings.lockExpiryMillis(),
+                broker,
+                queue -> topics.hasQueue(queue.topic(), queue.queueId()),
+                members::clientId);
+        offsets.fence(locks);
         stats = new Stats(clock);
         store.onStored(stats::stored);
         registration = new Registration(

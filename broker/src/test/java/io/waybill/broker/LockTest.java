@@ -3,12 +3,18 @@ package io.waybill.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.LockBatchBody;
 import io.waybill.protocol.body.LockBatchReply;
 import io.waybill.protocol.body.MessageQueue;
+import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
@@ -31,17 +37,63 @@ class LockTest {
         broker.close();
     }
 
+    /** The connection of each client that needs no other. */
+    private final Map<String, FakeConnection> connections = new HashMap<>();
+
+    private FakeConnection of(String client) {
+        return connections.computeIfAbsent(client, c -> broker.connect());
+    }
+
     private Asked ask(int code, String group, String client, MessageQueue... queues) {
-        return broker.ask(Command.request(code)
-                .body(new LockBatchBody(group, client, new TreeSet<>(Set.of(queues)), false).toJson())
-                .build());
+        return ask(of(client), code, group, client, queues);
+    }
+
+    private Asked ask(FakeConnection connection, int code, String group, String client, MessageQueue... queues) {
+        return broker.ask(
+                connection,
+                Command.request(code)
+                        .body(new LockBatchBody(group, client, new TreeSet<>(Set.of(queues)), false).toJson())
+                        .build());
     }
 
     private Set<MessageQueue> lock(String group, String client, MessageQueue... queues) {
-        return LockBatchReply.parse(ask(RequestCode.LOCK_BATCH_MQ, group, client, queues)
+        return lock(of(client), group, client, queues);
+    }
+
+    private Set<MessageQueue> lock(FakeConnection connection, String group, String client, MessageQueue... queues) {
+        return LockBatchReply.parse(ask(connection, RequestCode.LOCK_BATCH_MQ, group, client, queues)
                         .reply()
                         .body())
                 .lockOKMQSet();
+    }
+
+    private void heartbeat(FakeConnection connection, String client) {
+        assertThat(broker.ask(connection, TestBroker.heartbeat(client, "shipping", SubscriptionData.of("orders", "*", 1)))
+                        .result())
+                .isZero();
+    }
+
+    /** As consumers do: without waiting for an answer. */
+    private void commit(FakeConnection connection, long offset) {
+        broker.ask(connection, committing(offset).oneway().build());
+    }
+
+    private static Command.Builder committing(long offset) {
+        return Command.request(RequestCode.UPDATE_CONSUMER_OFFSET)
+                .field("consumerGroup", "shipping")
+                .field("topic", "orders")
+                .field("queueId", 0)
+                .field("commitOffset", offset);
+    }
+
+    private long committed() {
+        return broker.features.offsets().query("shipping", "orders", 0);
+    }
+
+    private void fill(int messages) {
+        for (int i = 0; i < messages; i++) {
+            broker.send("orders", 0, "m" + i);
+        }
     }
 
     @Test
@@ -106,5 +158,221 @@ class LockTest {
         assertThat(ask(RequestCode.LOCK_BATCH_MQ, "shipping", "c".repeat(300), ZERO)
                         .remark())
                 .isEqualTo("clientId: must have at most 255 characters, had 300");
+    }
+
+    // ---- two processes with one client id
+
+    @Test
+    void theSameClientIdOnAnotherLivingConnectionIsAnotherHolder() {
+        FakeConnection one = broker.connect();
+        FakeConnection other = broker.connect();
+        assertThat(lock(one, "shipping", "c1", ZERO, ONE)).containsExactlyInAnyOrder(ZERO, ONE);
+        for (int round = 0; round < 10; round++) {
+            assertThat(lock(other, "shipping", "c1", ZERO, ONE)).isEmpty();
+            broker.pass(20_000);
+            assertThat(lock(one, "shipping", "c1", ZERO, ONE)).containsExactlyInAnyOrder(ZERO, ONE);
+        }
+        ask(other, RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ZERO);
+        assertThat(lock("shipping", "c2", ZERO)).as("the other one unlocks nothing").isEmpty();
+        assertThat(lock(one, "shipping", "c1", ZERO)).containsExactly(ZERO);
+    }
+
+    @Test
+    void theOtherProcessGetsTheLockAtOnceWhenItIsGivenBackAndAfterItsTimeWhenTheHolderDied() {
+        FakeConnection one = broker.connect();
+        FakeConnection other = broker.connect();
+        lock(one, "shipping", "c1", ZERO, ONE);
+        lock(other, "shipping", "c1", ZERO, ONE);
+        broker.pass(20_000);
+        lock(one, "shipping", "c1", ZERO, ONE);
+
+        ask(one, RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ONE);
+        assertThat(lock(other, "shipping", "c1", ZERO, ONE)).containsExactly(ONE);
+
+        broker.gone(one);
+        assertThat(lock(other, "shipping", "c1", ZERO))
+                .as("the process that had it may work on, as any client whose connection broke")
+                .isEmpty();
+        broker.pass(60_001);
+        assertThat(lock(other, "shipping", "c1", ZERO)).containsExactly(ZERO);
+    }
+
+    @Test
+    void aClientThatReconnectsKeepsItsLock() {
+        FakeConnection old = broker.connect();
+        heartbeat(old, "c1");
+        lock(old, "shipping", "c1", ZERO);
+        broker.gone(old);
+        FakeConnection fresh = broker.connect();
+        assertThat(lock(fresh, "shipping", "c1", ZERO)).containsExactly(ZERO);
+        assertThat(lock("shipping", "c2", ZERO)).isEmpty();
+        fill(3);
+        commit(fresh, 2);
+        assertThat(committed()).isEqualTo(2);
+    }
+
+    /** The network broke, and the broker does not know that the old connection is dead: a write finds out. */
+    @Test
+    void aClientThatReconnectsBesideADeadConnectionKeepsItsLock() {
+        FakeConnection old = broker.connect();
+        heartbeat(old, "c1");
+        lock(old, "shipping", "c1", ZERO);
+        old.onClose(() -> broker.features.connectionClosed(old));
+        old.dieOnSend();
+        FakeConnection fresh = broker.connect();
+        assertThat(lock(fresh, "shipping", "c1", ZERO)).as("not known yet").isEmpty();
+        assertThat(lock(fresh, "shipping", "c1", ZERO)).as("the try before found out").containsExactly(ZERO);
+    }
+
+    /** As before, and what the broker writes vanishes: the lock moves when a stock client would no longer trust its own either. */
+    @Test
+    void aClientThatReconnectsBesideASilentConnectionKeepsItsLock() {
+        FakeConnection old = broker.connect();
+        lock(old, "shipping", "c1", ZERO);
+        FakeConnection fresh = broker.connect();
+        assertThat(lock(fresh, "shipping", "c1", ZERO)).isEmpty();
+        broker.pass(30_001);
+        assertThat(lock("shipping", "c2", ZERO)).as("it is locked all the time").isEmpty();
+        assertThat(lock(fresh, "shipping", "c1", ZERO)).containsExactly(ZERO);
+        assertThat(lock(old, "shipping", "c1", ZERO)).as("should it live after all").isEmpty();
+    }
+
+    @Test
+    void twoProcessesWithOneClientIdAreFoundAndShown() {
+        FakeConnection one = broker.connect();
+        FakeConnection other = broker.connect();
+        heartbeat(one, "c1");
+        heartbeat(other, "c1");
+        assertThat(broker.features.members().shared().ids()).as("it may have reconnected").isEmpty();
+        broker.pass(30_000);
+        heartbeat(one, "c1");
+        heartbeat(other, "c1");
+        assertThat(broker.features.members().shared().ids()).containsExactly("c1");
+        assertThat(broker.features.members().shared().addresses("c1")).hasSize(2);
+        assertThat(broker.features.members().shared().count()).isEqualTo(1);
+        Asked doctor = broker.ask(Command.request(RequestCode.DOCTOR)
+                .body("{\"group\":\"shipping\"}".getBytes(StandardCharsets.UTF_8))
+                .build());
+        assertThat(new String(doctor.reply().bodyBytes(), StandardCharsets.UTF_8))
+                .contains("CLIENT_ID_SHARED")
+                .contains("2 processes use the client id c1");
+
+        broker.gone(other);
+        assertThat(broker.features.members().shared().ids()).isEmpty();
+    }
+
+    @Test
+    void aClientThatReconnectedIsNotTakenForTwo() {
+        FakeConnection old = broker.connect();
+        heartbeat(old, "c1");
+        for (int i = 0; i < 3; i++) {
+            FakeConnection fresh = broker.connect();
+            heartbeat(fresh, "c1");
+            broker.pass(30_000);
+            heartbeat(fresh, "c1");
+        }
+        assertThat(broker.features.members().shared().count()).isZero();
+    }
+
+    // ---- commits of who lost the queue
+
+    @Test
+    void whoLostTheLockDoesNotPutTheGroupBack() {
+        fill(150);
+        FakeConnection frozen = of("c1");
+        FakeConnection second = of("c2");
+        heartbeat(frozen, "c1");
+        heartbeat(second, "c2");
+        lock("shipping", "c1", ZERO);
+        commit(frozen, 24);
+        broker.pass(60_001); // c1 stands still
+        assertThat(lock("shipping", "c2", ZERO)).containsExactly(ZERO);
+        commit(second, 150);
+
+        commit(frozen, 24);
+        assertThat(committed()).isEqualTo(150);
+        broker.ask(
+                frozen,
+                TestBroker.pulling(new PullHeader(
+                        "shipping", "orders", 0, 24, 32, TestBroker.COMMIT, 24, 0, null, 1, "TAG", 0, "broker-a")));
+        assertThat(committed()).as("by a pull").isEqualTo(150);
+        Asked answered = broker.ask(frozen, committing(24).build());
+        assertThat(answered.result()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(answered.remark()).contains("queue 0 of topic 'orders' is locked for group 'shipping' by c2 at ");
+        commit(frozen, 150);
+        commit(second, 149);
+        assertThat(committed()).as("the holder may go back").isEqualTo(149);
+        commit(second, 150);
+
+        ask(RequestCode.UNLOCK_BATCH_MQ, "shipping", "c2", ZERO);
+        commit(frozen, 24);
+        assertThat(committed()).as("after the other one is done").isEqualTo(150);
+        commit(broker.connect(), 24);
+        assertThat(committed()).as("on a new connection").isEqualTo(150);
+
+        assertThat(lock("shipping", "c1", ZERO)).containsExactly(ZERO);
+        commit(frozen, 30);
+        assertThat(committed()).as("the holder again").isEqualTo(30);
+    }
+
+    @Test
+    void ofTwoProcessesWithOneClientIdOnlyTheHolderCommits() {
+        fill(10);
+        FakeConnection one = broker.connect();
+        FakeConnection other = broker.connect();
+        heartbeat(one, "c1");
+        heartbeat(other, "c1");
+        lock(one, "shipping", "c1", ZERO);
+        lock(other, "shipping", "c1", ZERO);
+        commit(other, 3);
+        assertThat(committed()).isEqualTo(-1);
+        commit(one, 5);
+        assertThat(committed()).isEqualTo(5);
+        broker.pass(30_001); // the first one stands still
+        assertThat(lock(other, "shipping", "c1", ZERO)).containsExactly(ZERO);
+        commit(other, 9);
+        commit(one, 5);
+        assertThat(committed()).isEqualTo(9);
+        broker.gone(other);
+        commit(one, 5);
+        assertThat(committed()).as("also when the other one is gone").isEqualTo(9);
+    }
+
+    /** Clients up to 4.9 lock and commit on a connection beside the one of their heartbeats and pulls. */
+    @Test
+    void aClientThatCommitsBesideTheConnectionOfItsLockIsTheHolder() {
+        fill(10);
+        FakeConnection plain = broker.connect();
+        FakeConnection vip = broker.connect();
+        heartbeat(plain, "c1");
+        assertThat(lock(vip, "shipping", "c1", ZERO)).containsExactly(ZERO);
+        commit(plain, 4);
+        assertThat(committed()).isEqualTo(4);
+        commit(vip, 5);
+        assertThat(committed()).isEqualTo(5);
+        FakeConnection second = of("c2");
+        heartbeat(second, "c2");
+        commit(second, 1);
+        assertThat(committed()).isEqualTo(5);
+    }
+
+    @Test
+    void groupsThatDoNotLockCommitAsEverAndToolsSetAnOffsetOnceTheLockIsOver() {
+        fill(10);
+        FakeConnection one = of("c1");
+        heartbeat(one, "c1");
+        commit(one, 8);
+        commit(broker.connect(), 2);
+        assertThat(committed()).isEqualTo(2);
+        lock("shipping", "c1", ZERO);
+        commit(one, 7);
+        Asked tool = broker.ask(committing(1).build());
+        assertThat(tool.result()).as("the holder would overwrite it").isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        ask(RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ZERO);
+        assertThat(broker.ask(committing(1).build()).result()).isZero();
+        assertThat(committed()).isEqualTo(1);
+        broker.pass(5 * 60_000 + 1);
+        commit(broker.connect(), 0);
+        assertThat(committed()).as("nobody remembers the lock").isZero();
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -109,6 +110,52 @@ class OffsetTest {
                 .field("commitOffset", 1)
                 .build());
         assertThat(unknownTopic.result()).isEqualTo(ResponseCode.TOPIC_NOT_EXIST);
+    }
+
+    /** As tools and clients do after a topic was emptied: they go on from there by the correction of their next pull. */
+    @Test
+    void aCommitBeyondTheEndIsOneAtTheEnd() {
+        broker.send("orders", 0, "m");
+        Asked beyond = commit("shipping", 0, 1_000);
+        assertThat(beyond.result()).as(beyond.remark()).isZero();
+        assertThat(beyond.remark()).isEqualTo("offset 1000 is beyond the end of the queue and is taken as its end, 1");
+        assertThat(query(0).number("offset")).isEqualTo(1);
+        broker.send("orders", 0, "n");
+        assertThat(query(0).number("offset")).as("what comes later is not skipped").isEqualTo(1);
+
+        assertThat(commit("shipping", 1, 7).result()).as("an empty queue").isZero();
+        assertThat(query(1).number("offset")).isZero();
+
+        Asked pulled = broker.ask(TestBroker.pulling(new PullHeader(
+                "shipping", "orders", 0, 500, 32, TestBroker.SUBSCRIPTION | TestBroker.COMMIT, 500, 0, "*", 0, "TAG", 0,
+                "broker-a")));
+        assertThat(pulled.result()).isEqualTo(ResponseCode.PULL_OFFSET_MOVED);
+        assertThat(pulled.number("nextBeginOffset")).isEqualTo(2);
+        assertThat(query(0).number("offset")).as("by a pull").isEqualTo(2);
+    }
+
+    /** Clients of a topic that became smaller finish the queues that are no longer read. */
+    @Test
+    void aQueueBeyondThoseOfItsTopicTakesCommitsWhileItHasMessages() {
+        broker.send("orders", 3, "m");
+        shrink(2);
+        assertThat(commit("shipping", 3, 1).result()).isZero();
+        assertThat(query(3).number("offset")).isEqualTo(1);
+        assertThat(commit("shipping", 2, 1).result()).as("never had one").isEqualTo(ResponseCode.INVALID_PARAMETER);
+    }
+
+    private void shrink(int queues) {
+        Asked made = broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
+                .field("topic", "orders")
+                .field("defaultTopic", "TBW102")
+                .field("readQueueNums", queues)
+                .field("writeQueueNums", queues)
+                .field("perm", 6)
+                .field("topicFilterType", "SINGLE_TAG")
+                .field("topicSysFlag", 0)
+                .field("order", false)
+                .build());
+        assertThat(made.result()).as(made.remark()).isZero();
     }
 
     @Test

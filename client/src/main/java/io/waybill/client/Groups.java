@@ -178,6 +178,8 @@ public interface Groups {
         IN_FLIGHT,
         /** Consumption is switched off for the group. */
         CONSUME_DISABLED,
+        /** Two processes use one client id. */
+        CLIENT_ID_SHARED,
         /** Nothing waits. */
         NO_BACKLOG,
         /** No such message is known. */

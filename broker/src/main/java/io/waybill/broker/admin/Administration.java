@@ -66,7 +66,7 @@ public final class Administration {
         this.groupRequests = new GroupRequests(groups, offsets, parked, away);
         this.askClients = new AskClients(store, topics, groups, members, brokerName, away);
         this.connections = new Connections(members);
-        this.figures = new RuntimeFigures(store, stats, clock, blocking);
+        this.figures = new RuntimeFigures(store, stats, members, clock, blocking);
         this.viewStats = new ViewStats(stats);
         this.config = new BrokerConfig(settings);
         this.housekeeping = new Housekeeping(store, topics, offsets, away);

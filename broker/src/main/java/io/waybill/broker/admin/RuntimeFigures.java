@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.group.Members;
 import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
@@ -31,11 +32,13 @@ final class RuntimeFigures implements RequestHandler {
 
     private final Store store;
     private final Stats through;
+    private final Members members;
     private final Clock clock;
     private final Executor blocking;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Stats through, Clock clock, Executor blocking) {
+    RuntimeFigures(Store store, Stats through, Members members, Clock clock, Executor blocking) {
+        this.members = members;
         this.through = through;
         this.store = store;
         this.clock = clock;
@@ -158,6 +161,7 @@ final class RuntimeFigures implements RequestHandler {
         table.put("earliestMessageTimeStamp", Long.toString(earliestMillis()));
         table.put("openTransactions", Long.toString(store.openHalfCount()));
         table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
+        table.put("sharedClientIdsFound", Long.toString(members.shared().count()));
         table.put("storeState", store.state().kind().name());
         table.put("brokerActive", Boolean.toString(store.state().isOpen()));
         table.put("brokerVersionDesc", "V5_5_0");

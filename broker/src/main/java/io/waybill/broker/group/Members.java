@@ -58,6 +58,9 @@ public final class Members implements Duty {
     /** The connection each client was heard on last; as long as it is open. Changed under this. */
     private final Map<String, Connection> clients = new ConcurrentHashMap<>();
 
+    /** Client ids that two processes use. Changed under this. */
+    private final SharedClientIds shared;
+
     /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
     private final Map<Long, Set<Membership>> memberships = new HashMap<>();
 
@@ -71,6 +74,7 @@ public final class Members implements Duty {
         this.groups = groups;
         this.clock = clock;
         this.conflictLines = new LogBudget(clock);
+        this.shared = new SharedClientIds(clock);
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
     }
 
@@ -174,6 +178,11 @@ public final class Members implements Duty {
         return member == null ? where : member.clientId() + " at " + where;
     }
 
+    /** Client ids that more than one process uses. */
+    public SharedClientIds shared() {
+        return shared;
+    }
+
     // ---- changes
 
     /** Sets who is told the name of a producer group when somebody new is connected for it; once, at the start. */
@@ -200,9 +209,13 @@ public final class Members implements Duty {
             if (!connection.isOpen()) {
                 return true;
             }
+            boolean isKnown = isKnown(connection, data.clientId());
             join(connection, data);
             if (memberships.containsKey(connection.id())) { // what ends with the connection
-                clients.put(data.clientId(), connection);
+                Connection last = clients.put(data.clientId(), connection);
+                if (isKnown && last != null && last.id() != connection.id() && last.isOpen()) {
+                    shared.found(data.clientId(), connection, last);
+                }
             }
             fullWanted = !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
@@ -221,6 +234,16 @@ public final class Members implements Duty {
         changed.forEach(this::announce);
         newProducers.forEach(producerListener);
         return fullWanted;
+    }
+
+    /** Whether a client was heard on this connection before. */
+    private boolean isKnown(Connection connection, String clientId) {
+        for (Membership membership : memberships.getOrDefault(connection.id(), Set.of())) {
+            if (membership.clientId().equals(clientId)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void join(Connection connection, HeartbeatData data) {
@@ -400,6 +423,7 @@ public final class Members implements Duty {
         Predicate<MemberKey> ofConnection = key -> key.connectionId() == connection.id();
         synchronized (this) {
             fingerprints.remove(connection.id());
+            shared.closed(connection);
             Set<Membership> left = memberships.remove(connection.id());
             for (Membership membership : left == null ? Set.<Membership>of() : left) {
                 clients.remove(membership.clientId(), connection);

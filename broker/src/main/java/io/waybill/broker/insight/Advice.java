@@ -79,6 +79,10 @@ final class Advice {
         return "let the topic be read again: waybill topic settings " + topic;
     }
 
+    static String ownClientIds() {
+        return "give each process an instance name of its own, in containers too; then start them again";
+    }
+
     static String find(String id) {
         return "check the id and the topic; what every broker knows: waybill message trace " + id;
     }

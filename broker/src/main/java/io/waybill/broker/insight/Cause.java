@@ -18,5 +18,6 @@ enum Cause {
     RATE_LIMITED,
     QUARANTINED,
     CONSUME_DISABLED,
+    CLIENT_ID_SHARED,
     NOT_FOUND
 }

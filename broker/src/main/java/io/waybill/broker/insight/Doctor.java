@@ -691,6 +691,7 @@ final class Doctor {
         } else {
             findings.addAll(worstQueues(onlyTopic));
         }
+        sharedClientIds(findings);
         rows.forEach((topic, row) -> {
             if (onlyTopic == null || onlyTopic.equals(topic)) {
                 waiting(topic, row, findings);
@@ -702,6 +703,25 @@ final class Doctor {
                     .advises("if one message is missed, ask for it: waybill doctor group " + group + " --message ID"));
         }
         return findings;
+    }
+
+    private void sharedClientIds(List<Finding> findings) {
+        ConsumerGroup online = members.consumerGroup(group);
+        if (online == null || members.shared().isEmpty()) {
+            return;
+        }
+        for (String clientId : online.clientIds()) {
+            List<String> addresses = members.shared().addresses(clientId);
+            if (!addresses.isEmpty()) {
+                findings.add(new Finding(Cause.CLIENT_ID_SHARED, null)
+                        .fact("client", clientId)
+                        .fact("addresses", String.join(", ", addresses))
+                        .says(addresses.size() + " processes use the client id " + clientId + " ("
+                                + String.join(", ", addresses) + "): they count as one member, and each reads the queues"
+                                + " of that one; in order, one of them works and the others wait.")
+                        .advises(Advice.ownClientIds()));
+            }
+        }
     }
 
     private Finding stop(String onlyTopic) {

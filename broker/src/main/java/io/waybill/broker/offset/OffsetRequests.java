@@ -98,21 +98,27 @@ public final class OffsetRequests {
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + header.consumerGroup() + "' does not exist");
             return;
         }
-        if (!hasQueue(request, header.topic(), header.queueId())) {
+        // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made smaller.
+        boolean known = topics.find(header.topic()) != null
+                && store.range(header.topic(), header.queueId()).maxOffset() > 0;
+        if (!known && !hasQueue(request, header.topic(), header.queueId())) {
             return;
         }
-        long end = store.range(header.topic(), header.queueId()).maxOffset();
-        if (header.commitOffset() < 0 || header.commitOffset() > end) {
-            // Beyond the end would silently skip what comes later.
+        if (header.commitOffset() < 0) {
             request.refuse(
                     ResponseCode.INVALID_PARAMETER,
-                    "commitOffset: must be from 0 to " + end + ", the end of the queue, was " + header.commitOffset());
+                    "commitOffset: must not be negative, was " + header.commitOffset());
             return;
         }
-        boolean taken = offsets.commit(
-                header.consumerGroup(), header.topic(), header.queueId(), header.commitOffset(), request.connection());
-        request.reply(Command.response(ResponseCode.SUCCESS, taken ? null : "ignored: the offset was reset meanwhile")
-                .build());
+        Offsets.Committed committed = offsets.commit(
+                header.consumerGroup(),
+                header.topic(),
+                header.queueId(),
+                header.commitOffset(),
+                request.connection(),
+                !request.isOneway());
+        int code = committed.isFenced() ? ResponseCode.ILLEGAL_OPERATION : ResponseCode.SUCCESS;
+        request.reply(Command.response(code, committed.why()).build());
     }
 
     private void max(Request request) {

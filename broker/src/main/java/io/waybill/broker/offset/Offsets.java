@@ -82,6 +82,7 @@ public final class Offsets implements Duty {
     private final Set<Key> over = ConcurrentHashMap.newKeySet();
 
     private final Predicate<String> isOnline;
+    private volatile CommitFence fence = CommitFence.NONE;
     private volatile OutsideListener outsideListener = (group, topic, queueId, offset, isReset) -> {};
     private volatile CommitListener commitListener = (group, topic, queueId, before, offset, connection) -> {};
     private final List<ResetListener> resetListeners = new CopyOnWriteArrayList<>();
@@ -118,15 +119,54 @@ public final class Offsets implements Duty {
         this.commitListener = listener;
     }
 
-    /** The same as {@link #commit(String, String, int, long)}, and the listener learns which client it was. */
-    public boolean commit(String group, String topic, int queueId, long offset, Connection connection) {
+    /** Sets who may keep a commit of a client from counting; once, before the first request. */
+    public void fence(CommitFence commitFence) {
+        this.fence = commitFence;
+    }
+
+    /**
+     * What became of a commit of a client.
+     *
+     * @param isTaken whether it is the group's offset now
+     * @param why the sentence why it is not, or is another than the one sent; null for the usual
+     * @param isFenced whether it did not count because the client lost the queue
+     */
+    public record Committed(boolean isTaken, String why, boolean isFenced) {
+        static final Committed USUAL = new Committed(true, null, false);
+    }
+
+    /**
+     * A commit of a client. One beyond the end of the queue is one at its end: a client comes with such an offset after the queue was emptied,
+     * and its pulls are told the end as well. One of a client that lost the queue does not count.
+     *
+     * @param isAsked whether the client waits for the answer
+     */
+    public Committed commit(
+            String group, String topic, int queueId, long wanted, Connection connection, boolean isAsked) {
         long before = query(group, topic, queueId);
-        boolean taken = commit(group, topic, queueId, offset);
-        if (taken && before != offset) {
+        String refusal = fence.refusal(group, topic, queueId, before, wanted, connection, isAsked);
+        if (refusal != null) {
+            return new Committed(false, refusal, true);
+        }
+        long end = store.range(topic, queueId).maxOffset();
+        long offset = Math.min(wanted, end);
+        if (!commit(group, topic, queueId, offset)) {
+            return new Committed(false, "ignored: the offset was reset meanwhile", false);
+        }
+        if (before != offset) {
             outsideListener.changed(group, topic, queueId, offset, false);
             commitListener.committed(group, topic, queueId, before, offset, connection);
         }
-        return taken;
+        return wanted == offset ? Committed.USUAL : beyond(group, topic, queueId, wanted, end, before != offset);
+    }
+
+    private static Committed beyond(
+            String group, String topic, int queueId, long wanted, long end, boolean isFirst) {
+        String text = "offset " + wanted + " is beyond the end of the queue and is taken as its end, " + end;
+        if (isFirst) { // clients say it again and again
+            log.info("A commit of group {} for queue {} of topic {}: {}", group, queueId, topic, text);
+        }
+        return new Committed(true, text, false);
     }
 
     /** Notes that the group consumed the queue up to {@code offset}, exclusive; false when a reset is pending and wins. */

@@ -101,14 +101,14 @@ final class PullMessage implements RequestHandler {
             request.refuse(wanted.code(), wanted.text());
             return;
         }
-        if ((header.sysFlag() & COMMIT_OFFSET) != 0
-                && reading.isWithin(header.topic(), header.queueId(), header.commitOffset())) {
+        if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
             offsets.commit(
                     header.consumerGroup(),
                     header.topic(),
                     header.queueId(),
                     header.commitOffset(),
-                    request.connection());
+                    request.connection(),
+                    false);
         }
         if (request.isOneway()) {
             request.refuse(ResponseCode.SUCCESS, null); // nobody waits for messages, so nothing is read or held for it

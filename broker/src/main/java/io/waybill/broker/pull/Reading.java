@@ -74,11 +74,6 @@ final class Reading {
         advance(pull, holdMillis > 0 ? Pull.FIRST : Pull.FIRST | Pull.EXPIRE);
     }
 
-    /** Whether a group can have got so far. */
-    boolean isWithin(String topic, int queueId, long offset) {
-        return offset >= 0 && offset <= store.range(topic, queueId).maxOffset();
-    }
-
     /** Something became visible in the queue of a parked pull. Does not block. */
     void wake(Pull pull) {
         advance(pull, Pull.LOOK);

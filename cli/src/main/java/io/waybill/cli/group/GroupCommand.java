@@ -231,7 +231,9 @@ public final class GroupCommand implements Callable<Integer> {
                 return ExitCode.DONE;
             }
             List<Map<String, Object>> rows = new ArrayList<>();
+            Map<String, Integer> connections = new LinkedHashMap<>();
             for (Groups.Member member : groups.members(group)) {
+                connections.merge(member.clientId(), 1, Integer::sum);
                 Map<String, Object> row = new LinkedHashMap<>();
                 row.put("clientId", member.clientId());
                 row.put("address", member.address());
@@ -242,6 +244,13 @@ public final class GroupCommand implements Callable<Integer> {
             if (rows.isEmpty()) {
                 output().note("no member of " + group + " is connected");
             }
+            connections.forEach((id, count) -> {
+                if (count > 1) {
+                    output().note(count + " connections use the client id " + id
+                            + ": two processes with one id, unless one has just reconnected; ask: waybill doctor group "
+                            + group);
+                }
+            });
             return ExitCode.DONE;
         }
 

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -187,10 +188,15 @@ final class AdminGroups implements Groups {
     public List<Member> members(String group) {
         MessageChecks.group(group);
         Map<String, Member> members = new TreeMap<>();
-        cluster.brokers()
-                .forEach((broker, address) -> connections(broker, address, group)
-                        .forEach(one -> members.put(
-                                one.clientId(), new Member(one.clientId(), one.clientAddr(), one.language()))));
+        cluster.brokers().forEach((broker, address) -> {
+            // Twice at one broker: two processes with one client id, or one that has just reconnected.
+            Map<String, Integer> times = new HashMap<>();
+            for (ClientConnection one : connections(broker, address, group)) {
+                int time = times.merge(one.clientId(), 1, Integer::sum);
+                members.put(
+                        one.clientId() + ' ' + time, new Member(one.clientId(), one.clientAddr(), one.language()));
+            }
+        });
         return List.copyOf(members.values());
     }
 
