@@ -68,7 +68,9 @@ class LockTest {
     }
 
     private void heartbeat(FakeConnection connection, String client) {
-        assertThat(broker.ask(connection, TestBroker.heartbeat(client, "shipping", SubscriptionData.of("orders", "*", 1)))
+        assertThat(broker.ask(
+                                connection,
+                                TestBroker.heartbeat(client, "shipping", SubscriptionData.of("orders", "*", 1)))
                         .result())
                 .isZero();
     }
@@ -173,7 +175,9 @@ class LockTest {
             assertThat(lock(one, "shipping", "c1", ZERO, ONE)).containsExactlyInAnyOrder(ZERO, ONE);
         }
         ask(other, RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ZERO);
-        assertThat(lock("shipping", "c2", ZERO)).as("the other one unlocks nothing").isEmpty();
+        assertThat(lock("shipping", "c2", ZERO))
+                .as("the other one unlocks nothing")
+                .isEmpty();
         assertThat(lock(one, "shipping", "c1", ZERO)).containsExactly(ZERO);
     }
 
@@ -221,7 +225,9 @@ class LockTest {
         old.dieOnSend();
         FakeConnection fresh = broker.connect();
         assertThat(lock(fresh, "shipping", "c1", ZERO)).as("not known yet").isEmpty();
-        assertThat(lock(fresh, "shipping", "c1", ZERO)).as("the try before found out").containsExactly(ZERO);
+        assertThat(lock(fresh, "shipping", "c1", ZERO))
+                .as("the try before found out")
+                .containsExactly(ZERO);
     }
 
     /** As before, and what the broker writes vanishes: the lock moves when a stock client would no longer trust its own either. */
@@ -234,7 +240,9 @@ class LockTest {
         broker.pass(30_001);
         assertThat(lock("shipping", "c2", ZERO)).as("it is locked all the time").isEmpty();
         assertThat(lock(fresh, "shipping", "c1", ZERO)).containsExactly(ZERO);
-        assertThat(lock(old, "shipping", "c1", ZERO)).as("should it live after all").isEmpty();
+        assertThat(lock(old, "shipping", "c1", ZERO))
+                .as("should it live after all")
+                .isEmpty();
     }
 
     @Test
@@ -243,7 +251,9 @@ class LockTest {
         FakeConnection other = broker.connect();
         heartbeat(one, "c1");
         heartbeat(other, "c1");
-        assertThat(broker.features.members().shared().ids()).as("it may have reconnected").isEmpty();
+        assertThat(broker.features.members().shared().ids())
+                .as("it may have reconnected")
+                .isEmpty();
         broker.pass(30_000);
         heartbeat(one, "c1");
         heartbeat(other, "c1");

@@ -121,13 +121,26 @@ class OffsetTest {
         assertThat(beyond.remark()).isEqualTo("offset 1000 is beyond the end of the queue and is taken as its end, 1");
         assertThat(query(0).number("offset")).isEqualTo(1);
         broker.send("orders", 0, "n");
-        assertThat(query(0).number("offset")).as("what comes later is not skipped").isEqualTo(1);
+        assertThat(query(0).number("offset"))
+                .as("what comes later is not skipped")
+                .isEqualTo(1);
 
         assertThat(commit("shipping", 1, 7).result()).as("an empty queue").isZero();
         assertThat(query(1).number("offset")).isZero();
 
         Asked pulled = broker.ask(TestBroker.pulling(new PullHeader(
-                "shipping", "orders", 0, 500, 32, TestBroker.SUBSCRIPTION | TestBroker.COMMIT, 500, 0, "*", 0, "TAG", 0,
+                "shipping",
+                "orders",
+                0,
+                500,
+                32,
+                TestBroker.SUBSCRIPTION | TestBroker.COMMIT,
+                500,
+                0,
+                "*",
+                0,
+                "TAG",
+                0,
                 "broker-a")));
         assertThat(pulled.result()).isEqualTo(ResponseCode.PULL_OFFSET_MOVED);
         assertThat(pulled.number("nextBeginOffset")).isEqualTo(2);

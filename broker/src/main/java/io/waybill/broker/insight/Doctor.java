@@ -717,7 +717,8 @@ final class Doctor {
                         .fact("client", clientId)
                         .fact("addresses", String.join(", ", addresses))
                         .says(addresses.size() + " processes use the client id " + clientId + " ("
-                                + String.join(", ", addresses) + "): they count as one member, and each reads the queues"
+                                + String.join(", ", addresses)
+                                + "): they count as one member, and each reads the queues"
                                 + " of that one; in order, one of them works and the others wait.")
                         .advises(Advice.ownClientIds()));
             }

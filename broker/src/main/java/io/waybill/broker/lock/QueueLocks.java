@@ -194,7 +194,8 @@ public final class QueueLocks implements CommitFence {
                 groups.remove(group);
             }
         }
-        // A write to a peer that is gone ends its connection, and the next try finds that; a living one shares out its queues anew, as ever.
+        // A write to a peer that is gone ends its connection, and the next try finds that; a living one shares out its
+        // queues anew, as ever.
         doubted.forEach(old -> old.send(Command.request(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED)
                 .oneway()
                 .field("consumerGroup", group)
@@ -294,8 +295,7 @@ public final class QueueLocks implements CommitFence {
 
     /** Whether an unlock on this connection can be the holder's own. */
     private static boolean isSame(Lock lock, Connection connection) {
-        return lock.connection.id() == connection.id()
-                || !lock.connection.isOpen() && lock.rival != connection.id();
+        return lock.connection.id() == connection.id() || !lock.connection.isOpen() && lock.rival != connection.id();
     }
 
     // ---- commits

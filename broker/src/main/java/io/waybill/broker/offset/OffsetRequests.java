@@ -98,7 +98,8 @@ public final class OffsetRequests {
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + header.consumerGroup() + "' does not exist");
             return;
         }
-        // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made smaller.
+        // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made
+        // smaller.
         boolean known = topics.find(header.topic()) != null
                 && store.range(header.topic(), header.queueId()).maxOffset() > 0;
         if (!known && !hasQueue(request, header.topic(), header.queueId())) {
@@ -106,8 +107,7 @@ public final class OffsetRequests {
         }
         if (header.commitOffset() < 0) {
             request.refuse(
-                    ResponseCode.INVALID_PARAMETER,
-                    "commitOffset: must not be negative, was " + header.commitOffset());
+                    ResponseCode.INVALID_PARAMETER, "commitOffset: must not be negative, was " + header.commitOffset());
             return;
         }
         Offsets.Committed committed = offsets.commit(

@@ -160,8 +160,7 @@ public final class Offsets implements Duty {
         return wanted == offset ? Committed.USUAL : beyond(group, topic, queueId, wanted, end, before != offset);
     }
 
-    private static Committed beyond(
-            String group, String topic, int queueId, long wanted, long end, boolean isFirst) {
+    private static Committed beyond(String group, String topic, int queueId, long wanted, long end, boolean isFirst) {
         String text = "offset " + wanted + " is beyond the end of the queue and is taken as its end, " + end;
         if (isFirst) { // clients say it again and again
             log.info("A commit of group {} for queue {} of topic {}: {}", group, queueId, topic, text);

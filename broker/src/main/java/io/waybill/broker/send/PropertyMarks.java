@@ -4,6 +4,7 @@ package io.waybill.broker.send;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageProperties;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 
 /** Which properties that decide about a send are there: found in one pass over the encoded bytes, without allocation. */
 final class PropertyMarks {
@@ -16,6 +17,12 @@ final class PropertyMarks {
     static final int PRIORITY = 16;
     /** A condition of a delayed message. */
     static final int UNLESS = 32;
+    /** It is no message, but takes a delayed one back. */
+    static final int CANCEL = 64;
+    /** It tells where another message was popped: a consumer would acknowledge that one. Not stored. */
+    static final int POPPED = 256;
+    /** A property of a feature that is not offered; {@link #refuse} names it. */
+    private static final int NOT_OFFERED = 128;
 
     private static final byte[] UNIQUE_KEY_NAME = ascii(MessageProperties.UNIQ_KEY);
     private static final byte[] CLUSTER_NAME = ascii(MessageProperties.CLUSTER);
@@ -24,13 +31,27 @@ final class PropertyMarks {
     private static final byte[] PRIORITY_NAME = ascii(MessageProperties.PRIORITY);
     private static final byte[] UNLESS_PREFIX = ascii(MessageProperties.UNLESS);
     private static final byte[] TIMER_PREFIX = ascii("TIMER_DEL");
+    private static final byte[] CANCEL_NAME = ascii(MessageProperties.TIMER_DEL_UNIQKEY);
+    private static final byte[] START_NAME = ascii(MessageProperties.START_DELIVER_TIME);
+    private static final byte[] LITE_NAME = ascii(MessageProperties.LITE_TOPIC);
+    private static final byte[] INNER_PREFIX = ascii("INNER_");
+    private static final byte[] POPPED_NAME = ascii(MessageProperties.POP_CK);
+
+    /** What a producer may not write on a message, and why. */
+    private static final Map<String, String> REFUSED = Map.of(
+            MessageProperties.LITE_TOPIC, "lite topics are not offered",
+            MessageProperties.INNER_MULTI_DISPATCH, "dispatch to more queues is not offered",
+            MessageProperties.INNER_MULTI_QUEUE_OFFSET, "dispatch to more queues is not offered",
+            MessageProperties.INNER_NUM, "inner batches are not offered",
+            MessageProperties.INNER_BASE, "inner batches are not offered");
 
     private PropertyMarks() {}
 
     /**
      * The marks of all properties together.
      *
-     * @throws BadValue when a separator stands inside a name or a value: what was meant cannot be known
+     * @throws BadValue when a separator stands inside a name or a value: what was meant cannot be known; or for a property of a feature that is not
+     *     offered, since a message that asks for it must not seem to be taken
      */
     static int of(byte[] properties) {
         int marks = 0;
@@ -48,10 +69,22 @@ final class PropertyMarks {
             marks |= markAt(properties, at, end);
             at = end + 1;
         }
+        if ((marks & NOT_OFFERED) != 0) {
+            refuse(properties);
+        }
         // The value is read only when the name is there: almost no message has it.
         boolean untrue =
                 (marks & TRANSACTION) != 0 && !MessageProperties.isTrue(properties, MessageProperties.TRAN_MSG);
         return untrue ? marks & ~TRANSACTION : marks;
+    }
+
+    private static void refuse(byte[] properties) {
+        for (Map.Entry<String, String> refused : REFUSED.entrySet()) {
+            String value = MessageProperties.get(properties, refused.getKey());
+            if (value != null) {
+                throw new BadValue("property " + refused.getKey(), "absent: " + refused.getValue(), value);
+            }
+        }
     }
 
     private static BadValue misplaced(byte[] bytes, int from, int end, int separators) {
@@ -71,12 +104,21 @@ final class PropertyMarks {
             case 'U' -> isName(bytes, from, end, UNIQUE_KEY_NAME) ? UNIQUE_KEY : 0;
             case 'C' -> isName(bytes, from, end, CLUSTER_NAME) ? CLUSTER : 0;
             case 'W' -> startsWith(bytes, from, end, UNLESS_PREFIX) ? UNLESS : 0;
-            case '_' -> isName(bytes, from, end, PRIORITY_NAME) ? PRIORITY : 0;
+            case 'P' -> isName(bytes, from, end, POPPED_NAME) ? POPPED : 0;
+            case 'I' -> startsWith(bytes, from, end, INNER_PREFIX) ? NOT_OFFERED : 0;
+            case '_' ->
+                isName(bytes, from, end, PRIORITY_NAME)
+                        ? PRIORITY
+                        : isName(bytes, from, end, START_NAME)
+                                ? DELAY
+                                : isName(bytes, from, end, LITE_NAME) ? NOT_OFFERED : 0;
             case 'D' -> isName(bytes, from, end, DELAY_NAME) ? DELAY : 0;
             case 'T' ->
                 isName(bytes, from, end, TRANSACTION_NAME)
                         ? TRANSACTION
-                        : startsWith(bytes, from, end, TIMER_PREFIX) ? DELAY : 0;
+                        : isName(bytes, from, end, CANCEL_NAME)
+                                ? CANCEL
+                                : startsWith(bytes, from, end, TIMER_PREFIX) ? DELAY : 0;
             default -> 0;
         };
     }

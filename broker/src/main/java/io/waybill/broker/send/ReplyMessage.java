@@ -16,6 +16,7 @@ import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
@@ -94,7 +95,14 @@ final class ReplyMessage implements RequestHandler {
             request.refuse(refusal.code(), refusal.text());
             return;
         }
-        PropertyMarks.of(header.properties()); // for what it refuses
+        int special = PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS | PropertyMarks.CANCEL;
+        if ((PropertyMarks.of(header.properties()) & special) != 0
+                || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED) {
+            request.refuse(
+                    ResponseCode.MESSAGE_ILLEGAL,
+                    "a reply asks for a delay, a condition, a cancellation or a transaction; it is delivered at once");
+            return;
+        }
         push(request, header, topic);
     }
 

@@ -6,6 +6,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.header.SendMessageHeader;
+import io.waybill.protocol.message.SysFlag;
 
 /** What a send must fulfil before anything is stored. Pure; null means nothing speaks against it. */
 final class SendChecks {
@@ -40,7 +41,24 @@ final class SendChecks {
                     ResponseCode.MESSAGE_ILLEGAL,
                     "body: must have at most " + maxMessageBytes + " bytes (maxMessageBytes), had " + bodyLength);
         }
-        return null;
+        return ofSysFlag(header);
+    }
+
+    /** Bits of which a consumer would make something else than was meant, or nothing at all. */
+    private static Refusal ofSysFlag(SendMessageHeader header) {
+        int bits = header.sysFlag();
+        String text = null;
+        if ((bits & (SysFlag.NEED_UNWRAP | SysFlag.INNER_BATCH)) != 0) {
+            text = "must not have the bits of an inner batch (0x40, 0x80), which is not offered";
+        } else if (SysFlag.transactionState(bits) == SysFlag.TRANSACTION_ROLLBACK) {
+            text = "must not say that the message is rolled back (0xC)";
+        } else if (SysFlag.isCompressed(bits) && (bits & SysFlag.COMPRESSION_MASK) > SysFlag.COMPRESSION_ZLIB) {
+            text = "must name a compression that consumers know (bits 8 to 10 from 0 to 3)";
+        }
+        return text == null
+                ? null
+                : new Refusal(
+                        ResponseCode.MESSAGE_ILLEGAL, "sysFlag: " + text + ", was 0x" + Integer.toHexString(bits));
     }
 
     /** Looks at the request together with its topic. */

@@ -47,6 +47,7 @@ final class SendMessage implements RequestHandler {
     private final DelayedSends delays;
     private final RetrySends retries;
     private final SendReplies replies;
+    private final CancelMarker cancels;
     private final Duplicates duplicates;
     private final Clock clock;
     private final Chance chance;
@@ -65,6 +66,7 @@ final class SendMessage implements RequestHandler {
             DelayedSends delays,
             RetrySends retries,
             SendReplies replies,
+            CancelMarker cancels,
             Clock clock,
             Chance chance,
             InetSocketAddress storeHost,
@@ -76,6 +78,7 @@ final class SendMessage implements RequestHandler {
         this.delays = delays;
         this.retries = retries;
         this.replies = replies;
+        this.cancels = cancels;
         this.duplicates = new Duplicates(store);
         this.clock = clock;
         this.chance = chance;
@@ -150,6 +153,13 @@ final class SendMessage implements RequestHandler {
         boolean half = (marks & PropertyMarks.TRANSACTION) != 0
                 || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED;
         byte[] properties = header.properties();
+        if ((marks & PropertyMarks.CANCEL) != 0) {
+            takeCancel(request, header, half);
+            return;
+        }
+        if ((marks & PropertyMarks.POPPED) != 0) {
+            properties = MessageProperties.without(properties, MessageProperties.POP_CK);
+        }
         if ((marks & PropertyMarks.PRIORITY) != 0) {
             int wanted = Priority.queueOf(topic, properties, half || (marks & PropertyMarks.DELAY) != 0);
             queueId = wanted >= 0 ? wanted : queueId;
@@ -177,6 +187,18 @@ final class SendMessage implements RequestHandler {
                 unique,
                 message,
                 outcome -> replies.single(request, outcome, message.queueId(), message.uniqueKey(), null));
+    }
+
+    private void takeCancel(Request request, SendMessageHeader header, boolean half) {
+        String cancelled = MessageProperties.get(header.properties(), MessageProperties.TIMER_DEL_UNIQKEY);
+        String own = half ? "a transaction" : Names.groupOf(header.topic()) != null ? "a retry or dead letter" : null;
+        if (own != null || cancelled == null) {
+            throw new BadValue(
+                    "property " + MessageProperties.TIMER_DEL_UNIQKEY,
+                    "absent in " + (own == null ? "this message" : own) + ": it takes back a delayed message",
+                    String.valueOf(cancelled));
+        }
+        cancels.take(request, header, cancelled);
     }
 
     private MessageDraft.Builder draft(Request request, SendMessageHeader header, TopicConfig topic, ByteBuffer body) {
@@ -314,6 +336,15 @@ final class SendMessage implements RequestHandler {
             request.refuse(ResponseCode.MESSAGE_ILLEGAL, "a batch cannot be sent to topic '" + topic.topicName() + "'");
             return;
         }
+        // What the header asks for counts for no part; a client writes no more there than a key and WAIT.
+        if (!isPlain(PropertyMarks.of(header.properties()))
+                || SysFlag.transactionState(header.sysFlag()) != SysFlag.TRANSACTION_NONE) {
+            request.refuse(
+                    ResponseCode.MESSAGE_ILLEGAL,
+                    "the header of the batch asks for a delay, a condition, a cancellation or a transaction;"
+                            + " a batch takes plain messages only");
+            return;
+        }
         List<BatchBody.Part> parts = BatchBody.parse(body);
         boolean dedup = TopicAttributes.dedupMillis(topic) > 0;
         if (dedup && parts.size() > SendReplies.MOST_CLAIMS) {
@@ -326,11 +357,14 @@ final class SendMessage implements RequestHandler {
         List<UniqueKey> unique = new ArrayList<>(parts.size());
         for (BatchBody.Part part : parts) {
             int marks = PropertyMarks.of(part.properties());
-            if ((marks & (PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
+            boolean prioritized = (marks & PropertyMarks.PRIORITY) != 0
+                    && Priority.queueOf(topic, part.properties(), false) != Priority.NONE;
+            if (!isPlain(marks) || prioritized) {
                 request.refuse(
                         ResponseCode.MESSAGE_ILLEGAL,
-                        "message " + drafts.size() + " of the batch asks for a delay, a condition or a transaction;"
-                                + " a batch takes plain messages only");
+                        "message " + drafts.size() + " of the batch asks for "
+                                + (prioritized ? "a priority" : "a delay, a condition, a cancellation or a transaction")
+                                + "; a batch takes plain messages only");
                 return;
             }
             MessageDraft.Builder draft = draft(request, header, topic, part.body())
@@ -338,7 +372,10 @@ final class SendMessage implements RequestHandler {
                     .queueId(queueId)
                     .flag(part.flag())
                     .reconsumeTimes(header.reconsumeTimes())
-                    .properties(part.properties());
+                    .properties(
+                            (marks & PropertyMarks.POPPED) == 0
+                                    ? part.properties()
+                                    : MessageProperties.without(part.properties(), MessageProperties.POP_CK));
             CopyRoom.checkFirst(part.properties());
             if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
                 draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
@@ -353,5 +390,10 @@ final class SendMessage implements RequestHandler {
         } else {
             store.putBatch(drafts, unique, outcome -> replies.batch(request, outcome, queueId, drafts, batchKey));
         }
+    }
+
+    private static boolean isPlain(int marks) {
+        int special = PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS | PropertyMarks.CANCEL;
+        return (marks & special) == 0;
     }
 }

@@ -55,6 +55,7 @@ public final class Sends {
                 delays,
                 retries,
                 replies,
+                new CancelMarker(store, delays, replies, blocking),
                 platform.clock(),
                 platform.chance(),
                 address,

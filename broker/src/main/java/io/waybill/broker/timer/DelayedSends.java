@@ -15,8 +15,8 @@ import java.util.Map;
 /**
  * Sends that become visible later. The message is stored once, invisible, with the properties it will be delivered with.
  *
- * <p>What decides, in this order: a delay level above 0; TIMER_DELAY_SEC; TIMER_DELAY_MS; TIMER_DELIVER_MS. A due time that has passed is
- * no delay. A message that carries TIMER_OUT_MS was timed before and is not timed again.
+ * <p>What decides, in this order: a delay level above 0; TIMER_DELAY_SEC; TIMER_DELAY_MS; TIMER_DELIVER_MS; __STARTDELIVERTIME, which clients
+ * of a cloud write for the same. A due time that has passed is no delay. A message that carries TIMER_OUT_MS was timed before and is not timed again.
  *
  * <p>Thread-safe, without state of its own.
  */
@@ -34,7 +34,14 @@ public final class DelayedSends {
     /** A cheap test on encoded properties; false means that {@link #delayOf} would say NONE. */
     public static boolean mentionsDelay(String encodedProperties) {
         return encodedProperties != null
-                && (encodedProperties.contains("DELAY\u0001") || encodedProperties.contains("TIMER_DEL"));
+                && (encodedProperties.contains("DELAY\u0001")
+                        || encodedProperties.contains("TIMER_DEL")
+                        || encodedProperties.contains(MessageProperties.START_DELIVER_TIME));
+    }
+
+    /** Whether clients may take back a delayed message. */
+    public boolean isRecallEnabled() {
+        return settings.recallEnabled();
     }
 
     public DelayLevels levels() {
@@ -67,6 +74,9 @@ public final class DelayedSends {
         }
         if (properties.containsKey(MessageProperties.TIMER_DELIVER_MS)) {
             return timed(properties, MessageProperties.TIMER_DELIVER_MS, 1, 0, nowMillis);
+        }
+        if (properties.containsKey(MessageProperties.START_DELIVER_TIME)) {
+            return timed(properties, MessageProperties.START_DELIVER_TIME, 1, 0, nowMillis);
         }
         return Delay.NONE;
     }

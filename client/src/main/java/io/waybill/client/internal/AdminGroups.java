@@ -193,8 +193,7 @@ final class AdminGroups implements Groups {
             Map<String, Integer> times = new HashMap<>();
             for (ClientConnection one : connections(broker, address, group)) {
                 int time = times.merge(one.clientId(), 1, Integer::sum);
-                members.put(
-                        one.clientId() + ' ' + time, new Member(one.clientId(), one.clientAddr(), one.language()));
+                members.put(one.clientId() + ' ' + time, new Member(one.clientId(), one.clientAddr(), one.language()));
             }
         });
         return List.copyOf(members.values());

@@ -82,6 +82,9 @@ public final class MessageProperties {
     public static final String TIMER_OUT_MS = "TIMER_OUT_MS";
     public static final String TIMER_ROLL_TIMES = "TIMER_ROLL_TIMES";
     public static final String TIMER_DEL_UNIQKEY = "TIMER_DEL_UNIQKEY";
+    /** Of clients of a cloud: when to deliver, milliseconds. */
+    public static final String START_DELIVER_TIME = "__STARTDELIVERTIME";
+
     public static final String BORN_HOST = "__BORNHOST";
     public static final String BORN_TIMESTAMP = "BORN_TIMESTAMP";
     public static final String PROPERTIES_CRC = "__CRC32#";
