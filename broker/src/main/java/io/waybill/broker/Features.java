@@ -17,6 +17,7 @@ import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineRequests;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
@@ -115,9 +116,10 @@ final class Features {
         dueEngine = new DueEngine(store, clock, checks);
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
-        pulls = new Pulls(store, topics, groups, members, offsets, journal, stats, settings, clock, blocking);
+        Rules rules = new Rules();
+        pulls = new Pulls(store, topics, groups, members, offsets, journal, rules, stats, settings, clock, blocking);
 
-        quarantine = new Quarantine(store, topics, offsets, clock, blocking);
+        quarantine = new Quarantine(store, topics, offsets, clock, rules, blocking);
         pulls.diversions().add(quarantine);
         retries.onGivenUp(quarantine);
 
@@ -130,6 +132,7 @@ final class Features {
                 journal,
                 stats,
                 pulls.limits(),
+                rules,
                 nameServers,
                 settings,
                 clock,
@@ -138,6 +141,22 @@ final class Features {
         store.onVisible((topic, queueId, newMaxOffset) -> {
             pulls.parked().wake(topic, queueId);
             pops.wake(topic, queueId);
+        });
+
+        topics.onChange(topic -> {
+            rules.changed();
+            pulls.parked().topicChanged(topic);
+            pops.waiting().topicChanged(topic);
+        });
+        groups.onChange(group -> {
+            rules.changed();
+            pulls.parked().groupChanged(group);
+            pops.waiting().groupChanged(group);
+        });
+        members.onWish((group, connection) -> {
+            rules.changed();
+            pulls.parked().wishChanged(group, connection);
+            pops.waiting().wishChanged(group, connection);
         });
 
         Routes routes = new Routes();
@@ -247,6 +266,10 @@ final class Features {
 
     Topics topics() {
         return topics;
+    }
+
+    Pulls pulls() {
+        return pulls;
     }
 
     /** How many pulls wait for a message. */

@@ -51,6 +51,7 @@ public final class Groups {
     /** What groups may not read once it is stored, so that of two changes at the same time both count. Guarded by this. */
     private final Map<String, Set<String>> beingForbidden = new HashMap<>();
 
+    private volatile Consumer<String> listener = group -> {};
     private volatile DataVersion version;
 
     /** Reads the catalog; an entry that cannot be read stops the start. */
@@ -66,6 +67,11 @@ public final class Groups {
             }
         });
         version = new DataVersion(0, store.nowMillis(), 0);
+    }
+
+    /** Sets who is told the name of a group when its settings are in force, or it is gone; once, before the first request. */
+    public void onChange(Consumer<String> changeListener) {
+        this.listener = changeListener;
     }
 
     /** The group's settings, or null when there is no such group. */
@@ -191,6 +197,7 @@ public final class Groups {
         store.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(config.groupName(), config);
+                listener.accept(config.groupName());
                 changed();
             }
             then.accept(outcome);
@@ -209,6 +216,7 @@ public final class Groups {
         store.putCatalog(CatalogKind.GROUP, group, null, outcome -> {
             if (outcome instanceof Stored) {
                 table.remove(group);
+                listener.accept(group);
                 changed();
             }
             then.accept(outcome);
@@ -250,6 +258,7 @@ public final class Groups {
             } else if (outcome instanceof Stored) {
                 forbidden.put(group, Set.copyOf(topics));
             }
+            listener.accept(group);
             then.accept(outcome);
         });
     }

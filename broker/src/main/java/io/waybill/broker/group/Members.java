@@ -28,6 +28,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
@@ -69,6 +70,7 @@ public final class Members implements Duty {
 
     private volatile Consumer<String> producerListener = group -> {};
     private volatile Consumer<ConsumerGroup> conflictListener = group -> {};
+    private volatile BiConsumer<String, Connection> wishListener = (group, connection) -> {};
 
     public Members(Groups groups, BrokerSettings settings, Clock clock) {
         this.groups = groups;
@@ -196,6 +198,14 @@ public final class Members implements Duty {
     }
 
     /**
+     * Sets who is told the group and the connection of a member that is new, wants something else or has left, when that is in force and before anybody
+     * is told of it; once, at the start.
+     */
+    public void onWish(BiConsumer<String, Connection> listener) {
+        this.wishListener = listener;
+    }
+
+    /**
      * Applies a heartbeat; when this returns, pulls and member lists see it.
      *
      * @return whether the client must send a full heartbeat the next time
@@ -231,6 +241,7 @@ public final class Members implements Duty {
             }
         }
         // Outside the lock: a slow peer's buffer must not hold up heartbeats.
+        changed.forEach(group -> wishListener.accept(group, connection));
         changed.forEach(this::announce);
         newProducers.forEach(producerListener);
         return fullWanted;
@@ -279,10 +290,11 @@ public final class Members implements Duty {
     private boolean applyConsumer(
             Connection connection, byte language, int version, HeartbeatData data, ConsumerData consumer) {
         ConsumerGroup group = consumers.computeIfAbsent(consumer.groupName(), ConsumerGroup::new);
+        boolean wasBroadcasting = group.isBroadcasting();
         group.describe(consumer.consumeType(), consumer.messageModel(), consumer.consumeFromWhere());
         MemberKey key = new MemberKey(connection.id(), data.clientId());
         Member member = group.member(key);
-        boolean changed = member == null;
+        boolean changed = member == null || wasBroadcasting != group.isBroadcasting();
         if (member == null) {
             member = new Member(data.clientId(), connection);
         }
@@ -338,7 +350,7 @@ public final class Members implements Duty {
 
     /** The newer version wins: an answer or heartbeat may have been overtaken by another one. */
     private static Subscription newer(Subscription known, SubscriptionData data) {
-        return known != null && known.version() >= data.subVersion() ? known : Subscription.of(data);
+        return known != null && known.version() >= data.subVersion() ? known : Subscription.of(data, known);
     }
 
     /** Applies what the member on a connection told when asked: newer subscriptions win, none is added or taken away. */
@@ -361,6 +373,7 @@ public final class Members implements Duty {
             }
         }
         if (changed) {
+            wishListener.accept(name, connection);
             announce(name);
         }
     }
@@ -413,6 +426,7 @@ public final class Members implements Duty {
             }
         }
         if (changed) {
+            wishListener.accept(consumerGroup, connection);
             announce(consumerGroup);
         }
     }
@@ -434,6 +448,7 @@ public final class Members implements Duty {
                 }
             }
         }
+        changed.forEach(group -> wishListener.accept(group, connection));
         changed.forEach(this::announce);
     }
 

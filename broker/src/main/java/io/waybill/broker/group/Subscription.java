@@ -17,6 +17,12 @@ public record Subscription(SubscriptionData data, Filter filter) {
         return new Subscription(data, Filter.of(data.expressionType(), data.subString()));
     }
 
+    /** The same with the filter of one known before, if that wants the same: so that nobody takes it for another wish. */
+    static Subscription of(SubscriptionData data, Subscription known) {
+        Subscription fresh = of(data);
+        return known != null && known.wish().equals(fresh.wish()) ? new Subscription(data, known.filter()) : fresh;
+    }
+
     /** The expression with its type: equal for subscriptions that want the same. */
     String wish() {
         String text = data.subString() == null || data.subString().isBlank()

@@ -3,6 +3,7 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.request.Turns;
+import io.waybill.broker.retry.UsedUp;
 import io.waybill.protocol.header.PopHeader;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
@@ -54,8 +55,11 @@ final class Pop extends Turns {
             int mostRetries) {}
 
     private final Request request;
-    private final Wish wish;
+    private final PopChecks.Asked asked;
     private final int firstQueue;
+    /** Replaced by whoever works on the pop. */
+    private volatile Wish wish;
+
     // Of whoever works on the pop.
     private final List<ByteBuffer> slices = new ArrayList<>(4);
     private final StringBuilder starts = new StringBuilder();
@@ -73,6 +77,9 @@ final class Pop extends Turns {
     private boolean expired;
     private boolean contended;
     private boolean damaged;
+    private boolean outdated;
+    private int outdatedTurns;
+    private long decidedAt;
     private boolean waited;
     private long deadlineNanos;
     /** Steps of the log that must be stored before the answer; one more for the thread that works on the pop. */
@@ -84,9 +91,11 @@ final class Pop extends Turns {
     private volatile boolean looksAgain;
 
     /** @param firstQueue where to begin when any queue will do */
-    Pop(Request request, Wish wish, int firstQueue) {
+    Pop(Request request, PopChecks.Asked asked, Wish wish, long decidedAt, int firstQueue) {
         this.request = request;
+        this.asked = asked;
         this.wish = wish;
+        this.decidedAt = decidedAt;
         this.firstQueue = firstQueue;
     }
 
@@ -98,6 +107,54 @@ final class Pop extends Turns {
         return wish;
     }
 
+    PopChecks.Asked asked() {
+        return asked;
+    }
+
+    // ---- what was decided about it
+
+    /** Sets what it gets, as decided when the rules had this number; if that is something else than before, all is looked at once more. */
+    void decided(PopChecks.Checked checked, long number) {
+        if (wish.filter() != checked.filter()) {
+            scannedTo = Map.of();
+        }
+        int mostRetries = wish.kind() == Kind.TAKE ? UsedUp.mostRetries(checked.group()) : wish.mostRetries();
+        wish = new Wish(
+                wish.kind(),
+                wish.group(),
+                wish.topic(),
+                wish.queueId(),
+                checked.topic().readQueueNums(),
+                wish.maxCount(),
+                wish.maxBytes(),
+                wish.invisibleMillis(),
+                wish.fromMax(),
+                wish.order(),
+                wish.attemptId(),
+                checked.expression(),
+                checked.filter(),
+                mostRetries);
+        decidedAt = number;
+    }
+
+    long decidedAt() {
+        return decidedAt;
+    }
+
+    /** What it gets has to be decided anew before it may take anything more. */
+    void outdated() {
+        outdated = true;
+    }
+
+    boolean isOutdated() {
+        return outdated;
+    }
+
+    /** How often that was so at the end of a turn, this time included. */
+    int outdatedTurns() {
+        return ++outdatedTurns;
+    }
+
     // ---- a turn
 
     /** Begins to look at every queue once more; what was found before is kept. */
@@ -105,6 +162,7 @@ final class Pop extends Turns {
         expired |= (reasons & EXPIRE) != 0;
         contended = false;
         damaged = false;
+        outdated = false;
         queuesSeen = 0;
         rest = 0;
         if (count == 0) {

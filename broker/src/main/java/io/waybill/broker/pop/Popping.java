@@ -8,6 +8,7 @@ import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.pull.RateLimits;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
@@ -45,6 +46,8 @@ final class Popping {
     private static final Runnable NOTHING_HELD = () -> {};
     /** Reads of one queue in one turn, so that a filter which wants little does not hold a thread. */
     private static final int MOST_LOOKS = 4;
+    /** Turns of one pop that change nothing since what it gets changed under them. */
+    private static final int MOST_OUTDATED = 100;
 
     private final Store store;
     private final PopQueues queues;
@@ -54,6 +57,8 @@ final class Popping {
     private final Journal journal;
     private final Stats stats;
     private final RateLimits limits;
+    private final Rules rules;
+    private final PopChecks checks;
     private final Clock clock;
     private final Executor coldReads;
 
@@ -66,6 +71,8 @@ final class Popping {
             Journal journal,
             Stats stats,
             RateLimits limits,
+            Rules rules,
+            PopChecks checks,
             Clock clock,
             Executor coldReads) {
         this.store = store;
@@ -76,6 +83,8 @@ final class Popping {
         this.journal = journal;
         this.stats = stats;
         this.limits = limits;
+        this.rules = rules;
+        this.checks = checks;
         this.clock = clock;
         this.coldReads = coldReads;
     }
@@ -104,7 +113,11 @@ final class Popping {
 
     private void work(Pop pop, boolean mayBlock) {
         do {
-            pop.startTurn(pop.takeReasons(), clock.wallMillis());
+            int reasons = pop.takeReasons();
+            if (!isServed(pop)) {
+                continue; // it is refused
+            }
+            pop.startTurn(reasons, clock.wallMillis());
             int wanted = pop.wish().maxCount() - pop.count();
             boolean isTaking = pop.wish().kind() == Pop.Kind.TAKE;
             pop.grant(isTaking ? (int) limits.take(pop.wish().group(), wanted) : wanted);
@@ -113,6 +126,31 @@ final class Popping {
                 return;
             }
         } while (pop.goesOn());
+    }
+
+    /** Decides anew what the pop gets if something changed meanwhile; false when it is refused. */
+    private boolean isServed(Pop pop) {
+        long number = rules.number();
+        if (pop.decidedAt() == number || pop.count() > 0 || pop.isAnswered()) {
+            return true; // what it took already is its own
+        }
+        PopChecks.Checked checked;
+        try {
+            checked = checks.again(pop);
+        } catch (RuntimeException e) {
+            log.error(
+                    "A waiting pop of group {} could not be looked at",
+                    pop.wish().group(),
+                    e);
+            refuse(pop, ResponseCode.SYSTEM_ERROR, "the pop was not served; the broker's log says why");
+            return false;
+        }
+        if (checked.isRefused()) {
+            refuse(pop, checked.code(), checked.text());
+            return false;
+        }
+        pop.decided(checked, number);
+        return true;
     }
 
     /** Goes on in a thread that may wait for the disk; the turn stays this pop's. */
@@ -136,7 +174,7 @@ final class Popping {
     private boolean turn(Pop pop, boolean mayBlock) {
         try {
             for (int queueId = pop.nextQueue(); queueId >= 0; queueId = pop.nextQueue()) {
-                if (!pop.isFull() && !lookAt(pop, queueId, mayBlock)) {
+                if (!pop.isFull() && !pop.isOutdated() && !lookAt(pop, queueId, mayBlock)) {
                     return false;
                 }
                 QueueRange range = store.range(pop.wish().topic(), queueId);
@@ -283,6 +321,10 @@ final class Popping {
                 filter.isAll() || shared ? null : filter::mayMatch,
                 filter.isAll() ? null : shared ? (buffer, at) -> sorted(wish, buffer, at, leftAlone) : filter::matches);
         stats.read(fromNanos);
+        if (rules.number() != pop.decidedAt()) {
+            pop.outdated(); // what it read it may not be allowed, or may not want any more: it takes and passes nothing
+            return new Step(run.from(), false, true);
+        }
         if (read.status() == ReadResult.Status.DAMAGED) {
             pop.damaged();
         }
@@ -392,6 +434,8 @@ final class Popping {
         if (pop.count() > 0) {
             end(pop);
             pop.answer(() -> sendFound(pop));
+        } else if (pop.isOutdated() && pop.outdatedTurns() <= MOST_OUTDATED) {
+            pop.note(Pop.LOOK);
         } else if (pop.isExpired() || waiting.isClosing()) {
             if (!pop.isContended()) { // else whoever is there now lets it look once more
                 end(pop);

@@ -7,6 +7,7 @@ import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.RateLimits;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
@@ -37,6 +38,7 @@ public final class Pops {
             Journal journal,
             Stats stats,
             RateLimits limits,
+            Rules rules,
             NameServers nameServers,
             BrokerSettings settings,
             Clock clock,
@@ -50,10 +52,11 @@ public final class Pops {
                 settings.maxHeldPulls(),
                 settings.pullHoldMaxMillis(),
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
-        Popping popping =
-                new Popping(store, queues, waiting, members, topics, journal, stats, limits, clock, coldReads);
+        PopChecks checks = new PopChecks(topics, groups, members);
+        Popping popping = new Popping(
+                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, clock, coldReads);
         waiting.lookBy(popping);
-        requests = new PopRequests(topics, groups, members, popping, waiting, settings, clock, chance);
+        requests = new PopRequests(checks, rules, popping, waiting, settings, clock, chance);
         acks = new Acks(store, topics, queues, waiting, journal, clock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);

@@ -7,6 +7,7 @@ import io.waybill.platform.DutyHandle;
 import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.view.PopKey;
+import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -74,6 +75,12 @@ public final class WaitingPops implements Duty {
 
     /** Queues with so many waiting groups that waking them is left to the duty. */
     private final Set<Crowd> crowded = ConcurrentHashMap.newKeySet();
+
+    /** What changed for the pops of a group, of a topic or of a group on one connection; the others are null, or -1. */
+    private record Change(String group, String topic, long connectionId) {}
+
+    /** Changes whose pops have to be looked at. */
+    private final Set<Change> changes = ConcurrentHashMap.newKeySet();
 
     private final AtomicInteger held = new AtomicInteger();
     private final AtomicLong numbers = new AtomicLong();
@@ -276,6 +283,49 @@ public final class WaitingPops implements Duty {
         wakeDuty();
     }
 
+    /** What a member wants changed: its waiting pops are decided anew. */
+    public void wishChanged(String group, Connection connection) {
+        changed(new Change(group, null, connection.id()));
+    }
+
+    /** The settings of a group changed. */
+    public void groupChanged(String group) {
+        changed(new Change(group, null, -1));
+    }
+
+    /** The settings of a topic changed, or it is no more. */
+    public void topicChanged(String topic) {
+        changed(new Change(null, topic, -1));
+    }
+
+    private void changed(Change change) {
+        if (held.get() > 0) {
+            changes.add(change);
+            if (self == null) {
+                wakeChanged();
+            } else {
+                wakeDuty();
+            }
+        }
+    }
+
+    private void wakeChanged() {
+        for (Change change : changes) {
+            changes.remove(change);
+            Collection<Pop> waiting = change.connectionId() < 0
+                    ? deadlines.values()
+                    : connections.getOrDefault(change.connectionId(), Set.of());
+            for (Pop pop : waiting) {
+                boolean isMeant = change.topic() == null
+                        ? pop.wish().group().equals(change.group())
+                        : pop.wish().topic().equals(change.topic());
+                if (isMeant) {
+                    popping.wake(pop);
+                }
+            }
+        }
+    }
+
     /** Forgets the pops of a connection: nobody hears the answer. */
     public void closed(Connection connection) {
         Set<Pop> pops = connections.get(connection.id());
@@ -298,6 +348,7 @@ public final class WaitingPops implements Duty {
     @Override
     public long run() {
         wakeCrowded();
+        wakeChanged();
         long now = clock.nanoTime();
         if (now - nextSweepNanos >= 0) {
             nextSweepNanos = now + SWEEP_NANOS;

@@ -5,6 +5,7 @@ import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
 import io.waybill.remoting.Connection;
+import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -57,6 +58,12 @@ public final class Parked implements Duty {
     private final AtomicLong numbers = new AtomicLong();
     /** Queues with so many waiting pulls that waking them is left to the duty. */
     private final Set<Queue> crowded = ConcurrentHashMap.newKeySet();
+
+    /** What changed for the pulls of a group, of a topic or of a group on one connection; the others are null, or -1. */
+    private record Change(String group, String topic, long connectionId) {}
+
+    /** Changes whose pulls have to be looked at. */
+    private final Set<Change> changes = ConcurrentHashMap.newKeySet();
 
     private volatile Reading reading;
     private volatile DutyHandle self;
@@ -220,6 +227,54 @@ public final class Parked implements Duty {
         }
     }
 
+    /** What a member wants changed: its waiting pulls are decided anew. */
+    public void wishChanged(String group, Connection connection) {
+        changed(new Change(group, null, connection.id()));
+    }
+
+    /** The settings of a group changed. */
+    public void groupChanged(String group) {
+        changed(new Change(group, null, -1));
+    }
+
+    /** The settings of a topic changed, or it is no more. */
+    public void topicChanged(String topic) {
+        changed(new Change(null, topic, -1));
+    }
+
+    private void changed(Change change) {
+        if (held.get() > 0) {
+            changes.add(change);
+            if (self == null) {
+                wakeChanged();
+            } else {
+                wakeDuty();
+            }
+        }
+    }
+
+    private void wakeChanged() {
+        for (Change change : changes) {
+            changes.remove(change);
+            if (change.topic() != null) {
+                queues.forEach((queue, pulls) -> {
+                    if (queue.topic().equals(change.topic())) {
+                        wakeAll(pulls);
+                    }
+                });
+                continue;
+            }
+            Collection<Pull> waiting = change.connectionId() < 0
+                    ? deadlines.values()
+                    : connections.getOrDefault(change.connectionId(), Set.of());
+            for (Pull pull : waiting) {
+                if (pull.group().equals(change.group())) {
+                    wakeAll(Set.of(pull));
+                }
+            }
+        }
+    }
+
     /** The group's offset in a queue was reset: its waiting pulls are told. */
     public void reset(String group, String topic, int queueId) {
         Set<Pull> waiting = queues.get(new Queue(topic, queueId));
@@ -270,6 +325,7 @@ public final class Parked implements Duty {
     @Override
     public long run() {
         wakeCrowded();
+        wakeChanged();
         long untilLook = lookDue();
         while (true) {
             Map.Entry<Place, Pull> first = deadlines.firstEntry();

@@ -5,10 +5,11 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.journal.Custody;
 import io.waybill.broker.request.Turns;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
 
 /**
- * One pull that passed its checks: where to read, how much at most, and what is wanted.
+ * One pull that passed its checks: where to read, how much at most, and what is wanted by the rules in force when that was decided.
  *
  * <p>What always holds: at most one thread works on a pull at a time, and it is answered at most once. Whoever wants
  * something of a pull notes the reason with {@link #begin}; if another thread works on it right now, that thread sees the
@@ -25,17 +26,15 @@ final class Pull extends Turns {
     static final int RESET = 1 << 3;
 
     private final Request request;
-    private final String group;
-    private final String topic;
-    private final int queueId;
-    private final long offset;
+    private final PullHeader header;
     private final int maxCount;
     private final int maxBytes;
-    private final Filter filter;
-    private final int topicSysFlag;
-    private final int groupSysFlag;
 
     // Of whoever works on the pull.
+    private Filter filter;
+    private int topicSysFlag;
+    private int groupSysFlag;
+    private long decidedAt;
     private long scannedTo;
     private long deadlineNanos;
     private long notBeforeNanos;
@@ -45,28 +44,12 @@ final class Pull extends Turns {
     private boolean isReplay;
     private volatile Parked.Place place;
 
-    Pull(
-            Request request,
-            String group,
-            String topic,
-            int queueId,
-            long offset,
-            int maxCount,
-            int maxBytes,
-            Filter filter,
-            int topicSysFlag,
-            int groupSysFlag) {
+    Pull(Request request, PullHeader header, int maxCount, int maxBytes) {
         this.request = request;
-        this.group = group;
-        this.topic = topic;
-        this.queueId = queueId;
-        this.offset = offset;
+        this.header = header;
         this.maxCount = maxCount;
         this.maxBytes = maxBytes;
-        this.filter = filter;
-        this.topicSysFlag = topicSysFlag;
-        this.groupSysFlag = groupSysFlag;
-        this.scannedTo = offset;
+        this.scannedTo = header.queueOffset();
     }
 
     // ---- what it wants
@@ -75,21 +58,25 @@ final class Pull extends Turns {
         return request;
     }
 
+    PullHeader header() {
+        return header;
+    }
+
     String group() {
-        return group;
+        return header.consumerGroup();
     }
 
     String topic() {
-        return topic;
+        return header.topic();
     }
 
     int queueId() {
-        return queueId;
+        return header.queueId();
     }
 
     /** The offset the client asked for. */
     long offset() {
-        return offset;
+        return header.queueOffset();
     }
 
     int maxCount() {
@@ -98,6 +85,24 @@ final class Pull extends Turns {
 
     int maxBytes() {
         return maxBytes;
+    }
+
+    // ---- what was decided about it
+
+    /** Sets what it gets, as decided when the rules had this number; if that is something else than before, all is looked at once more. */
+    void decided(PullChecks.Checked checked, long number) {
+        if (filter != checked.filter()) {
+            scannedTo = offset();
+        }
+        filter = checked.filter();
+        topicSysFlag = checked.topic().topicSysFlag();
+        groupSysFlag = checked.group().groupSysFlag();
+        home = checked.home();
+        decidedAt = number;
+    }
+
+    long decidedAt() {
+        return decidedAt;
     }
 
     Filter filter() {
@@ -141,10 +146,6 @@ final class Pull extends Turns {
     /** The group whose heartbeats say what this pull wants; null for one that carries its subscription. */
     ConsumerGroup home() {
         return home;
-    }
-
-    void home(ConsumerGroup group) {
-        home = group;
     }
 
     /** Where it is noted what it got. */

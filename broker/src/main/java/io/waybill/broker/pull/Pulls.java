@@ -6,6 +6,7 @@ import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
@@ -34,6 +35,7 @@ public final class Pulls {
             Members members,
             Offsets offsets,
             Journal journal,
+            Rules rules,
             Stats stats,
             BrokerSettings settings,
             Clock clock,
@@ -48,9 +50,11 @@ public final class Pulls {
             }
         }));
         limits = new RateLimits(groups, clock);
-        Reading reading = new Reading(store, offsets, parked, journal, diversions, limits, stats, coldReads);
+        PullChecks checks = new PullChecks(topics, groups, members);
+        Reading reading =
+                new Reading(store, offsets, parked, journal, diversions, limits, rules, checks, stats, coldReads);
         parked.readBy(reading);
-        handler = new PullMessage(topics, groups, members, offsets, otherMembers, reading, settings);
+        handler = new PullMessage(checks, rules, members, offsets, otherMembers, reading, settings);
         offsets.onReset((group, topic, queueId) -> {
             diversions.reset(group, topic, queueId);
             parked.reset(group, topic, queueId);

@@ -4,6 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
@@ -26,13 +27,16 @@ import org.slf4j.LoggerFactory;
  *
  * <p>What is in memory is read by the calling thread; what is not goes to a few threads of its own, so that a consumer of
  * old messages never holds up an event loop or the thread that confirms. Neither ever waits for a thread that is reading:
- * see {@link Pull}. Messages are sent as slices of the log, without a copy. A pull is answered at most once, whoever comes
+ * see {@link Pull}. Messages are sent as slices of the log, without a copy. What a pull may have is decided by the rules in
+ * force when it is answered, however long it waited. A pull is answered at most once, whoever comes
  * first: its own request, a wake-up, its deadline or a reset.
  */
 final class Reading {
     private static final Logger log = LoggerFactory.getLogger(Reading.class);
     private static final Runnable NOTHING_HELD = () -> {};
     private static final long MASTER = 0;
+    /** Reads of one turn while the rules change under it. */
+    private static final int MOST_LOOKS = 8;
 
     private final Store store;
     private final Offsets offsets;
@@ -40,6 +44,8 @@ final class Reading {
     private final Journal journal;
     private final Diversions diversions;
     private final RateLimits limits;
+    private final Rules rules;
+    private final PullChecks checks;
     private final Stats stats;
     private final Executor coldReads;
 
@@ -50,6 +56,8 @@ final class Reading {
             Journal journal,
             Diversions diversions,
             RateLimits limits,
+            Rules rules,
+            PullChecks checks,
             Stats stats,
             Executor coldReads) {
         this.store = store;
@@ -58,6 +66,8 @@ final class Reading {
         this.journal = journal;
         this.diversions = diversions;
         this.limits = limits;
+        this.rules = rules;
+        this.checks = checks;
         this.stats = stats;
         this.coldReads = coldReads;
     }
@@ -156,28 +166,55 @@ final class Reading {
     }
 
     private boolean read(Pull pull, int reasons) {
-        int granted = (int) limits.take(pull.group(), pull.maxCount());
-        if (granted == 0) {
-            throttle(pull, reasons);
-            return true;
+        for (int looks = 0; looks < MOST_LOOKS; looks++) {
+            long number = rules.number();
+            if (pull.decidedAt() != number && !decideAgain(pull, reasons, number)) {
+                return true;
+            }
+            int granted = (int) limits.take(pull.group(), pull.maxCount());
+            if (granted == 0) {
+                throttle(pull, reasons);
+                return true;
+            }
+            Diversion.Sorter sorter = diversions.sorter(pull);
+            Filter filter = sorter == null ? pull.filter() : sorter.filter();
+            ReadResult read = store.read(
+                    pull.topic(),
+                    pull.queueId(),
+                    pull.scannedTo(),
+                    granted,
+                    pull.maxBytes(),
+                    filter.isAll() ? null : filter::mayMatch,
+                    filter.isAll() ? null : filter::matches);
+            boolean isDecided = rules.number() == number;
+            limits.giveBack(pull.group(), isDecided ? granted - read.count() : granted);
+            if (isDecided) {
+                if (sorter != null && read.status() == ReadResult.Status.FOUND) {
+                    return sort(pull, reasons, read, sorter);
+                }
+                conclude(pull, reasons, read);
+                return true;
+            }
         }
-        Diversion.Sorter sorter = diversions.sorter(pull);
-        Filter filter = sorter == null ? pull.filter() : sorter.filter();
-        long fromNanos = stats.nanos();
-        ReadResult read = store.read(
-                pull.topic(),
-                pull.queueId(),
-                pull.scannedTo(),
-                granted,
-                pull.maxBytes(),
-                filter.isAll() ? null : filter::mayMatch,
-                filter.isAll() ? null : filter::matches);
-        stats.read(fromNanos);
-        limits.giveBack(pull.group(), granted - read.count());
-        if (sorter != null && read.status() == ReadResult.Status.FOUND) {
-            return sort(pull, reasons, read, sorter);
+        // Something changes all the time: the client comes again, and has passed nothing.
+        QueueRange range = store.range(pull.topic(), pull.queueId());
+        answer(pull, Decision.noMatch(pull.offset()), range.minOffset(), range.maxOffset());
+        return true;
+    }
+
+    /** Something changed since it was decided what the pull gets. False when the turn ends here. */
+    private boolean decideAgain(Pull pull, int reasons, long number) {
+        long before = pull.scannedTo();
+        PullChecks.Checked checked = checks.again(pull);
+        if (checked.isRefused()) {
+            refuse(pull, checked.code(), checked.text());
+            return false;
         }
-        conclude(pull, reasons, read);
+        pull.decided(checked, number);
+        if (pull.scannedTo() != before) {
+            pull.note(reasons | Pull.LOOK); // what was passed may not be in memory any more
+            return false;
+        }
         return true;
     }
 

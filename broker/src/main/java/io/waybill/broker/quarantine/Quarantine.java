@@ -8,6 +8,7 @@ import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.Diversion;
 import io.waybill.broker.quarantine.ParkedKey.Origin;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.GivenUp;
 import io.waybill.broker.topic.Topics;
@@ -86,6 +87,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     private final Topics topics;
     private final Offsets offsets;
     private final Clock clock;
+    private final Rules rules;
     private final Executor blocking;
     private final Map<String, ParkedGroup> groups = new ConcurrentHashMap<>();
     /** Answers to those who gave up, in the order of their time. */
@@ -100,11 +102,12 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     public record Known(long sinceMillis, String reason) {}
 
     /** Reads the catalog and the parked messages. */
-    public Quarantine(Store store, Topics topics, Offsets offsets, Clock clock, Executor blocking) {
+    public Quarantine(Store store, Topics topics, Offsets offsets, Clock clock, Rules rules, Executor blocking) {
         this.store = store;
         this.topics = topics;
         this.offsets = offsets;
         this.clock = clock;
+        this.rules = rules;
         this.blocking = blocking;
         store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
             String[] parts = name.startsWith(CATALOG_PREFIX) ? name.split("/", 4) : new String[0];
@@ -394,6 +397,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 parked.by = by;
             }
         }
+        rules.changed();
         log.info("Key {} of topic {} is in quarantine for group {}: {}, by {}", key, topic, name, reason, by);
         ParkedKey added = parked;
         keep(name, parked, outcome -> {

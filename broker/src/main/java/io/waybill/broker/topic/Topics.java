@@ -57,6 +57,7 @@ public final class Topics {
     private final AtomicInteger beingStored = new AtomicInteger();
 
     private volatile TopicPublisher publisher = TopicPublisher.NONE;
+    private volatile Consumer<String> listener = topic -> {};
     private volatile DataVersion version;
 
     /** Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it. */
@@ -77,6 +78,11 @@ public final class Topics {
     /** Sets who is told about changes; once, before the first request. */
     public void publishTo(TopicPublisher topicPublisher) {
         this.publisher = topicPublisher;
+    }
+
+    /** Sets who is told the name of a topic when its settings are in force, or it is gone; once, before the first request. */
+    public void onChange(Consumer<String> changeListener) {
+        this.listener = changeListener;
     }
 
     /** The topic's settings, or null when there is no such topic. */
@@ -232,6 +238,7 @@ public final class Topics {
                 return;
             }
             table.put(config.topicName(), config);
+            listener.accept(config.topicName());
             changed(() -> then.accept(TopicChange.done(config)));
         });
     }
@@ -255,6 +262,7 @@ public final class Topics {
                 return;
             }
             table.remove(topic);
+            listener.accept(topic);
             changed(() -> then.accept(TopicChange.done(known)));
         });
     }

@@ -66,7 +66,7 @@ class PopQueueTest {
                 "*",
                 Filter.ALL,
                 16);
-        Pop pop = new Pop(null, wish, 0);
+        Pop pop = new Pop(null, null, wish, 0, 0);
         pop.startTurn(Pop.LOOK, clock.wallMillis());
         pop.grant(count);
         return pop;

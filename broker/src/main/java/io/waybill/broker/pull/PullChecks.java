@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.pull;
+
+import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Member;
+import io.waybill.broker.group.Members;
+import io.waybill.broker.group.Subscription;
+import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.Names;
+import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.Perm;
+import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.header.PullHeader;
+import io.waybill.remoting.Connection;
+
+/**
+ * Whether a pull is served and what it gets, by what is in force now: asked when it comes, and again when it waited and something changed since.
+ *
+ * <p>A pull that carries its subscription needs no heartbeat; one that does not gets what the group's heartbeats said. Without state of its own.
+ */
+final class PullChecks {
+    private static final int SUBSCRIPTION = 4;
+
+    private final Topics topics;
+    private final Groups groups;
+    private final Members members;
+
+    PullChecks(Topics topics, Groups groups, Members members) {
+        this.topics = topics;
+        this.groups = groups;
+        this.members = members;
+    }
+
+    /**
+     * What was decided.
+     *
+     * @param home the group whose other members count; null for somebody who only reads under its name
+     * @param code 0, or the code of a refusal, with its text
+     */
+    record Checked(
+            SubscriptionGroupConfig group,
+            TopicConfig topic,
+            Filter filter,
+            ConsumerGroup home,
+            int code,
+            String text) {
+        static Checked refused(int code, String text) {
+            return new Checked(null, null, null, null, code, text);
+        }
+
+        boolean isRefused() {
+            return code != 0;
+        }
+    }
+
+    /** When a pull comes. */
+    Checked first(PullHeader header, Connection connection) {
+        return check(header, connection, groups.findOrCreate(header.consumerGroup()), null);
+    }
+
+    /** When it waited. That its group was made for it is no reason to make it again when it was deleted. */
+    Checked again(Pull pull) {
+        SubscriptionGroupConfig group = groups.find(pull.group());
+        return check(pull.header(), pull.request().connection(), group, pull.filter());
+    }
+
+    /** @param known the filter a waiting pull has; null when it comes */
+    private Checked check(PullHeader header, Connection connection, SubscriptionGroupConfig group, Filter known) {
+        String name = header.consumerGroup();
+        if (group == null) {
+            String illegal = Names.checkGroup(name);
+            return illegal != null
+                    ? Checked.refused(ResponseCode.INVALID_PARAMETER, illegal)
+                    : Checked.refused(
+                            ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                            "group '" + name + "' does not exist and is not created");
+        }
+        if (!group.consumeEnable()) {
+            return Checked.refused(
+                    ResponseCode.NO_PERMISSION, "group '" + name + "' may not consume: consumeEnable is false");
+        }
+        TopicConfig topic = topics.find(header.topic());
+        Checked refusal = ofTopic(header, topic);
+        if (refusal != null) {
+            return refusal;
+        }
+        boolean isCarried = (header.sysFlag() & SUBSCRIPTION) != 0;
+        ConsumerGroup online = members.consumerGroup(name);
+        if (isCarried) {
+            try {
+                Filter filter = known != null ? known : Filter.of(header.expressionType(), header.subscription());
+                return new Checked(group, topic, filter, homeOfCarried(online, header, connection), 0, null);
+            } catch (BadField e) {
+                return Checked.refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, e.getMessage());
+            }
+        }
+        return byHeartbeats(header, connection, group, topic, online, known == null);
+    }
+
+    private Checked ofTopic(PullHeader header, TopicConfig topic) {
+        if (topic == null) {
+            String illegal = Names.checkTopic(header.topic());
+            return illegal != null
+                    ? Checked.refused(ResponseCode.INVALID_PARAMETER, illegal)
+                    : Checked.refused(ResponseCode.TOPIC_NOT_EXIST, "topic '" + header.topic() + "' does not exist");
+        }
+        if (!groups.mayRead(header.consumerGroup(), header.topic())) {
+            return Checked.refused(
+                    ResponseCode.NO_PERMISSION,
+                    "topic '" + header.topic() + "' is forbidden to group '" + header.consumerGroup() + "'");
+        }
+        if (!Perm.isReadable(topic.perm())) {
+            return Checked.refused(
+                    ResponseCode.NO_PERMISSION,
+                    "topic '" + header.topic() + "' does not allow reading: perm is " + topic.perm());
+        }
+        if (header.queueId() < 0 || header.queueId() >= topic.readQueueNums()) {
+            return Checked.refused(
+                    ResponseCode.INVALID_PARAMETER,
+                    "queueId: must be from 0 to " + (topic.readQueueNums() - 1) + " for topic '" + header.topic()
+                            + "', was " + header.queueId());
+        }
+        if (header.maxMsgNums() < 1) {
+            return Checked.refused(
+                    ResponseCode.INVALID_PARAMETER, "maxMsgNums: must be at least 1, was " + header.maxMsgNums());
+        }
+        return null;
+    }
+
+    private static ConsumerGroup homeOfCarried(ConsumerGroup online, PullHeader header, Connection connection) {
+        Member member = online == null ? null : online.memberOn(connection);
+        return member != null && online.subscriptionsOf(member).containsKey(header.topic()) ? online : null;
+    }
+
+    private static Checked byHeartbeats(
+            PullHeader header,
+            Connection connection,
+            SubscriptionGroupConfig config,
+            TopicConfig topic,
+            ConsumerGroup online,
+            boolean isFirst) {
+        String name = header.consumerGroup();
+        if (online == null) {
+            return Checked.refused(
+                    ResponseCode.SUBSCRIPTION_NOT_EXIST, "group '" + name + "' has sent no heartbeat yet");
+        }
+        if (online.isBroadcasting() && !config.consumeBroadcastEnable()) {
+            return Checked.refused(
+                    ResponseCode.NO_PERMISSION,
+                    "group '" + name + "' may not broadcast: consumeBroadcastEnable is false");
+        }
+        Member member = online.memberOn(connection);
+        Subscription own =
+                member == null ? null : online.subscriptionsOf(member).get(header.topic());
+        Subscription subscription = own != null ? own : online.subscription(header.topic());
+        if (subscription == null) {
+            return Checked.refused(
+                    ResponseCode.SUBSCRIPTION_NOT_EXIST,
+                    "group '" + name + "' is not subscribed to topic '" + header.topic() + "'");
+        }
+        if (isFirst && subscription.version() < header.subVersion()) {
+            return Checked.refused(
+                    ResponseCode.SUBSCRIPTION_NOT_LATEST,
+                    "subscription of group '" + name + "' to topic '" + header.topic() + "' is older here ("
+                            + subscription.version() + ") than the pull's (" + header.subVersion() + ")");
+        }
+        return new Checked(config, topic, subscription.filter(), online, 0, null);
+    }
+}
