@@ -20,7 +20,9 @@ import io.waybill.store.log.VisibleListener;
 import io.waybill.store.view.Boundary;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.DueBatch;
 import io.waybill.store.view.EndedDue;
@@ -31,8 +33,10 @@ import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.QueueView;
+import io.waybill.store.view.RolledBack;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
@@ -161,10 +165,26 @@ public final class Store implements AutoCloseable {
         log.putBatch(sameQueue, unique, done);
     }
 
-    /** A half message with a unique key, see {@link #put(UniqueKey, MessageDraft, Completion)}. */
+    /**
+     * Keeps a message invisible until it is decided; a first check is due at the given store time.
+     *
+     * @param unique a key it must be the only one to hold, see {@link #put(UniqueKey, MessageDraft, Completion)}; null for none
+     * @param sender the client id of who sent it; empty if not known
+     */
+    public void putHalf(
+            UniqueKey unique,
+            MessageDraft message,
+            String producerGroup,
+            String sender,
+            long firstCheckMillis,
+            Completion done) {
+        log.putHalf(unique, message, producerGroup, sender, firstCheckMillis, done);
+    }
+
+    /** The same of an unknown sender. */
     public void putHalf(
             UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        log.putHalf(unique, message, producerGroup, firstCheckMillis, done);
+        log.putHalf(unique, message, producerGroup, "", firstCheckMillis, done);
     }
 
     /** A delayed message with a unique key, see {@link #put(UniqueKey, MessageDraft, Completion)}. */
@@ -172,9 +192,9 @@ public final class Store implements AutoCloseable {
         log.putDue(unique, message, dueMillis, done);
     }
 
-    /** Keeps a message invisible until it is decided; a first check is due at the given store time. */
+    /** A half message without a key, of an unknown sender. */
     public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        log.putHalf(message, producerGroup, firstCheckMillis, done);
+        log.putHalf(null, message, producerGroup, "", firstCheckMillis, done);
     }
 
     /** Keeps a message invisible until the broker fires it, when it is due. */
@@ -220,9 +240,44 @@ public final class Store implements AutoCloseable {
      * Records that {@code count} checks of a half message were delivered so far and when the next is due.
      *
      * @param client who was asked; empty if nobody was, then the history has no event of it
+     * @param reason why that one, or nobody
+     * @param sender the client id of who sent the half message, if that was learnt; else empty
      */
+    public void checked(
+            long handle,
+            int count,
+            long nextCheckMillis,
+            String client,
+            CheckReason reason,
+            String sender,
+            Completion done) {
+        log.checked(handle, count, nextCheckMillis, client, reason, sender, done);
+    }
+
+    /** The same without a reason. */
     public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
-        log.checked(handle, count, nextCheckMillis, client, done);
+        log.checked(handle, count, nextCheckMillis, client, CheckReason.NONE, "", done);
+    }
+
+    /**
+     * Records that a decision came too late; its position and time are set by the store. Refused as ALREADY_DECIDED when an equal one of the same
+     * transaction is known.
+     */
+    public void conflict(DecisionConflict conflict, Completion done) {
+        log.conflict(conflict, done);
+    }
+
+    /**
+     * Delivers the message of a rolled back transaction after all. Refused as ALREADY_DECIDED with the {@link PublishRecord} of the first time or the
+     * {@link DecisionRecord} that is no rollback, as NOT_FOUND when the log no longer keeps the message, as DUPLICATE when another message holds its key.
+     *
+     * @param by who wants it, and why, for people
+     * @param unique the key it claims again, or null
+     * @param copy the visible copy; its preparedTransactionOffset becomes the handle
+     * @param dueMillis 0 = visible now, else the copy is kept as a delayed message
+     */
+    public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
+        log.publish(handle, by, unique, copy, dueMillis, done);
     }
 
     /** Records what a client said when it was asked; decides nothing. Refused as NOT_FOUND when neither it nor its decision is known. */
@@ -500,6 +555,39 @@ public final class Store implements AutoCloseable {
         DecisionRecord decision = views.decisionOf(handle);
         ByteBuffer message = decision == null ? null : reader.readAt(CommitLog.behind(decision));
         return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+    }
+
+    /** The half message of a transaction that was rolled back, as long as the log keeps it; else null. May block on the disk. */
+    public ByteBuffer readRolledBack(long handle) {
+        RolledBack half = views.rolledBack(handle);
+        return half == null ? null : reader.readVerified(half.position(), half.size(), half.frameDelta());
+    }
+
+    /** Where that half message stands; null if the log no longer keeps it. */
+    public RolledBack rolledBack(long handle) {
+        return views.rolledBack(handle);
+    }
+
+    /** How a rolled back message was delivered after all; null if it was not, or the log no longer keeps that. */
+    public PublishRecord published(long handle) {
+        return views.published(handle);
+    }
+
+    /** The message a publication made visible; null while it is delayed, and when the log no longer keeps it. May block on the disk. */
+    public ByteBuffer readPublished(long handle) {
+        PublishRecord published = views.published(handle);
+        ByteBuffer message = published == null ? null : reader.readAt(CommitLog.behind(published));
+        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+    }
+
+    /** The decisions on a transaction that came too late, as long as the log keeps them. */
+    public List<DecisionConflict> conflictsOf(long handle) {
+        return views.conflictsOf(handle);
+    }
+
+    /** Shows the decisions that came too late, in the order of their half messages, until the visitor has enough. */
+    public void visitConflicts(Predicate<DecisionConflict> visitor) {
+        views.visitConflicts(visitor);
     }
 
     /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */

@@ -78,6 +78,8 @@ public final class StoreCheck {
     private final Map<Long, Long> halves = new HashMap<>();
     private final Map<Long, Long> dues = new HashMap<>();
     private final Set<Long> decided = new HashSet<>();
+    private final Set<Long> rolledBack = new HashSet<>();
+    private final Set<Long> published = new HashSet<>();
     private final Map<String, Long> progress = new HashMap<>();
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
     private final Map<PopKey, PopState> pops = new HashMap<>();
@@ -235,12 +237,20 @@ public final class StoreCheck {
         } else if (entry instanceof Entry.Decided d) {
             if (d.outcome() == Decision.ROLLBACK) {
                 release(d.handle());
+                rolledBack.add(d.handle());
             }
             if (!decided.add(d.handle())) {
                 find(info, "the transaction " + d.handle() + " is decided twice");
             }
             if (halves.remove(d.handle()) == null && d.handle() >= oldest) {
                 find(info, "the transaction " + d.handle() + " is decided but was never there");
+            }
+        } else if (entry instanceof Entry.Published p) {
+            if (!rolledBack.contains(p.record().handle()) && p.record().handle() >= oldest) {
+                find(info, "the transaction " + p.record().handle() + " is published but was not rolled back");
+            }
+            if (!published.add(p.record().handle())) {
+                find(info, "the transaction " + p.record().handle() + " is published twice");
             }
         } else if (entry instanceof Entry.Fired f) {
             removeDue(info, f.handle(), "fired");

@@ -14,7 +14,7 @@ class CrashHistoriesTest {
         long first = Long.getLong("waybill.seed", Chance.system().nextLong() >>> 16);
         int count = Integer.getInteger("waybill.histories", 2_000);
         System.out.println("crash histories: -Dwaybill.seed=" + first + " -Dwaybill.histories=" + count);
-        int[] sums = new int[7];
+        int[] sums = new int[8];
         for (long seed = first; seed < first + count; seed++) {
             CrashHistory history = new CrashHistory(seed);
             history.run();
@@ -25,10 +25,11 @@ class CrashHistoriesTest {
             sums[4] += history.segmentsDropped;
             sums[5] += history.frozen;
             sums[6] += history.diskFull;
+            sums[7] += history.published;
         }
         System.out.printf(
-                "lives %d, crashes %d, acknowledged %d, survived unacknowledged %d, segments dropped %d, frozen %d, disk full %d%n",
-                sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]);
+                "lives %d, crashes %d, acknowledged %d, survived unacknowledged %d, segments dropped %d, frozen %d, disk full %d, published %d%n",
+                sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]);
         if (count >= 1_000) {
             // Without evidence that faults happened the run would prove nothing.
             assertThat(sums).doesNotContain(0);

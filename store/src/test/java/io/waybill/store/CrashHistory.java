@@ -20,6 +20,7 @@ import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.MemoryBackend;
@@ -122,6 +123,7 @@ final class CrashHistory {
 
     int lives;
     int acknowledged;
+    int published;
     int survivedUnacknowledged;
     int segmentsDropped;
     int frozen;
@@ -291,7 +293,8 @@ final class CrashHistory {
     }
 
     private void change() {
-        switch (chance.nextInt(17)) {
+        switch (chance.nextInt(18)) {
+            case 17 -> publish();
             case 0, 1, 2 -> {
                 Item item = item();
                 store.put(draft(item), becomes(item, State.VISIBLE));
@@ -514,6 +517,51 @@ final class CrashHistory {
         if (chance.happens(0.4)) {
             // The first decision wins, even while it is in flight.
             store.decide(handle, Decision.ROLLBACK, false, "late", null, 0, late(item));
+        }
+    }
+
+    /** A rolled back message is delivered after all, once, unless the log has dropped it. */
+    private void publish() {
+        Item item = any(State.NOWHERE);
+        long handle = item == null ? 0 : item.last().handle();
+        ByteBuffer half = handle == 0 || item.unique ? null : store.readRolledBack(handle);
+        if (half == null) {
+            return;
+        }
+        check(idOf(half) == item.id, "the rolled back half " + handle + " is another message");
+        boolean later = chance.happens(0.3);
+        MessageDraft copy = MessageDraft.copyOf(half, 0).build();
+        long dueMillis = later ? clock.wallMillis() + 1_000 : 0;
+        Completion becomes = becomes(item, later ? State.DUE : State.VISIBLE);
+        store.publish(handle, "test", null, copy, dueMillis, outcome -> {
+            if (outcome instanceof Refused refused) {
+                check(refused.reason() == Refused.Reason.NOT_FOUND, "item " + item.id + ": " + refused.text());
+                item.busy = false;
+                item.possible.clear();
+                return;
+            }
+            published += outcome instanceof Stored ? 1 : 0;
+            becomes.done(outcome);
+        });
+        if (chance.happens(0.5)) {
+            store.publish(handle, "again", null, copy, dueMillis, late(item));
+        }
+        if (chance.happens(0.5)) {
+            store.conflict(
+                    new DecisionConflict(
+                            handle,
+                            0,
+                            Decision.ROLLBACK,
+                            1,
+                            "test",
+                            Decision.COMMIT,
+                            false,
+                            0,
+                            "late",
+                            "m" + item.id,
+                            "t0",
+                            "g"),
+                    Completion.NONE);
         }
     }
 

@@ -9,6 +9,7 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.EndedDue;
 import io.waybill.store.view.FirstStored;
@@ -158,9 +159,9 @@ class UniqueKeyTest {
             sim.open();
             assertThat(sim.store.checksOf(handle))
                     .containsExactly(
-                            new CheckEvent(at, 1, "c1", "UNKNOWN", at),
-                            new CheckEvent(at, 2, "c2", null, 0),
-                            new CheckEvent(at, 0, "late", "COMMIT", at));
+                            new CheckEvent(at, 1, "c1", CheckReason.NONE, "UNKNOWN", at),
+                            new CheckEvent(at, 2, "c2", CheckReason.NONE, null, 0),
+                            new CheckEvent(at, 0, "late", CheckReason.NONE, "COMMIT", at));
             assertThat(sim.outcome((s, done) -> s.checkAnswered(handle + 1, "c", "UNKNOWN", done)))
                     .isInstanceOf(Refused.class);
 

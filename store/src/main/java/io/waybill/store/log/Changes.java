@@ -4,7 +4,9 @@ package io.waybill.store.log;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.view.Carried;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
@@ -116,6 +118,10 @@ final class Changes {
 
         @Override
         Refused judge(Pending pending) {
+            return judge(unique, pending);
+        }
+
+        static Refused judge(UniqueKey unique, Pending pending) {
             FirstStored prior = pending.holder(unique);
             return prior == null
                     ? null
@@ -128,11 +134,15 @@ final class Changes {
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
             Stored stored = (Stored) plain.encode(frame, pending);
+            hold(unique, queueId, stored, frame, pending);
+            return stored;
+        }
+
+        static void hold(UniqueKey unique, int queueId, Stored stored, FrameBuilder frame, Pending pending) {
             FirstStored first =
                     new FirstStored(stored.position(), stored.queueOffset(), queueId, stored.storeTimeMillis());
-            frame.unique(unique, topicBytes, keyBytes, first);
+            frame.unique(unique, Records.text(unique.topic()), Records.text(unique.key()), first);
             pending.holds(frame.index(), unique, first);
-            return stored;
         }
     }
 
@@ -235,19 +245,23 @@ final class Changes {
         private final MessageDraft message;
         private final String group;
         private final byte[] groupBytes;
+        private final String sender;
+        private final byte[] senderBytes;
         private final long firstCheckMillis;
 
-        PutHalf(MessageDraft message, String group, long firstCheckMillis, Completion done) {
+        PutHalf(MessageDraft message, String group, String sender, long firstCheckMillis, Completion done) {
             super(done);
             this.message = message;
             this.group = group;
             this.groupBytes = Records.text(group);
+            this.sender = sender == null ? "" : sender;
+            this.senderBytes = Records.text(sender);
             this.firstCheckMillis = firstCheckMillis;
         }
 
         @Override
         int size() {
-            return Records.HALF_FIXED + groupBytes.length + message.size();
+            return Records.HALF_FIXED + groupBytes.length + senderBytes.length + message.size();
         }
 
         @Override
@@ -257,7 +271,7 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            return frame.half(message, groupBytes, group, firstCheckMillis);
+            return frame.half(message, groupBytes, group, senderBytes, sender, firstCheckMillis);
         }
     }
 
@@ -450,19 +464,32 @@ final class Changes {
         private final long nextCheckMillis;
         private final String client;
         private final byte[] clientBytes;
+        private final CheckReason reason;
+        private final String sender;
+        private final byte[] senderBytes;
 
-        Checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
+        Checked(
+                long handle,
+                int count,
+                long nextCheckMillis,
+                String client,
+                CheckReason reason,
+                String sender,
+                Completion done) {
             super(done);
             this.handle = handle;
             this.count = count;
             this.nextCheckMillis = nextCheckMillis;
             this.client = client == null ? "" : client;
             this.clientBytes = Records.text(client);
+            this.reason = reason;
+            this.sender = sender == null ? "" : sender;
+            this.senderBytes = Records.text(sender);
         }
 
         @Override
         int size() {
-            return Records.CHECKED_FIXED + clientBytes.length;
+            return Records.CHECKED_FIXED + clientBytes.length + senderBytes.length;
         }
 
         @Override
@@ -472,7 +499,7 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            return frame.checked(handle, count, nextCheckMillis, clientBytes, client);
+            return frame.checked(handle, count, nextCheckMillis, clientBytes, client, reason, senderBytes, sender);
         }
     }
 
@@ -507,6 +534,85 @@ final class Changes {
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
             return frame.answered(handle, clientBytes, client, answerBytes, answer);
+        }
+    }
+
+    /** Says that a decision came too late. */
+    static final class Conflict extends Change {
+        private final DecisionConflict conflict;
+        private final List<byte[]> texts;
+
+        Conflict(DecisionConflict conflict, Completion done) {
+            super(done);
+            this.conflict = conflict;
+            this.texts = List.of(
+                    Records.text(conflict.decidedBy()),
+                    Records.text(conflict.by()),
+                    Records.text(conflict.messageId()),
+                    Records.text(conflict.topic()),
+                    Records.text(conflict.producerGroup()));
+        }
+
+        @Override
+        int size() {
+            int size = Records.CONFLICT_FIXED;
+            for (byte[] text : texts) {
+                size += text.length;
+            }
+            return size;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            return pending.judgeConflict(conflict.handle(), conflict.late());
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            return frame.conflict(conflict, texts);
+        }
+    }
+
+    /** Delivers the message of a rolled back transaction after all, once. Record and copy stand in one frame. */
+    static final class Publish extends Change {
+        private final long handle;
+        private final String by;
+        private final byte[] byBytes;
+        private final UniqueKey unique;
+        private final MessageDraft copy;
+        private final long dueMillis;
+
+        /** @param unique the key the message claims again, or null */
+        Publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
+            super(done);
+            this.handle = handle;
+            this.by = by == null ? "" : by;
+            this.byBytes = Records.text(by);
+            this.unique = unique;
+            this.copy = copy;
+            this.dueMillis = dueMillis;
+        }
+
+        @Override
+        int size() {
+            int key = unique == null ? 0 : Records.uniqueSize(Records.text(unique.topic()), Records.text(unique.key()));
+            return Records.PUBLISHED_FIXED + byBytes.length + Records.DUE_FIXED + copy.size() + key;
+        }
+
+        @Override
+        Refused judge(Pending pending) {
+            Refused refused = pending.judgePublish(handle);
+            return refused != null || unique == null ? refused : PutUnique.judge(unique, pending);
+        }
+
+        @Override
+        Stored encode(FrameBuilder frame, Pending pending) {
+            pending.published(frame.index(), frame.published(handle, byBytes, by));
+            Stored stored = dueMillis == 0 ? frame.visible(copy, handle) : frame.due(copy, dueMillis, handle);
+            if (unique != null) {
+                PutUnique.hold(unique, copy.queueId(), stored, frame, pending);
+            }
+            return stored;
         }
     }
 
@@ -700,8 +806,8 @@ final class Changes {
         private final ByteBuffer message;
         private final InFlight inFlight;
         private final byte[] groupBytes;
-        private int checks;
-        private long nextCheckMillis;
+        private final byte[] senderBytes;
+        private PendingHalf restated;
 
         CarryHalf(PendingHalf half, ByteBuffer message, InFlight inFlight, Completion done) {
             super(done);
@@ -709,28 +815,40 @@ final class Changes {
             this.half = half;
             this.message = message;
             this.groupBytes = Records.text(half.producerGroup());
+            this.senderBytes = Records.text(half.sender());
         }
 
         @Override
         int size() {
             // With room for a CHECKED record, whether or not one is needed.
-            return Records.HALF_FIXED + groupBytes.length + message.remaining() + Records.CHECKED_FIXED;
+            return Records.HALF_FIXED
+                    + groupBytes.length
+                    + senderBytes.length
+                    + message.remaining()
+                    + Records.CHECKED_FIXED;
         }
 
         @Override
         Refused judge(Pending pending) {
             PendingHalf now = pending.half(half.handle());
-            if (now == null || now.position() != half.position() || inFlight.hasChecked(half.handle())) {
+            if (now == null
+                    || now.position() != half.position()
+                    || !now.sender().equals(half.sender())
+                    || inFlight.hasChecked(half.handle())) {
                 return superseded();
             }
-            checks = now.checks();
-            nextCheckMillis = now.nextCheckMillis();
+            restated = now;
             return null;
         }
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            frame.carryHalf(message, half.handle(), groupBytes, half.producerGroup(), nextCheckMillis, checks);
+            frame.carryHalf(
+                    message,
+                    restated,
+                    groupBytes,
+                    senderBytes,
+                    restated.waits() ? CheckReason.WAITING : CheckReason.NONE);
             return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), half.handle());
         }
     }

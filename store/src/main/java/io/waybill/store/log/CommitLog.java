@@ -7,11 +7,14 @@ import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.io.IOException;
@@ -161,10 +164,6 @@ public final class CommitLog {
         writer.submit(new Changes.PutBatch(sameQueue, done));
     }
 
-    public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        writer.submit(new Changes.PutHalf(message, producerGroup, firstCheckMillis, done));
-    }
-
     public void putDue(MessageDraft message, long dueMillis, Completion done) {
         writer.submit(new Changes.PutDue(message, dueMillis, done));
     }
@@ -192,8 +191,28 @@ public final class CommitLog {
         writer.submit(new Changes.Reschedule(handle, dueMillis, done));
     }
 
-    public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
-        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, client, done));
+    public void checked(
+            long handle,
+            int count,
+            long nextCheckMillis,
+            String client,
+            CheckReason reason,
+            String sender,
+            Completion done) {
+        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, client, reason, sender, done));
+    }
+
+    public void conflict(DecisionConflict conflict, Completion done) {
+        writer.submit(new Changes.Conflict(conflict, done));
+    }
+
+    public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
+        writer.submit(new Changes.Publish(handle, by, unique, copy, dueMillis, done));
+    }
+
+    /** Where the copy behind the record of a publication begins. */
+    public static long behind(PublishRecord published) {
+        return published.position() + Records.PUBLISHED_FIXED + Records.text(published.by()).length;
     }
 
     /** Where the record behind a decision's own begins: what it made visible stands there, if it made something visible. */
@@ -226,8 +245,13 @@ public final class CommitLog {
     }
 
     public void putHalf(
-            UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        submit(unique, message, new Changes.PutHalf(message, producerGroup, firstCheckMillis, done), done);
+            UniqueKey unique,
+            MessageDraft message,
+            String producerGroup,
+            String sender,
+            long firstCheckMillis,
+            Completion done) {
+        submit(unique, message, new Changes.PutHalf(message, producerGroup, sender, firstCheckMillis, done), done);
     }
 
     public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {

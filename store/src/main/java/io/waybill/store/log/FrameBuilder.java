@@ -4,14 +4,18 @@ package io.waybill.store.log;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -141,14 +145,21 @@ final class FrameBuilder {
         return new Stored(base + at, offset, frame.storeTimeMillis, message.size(), handle);
     }
 
-    Stored half(MessageDraft message, byte[] group, String groupName, long nextCheckMillis) {
-        int size = Records.HALF_FIXED + group.length + message.size();
-        long handle = base + buffer.position() + Records.HALF_FIXED + group.length;
-        header(size, Records.PENDING_HALF);
+    Stored half(
+            MessageDraft message,
+            byte[] group,
+            String groupName,
+            byte[] sender,
+            String senderId,
+            long nextCheckMillis) {
+        int fixed = Records.HALF_FIXED + group.length + sender.length;
+        long handle = base + buffer.position() + fixed;
+        header(fixed + message.size(), Records.PENDING_HALF);
         buffer.putLong(handle).putLong(nextCheckMillis);
         Records.putText(buffer, group);
+        Records.putText(buffer, sender);
         int at = place(message);
-        addHalf(at, message.size(), handle, groupName, nextCheckMillis, frame.storeTimeMillis);
+        addHalf(at, message.size(), handle, groupName, senderId, nextCheckMillis, frame.storeTimeMillis);
         return new Stored(handle, -1, frame.storeTimeMillis, message.size(), handle);
     }
 
@@ -174,14 +185,30 @@ final class FrameBuilder {
     }
 
     /** The same half at a new place: same handle, same bytes but for their position, same store time. */
-    void carryHalf(ByteBuffer message, long handle, byte[] group, String groupName, long nextCheckMillis, int checks) {
-        header(Records.HALF_FIXED + group.length + message.remaining(), Records.PENDING_HALF);
-        buffer.putLong(handle).putLong(nextCheckMillis);
+    void carryHalf(ByteBuffer message, PendingHalf half, byte[] group, byte[] sender, CheckReason reason) {
+        header(Records.HALF_FIXED + group.length + sender.length + message.remaining(), Records.PENDING_HALF);
+        buffer.putLong(half.handle()).putLong(half.nextCheckMillis());
         Records.putText(buffer, group);
+        Records.putText(buffer, sender);
         int at = carry(message);
-        addHalf(at, message.remaining(), handle, groupName, nextCheckMillis, StoredMessage.storeTimestamp(buffer, at));
-        if (checks > 0) {
-            checked(handle, checks, nextCheckMillis, Records.text(""), "");
+        addHalf(
+                at,
+                message.remaining(),
+                half.handle(),
+                half.producerGroup(),
+                half.sender(),
+                half.nextCheckMillis(),
+                StoredMessage.storeTimestamp(buffer, at));
+        if (half.checks() > 0 || reason != CheckReason.NONE) {
+            checked(
+                    half.handle(),
+                    half.checks(),
+                    half.nextCheckMillis(),
+                    Records.text(""),
+                    "",
+                    reason,
+                    Records.text(""),
+                    "");
         }
     }
 
@@ -240,13 +267,23 @@ final class FrameBuilder {
         return stored(position, size, handle);
     }
 
-    Stored checked(long handle, int checks, long nextCheckMillis, byte[] client, String clientText) {
-        int size = Records.CHECKED_FIXED + client.length;
+    Stored checked(
+            long handle,
+            int checks,
+            long nextCheckMillis,
+            byte[] client,
+            String clientText,
+            CheckReason reason,
+            byte[] sender,
+            String senderId) {
+        int size = Records.CHECKED_FIXED + client.length + sender.length;
         long position = header(size, Records.CHECKED);
         buffer.putLong(handle).putInt(checks).putLong(nextCheckMillis);
         Records.putText(buffer, client);
-        frame.entries.add(
-                new Entry.Checked(position, handle, checks, nextCheckMillis, clientText, frame.storeTimeMillis));
+        buffer.put((byte) reason.code());
+        Records.putText(buffer, sender);
+        frame.entries.add(new Entry.Checked(
+                position, handle, checks, nextCheckMillis, clientText, reason, senderId, frame.storeTimeMillis));
         return stored(position, size, handle);
     }
 
@@ -258,6 +295,46 @@ final class FrameBuilder {
         Records.putText(buffer, answer);
         frame.entries.add(new Entry.Answered(position, handle, clientText, answerText, frame.storeTimeMillis));
         return stored(position, size, handle);
+    }
+
+    /** The texts are decidedBy, by, messageId, topic and producerGroup; the conflict has neither position nor time yet. */
+    Stored conflict(DecisionConflict conflict, List<byte[]> texts) {
+        int size = Records.CONFLICT_FIXED;
+        for (byte[] text : texts) {
+            size += text.length;
+        }
+        long position = header(size, Records.CONFLICT);
+        buffer.putLong(conflict.handle()).put((byte) conflict.decided().code()).putLong(conflict.decidedMillis());
+        Records.putText(buffer, texts.get(0));
+        buffer.put((byte) conflict.late().code())
+                .put((byte) (conflict.fromCheck() ? 1 : 0))
+                .putLong(frame.storeTimeMillis);
+        for (int i = 1; i < texts.size(); i++) {
+            Records.putText(buffer, texts.get(i));
+        }
+        frame.entries.add(new Entry.Conflict(new DecisionConflict(
+                conflict.handle(),
+                position,
+                conflict.decided(),
+                conflict.decidedMillis(),
+                conflict.decidedBy(),
+                conflict.late(),
+                conflict.fromCheck(),
+                frame.storeTimeMillis,
+                conflict.by(),
+                conflict.messageId(),
+                conflict.topic(),
+                conflict.producerGroup())));
+        return stored(position, size, conflict.handle());
+    }
+
+    PublishRecord published(long handle, byte[] by, String byText) {
+        long position = header(Records.PUBLISHED_FIXED + by.length, Records.PUBLISHED);
+        buffer.putLong(handle).putLong(frame.storeTimeMillis);
+        Records.putText(buffer, by);
+        PublishRecord record = new PublishRecord(handle, position, frame.storeTimeMillis, byText);
+        frame.entries.add(new Entry.Published(record));
+        return record;
     }
 
     /** The texts are group and topic of each entry in turn. */
@@ -380,8 +457,9 @@ final class FrameBuilder {
         return at;
     }
 
-    private void addHalf(int at, int size, long handle, String group, long nextCheckMillis, long storeTimeMillis) {
-        frame.entries.add(new Entry.Half(base + at, size, at, handle, group, nextCheckMillis, storeTimeMillis));
+    private void addHalf(
+            int at, int size, long handle, String group, String sender, long nextCheckMillis, long storeTimeMillis) {
+        frame.entries.add(new Entry.Half(base + at, size, at, handle, group, sender, nextCheckMillis, storeTimeMillis));
     }
 
     private void addDue(

@@ -7,6 +7,7 @@ import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.KeyHolder;
 import io.waybill.store.view.PendingDue;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.util.ArrayDeque;
@@ -24,12 +25,16 @@ final class Pending {
     private final Views views;
     private final Map<Long, Settled> overlay = new HashMap<>();
     private final ArrayDeque<Settled> inFlight = new ArrayDeque<>();
+    private final Map<Long, PublishRecord> publishedInFlight = new HashMap<>();
+    private final ArrayDeque<PublishedFrame> publishedFrames = new ArrayDeque<>();
     private boolean consultedInFlight;
     private long nowMillis;
 
     /** Exactly one of: a decision, a delayed message that is gone, or its new due time. */
     private record Settled(
             long handle, long frameIndex, DecisionRecord decision, boolean gone, boolean cancelled, long dueMillis) {}
+
+    private record PublishedFrame(long handle, long frameIndex) {}
 
     private record Name(String topic, String key) {}
 
@@ -62,6 +67,11 @@ final class Pending {
         while ((first = inFlight.peek()) != null && first.frameIndex <= appliedIndex) {
             inFlight.poll();
             overlay.remove(first.handle, first);
+        }
+        PublishedFrame published;
+        while ((published = publishedFrames.peek()) != null && published.frameIndex <= appliedIndex) {
+            publishedFrames.poll();
+            publishedInFlight.remove(published.handle);
         }
         Held holder;
         while ((holder = heldInFlight.peek()) != null && holder.frameIndex <= appliedIndex) {
@@ -106,6 +116,36 @@ final class Pending {
 
     void decided(long frameIndex, DecisionRecord decision) {
         settle(new Settled(decision.handle(), frameIndex, decision, false, false, 0));
+    }
+
+    /** One that is known is enough. */
+    Refused judgeConflict(long handle, Decision late) {
+        return views.conflict(handle, late) == null
+                ? null
+                : new Refused(Refused.Reason.ALREADY_DECIDED, "this conflict is recorded", null);
+    }
+
+    /** Whether a rolled back message may be delivered after all: once, and while it is in the log. */
+    Refused judgePublish(long handle) {
+        PublishRecord prior = publishedInFlight.get(handle);
+        consultedInFlight |= prior != null;
+        prior = prior == null ? views.published(handle) : prior;
+        if (prior != null) {
+            return new Refused(
+                    Refused.Reason.ALREADY_DECIDED, "the transaction " + handle + " was already published", prior);
+        }
+        DecisionRecord decision = views.decisionOf(handle);
+        if (decision != null && decision.outcome() != Decision.ROLLBACK) {
+            return alreadyDecided(decision);
+        }
+        return decision == null || views.rolledBack(handle) == null
+                ? notFound("no rolled back message that the log still keeps", handle)
+                : null;
+    }
+
+    void published(long frameIndex, PublishRecord record) {
+        publishedInFlight.put(record.handle(), record);
+        publishedFrames.add(new PublishedFrame(record.handle(), frameIndex));
     }
 
     // ---- delayed messages

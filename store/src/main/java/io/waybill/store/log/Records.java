@@ -4,7 +4,9 @@ package io.waybill.store.log;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.FirstStored;
 import io.waybill.store.view.JournalEntry;
@@ -12,6 +14,7 @@ import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
 import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsDamaged;
 import java.nio.BufferUnderflowException;
@@ -29,13 +32,13 @@ import java.util.List;
  *   | size   | WBR1   | kind | ver  | fields
  *   +--------+--------+------+------+----------------
  *
- *    1 PENDING_HALF  handle 8, nextCheckMillis 8, producerGroup text, stored message
+ *    1 PENDING_HALF  handle 8, nextCheckMillis 8, producerGroup text, version 2: sender text, stored message
  *    2 PENDING_DUE   handle 8, dueMillis 8, stored message
  *    3 DECISION      handle 8, outcome 1, fromCheck 1, atMillis 8, by text
  *    4 FIRED         handle 8
  *    5 CANCELLED     handle 8, by text; version 2: topic text, n 2, n x key text
  *    6 RESCHEDULED   handle 8, dueMillis 8
- *    7 CHECKED       handle 8, count 4, nextCheckMillis 8; version 2: client text
+ *    7 CHECKED       handle 8, count 4, nextCheckMillis 8; version 2: client text; version 3: reason 1, sender text
  *    8 PROGRESS      n 4, n x (group text, topic text, queueId 4, offset 8)
  *    9 CATALOG       catalogKind 1, name text, present 1, value to the record's end
  *   10 QUEUE_BASE    topic text, queueId 4, nextOffset 8
@@ -46,6 +49,9 @@ import java.util.List;
  *   15 UNIQUE        topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8
  *   16 JOURNAL       n 4, n x (kind 1, group text, topic text, queueId 4, from 8, to 8, client text, firstMillis 8, lastMillis 8)
  *   17 DROPPED       upTo 8         all below may be missing: forced before retention deletes it
+ *   18 CONFLICT      handle 8, decided 1, decidedMillis 8, decidedBy text, late 1, fromCheck 1, atMillis 8, by text, messageId text,
+ *                    topic text, producerGroup text
+ *   19 PUBLISHED     handle 8, atMillis 8, by text
  *
  *   text: length 2, UTF-8 bytes
  * </pre>
@@ -73,21 +79,29 @@ final class Records {
     static final int UNIQUE = 15;
     static final int JOURNAL = 16;
     static final int DROPPED = 17;
+    static final int CONFLICT = 18;
+    static final int PUBLISHED = 19;
     /** The newest kind; a kind beyond it is of a newer program. */
-    static final int LAST_KIND = DROPPED;
+    static final int LAST_KIND = PUBLISHED;
 
     static final int HEADER = 12;
-    static final int HALF_FIXED = HEADER + 8 + 8 + 2;
+    static final int HALF_FIXED = HEADER + 8 + 8 + 2 + 2;
     static final int DUE_FIXED = HEADER + 8 + 8;
     static final int DECISION_FIXED = HEADER + 8 + 1 + 1 + 8 + 2;
-    static final int CHECKED_FIXED = HEADER + 8 + 4 + 8 + 2;
+    static final int CHECKED_FIXED = HEADER + 8 + 4 + 8 + 2 + 1 + 2;
+    static final int CONFLICT_FIXED = HEADER + 8 + 1 + 8 + 2 + 1 + 1 + 8 + 4 * 2;
+    static final int PUBLISHED_FIXED = HEADER + 8 + 8 + 2;
     static final int MAX_TEXT = 0xFFFF;
 
     private Records() {}
 
     /** The version of a kind that is written; all older ones are read. */
     static int version(int kind) {
-        return kind == CANCELLED || kind == CHECKED ? 2 : 1;
+        return switch (kind) {
+            case CHECKED -> 3;
+            case PENDING_HALF, CANCELLED -> 2;
+            default -> 1;
+        };
     }
 
     static byte[] text(String text) {
@@ -236,6 +250,7 @@ final class Records {
                 long handle = b.getLong();
                 long nextCheck = b.getLong();
                 String group = getText(b);
+                String sender = version > 1 ? getText(b) : "";
                 return embedded(
                         b,
                         base,
@@ -246,6 +261,7 @@ final class Records {
                                 delta,
                                 handle,
                                 group,
+                                sender,
                                 nextCheck,
                                 StoredMessage.storeTimestamp(b, at))));
             }
@@ -284,10 +300,44 @@ final class Records {
                 into.add(new Entry.Cancelled(position, handle, storeTime, by, topic, keys));
             }
             case RESCHEDULED -> into.add(new Entry.Rescheduled(position, b.getLong(), b.getLong()));
-            case CHECKED ->
-                into.add(new Entry.Checked(
-                        position, b.getLong(), b.getInt(), b.getLong(), version > 1 ? getText(b) : "", storeTime));
+            case CHECKED -> {
+                long handle = b.getLong();
+                int checks = b.getInt();
+                long nextCheck = b.getLong();
+                String client = version > 1 ? getText(b) : "";
+                CheckReason reason = version > 2 ? CheckReason.ofCode(b.get()) : CheckReason.NONE;
+                if (reason == null) {
+                    return new Unreadable("unknown reason of a check", true);
+                }
+                String sender = version > 2 ? getText(b) : "";
+                into.add(new Entry.Checked(position, handle, checks, nextCheck, client, reason, sender, storeTime));
+            }
             case ANSWERED -> into.add(new Entry.Answered(position, b.getLong(), getText(b), getText(b), storeTime));
+            case CONFLICT -> {
+                long handle = b.getLong();
+                Decision decided = Decision.ofCode(b.get());
+                long decidedMillis = b.getLong();
+                String decidedBy = getText(b);
+                Decision late = Decision.ofCode(b.get());
+                if (decided == null || late == null) {
+                    return new Unreadable("unknown decision", true);
+                }
+                into.add(new Entry.Conflict(new DecisionConflict(
+                        handle,
+                        position,
+                        decided,
+                        decidedMillis,
+                        decidedBy,
+                        late,
+                        b.get() != 0,
+                        b.getLong(),
+                        getText(b),
+                        getText(b),
+                        getText(b),
+                        getText(b))));
+            }
+            case PUBLISHED ->
+                into.add(new Entry.Published(new PublishRecord(b.getLong(), position, b.getLong(), getText(b))));
             case PROGRESS -> {
                 int n = b.getInt();
                 List<ProgressEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 16 + 1));

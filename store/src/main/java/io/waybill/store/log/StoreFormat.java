@@ -5,6 +5,7 @@ import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.JournalEntry;
@@ -46,6 +47,9 @@ public final class StoreFormat {
         }
         for (Decision decision : Decision.values()) {
             items.put("decision", Math.max(items.getOrDefault("decision", 0), decision.code()));
+        }
+        for (CheckReason reason : CheckReason.values()) {
+            items.put("check-reason", Math.max(items.getOrDefault("check-reason", 0), reason.code()));
         }
         for (JournalEntry.Kind kind : JournalEntry.Kind.values()) {
             items.put("journal-kind", Math.max(items.getOrDefault("journal-kind", 0), kind.code()));

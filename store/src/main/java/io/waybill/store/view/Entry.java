@@ -28,13 +28,19 @@ public sealed interface Entry {
             String[] keys)
             implements Entry {}
 
-    /** A half message. An earlier half of the same handle is restated (carry-forward): it moves to this position and keeps its checks. */
+    /**
+     * A half message. An earlier half of the same handle is restated (carry-forward): it moves to this position and keeps its checks; whether
+     * it waits is stated anew by the record of a check behind it.
+     *
+     * @param sender the client id of who sent it; empty if not known
+     */
     record Half(
             long position,
             int size,
             int frameDelta,
             long handle,
             String producerGroup,
+            String sender,
             long firstCheckMillis,
             long storeTimeMillis)
             implements Entry {}
@@ -79,13 +85,39 @@ public sealed interface Entry {
      * How many checks were delivered so far, and when the next is due.
      *
      * @param client who was asked; empty if this record is of no check
+     * @param reason why that one, or nobody
+     * @param sender the client id of who sent the half message, learnt meanwhile; empty if nothing is
      * @param atMillis store time of the frame
      */
-    record Checked(long position, long handle, int count, long nextCheckMillis, String client, long atMillis)
+    record Checked(
+            long position,
+            long handle,
+            int count,
+            long nextCheckMillis,
+            String client,
+            CheckReason reason,
+            String sender,
+            long atMillis)
             implements Entry {}
 
     /** What a client said when it was asked. */
     record Answered(long position, long handle, String client, String answer, long atMillis) implements Entry {}
+
+    /** A decision came too late. The last of each kind counts. */
+    record Conflict(DecisionConflict conflict) implements Entry {
+        @Override
+        public long position() {
+            return conflict.position();
+        }
+    }
+
+    /** The message of a rolled back transaction is delivered after all; its copy stands in the same frame. */
+    record Published(PublishRecord record) implements Entry {
+        @Override
+        public long position() {
+            return record.position();
+        }
+    }
 
     /** Consumer offsets. */
     record Progress(long position, List<ProgressEntry> entries) implements Entry {}

@@ -11,6 +11,8 @@ package io.waybill.store.view;
  * @param checks how many checks were delivered
  * @param nextCheckMillis when the next check is due
  * @param storeTimeMillis store time of the record at {@code position}
+ * @param sender the client id of who sent it; empty if not known
+ * @param waits whether the last look found nobody to ask
  */
 public record PendingHalf(
         long handle,
@@ -20,4 +22,6 @@ public record PendingHalf(
         int checks,
         long nextCheckMillis,
         long storeTimeMillis,
-        String producerGroup) {}
+        String producerGroup,
+        String sender,
+        boolean waits) {}

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class Views implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Views.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 3;
+    private static final int VERSION = 4;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -273,6 +273,10 @@ public final class Views implements AutoCloseable {
             transactions.checked(checked);
         } else if (entry instanceof Entry.Answered answered) {
             transactions.answered(answered);
+        } else if (entry instanceof Entry.Conflict record) {
+            transactions.conflict(record.conflict());
+        } else if (entry instanceof Entry.Published published) {
+            transactions.published(published.record());
         } else if (entry instanceof Entry.Due due) {
             dueMessages.due(due);
         } else if (entry instanceof Entry.Fired fired) {
@@ -524,6 +528,31 @@ public final class Views implements AutoCloseable {
         return transactions.decisionOf(handle);
     }
 
+    /** Where the message of a rolled back transaction stands; null if the log no longer keeps it. */
+    public RolledBack rolledBack(long handle) {
+        return transactions.rolledBack(handle);
+    }
+
+    /** How the message of a rolled back transaction was delivered after all, or null. */
+    public PublishRecord published(long handle) {
+        return transactions.published(handle);
+    }
+
+    /** The late decision of this kind on a transaction, or null. */
+    public DecisionConflict conflict(long handle, Decision late) {
+        return transactions.conflict(handle, late);
+    }
+
+    /** The late decisions on a transaction. */
+    public List<DecisionConflict> conflictsOf(long handle) {
+        return transactions.conflictsOf(handle);
+    }
+
+    /** Late decisions in the order of handles, until the visitor has enough. */
+    public void visitConflicts(Predicate<DecisionConflict> visitor) {
+        transactions.visitConflicts(visitor);
+    }
+
     /** The waiting delayed message of a handle, or null. */
     public PendingDue due(long handle) {
         return dueMessages.get(handle);
@@ -713,6 +742,10 @@ public final class Views implements AutoCloseable {
         }
         openHalves(Integer.MAX_VALUE).forEach(half -> line.accept("open " + half));
         transactions.decisions().forEach(decision -> line.accept("decided " + decision));
+        visitConflicts(conflict -> {
+            line.accept("late " + conflict);
+            return true;
+        });
         pendingDue(Integer.MAX_VALUE).forEach(due -> line.accept("waiting " + due));
         progressAll().forEach(entry -> line.accept("progress " + entry));
         popKeys().forEach(key -> line.accept("pop " + key + " " + popState(key)));

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -184,10 +186,17 @@ class ViewsHistoryTest {
             verifyDueKeys();
             model.checks.forEach(
                     (handle, events) -> assertThat(views.checksOf(handle)).isEqualTo(model.checksOf(handle)));
+            Map<String, DecisionConflict> conflicts = new TreeMap<>();
+            views.visitConflicts(conflict ->
+                    conflicts.put(conflict.handle() + "/" + conflict.late().code(), conflict) == null);
+            assertThat(conflicts).isEqualTo(model.conflicts);
             for (ViewsModel.Frame frame : model.log) {
                 for (Entry entry : frame.entries()) {
                     if (entry instanceof Entry.Decided decided) {
-                        assertThat(views.decisionOf(decided.handle())).isEqualTo(model.decisions.get(decided.handle()));
+                        long handle = decided.handle();
+                        assertThat(views.decisionOf(handle)).isEqualTo(model.decisions.get(handle));
+                        assertThat(views.rolledBack(handle)).isEqualTo(model.rolledBack.get(handle));
+                        assertThat(views.published(handle)).isEqualTo(model.published.get(handle));
                     }
                 }
             }

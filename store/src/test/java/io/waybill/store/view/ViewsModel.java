@@ -34,6 +34,11 @@ final class ViewsModel {
     final List<Entry.VisibleMessage> messages = new ArrayList<>();
     final TreeMap<Long, PendingHalf> halves = new TreeMap<>();
     final TreeMap<Long, DecisionRecord> decisions = new TreeMap<>();
+    final TreeMap<Long, RolledBack> rolledBack = new TreeMap<>();
+    final TreeMap<Long, PublishRecord> published = new TreeMap<>();
+    /** By handle and kind. */
+    final TreeMap<String, DecisionConflict> conflicts = new TreeMap<>();
+
     final TreeMap<Long, PendingDue> dues = new TreeMap<>();
     final Map<Long, String[]> dueKeys = new HashMap<>();
     final TreeMap<Long, Located<EndedDue>> cancelled = new TreeMap<>();
@@ -125,7 +130,7 @@ final class ViewsModel {
     }
 
     private void entry() {
-        switch (chance.nextInt(22)) {
+        switch (chance.nextInt(23)) {
             case 0, 1, 2, 3 -> visible(anyQueue());
             case 4 -> {
                 QueueKey key = anyQueue();
@@ -135,6 +140,7 @@ final class ViewsModel {
             }
             case 5 -> half();
             case 6 -> pick(halves).ifPresent(this::decide);
+            case 22 -> pick(decisions).ifPresent(this::after);
             case 7 ->
                 pick(halves).ifPresent(handle -> {
                     for (int i = chance.nextInt(3); i >= 0; i--) {
@@ -339,12 +345,23 @@ final class ViewsModel {
 
     void half() {
         long position = place(150);
-        building.add(new Entry.Half(position, 150, (int) (position - base), position, "producers", later(), now));
+        String sender = client();
+        building.add(
+                new Entry.Half(position, 150, (int) (position - base), position, "producers", sender, later(), now));
         Entry.Half half = (Entry.Half) building.get(building.size() - 1);
         halves.put(
                 position,
                 new PendingHalf(
-                        position, position, 150, half.frameDelta(), 0, half.firstCheckMillis(), now, "producers"));
+                        position,
+                        position,
+                        150,
+                        half.frameDelta(),
+                        0,
+                        half.firstCheckMillis(),
+                        now,
+                        "producers",
+                        sender,
+                        false));
     }
 
     void decide(long handle) {
@@ -352,9 +369,18 @@ final class ViewsModel {
         long position = place(40);
         boolean fromCheck = chance.nextInt(2) == 0;
         building.add(new Entry.Decided(position, handle, outcome, fromCheck, now, "me"));
-        halves.remove(handle);
+        PendingHalf half = halves.remove(handle);
         if (outcome == Decision.ROLLBACK) {
             free(handle);
+            rolledBack.put(
+                    handle,
+                    new RolledBack(
+                            handle,
+                            half.position(),
+                            half.size(),
+                            half.frameDelta(),
+                            half.checks(),
+                            half.producerGroup()));
         }
         decisions.put(handle, new DecisionRecord(handle, position, outcome, fromCheck, now, "me"));
         if (outcome == Decision.COMMIT) {
@@ -362,12 +388,31 @@ final class ViewsModel {
         }
     }
 
+    /** On a decided transaction: a decision that comes too late, or the delivery of what was rolled back. The last one counts. */
+    private void after(long handle) {
+        long at = place(60);
+        if (chance.nextInt(2) == 0) {
+            Decision late = chance.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
+            Decision decided = decisions.get(handle).outcome();
+            DecisionConflict conflict = new DecisionConflict(
+                    handle, at, decided, now, "me", late, true, now, "you " + at, "m", topic(0), "producers");
+            building.add(new Entry.Conflict(conflict));
+            conflicts.put(handle + "/" + late.code(), conflict);
+        } else {
+            PublishRecord record = new PublishRecord(handle, at, now, "operator " + at);
+            building.add(new Entry.Published(record));
+            published.put(handle, record);
+        }
+    }
+
     void checked(long handle, int count, long nextMillis) {
         long at = place(30);
         String client = client();
-        building.add(new Entry.Checked(at, handle, count, nextMillis, client, now));
+        CheckReason reason = CheckReason.values()[chance.nextInt(5)];
+        String sender = client();
+        building.add(new Entry.Checked(at, handle, count, nextMillis, client, reason, sender, now));
         if (!client.isEmpty()) {
-            event(handle, at, new CheckEvent(now, count, client, null, 0));
+            event(handle, at, new CheckEvent(now, count, client, reason, null, 0));
         }
         PendingHalf old = halves.get(handle);
         halves.put(
@@ -380,7 +425,9 @@ final class ViewsModel {
                         count,
                         nextMillis,
                         old.storeTimeMillis(),
-                        old.producerGroup()));
+                        old.producerGroup(),
+                        sender.isEmpty() ? old.sender() : sender,
+                        reason == CheckReason.NONE ? old.waits() : reason == CheckReason.WAITING));
     }
 
     private String client() {
@@ -395,7 +442,7 @@ final class ViewsModel {
         long position = place(30);
         String client = client();
         building.add(new Entry.Answered(position, handle, client, "UNKNOWN", now));
-        event(handle, position, new CheckEvent(now, 0, client, "UNKNOWN", now));
+        event(handle, position, new CheckEvent(now, 0, client, CheckReason.NONE, "UNKNOWN", now));
     }
 
     /** What {@link Views#checksOf} is to say. */
@@ -419,6 +466,7 @@ final class ViewsModel {
                                     check.atMillis(),
                                     check.number(),
                                     check.client(),
+                                    check.reason(),
                                     event.answerOrNull(),
                                     event.atMillis()));
                 }
@@ -484,6 +532,7 @@ final class ViewsModel {
                     (int) (position - base),
                     half.handle(),
                     half.producerGroup(),
+                    half.sender(),
                     half.nextCheckMillis(),
                     now));
             halves.put(
@@ -496,7 +545,9 @@ final class ViewsModel {
                             half.checks(),
                             half.nextCheckMillis(),
                             now,
-                            half.producerGroup()));
+                            half.producerGroup(),
+                            half.sender(),
+                            false));
             if (half.checks() > 0) {
                 checked(half.handle(), half.checks(), half.nextCheckMillis());
             }
@@ -561,6 +612,9 @@ final class ViewsModel {
         oldest = position;
         log.removeIf(frame -> frame.end() <= position);
         decisions.values().removeIf(decision -> decision.position() < position);
+        rolledBack.values().removeIf(half -> half.position() < position);
+        published.values().removeIf(record -> record.position() < position);
+        conflicts.values().removeIf(conflict -> conflict.position() < position);
     }
 
     List<DueItem> schedule() {

@@ -42,7 +42,7 @@ class ViewsSpaceTest {
     void blocksAndDecisionsBelowTheOldestPositionAreDeleted() {
         for (int i = 0; i < 2000; i++) {
             long handle = end;
-            apply(message("t", i, "k" + i), new Entry.Half(handle, 100, 56, handle, "g", 1, 1));
+            apply(message("t", i, "k" + i), new Entry.Half(handle, 100, 56, handle, "g", "", 1, 1));
             apply(new Entry.Decided(end, handle, Decision.ROLLBACK, false, 1, ""));
             if (i % 100 == 0) {
                 checkpoint();
@@ -122,7 +122,7 @@ class ViewsSpaceTest {
         List<Entry> entries = new ArrayList<>();
         for (int i = 1; i <= 100; i++) {
             entries.add(new Entry.Due(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
-            entries.add(new Entry.Half(1000 + i, 1, 0, 1000 + i, "g", 6000, 1));
+            entries.add(new Entry.Half(1000 + i, 1, 0, 1000 + i, "g", "", 6000, 1));
         }
         for (int i = 1; i <= 100; i++) {
             entries.add(new Entry.Fired(2000 + i, i));
