@@ -215,6 +215,25 @@ class GroupTest {
         assertThat(silent.isOpen()).isFalse();
     }
 
+    @Test
+    void aSilentMembershipIsDroppedWithoutTheOthersOfItsConnection() {
+        FakeConnection proxy = broker.connect();
+        beat(proxy, "c1", "shipping");
+        beat(proxy, "c2", "billing");
+        for (int i = 0; i < 5; i++) {
+            broker.pass(30_000);
+            beat(proxy, "c2", "billing");
+        }
+        assertThat(members("shipping")).isEmpty();
+        assertThat(members("billing")).containsExactly("c2");
+        assertThat(proxy.isOpen()).isTrue();
+        for (int i = 0; i < 5; i++) {
+            broker.pass(30_000);
+        }
+        assertThat(members("billing")).isEmpty();
+        assertThat(proxy.isOpen()).as("nobody is left on it").isFalse();
+    }
+
     private Asked v2(
             FakeConnection connection, int fingerprint, boolean withoutSub, SubscriptionData... subscriptions) {
         return broker.ask(

@@ -40,7 +40,7 @@ class TopicTest {
 
     private static RegisterBrokerBody registered(Command registration) {
         assertThat(registration.code()).isEqualTo(RequestCode.REGISTER_BROKER);
-        return RegisterBrokerBody.parse(registration.body(), false);
+        return RegisterBrokerBody.parse(registration.body(), false, 1 << 26);
     }
 
     @Test

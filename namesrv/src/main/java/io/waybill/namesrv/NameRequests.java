@@ -5,6 +5,7 @@ import io.waybill.namesrv.RouteTable.Address;
 import io.waybill.namesrv.RouteTable.Registered;
 import io.waybill.namesrv.RouteTable.Registration;
 import io.waybill.platform.Clock;
+import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -54,6 +55,10 @@ final class NameRequests implements RequestHandler, ConnectionListener {
     // From 4.9.4 on clients read integer keys of JSON objects in quotes.
     private static final int STANDARD_JSON_VERSION = 401;
 
+    /** Heap for the topics of one registration while it is read: of 320 MiB, 32. */
+    private static final long MAX_REGISTRATION_BYTES = MemoryBudget.ofHeap(10).limitBytes();
+
+    private final Object reading = new Object();
     private final RouteTable table;
     private final KvConfig kv;
     private final byte[] config;
@@ -161,7 +166,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
         if (header.brokerId() < 0) {
             throw new BadField("brokerId", "0 or more", Long.toString(header.brokerId()));
         }
-        RegisterBrokerBody body = bytes.hasRemaining() ? RegisterBrokerBody.parse(bytes, header.compressed()) : null;
+        RegisterBrokerBody body = bytes.hasRemaining() ? read(bytes, header.compressed()) : null;
         List<TopicConfig> topics = new ArrayList<>();
         if (body != null) {
             String fault = null;
@@ -216,6 +221,13 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             reply.body(new KvTable(orders).toJson());
         }
         request.reply(reply.build());
+    }
+
+    /** One at a time: each may make a part of the heap of a few bytes. */
+    private RegisterBrokerBody read(ByteBuffer bytes, boolean compressed) {
+        synchronized (reading) {
+            return RegisterBrokerBody.parse(bytes, compressed, MAX_REGISTRATION_BYTES);
+        }
     }
 
     /** Null, or why clients must not be told of this topic: its numbers size their tables. */

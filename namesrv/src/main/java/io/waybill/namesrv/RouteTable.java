@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.namesrv;
 
+import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.BrokerData;
 import io.waybill.protocol.body.ClusterInfo;
@@ -26,7 +27,8 @@ import java.util.function.Predicate;
  * goes out. Thread-safe by its own monitor, which is never held over anything slow.
  *
  * <p>Registrations add topics and change them; a topic ends when it is deleted here or when its last broker goes. (A
- * broker may register only what has changed, so a topic missing from a registration says nothing.)
+ * broker may register only what has changed, so a topic missing from a registration says nothing.) No broker name holds more
+ * than three quarters of the table's memory; topics beyond that are left out.
  */
 final class RouteTable {
     static final int MAX_BROKERS = 1_000;
@@ -91,9 +93,23 @@ final class RouteTable {
         }
     }
 
+    /** What an entry of a topic takes of the heap, beside the name of the topic. */
+    private static final int ENTRY_BYTES = 250;
+    /** A broker name may hold so many times what is left: three quarters when it is alone. */
+    private static final int SHARE = 3;
+
+    private final MemoryBudget memory;
+    /** What the topics of each broker name take of it. */
+    private final Map<String, Long> heldBytes = new HashMap<>();
+
     private final Map<Address, Living> living = new HashMap<>();
     private final TreeMap<String, Broker> brokers = new TreeMap<>();
     private final TreeMap<String, TreeMap<String, QueueData>> topics = new TreeMap<>();
+
+    /** @param memory what topics and their entries may take */
+    RouteTable(MemoryBudget memory) {
+        this.memory = memory;
+    }
 
     /**
      * Takes a registration that came on a connection.
@@ -162,10 +178,15 @@ final class RouteTable {
 
     private boolean put(TopicConfig topic, String brokerName, boolean readOnly) {
         TreeMap<String, QueueData> entries = topics.get(topic.topicName());
-        if (entries == null) {
-            if (topics.size() >= MAX_TOPICS) {
+        if (entries == null || !entries.containsKey(brokerName)) {
+            long bytes = bytesOf(topic.topicName());
+            if (entries == null && topics.size() >= MAX_TOPICS
+                    || heldBytes.getOrDefault(brokerName, 0L) + bytes > SHARE * memory.freeBytes()) {
                 return false;
             }
+            count(brokerName, bytes);
+        }
+        if (entries == null) {
             entries = new TreeMap<>();
             topics.put(topic.topicName(), entries);
         }
@@ -174,6 +195,18 @@ final class RouteTable {
                 brokerName,
                 new QueueData(brokerName, topic.readQueueNums(), topic.writeQueueNums(), perm, topic.topicSysFlag()));
         return true;
+    }
+
+    private static long bytesOf(String topic) {
+        return ENTRY_BYTES + topic.length();
+    }
+
+    private void count(String brokerName, long bytes) {
+        memory.add(bytes);
+        heldBytes.compute(brokerName, (name, held) -> {
+            long now = bytes + (held == null ? 0 : held);
+            return now == 0 ? null : (Long) now;
+        });
     }
 
     /** A sign of life between registrations; false when the broker is not known. */
@@ -247,6 +280,7 @@ final class RouteTable {
     }
 
     private void removeTopicsOf(String brokerName) {
+        count(brokerName, -heldBytes.getOrDefault(brokerName, 0L));
         Iterator<TreeMap<String, QueueData>> each = topics.values().iterator();
         while (each.hasNext()) {
             Map<String, QueueData> entries = each.next();
@@ -288,11 +322,13 @@ final class RouteTable {
         if (entries == null) {
             return;
         }
-        if (clusterOrNull == null) {
-            entries.clear();
-        } else {
-            entries.keySet().removeIf(name -> brokers.get(name).cluster.equals(clusterOrNull));
-        }
+        entries.keySet().removeIf(name -> {
+            boolean goes = clusterOrNull == null || brokers.get(name).cluster.equals(clusterOrNull);
+            if (goes) {
+                count(name, -bytesOf(topic));
+            }
+            return goes;
+        });
         if (entries.isEmpty()) {
             topics.remove(topic);
         }

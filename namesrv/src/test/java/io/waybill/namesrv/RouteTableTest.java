@@ -7,6 +7,7 @@ import io.waybill.namesrv.RouteTable.Address;
 import io.waybill.namesrv.RouteTable.Registered;
 import io.waybill.namesrv.RouteTable.Registration;
 import io.waybill.platform.Chance;
+import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.body.BrokerData;
 import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.QueueData;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Test;
 
 class RouteTableTest {
     private static final long EXPIRY = 120_000;
-    private final RouteTable table = new RouteTable();
+    private final RouteTable table = new RouteTable(new MemoryBudget(64 << 20));
 
     private static Registration broker(String name, long id, String address, long version, String... topics) {
         return new Registration(
@@ -199,7 +200,7 @@ class RouteTableTest {
     void noRouteEverNamesABrokerThatIsNotAlive() {
         for (long seed = 0; seed < 200; seed++) {
             Chance chance = Chance.seeded(seed);
-            RouteTable random = new RouteTable();
+            RouteTable random = new RouteTable(new MemoryBudget(64 << 20));
             long now = 0;
             for (int step = 0; step < 60; step++) {
                 now += chance.nextInt(50_000);
@@ -253,5 +254,27 @@ class RouteTableTest {
         assertThat(table.register(broker("a", 3, "h:3", 2), 1, 0).accepted())
                 .as("known before")
                 .isTrue();
+    }
+
+    @Test
+    void topicsHoldNoMoreThanTheirMemoryAndNoBrokerHoldsAll() {
+        MemoryBudget memory = new MemoryBudget(100_000);
+        RouteTable small = new RouteTable(memory);
+        String[] many = new String[1_000];
+        for (int i = 0; i < many.length; i++) {
+            many[i] = "flood-" + i;
+        }
+        assertThat(small.register(broker("a", 0, "h1:1", 1, many), 1, 0).topicsIgnored())
+                .isBetween(650, 750);
+        assertThat(memory.usedBytes()).isBetween(70_000L, 75_000L);
+        assertThat(small.register(broker("b", 0, "h2:1", 1, "orders"), 2, 0).topicsIgnored())
+                .isZero();
+        assertThat(small.route("orders")).isNotNull();
+        small.deleteTopic("flood-0", null);
+        small.deleteTopic("flood-1", "C");
+        small.connectionClosed(1);
+        assertThat(memory.usedBytes()).isBetween(1L, 300L);
+        small.deleteTopic("orders", "C");
+        assertThat(memory.usedBytes()).isZero();
     }
 }

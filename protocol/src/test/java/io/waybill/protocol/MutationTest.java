@@ -90,8 +90,8 @@ class MutationTest {
             OffsetTable::parse,
             TopicRoute::parse,
             TopicStats::parse,
-            body -> RegisterBrokerBody.parse(body, false),
-            body -> RegisterBrokerBody.parse(body, true),
+            body -> RegisterBrokerBody.parse(body, false, 1 << 26),
+            body -> RegisterBrokerBody.parse(body, true, 1 << 26),
             Json::parse,
             BatchBody::parse,
             Message::decodeAll,
@@ -109,8 +109,8 @@ class MutationTest {
         }
         Command registration = Fixtures.command("register_broker_request_103");
         frames.add(registration
-                .withBody(ByteBuffer.wrap(
-                        RegisterBrokerBody.parse(registration.body(), false).toCompressed()))
+                .withBody(ByteBuffer.wrap(RegisterBrokerBody.parse(registration.body(), false, 1 << 26)
+                        .toCompressed()))
                 .encode());
         Seeded seeded = new Seeded(SEED);
         frames.forEach(this::readAll);

@@ -161,7 +161,7 @@ final class AskClients {
 
     private static void add(Map<String, Map<MessageQueue, Long>> byClient, String client, Command told) {
         try {
-            byClient.put(client, ConsumerStatus.parse(told.body()).messageQueueTable());
+            byClient.put(client, ConsumerStatus.parseOfClient(told.body()).messageQueueTable());
         } catch (BadValue e) {
             // A client whose answer cannot be read is as one that did not answer; the others' answers count.
             byClient.remove(client);

@@ -5,6 +5,7 @@ import io.waybill.broker.request.LogBudget;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
+import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumerData;
@@ -18,7 +19,6 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -38,13 +38,20 @@ import org.slf4j.LoggerFactory;
  * Who is connected: producers and consumers by group and connection.
  *
  * <p>What always holds: a member's connection was open when it was added; a connection that closed is in no group once
- * {@link #closed} ran. A group without members is not kept. Changes happen under one lock; the reads that requests need
- * take none. The notices of a change (code 40) are sent after it is visible.
+ * {@link #closed} ran. A group without members is not kept. What heartbeats bring is counted in bytes, and no connection
+ * holds more than is left for all others. Changes happen under one lock; the reads that requests need take none. The notices of a change (code 40) are sent after it is visible.
  */
 public final class Members implements Duty {
     private static final Logger log = LoggerFactory.getLogger(Members.class);
     /** Groups times clients on one connection; a proxy may bring many. */
     static final int MOST_MEMBERSHIPS = 8192;
+
+    /** Of 320 MiB heap, 32. */
+    private static final int HEAP_DIVISOR = 10;
+    /** What a membership takes beside its names, and what a subscription does. */
+    private static final int MEMBERSHIP_BYTES = 400;
+
+    private static final int SUBSCRIPTION_BYTES = 500;
 
     private static final long SCAN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -63,7 +70,9 @@ public final class Members implements Duty {
     private final SharedClientIds shared;
 
     /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
-    private final Map<Long, Set<Membership>> memberships = new HashMap<>();
+    private final Map<Long, Brought> memberships = new HashMap<>();
+
+    private final MemoryBudget memory;
 
     /** The members' wishes are told by peers: a crowd of them must not fill the log. */
     private final LogBudget conflictLines;
@@ -73,6 +82,12 @@ public final class Members implements Duty {
     private volatile BiConsumer<String, Connection> wishListener = (group, connection) -> {};
 
     public Members(Groups groups, BrokerSettings settings, Clock clock) {
+        this(groups, settings, clock, MemoryBudget.ofHeap(HEAP_DIVISOR));
+    }
+
+    /** @param memory what heartbeats may make this hold */
+    Members(Groups groups, BrokerSettings settings, Clock clock, MemoryBudget memory) {
+        this.memory = memory;
         this.groups = groups;
         this.clock = clock;
         this.conflictLines = new LogBudget(clock);
@@ -81,6 +96,12 @@ public final class Members implements Duty {
     }
 
     private record Membership(boolean isProducer, String group, String clientId) {}
+
+    /** What a connection brought: its memberships, and about how many bytes each takes. */
+    private static final class Brought {
+        final Map<Membership, Integer> bytes = new HashMap<>();
+        long sum;
+    }
 
     private static final class ProducerGroup {
         final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
@@ -221,13 +242,14 @@ public final class Members implements Duty {
             }
             boolean isKnown = isKnown(connection, data.clientId());
             join(connection, data);
-            if (memberships.containsKey(connection.id())) { // what ends with the connection
+            boolean isMember = !data.producers().isEmpty() || !data.consumers().isEmpty();
+            if (isMember) { // what ends with the connection
                 Connection last = clients.put(data.clientId(), connection);
                 if (isKnown && last != null && last.id() != connection.id() && last.isOpen()) {
                     shared.found(data.clientId(), connection, last);
                 }
             }
-            fullWanted = !knowsFingerprint(connection, data);
+            fullWanted = !isMember || !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
                 if (seen(producer.members, connection, data.clientId(), language, version)) {
@@ -249,41 +271,90 @@ public final class Members implements Duty {
 
     /** Whether a client was heard on this connection before. */
     private boolean isKnown(Connection connection, String clientId) {
-        for (Membership membership : memberships.getOrDefault(connection.id(), Set.of())) {
-            if (membership.clientId().equals(clientId)) {
-                return true;
-            }
-        }
-        return false;
+        Brought brought = memberships.get(connection.id());
+        return brought != null
+                && brought.bytes.keySet().stream()
+                        .anyMatch(membership -> membership.clientId().equals(clientId));
     }
 
     private void join(Connection connection, HeartbeatData data) {
-        Set<Membership> wanted = new HashSet<>();
-        data.producers().forEach(group -> wanted.add(new Membership(true, group, data.clientId())));
-        data.consumers().forEach(c -> wanted.add(new Membership(false, c.groupName(), data.clientId())));
-        Set<Membership> known = memberships.getOrDefault(connection.id(), Set.of());
-        wanted.removeAll(known);
+        Brought known = memberships.get(connection.id());
+        Map<Membership, Integer> wanted = new HashMap<>();
+        data.producers()
+                .forEach(group -> wanted.put(new Membership(true, group, data.clientId()), bytesOf(group, data)));
+        for (ConsumerData consumer : data.consumers()) {
+            Membership membership = new Membership(false, consumer.groupName(), data.clientId());
+            int bytes = bytesOf(consumer.groupName(), data);
+            for (SubscriptionData subscription : consumer.subscriptions()) {
+                bytes += bytesOf(subscription);
+            }
+            // One that leaves its subscriptions out keeps them.
+            int before = known == null || !data.withoutSub() ? 0 : known.bytes.getOrDefault(membership, 0);
+            wanted.put(membership, Math.max(bytes, before));
+        }
         if (wanted.isEmpty()) {
             return;
         }
-        int count = known.size() + wanted.size();
+        int count = known == null ? 0 : known.bytes.size();
+        long more = 0;
+        for (Map.Entry<Membership, Integer> one : wanted.entrySet()) {
+            Integer before = known == null ? null : known.bytes.get(one.getKey());
+            count += before == null ? 1 : 0;
+            more += one.getValue() - (before == null ? 0 : before);
+        }
         if (count > MOST_MEMBERSHIPS) {
             throw new BadField(
                     "groups", "at most " + MOST_MEMBERSHIPS + " groups of clients on one connection", count + "");
         }
-        memberships.computeIfAbsent(connection.id(), id -> new HashSet<>()).addAll(wanted);
+        long own = known == null ? 0 : known.sum;
+        if (more > 0 && !memory.admits(own, more)) {
+            throw new BadField(
+                    "subscriptions",
+                    "so many that no connection holds more than is left for others of " + memory.limitBytes()
+                            + " bytes, here at most " + (own + Math.max(0, memory.freeBytes() - own)) + " bytes",
+                    own + more + " bytes");
+        }
+        memory.add(more);
+        Brought all = known != null ? known : memberships.computeIfAbsent(connection.id(), id -> new Brought());
+        all.bytes.putAll(wanted);
+        all.sum += more;
+    }
+
+    private static int bytesOf(String group, HeartbeatData data) {
+        return MEMBERSHIP_BYTES + group.length() + data.clientId().length();
+    }
+
+    /** The expression is there as text, as it is shown, and compiled. */
+    private static int bytesOf(SubscriptionData subscription) {
+        int bytes = SUBSCRIPTION_BYTES
+                + 2 * subscription.topic().length()
+                + 50 * subscription.codeSet().size();
+        for (String tag : subscription.tagsSet()) {
+            bytes += 2 * (tag == null ? 0 : tag.length()) + 100;
+        }
+        int expression =
+                subscription.subString() == null ? 0 : subscription.subString().length();
+        return bytes + (subscription.isTagType() ? 16 : 64) * expression;
     }
 
     private void leave(Connection connection, Membership membership) {
-        Set<Membership> known = memberships.get(connection.id());
-        if (known == null || !known.remove(membership)) {
+        Brought known = memberships.get(connection.id());
+        Integer bytes = known == null ? null : known.bytes.remove(membership);
+        if (bytes == null) {
             return;
         }
-        if (known.stream().noneMatch(m -> m.clientId().equals(membership.clientId()))) {
+        known.sum -= bytes;
+        memory.add(-bytes);
+        if (known.bytes.keySet().stream().noneMatch(m -> m.clientId().equals(membership.clientId()))) {
             clients.remove(membership.clientId(), connection);
+            Map<String, Integer> prints = fingerprints.get(connection.id());
+            if (prints != null) {
+                prints.remove(membership.clientId());
+            }
         }
-        if (known.isEmpty()) {
+        if (known.bytes.isEmpty()) {
             memberships.remove(connection.id());
+            fingerprints.remove(connection.id());
         }
     }
 
@@ -438,8 +509,9 @@ public final class Members implements Duty {
         synchronized (this) {
             fingerprints.remove(connection.id());
             shared.closed(connection);
-            Set<Membership> left = memberships.remove(connection.id());
-            for (Membership membership : left == null ? Set.<Membership>of() : left) {
+            Brought left = memberships.remove(connection.id());
+            memory.add(left == null ? 0 : -left.sum);
+            for (Membership membership : left == null ? Set.<Membership>of() : left.bytes.keySet()) {
                 clients.remove(membership.clientId(), connection);
                 if (membership.isProducer()) {
                     removeProducer(membership.group(), ofConnection);
@@ -498,25 +570,44 @@ public final class Members implements Duty {
         return "broker-members";
     }
 
-    /** Drops clients that were silent for too long, by the monotonic clock. */
+    /** Drops memberships that were silent for too long, by the monotonic clock, and a connection with its last one. */
     @Override
     public long run() {
         long now = clock.nanoTime();
-        Set<Connection> silent = new LinkedHashSet<>();
-        producers.values().forEach(g -> collectSilent(g.members.values(), now, silent));
-        consumers.values().forEach(g -> collectSilent(g.members(), now, silent));
-        for (Connection connection : silent) {
-            log.info("Client at {} was silent for too long and is dropped", connection.remoteAddress());
-            closed(connection);
-            connection.close();
+        List<Silent> silent = new ArrayList<>();
+        producers.forEach((group, producer) -> collectSilent(true, group, producer.members.values(), now, silent));
+        consumers.forEach((group, consumer) -> collectSilent(false, group, consumer.members(), now, silent));
+        for (Silent one : silent) {
+            Membership membership = one.membership();
+            log.info(
+                    "Client {} at {} was silent for group {} for too long and is dropped from it",
+                    membership.clientId(),
+                    one.connection().remoteAddress(),
+                    membership.group());
+            unregister(
+                    one.connection(),
+                    membership.clientId(),
+                    membership.isProducer() ? membership.group() : null,
+                    membership.isProducer() ? null : membership.group());
+            if (!brought(one.connection())) {
+                closed(one.connection());
+                one.connection().close();
+            }
         }
         return SCAN_NANOS;
     }
 
-    private void collectSilent(Collection<Member> members, long now, Set<Connection> silent) {
+    private record Silent(Membership membership, Connection connection) {}
+
+    private synchronized boolean brought(Connection connection) {
+        return memberships.containsKey(connection.id());
+    }
+
+    private void collectSilent(
+            boolean isProducer, String group, Collection<Member> members, long now, List<Silent> silent) {
         for (Member member : members) {
             if (member.isSilent(now, expiryNanos)) {
-                silent.add(member.connection());
+                silent.add(new Silent(new Membership(isProducer, group, member.clientId()), member.connection()));
             }
         }
     }

@@ -255,7 +255,7 @@ final class Calls {
             String address, String broker, DelayedMessages.Which which, Instant deliverAt, String by) {
         byte[] question = AdminDelayed.question(which, deliverAt, by).toByteArray();
         return askBody(address, request(RequestCode.CHANGE_TIMER).body(question))
-                .thenApply(body -> AdminDelayed.read(broker, Json.parse(body)));
+                .thenApply(body -> AdminDelayed.read(broker, Json.parseAnswer(body)));
     }
 
     // ---- membership

@@ -51,7 +51,7 @@ final class Cluster {
 
     /** A private request: JSON there, JSON back. */
     JsonObject json(String address, int code, JsonWriter question, String doing) {
-        return Json.parse(broker(address, Command.request(code).body(question.toByteArray()), doing));
+        return Json.parseAnswer(broker(address, Command.request(code).body(question.toByteArray()), doing));
     }
 
     /** Like {@link #json}; empty if the broker does not know what was asked for. */

@@ -66,7 +66,7 @@ final class LocalOffsets {
         try (StoreFile file = files.open(FILE, OpenMode.READ)) {
             file.read(0, text);
         }
-        for (JsonObject one : Json.parse(text.flip()).getArray("offsets").objects("offsets")) {
+        for (JsonObject one : Json.parseAnswer(text.flip()).getArray("offsets").objects("offsets")) {
             offsets.put(
                     new TopicQueue(one.requireString("topic"), one.requireString("broker"), one.requireInt("queueId")),
                     one.requireLong("offset"));

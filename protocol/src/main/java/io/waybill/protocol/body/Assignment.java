@@ -18,7 +18,7 @@ public record Assignment(Set<MessageQueue> queues, String mode) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static Assignment parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         if (!json.has("messageQueueAssignments")) {
             return new Assignment(null, null);
         }

@@ -13,7 +13,7 @@ public record BrokerMemberGroup(String cluster, String brokerName, Map<Long, Str
 
     /** @throws BadField when it is none */
     public static BrokerMemberGroup parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body).getObject("brokerMemberGroup");
+        JsonObject json = Json.parseAnswer(body).getObject("brokerMemberGroup");
         if (json == null) {
             throw new BadField("brokerMemberGroup", "present", null);
         }

@@ -15,7 +15,7 @@ public record ClusterInfo(Map<String, BrokerData> brokerAddrTable, Map<String, S
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ClusterInfo parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         Map<String, BrokerData> brokers = new LinkedHashMap<>();
         JsonObject table = json.getObject("brokerAddrTable");
         if (table != null) {

@@ -18,7 +18,7 @@ public record ConsumeDirectlyResult(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumeDirectlyResult parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         return new ConsumeDirectlyResult(
                 json.getBoolean("order", false),
                 json.getBoolean("autoCommit", true),

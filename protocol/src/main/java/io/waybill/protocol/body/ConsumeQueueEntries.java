@@ -20,7 +20,7 @@ public record ConsumeQueueEntries(long minQueueIndex, long maxQueueIndex, List<E
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumeQueueEntries parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         List<Entry> entries = new ArrayList<>();
         for (JsonObject one : json.getArray("queueData").objects("queueData")) {
             entries.add(new Entry(

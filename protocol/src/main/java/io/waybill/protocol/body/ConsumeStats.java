@@ -27,7 +27,7 @@ public record ConsumeStats(Map<MessageQueue, QueueProgress> offsetTable, double 
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumeStats parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         Map<MessageQueue, QueueProgress> queues = new LinkedHashMap<>();
         QueueMaps.forEach(json, "offsetTable", (queue, value) -> {
             JsonObject progress = QueueMaps.object("offsetTable", value);

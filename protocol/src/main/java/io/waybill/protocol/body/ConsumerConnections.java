@@ -19,7 +19,7 @@ public record ConsumerConnections(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumerConnections parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         Map<String, SubscriptionData> subscriptions = new LinkedHashMap<>();
         JsonObject table = json.getObject("subscriptionTable");
         if (table != null) {

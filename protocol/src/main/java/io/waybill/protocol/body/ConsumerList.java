@@ -11,7 +11,8 @@ public record ConsumerList(List<String> consumerIdList) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumerList parse(ByteBuffer body) {
-        return new ConsumerList(Json.parse(body).getArray("consumerIdList").strings("consumerIdList"));
+        return new ConsumerList(
+                Json.parseAnswer(body).getArray("consumerIdList").strings("consumerIdList"));
     }
 
     public byte[] toJson() {

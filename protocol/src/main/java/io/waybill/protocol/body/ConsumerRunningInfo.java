@@ -71,7 +71,7 @@ public record ConsumerRunningInfo(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumerRunningInfo parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         List<SubscriptionData> subscriptions = new ArrayList<>();
         for (JsonObject one : json.getArray("subscriptionSet").objects("subscriptionSet")) {
             subscriptions.add(SubscriptionData.read(one));

@@ -19,7 +19,15 @@ public record ConsumerStatus(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ConsumerStatus parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        return read(Json.parseAnswer(body));
+    }
+
+    /** Like {@link #parse}, as one client says it. */
+    public static ConsumerStatus parseOfClient(ByteBuffer body) {
+        return read(Json.parse(body));
+    }
+
+    private static ConsumerStatus read(JsonObject json) {
         Map<String, Map<MessageQueue, Long>> clients = new LinkedHashMap<>();
         JsonObject table = json.getObject("consumerTable");
         if (table != null) {

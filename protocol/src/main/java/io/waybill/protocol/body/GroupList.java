@@ -11,7 +11,7 @@ public record GroupList(List<String> groupList) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static GroupList parse(ByteBuffer body) {
-        return new GroupList(Json.parse(body).getArray("groupList").strings("groupList"));
+        return new GroupList(Json.parseAnswer(body).getArray("groupList").strings("groupList"));
     }
 
     public byte[] toJson() {

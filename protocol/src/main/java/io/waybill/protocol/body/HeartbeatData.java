@@ -22,6 +22,9 @@ public record HeartbeatData(
         int heartbeatFingerprint,
         boolean withoutSub) {
 
+    /** A proxy brings thousands of groups on one connection. */
+    private static final int MAX_VALUES = 50_000;
+
     /** A full heartbeat of the first version. */
     public HeartbeatData(String clientId, List<ConsumerData> consumers, List<String> producers) {
         this(clientId, consumers, producers, 0, false);
@@ -29,7 +32,7 @@ public record HeartbeatData(
 
     /** @throws io.waybill.protocol.frame.BadField when it is no heartbeat */
     public static HeartbeatData parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parse(body, MAX_VALUES);
         List<ConsumerData> consumers = new ArrayList<>();
         for (JsonObject one : json.getArray("consumerDataSet").objects("consumerDataSet")) {
             consumers.add(ConsumerData.read(one));

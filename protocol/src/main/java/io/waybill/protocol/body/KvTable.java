@@ -11,7 +11,7 @@ public record KvTable(Map<String, String> table) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static KvTable parse(ByteBuffer body) {
-        return new KvTable(Json.parse(body).getStringMap("table"));
+        return new KvTable(Json.parseAnswer(body).getStringMap("table"));
     }
 
     public byte[] toJson() {

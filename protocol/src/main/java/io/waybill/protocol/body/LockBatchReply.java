@@ -11,7 +11,7 @@ public record LockBatchReply(Set<MessageQueue> lockOKMQSet) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static LockBatchReply parse(ByteBuffer body) {
-        return new LockBatchReply(LockBatchBody.readQueues(Json.parse(body), "lockOKMQSet"));
+        return new LockBatchReply(LockBatchBody.readQueues(Json.parseAnswer(body), "lockOKMQSet"));
     }
 
     public byte[] toJson() {

@@ -13,7 +13,7 @@ public record OffsetTable(Map<MessageQueue, Long> offsetTable) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static OffsetTable parse(ByteBuffer body) {
-        return new OffsetTable(read(Json.parse(body), "offsetTable"));
+        return new OffsetTable(read(Json.parseAnswer(body), "offsetTable"));
     }
 
     public byte[] toJson() {

@@ -11,7 +11,7 @@ public record ProducerConnections(List<ClientConnection> connectionSet) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static ProducerConnections parse(ByteBuffer body) {
-        return new ProducerConnections(ClientConnection.readSet(Json.parse(body)));
+        return new ProducerConnections(ClientConnection.readSet(Json.parseAnswer(body)));
     }
 
     public byte[] toJson() {

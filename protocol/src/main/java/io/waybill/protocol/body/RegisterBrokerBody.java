@@ -7,7 +7,11 @@ import io.waybill.protocol.json.JsonArray;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import java.io.ByteArrayOutputStream;
-import java.nio.BufferUnderflowException;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -15,9 +19,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
-import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;
 import java.util.zip.Inflater;
+import java.util.zip.InflaterInputStream;
+import java.util.zip.ZipException;
 
 /**
  * Body of 103: the topics a broker serves. Plain it is JSON; compressed it is a zlib stream of
@@ -30,27 +35,71 @@ import java.util.zip.Inflater;
  * </pre>
  */
 public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterServerList) {
-    private static final int MAX_INFLATED_LENGTH = 64 * 1024 * 1024;
-    private static final int MAX_INFLATE_RATIO = 100;
-    /** A small text may be all zeros: below this the ratio does not matter. */
-    private static final int RATIO_FREE_LENGTH = 64 * 1024;
+    /** Inflated bytes; what is inflated is read and dropped piece by piece. */
+    private static final long MAX_INFLATED_LENGTH = 32L << 20;
+    /** Of the data version, of one topic, of the filter servers. */
+    private static final int MAX_TEXT_LENGTH = 64 * 1024;
+    /** What a topic takes of the heap beside its texts, and what a character takes. */
+    private static final int TOPIC_BYTES = 250;
 
     public RegisterBrokerBody(TopicConfigTable topics) {
         this(topics, List.of());
     }
 
-    /** @param compressed the header's field of that name
-     * @throws BadField when it is none, or inflates to more than a registration may have
+    /**
+     * Reads a registration without ever holding more than the body, one topic in its making, and the topics.
+     *
+     * @param compressed the header's field of that name
+     * @param maxHeapBytes about what the topics may take
+     * @throws BadField when it is none, or has more topics than that
      */
-    public static RegisterBrokerBody parse(ByteBuffer body, boolean compressed) {
+    public static RegisterBrokerBody parse(ByteBuffer body, boolean compressed, long maxHeapBytes) {
+        Topics topics = new Topics(maxHeapBytes);
         if (compressed) {
-            return readCompressed(inflate(body));
+            return readCompressed(body, topics);
         }
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseTable(body, TABLE, topics::add);
         JsonObject wrapper = json.getObject("topicConfigSerializeWrapper");
+        DataVersion version = wrapper == null ? DataVersion.NONE : DataVersion.read(wrapper.getObject("dataVersion"));
         return new RegisterBrokerBody(
-                wrapper == null ? new TopicConfigTable(DataVersion.NONE, Map.of()) : TopicConfigTable.read(wrapper),
+                new TopicConfigTable(version, topics.byName),
                 json.getArray("filterServerList").strings("filterServerList"));
+    }
+
+    private static final List<String> TABLE = List.of("topicConfigSerializeWrapper", "topicConfigTable");
+
+    /** Topics as they are read, counted as they will lie on the heap. */
+    private static final class Topics {
+        final Map<String, TopicConfig> byName = new LinkedHashMap<>();
+        private final long maxBytes;
+        private long bytes;
+
+        Topics(long maxBytes) {
+            this.maxBytes = maxBytes;
+        }
+
+        void add(String name, Object member) {
+            if (member instanceof JsonObject topic) {
+                add(name, TopicConfig.read(topic));
+            } else if (member != null) {
+                throw new BadField(name, "an object", "another value");
+            }
+        }
+
+        void add(String name, TopicConfig topic) {
+            bytes += TOPIC_BYTES
+                    + 2L * topic.topicName().length()
+                    + topic.topicFilterType().length();
+            for (Map.Entry<String, String> attribute : topic.attributes().entrySet()) {
+                bytes +=
+                        2L * (attribute.getKey().length() + attribute.getValue().length()) + TOPIC_BYTES / 2;
+            }
+            if (bytes > maxBytes) {
+                throw new BadField(
+                        "registration", "topics of about " + maxBytes + " bytes of heap", "more than " + byName.size());
+            }
+            byName.put(name, topic);
+        }
     }
 
     /** The value of the header's bodyCrc32 for these bytes. */
@@ -82,61 +131,68 @@ public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterSer
         return deflate(out.toByteArray());
     }
 
-    private static RegisterBrokerBody readCompressed(ByteBuffer in) {
-        try {
+    private static RegisterBrokerBody readCompressed(ByteBuffer body, Topics topics) {
+        Inflater inflater = new Inflater();
+        inflater.setInput(body.duplicate());
+        try (DataInputStream in = new DataInputStream(
+                new Bounded(new InflaterInputStream(InputStream.nullInputStream(), inflater, 512)))) {
             DataVersion version = DataVersion.read(Json.parse(text(in)));
-            int count = in.getInt();
-            if (count < 0 || count > in.remaining() / 4) {
-                throw new BadField("topic count", "0 to " + in.remaining() / 4, Integer.toString(count));
+            int count = in.readInt();
+            if (count < 0) {
+                throw new BadField("topic count", "0 or more", Integer.toString(count));
             }
-            Map<String, TopicConfig> topics = new LinkedHashMap<>();
             for (int i = 0; i < count; i++) {
                 TopicConfig topic = TopicConfig.readText(new String(text(in), StandardCharsets.UTF_8));
-                topics.put(topic.topicName(), topic);
+                topics.add(topic.topicName(), topic);
             }
             List<String> filters = new ArrayList<>();
             if (Json.parseAny(text(in)) instanceof JsonArray array) {
                 filters.addAll(array.strings("filterServerList"));
             }
-            return new RegisterBrokerBody(new TopicConfigTable(version, topics), filters);
-        } catch (BufferUnderflowException e) {
-            throw new BadField("registration", "whole", "cut off at byte " + in.position());
+            return new RegisterBrokerBody(new TopicConfigTable(version, topics.byName), filters);
+        } catch (EOFException e) {
+            throw new BadField("registration", "whole", "one that ends early");
+        } catch (ZipException e) {
+            throw new BadField("body", "a zlib stream", e.getMessage());
+        } catch (IOException e) {
+            throw new BadField("body", "a zlib stream", e.toString());
+        } finally {
+            inflater.end();
         }
     }
 
-    private static byte[] text(ByteBuffer in) {
-        int length = in.getInt();
-        if (length < 0 || length > in.remaining()) {
-            throw new BadField("text length", "0 to " + in.remaining() + " bytes", length + " bytes");
+    private static byte[] text(DataInputStream in) throws IOException {
+        int length = in.readInt();
+        if (length < 0 || length > MAX_TEXT_LENGTH) {
+            throw new BadField("text length", "0 to " + MAX_TEXT_LENGTH + " bytes", length + " bytes");
         }
         byte[] text = new byte[length];
-        in.get(text);
+        in.readFully(text);
         return text;
     }
 
-    private static ByteBuffer inflate(ByteBuffer body) {
-        long allowed =
-                Math.min(MAX_INFLATED_LENGTH, Math.max(RATIO_FREE_LENGTH, (long) body.remaining() * MAX_INFLATE_RATIO));
-        Inflater inflater = new Inflater();
-        try {
-            inflater.setInput(body.duplicate());
-            ByteArrayOutputStream out = new ByteArrayOutputStream(Math.max(64, body.remaining() * 2));
-            byte[] piece = new byte[8192];
-            while (!inflater.finished()) {
-                int size = inflater.inflate(piece);
-                if (size == 0 && (inflater.needsInput() || inflater.needsDictionary())) {
-                    throw new BadField("body", "a whole zlib stream", "one that ends early");
-                }
-                if (out.size() + size > allowed) {
-                    throw new BadField("body", "at most " + allowed + " bytes inflated", "more");
-                }
-                out.write(piece, 0, size);
+    /** Refuses what inflates to more than a registration may have. */
+    private static final class Bounded extends FilterInputStream {
+        private long left = MAX_INFLATED_LENGTH;
+
+        Bounded(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public int read() throws IOException {
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+        }
+
+        @Override
+        public int read(byte[] target, int from, int length) throws IOException {
+            int count = super.read(target, from, length);
+            left -= Math.max(0, count);
+            if (left < 0) {
+                throw new BadField("body", "at most " + MAX_INFLATED_LENGTH + " bytes inflated", "more");
             }
-            return ByteBuffer.wrap(out.toByteArray());
-        } catch (DataFormatException e) {
-            throw new BadField("body", "a zlib stream", e.getMessage());
-        } finally {
-            inflater.end();
+            return count;
         }
     }
 

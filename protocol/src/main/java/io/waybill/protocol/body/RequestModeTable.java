@@ -17,7 +17,7 @@ public record RequestModeTable(Collection<RequestMode> modes) {
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static RequestModeTable parse(ByteBuffer body) {
         List<RequestMode> modes = new ArrayList<>();
-        JsonObject topics = Json.parse(body).getObject("messageRequestModeMap");
+        JsonObject topics = Json.parseAnswer(body).getObject("messageRequestModeMap");
         if (topics != null) {
             for (String topic : topics.names()) {
                 JsonObject groups = topics.getObject(topic);

@@ -14,7 +14,7 @@ public record SubscriptionGroupTable(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static SubscriptionGroupTable parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         Map<String, SubscriptionGroupConfig> groups = new LinkedHashMap<>();
         JsonObject table = json.getObject("subscriptionGroupTable");
         if (table != null) {

@@ -13,7 +13,7 @@ public record TopicConfigTable(DataVersion dataVersion, Map<String, TopicConfig>
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static TopicConfigTable parse(ByteBuffer body) {
-        return read(Json.parse(body));
+        return read(Json.parseAnswer(body));
     }
 
     static TopicConfigTable read(JsonObject json) {

@@ -20,7 +20,7 @@ public record TopicList(List<String> topicList, String brokerAddr) {
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static TopicList parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         return new TopicList(json.getArray("topicList").strings("topicList"), json.getString("brokerAddr"));
     }
 

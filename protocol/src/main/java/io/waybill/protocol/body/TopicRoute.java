@@ -29,7 +29,7 @@ public record TopicRoute(
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static TopicRoute parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         List<QueueData> queues = new ArrayList<>();
         for (JsonObject one : json.getArray("queueDatas").objects("queueDatas")) {
             queues.add(QueueData.read(one));

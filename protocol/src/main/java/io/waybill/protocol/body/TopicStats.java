@@ -25,7 +25,7 @@ public record TopicStats(Map<MessageQueue, QueueRange> offsetTable, double topic
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static TopicStats parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parseAnswer(body);
         Map<MessageQueue, QueueRange> queues = new LinkedHashMap<>();
         QueueMaps.forEach(json, "offsetTable", (queue, value) -> {
             JsonObject range = QueueMaps.object("offsetTable", value);

@@ -5,7 +5,9 @@ import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Limits;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 
 /**
  * Entry to JSON bodies. Nothing in the text is ever taken as a type or a class. Depth, length and the number of values are bounded, so that a
@@ -14,25 +16,58 @@ import java.util.Map;
 public final class Json {
     public static final int MAX_DEPTH = Limits.MAX_JSON_DEPTH;
     public static final int MAX_LENGTH = Limits.MAX_FRAME_LENGTH;
-    /** Values of a whole body; a registration of 100 000 topics has nine for each. */
-    public static final int MAX_VALUES = 1_000_000;
+    /** Values of an answer that was asked for; a list of 100 000 topics has nine for each. */
+    public static final int MAX_ANSWER_VALUES = 1_000_000;
+    /** Values and bytes of a request: a value may take 200 bytes of heap, and every event loop may be reading one. */
+    public static final int MAX_VALUES = 20_000;
+
+    public static final int MAX_REQUEST_LENGTH = 1024 * 1024;
 
     private Json() {}
 
-    /** Parses an object from position to limit; the position is not moved.
+    /** Parses an object of a request, or anything else a peer sends unasked, from position to limit; the position is not moved.
      *
      * @throws BadField when it is no object, too deep, too long or too large
      */
     public static JsonObject parse(ByteBuffer text) {
-        checkLength(text.remaining());
-        byte[] copy = new byte[text.remaining()];
-        text.get(text.position(), copy);
-        return parse(copy);
+        return parse(text, MAX_VALUES);
+    }
+
+    /** Like {@link #parse(ByteBuffer)} with a limit of its own for the number of values. */
+    public static JsonObject parse(ByteBuffer text, int maxValues) {
+        checkLength(text.remaining(), MAX_REQUEST_LENGTH);
+        return object(new JsonParser(copy(text), maxValues).document());
     }
 
     /** Like {@link #parse(ByteBuffer)}. */
     public static JsonObject parse(byte[] text) {
-        Object value = parseAny(text);
+        return object(parseAny(text));
+    }
+
+    /** Like {@link #parse(ByteBuffer)} for the answer of a server that was asked, which may be as large as a frame. */
+    public static JsonObject parseAnswer(ByteBuffer text) {
+        checkLength(text.remaining(), MAX_LENGTH);
+        return object(new JsonParser(copy(text), MAX_ANSWER_VALUES).document());
+    }
+
+    /**
+     * Reads an object as {@link #parseAnswer} does, but hands out the members of one object inside, reached by the path, one by one instead of keeping them: for
+     * tables that are larger than what is made of them.
+     *
+     * @return the rest
+     */
+    public static JsonObject parseTable(ByteBuffer text, List<String> path, BiConsumer<String, Object> member) {
+        checkLength(text.remaining(), MAX_LENGTH);
+        return object(new JsonParser(copy(text), MAX_ANSWER_VALUES, path, member).document());
+    }
+
+    private static byte[] copy(ByteBuffer text) {
+        byte[] copy = new byte[text.remaining()];
+        text.get(text.position(), copy);
+        return copy;
+    }
+
+    private static JsonObject object(Object value) {
         if (value instanceof JsonObject object) {
             return object;
         }
@@ -49,8 +84,8 @@ public final class Json {
      * @throws BadField when it is no JSON, too deep, too long or too large
      */
     public static Object parseAny(byte[] text) {
-        checkLength(text.length);
-        return new JsonParser(text).document();
+        checkLength(text.length, MAX_REQUEST_LENGTH);
+        return new JsonParser(text, MAX_VALUES).document();
     }
 
     /** A writer that holds the value's text. */
@@ -155,9 +190,9 @@ public final class Json {
         return value instanceof String ? "a text" : value.toString();
     }
 
-    private static void checkLength(int length) {
-        if (length > MAX_LENGTH) {
-            throw new BadField("body", "at most " + MAX_LENGTH + " bytes", length + " bytes");
+    private static void checkLength(int length, int limit) {
+        if (length > limit) {
+            throw new BadField("body", "at most " + limit + " bytes", length + " bytes");
         }
     }
 }

@@ -4,6 +4,8 @@ package io.waybill.protocol.json;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.JsonText;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.BiConsumer;
 
 /**
  * Reads one document. Besides standard JSON it takes what fastjson writes: a key may be a bare number ({@code {0:"a"}}) or an object
@@ -14,11 +16,24 @@ final class JsonParser {
     private static final int MAX_LONG_LENGTH = 20;
 
     private final byte[] b;
+    private final int maxValues;
+    private final List<String> path;
+    private final BiConsumer<String, Object> member;
     private int at;
     private int values;
+    /** How many names of the path lead to where the parser is: one less than the depth of an object on the path. */
+    private int onPath;
 
-    JsonParser(byte[] text) {
+    JsonParser(byte[] text, int maxValues) {
+        this(text, maxValues, null, null);
+    }
+
+    /** @param path names of the object whose members are handed out instead of kept; null = none */
+    JsonParser(byte[] text, int maxValues, List<String> path, BiConsumer<String, Object> member) {
         this.b = text;
+        this.maxValues = maxValues;
+        this.path = path;
+        this.member = member;
     }
 
     Object document() {
@@ -31,8 +46,8 @@ final class JsonParser {
     }
 
     private Object value(int depth) {
-        if (++values > Json.MAX_VALUES) {
-            throw new BadField("body", "at most " + Json.MAX_VALUES + " values", "more");
+        if (++values > maxValues) {
+            throw new BadField("body", "at most " + maxValues + " values", "more");
         }
         space();
         byte c = peek();
@@ -60,10 +75,27 @@ final class JsonParser {
             } else {
                 String key = key();
                 colon();
-                object.put(key, value(depth));
+                put(object, key, depth);
             }
         } while (nextIs(',', '}'));
         return object;
+    }
+
+    private void put(JsonObject object, String key, int depth) {
+        if (path == null || onPath != depth - 1) {
+            object.put(key, value(depth));
+        } else if (onPath == path.size()) {
+            onPath = -1; // what is inside of the member is no part of the path
+            Object value = value(depth);
+            onPath = path.size();
+            member.accept(key, value);
+        } else if (key.equals(path.get(onPath))) {
+            onPath++;
+            object.put(key, value(depth));
+            onPath--;
+        } else {
+            object.put(key, value(depth));
+        }
     }
 
     private void colon() {

@@ -9,6 +9,9 @@ import com.alibaba.fastjson2.JSON;
 import io.waybill.protocol.Fixtures;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.json.Json;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -18,6 +21,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import java.util.zip.DeflaterOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -80,7 +84,8 @@ class BodyFixturesTest {
                 b -> RequestMode.parse(ByteBuffer.wrap(b)).toJson());
         BODIES.put(
                 "register_broker_request_103",
-                b -> RegisterBrokerBody.parse(ByteBuffer.wrap(b), false).toJson());
+                b -> RegisterBrokerBody.parse(ByteBuffer.wrap(b), false, 1 << 26)
+                        .toJson());
         BODIES.put(
                 "reset_offset_response_222",
                 b -> OffsetTable.parse(ByteBuffer.wrap(b)).toJson());
@@ -175,14 +180,14 @@ class BodyFixturesTest {
     @Test
     void aRegistrationSurvivesCompression() {
         RegisterBrokerBody body = RegisterBrokerBody.parse(
-                Fixtures.command("register_broker_request_103").body(), false);
+                Fixtures.command("register_broker_request_103").body(), false, 1 << 26);
         byte[] compressed = body.toCompressed();
-        RegisterBrokerBody seen = RegisterBrokerBody.parse(ByteBuffer.wrap(compressed), true);
+        RegisterBrokerBody seen = RegisterBrokerBody.parse(ByteBuffer.wrap(compressed), true, 1 << 26);
         assertThat(seen).isEqualTo(body);
         assertThat(seen.topics().topicConfigTable()).hasSizeGreaterThan(5);
-        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(compressed, 0, 40), true))
+        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(compressed, 0, 40), true, 1 << 26))
                 .isInstanceOf(BadField.class);
-        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(new byte[] {1, 2, 3}), true))
+        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(new byte[] {1, 2, 3}), true, 1 << 26))
                 .isInstanceOf(BadField.class);
     }
 
@@ -241,5 +246,43 @@ class BodyFixturesTest {
                 "{\"offsetTable\":{\"{\\\"topic\\\":\\\"T\\\",\\\"brokerName\\\":\\\"b\\\",\\\"queueId\\\":0}\":3}}";
         assertThat(OffsetTable.parse(ByteBuffer.wrap(body.getBytes(UTF_8))).offsetTable())
                 .containsEntry(new MessageQueue("T", "b", 0), 3L);
+    }
+
+    /** What ended a process: a few KiB that inflate to topics, or zeros, without end. */
+    @Test
+    void aRegistrationThatInflatesIsCutOffWhereItsTopicsWouldFillTheHeap() throws IOException {
+        byte[] bomb = compressed(1_000_000);
+        assertThat(bomb.length).isLessThan(4_000_000);
+        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(bomb), true, 4 << 20))
+                .isInstanceOf(BadField.class)
+                .hasMessageContaining("topics of about 4194304 bytes of heap");
+        RegisterBrokerBody honest = RegisterBrokerBody.parse(ByteBuffer.wrap(compressed(10_000)), true, 4 << 20);
+        assertThat(honest.topics().topicConfigTable()).hasSize(10_000);
+
+        ByteArrayOutputStream zeros = new ByteArrayOutputStream();
+        try (DeflaterOutputStream out = new DeflaterOutputStream(zeros)) {
+            out.write(new byte[100_000]);
+        }
+        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(zeros.toByteArray()), true, 4 << 20))
+                .isInstanceOf(BadField.class);
+    }
+
+    private static byte[] compressed(int topics) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(new DeflaterOutputStream(bytes))) {
+            byte[] version = DataVersion.NONE.toJson();
+            out.writeInt(version.length);
+            out.write(version);
+            out.writeInt(topics);
+            for (int i = 0; i < topics; i++) {
+                byte[] text = ("topic-" + i + " 8 8 6 SINGLE_TAG {}").getBytes(UTF_8);
+                out.writeInt(text.length);
+                out.write(text);
+            }
+            out.writeInt(2);
+            out.write("[]".getBytes(UTF_8));
+            out.writeInt(0);
+        }
+        return bytes.toByteArray();
     }
 }

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.alibaba.fastjson2.JSON;
 import io.waybill.protocol.frame.BadField;
+import java.nio.ByteBuffer;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -75,6 +77,24 @@ class JsonTest {
         assertThatThrownBy(() -> Json.parse(many))
                 .isInstanceOf(BadField.class)
                 .hasMessageContaining("" + Json.MAX_VALUES);
+        assertThat(Json.parseAnswer(ByteBuffer.wrap(many)).getArray("a").size()).isEqualTo(Json.MAX_VALUES + 1);
+        // What ended a process: twice 5.5 MB of nothing but values, 200 bytes of heap each.
+        byte[] attack = ("{\"a\":[" + "{},".repeat(1_800_000) + "0]}").getBytes(UTF_8);
+        assertThatThrownBy(() -> Json.parse(ByteBuffer.wrap(attack)))
+                .isInstanceOf(BadField.class)
+                .hasMessageContaining("at most " + Json.MAX_REQUEST_LENGTH + " bytes");
+    }
+
+    @Test
+    void aTableIsHandedOutMemberByMember() {
+        Map<String, Object> seen = new LinkedHashMap<>();
+        String text =
+                "{\"x\":[{\"w\":{\"t\":{\"no\":1}}}],\"w\":{\"v\":2,\"t\":{\"a\":{\"w\":{\"t\":{\"deep\":3}}},\"b\":null},\"u\":4},\"t\":{\"no\":1}}";
+        JsonObject rest = Json.parseTable(ByteBuffer.wrap(text.getBytes(UTF_8)), List.of("w", "t"), seen::put);
+        assertThat(seen.keySet()).containsExactly("a", "b");
+        assertThat(seen.get("a")).hasToString("{\"w\":{\"t\":{\"deep\":3}}}");
+        assertThat(rest)
+                .hasToString("{\"x\":[{\"w\":{\"t\":{\"no\":1}}}],\"w\":{\"v\":2,\"t\":{},\"u\":4},\"t\":{\"no\":1}}");
     }
 
     @Test
