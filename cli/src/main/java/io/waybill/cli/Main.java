@@ -19,6 +19,7 @@ import io.waybill.cli.store.StoreCommand;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.ReaderGone;
+import io.waybill.cli.terminal.StandardOutput;
 import io.waybill.cli.topic.TopicCommand;
 import io.waybill.cli.tx.TxCommand;
 import io.waybill.client.WaybillException;
@@ -59,17 +60,40 @@ import picocli.CommandLine.UnmatchedArgumentException;
             WarmUpCommand.class,
         })
 public final class Main {
-    private static final String VERSION = "waybill 0.1.0";
 
     private Main() {}
 
     public static void main(String[] arguments) {
-        System.exit(run(arguments));
+        StandardOutput output = StandardOutput.install();
+        System.exit(output.exitCode(run(arguments)));
     }
 
     /** Runs one command; returns its exit code. */
     static int run(String... arguments) {
+        String garbled = garbled(System.getProperty("sun.jnu.encoding", "UTF-8"), arguments);
+        if (garbled != null) {
+            System.err.println("waybill: " + garbled);
+            return ExitCode.USAGE;
+        }
         return commandLine().execute(arguments);
+    }
+
+    /**
+     * Null, or that arguments did not survive their way into Java: in a locale without UTF-8 it has put a replacement character for each
+     * byte it did not know, and what the user typed is lost.
+     */
+    static String garbled(String encoding, String... arguments) {
+        if (encoding.equalsIgnoreCase("UTF-8")) {
+            return null;
+        }
+        for (String argument : arguments) {
+            if (argument.indexOf('\uFFFD') >= 0) {
+                return "the argument '" + argument + "' cannot be read in this locale, whose encoding is " + encoding
+                        + "; set LC_ALL to a locale with UTF-8 that is installed (locale -a lists them), or give the text"
+                        + " on standard input";
+            }
+        }
+        return null;
     }
 
     static CommandLine commandLine() {
@@ -85,7 +109,7 @@ public final class Main {
     private static void complete(CommandLine line) {
         line.getCommandSpec()
                 .mixinStandardHelpOptions(true)
-                .version(VERSION)
+                .version(Build.text())
                 .usageMessage()
                 .exitCodeListHeading("%nExit codes:%n")
                 .exitCodeList(exitCodes())

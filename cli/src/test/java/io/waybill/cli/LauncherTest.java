@@ -25,6 +25,7 @@ class LauncherTest {
 
     private Path tree;
     private Path tools;
+    private String locale;
 
     private record Ran(int exitCode, String out, String err) {}
 
@@ -62,6 +63,9 @@ class LauncherTest {
         builder.environment().put("PATH", tools.toString());
         builder.environment().put("TMPDIR", directory.toString());
         builder.environment().put("JAVA_HOME", javaHome);
+        if (locale != null) {
+            builder.environment().put("LC_ALL", locale);
+        }
         return builder.start();
     }
 
@@ -126,5 +130,34 @@ class LauncherTest {
         assertThat(Files.readString(directory.resolve("out1"))).isEqualTo("java ran\n");
         assertThat(Files.readString(directory.resolve("out2"))).isEqualTo("java ran\n");
         assertThat(tree.resolve("cli/target/.building")).doesNotExist();
+    }
+
+    @Test
+    void textsAreUtf8InALocaleThatIsNotInstalled() throws Exception {
+        Path jdk = builtTree("echo \"locale $LC_ALL\"");
+        locale = "xx_YY.UTF-8";
+        assertThat(run(jdk.toString()).out()).isEqualTo("locale C.UTF-8\n");
+    }
+
+    @Test
+    void aPathThatWouldDivideTheClassPathIsRefused() throws Exception {
+        Path odd = directory.resolve("odd:tree");
+        Files.move(tree, odd);
+        tree = odd;
+        Ran ran = run(System.getProperty("java.home"));
+        assertThat(ran.exitCode()).isEqualTo(1);
+        assertThat(ran.err()).contains("odd:tree has a ':'", "move the directory elsewhere");
+    }
+
+    /** A tree that looks built, and a JDK whose java does this instead. */
+    private Path builtTree(String java) throws IOException {
+        Path jdk = directory.resolve("jdk");
+        tool(jdk.resolve("bin/java"), java);
+        tool(jdk.resolve("bin/javac"));
+        Files.writeString(jdk.resolve("release"), "JAVA_VERSION=\"17.0.1\"");
+        tool(
+                tools.resolve("mvn"),
+                "mkdir -p cli/target/lib && touch cli/target/waybill-cli-1.jar cli/target/lib/waybill-client-1.jar");
+        return jdk;
     }
 }

@@ -4,11 +4,15 @@ package io.waybill.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import io.waybill.cli.terminal.ExitCode;
+import io.waybill.server.EmbeddedBroker;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
@@ -51,6 +55,43 @@ class PagesTest {
                     .as(line.page() + ":" + line.number() + ": waybill " + line.command())
                     .doesNotThrowAnyException();
         }
+    }
+
+    /** What a page shows of things that its reader has and a new server has not: ids, members, dead letters. They must not be found. */
+    private static boolean namesWhatANewServerHasNot(String command) {
+        return command.matches(".*\\b[0-9A-F]{32}\\b.*")
+                || command.matches(
+                        "(dlq|quarantine (release|discard|list)|doctor|group (try|delete)|timer (show|cancel|move)) .*")
+                || command.startsWith("topic delete old-orders")
+                || command.contains("--client ");
+    }
+
+    /** Page by page, in order, each on a server of its own: whoever follows a page gets what it says. */
+    @Test
+    void whoFollowsAPageGetsThere() throws IOException {
+        Map<Path, List<Line>> pages = new LinkedHashMap<>();
+        for (Line line : commands()) {
+            pages.computeIfAbsent(line.page(), page -> new ArrayList<>()).add(line);
+        }
+        List<String> wrong = new ArrayList<>();
+        pages.forEach((page, lines) -> {
+            try (EmbeddedBroker broker = EmbeddedBroker.start()) {
+                for (Line line : lines) {
+                    // Those that serve, those of a stopped server's files, and one whose file the reader has.
+                    if (!line.command().matches("(demo|server|namesrv|broker|store|bench)\\b.*|.*--body-file.*")) {
+                        String[] words = HelpTest.words(line.command());
+                        Shell.Ran ran = new Shell(broker).runWith("from the input\n", words);
+                        boolean right = ran.exitCode() == ExitCode.DONE
+                                || ran.exitCode() == ExitCode.NOT_FOUND && namesWhatANewServerHasNot(line.command());
+                        if (!right) {
+                            wrong.add(page + ":" + line.number() + ": waybill " + line.command() + " ended with "
+                                    + ran.exitCode() + ": " + ran.err().strip());
+                        }
+                    }
+                }
+            }
+        });
+        assertThat(wrong).isEmpty();
     }
 
     @Test

@@ -3,10 +3,13 @@ package io.waybill.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.server.EmbeddedBroker;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +18,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The server as a process: the line others wait for, SIGTERM, and starts that cannot work. */
@@ -27,6 +32,10 @@ class ServerCommandTest {
     Path directory;
 
     private Process start(String... arguments) throws IOException {
+        return command(arguments).start();
+    }
+
+    private ProcessBuilder command(String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
@@ -36,8 +45,7 @@ class ServerCommandTest {
                 "io.waybill.cli.Main"));
         command.addAll(List.of(arguments));
         return new ProcessBuilder(command)
-                .redirectError(directory.resolve("err").toFile())
-                .start();
+                .redirectError(directory.resolve("err").toFile());
     }
 
     private static List<String> output(Process process) throws IOException {
@@ -98,5 +106,48 @@ class ServerCommandTest {
         } finally {
             namesrv.destroyForcibly();
         }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void outputThatGoesNowhereIsNoSuccess() throws Exception {
+        Process full =
+                command("--version").redirectOutput(new File("/dev/full")).start();
+        assertThat(full.waitFor()).isEqualTo(1);
+        assertThat(Files.readString(directory.resolve("err")))
+                .contains("the output could not be written: No space left on device");
+    }
+
+    /** The README's command line, with the log's configuration that is on its class path. */
+    @Test
+    void anExamplePrintsItsOwnLinesOnly() throws Exception {
+        try (EmbeddedBroker broker = EmbeddedBroker.start()) {
+            Process example = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            "io.waybill.example.OrderProducer",
+                            broker.namesrvAddress())
+                    .redirectErrorStream(true)
+                    .start();
+            List<String> lines = output(example);
+            example.waitFor();
+            // Whether it got through in time is not the question here, on however busy a machine.
+            assertThat(lines).isNotEmpty().noneMatch(line -> line.contains("io.netty.") || line.contains("DEBUG"));
+        }
+    }
+
+    @Test
+    void argumentsThatTheLocaleLostAreNotSent() {
+        assertThat(Main.garbled("ANSI_X3.4-1968", "send", "orders", "caf\uFFFD\uFFFD"))
+                .contains("cannot be read in this locale, whose encoding is ANSI_X3.4-1968");
+        assertThat(Main.garbled("ANSI_X3.4-1968", "send", "orders", "cafe")).isNull();
+        assertThat(Main.garbled("UTF-8", "send", "orders", "\uFFFD")).isNull();
+    }
+
+    @Test
+    void theVersionNamesTheCommit() {
+        assertThat(Build.text()).matches("waybill [0-9.]+(-SNAPSHOT)? \\(commit ([0-9a-f]{7,}|unknown), Java .+\\)");
     }
 }

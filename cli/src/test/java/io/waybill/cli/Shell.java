@@ -19,10 +19,18 @@ final class Shell {
         }
     }
 
-    private final EmbeddedBroker broker;
+    private final String namesrv;
+
+    private Shell(String namesrv) {
+        this.namesrv = namesrv;
+    }
 
     Shell(EmbeddedBroker broker) {
-        this.broker = broker;
+        this(broker.namesrvAddress());
+    }
+
+    static Shell at(String namesrv) {
+        return new Shell(namesrv);
     }
 
     Ran run(String... arguments) {
@@ -32,7 +40,7 @@ final class Shell {
     Ran runWith(String input, String... arguments) {
         List<String> all = new ArrayList<>(List.of(arguments));
         if (!arguments[0].equals("store")) {
-            all.addAll(List.of("-n", broker.namesrvAddress()));
+            all.addAll(List.of("-n", namesrv));
         }
         PrintStream out = System.out;
         PrintStream err = System.err;

@@ -37,6 +37,15 @@ public final class EventLoops implements AutoCloseable {
     // More loops than this only spread the batches thinner: one loop carries several hundred thousand frames a second.
     private static final int MAX_DEFAULT_THREADS = 8;
 
+    static {
+        // Netty names its channels by the machine's hardware address and warns where there is none, as in a network
+        // namespace with
+        // loopback only. Connections here have numbers of their own, so any name will do.
+        if (System.getProperty("io.netty.machineId") == null) {
+            System.setProperty("io.netty.machineId", "02:00:00:00:00:00:00:01");
+        }
+    }
+
     private static final Object LOCK = new Object();
     private static Threads sharedThreads;
 

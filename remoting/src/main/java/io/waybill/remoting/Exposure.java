@@ -3,12 +3,17 @@ package io.waybill.remoting;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The rule that nothing is reachable from other machines by accident: clients are not authenticated yet. */
 public final class Exposure {
     private static final Logger LOG = LoggerFactory.getLogger(Exposure.class);
+
+    /** What was warned of already: the servers of one process share an address, and one line says it. */
+    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
 
     private Exposure() {}
 
@@ -29,6 +34,10 @@ public final class Exposure {
                     "host " + host + " is reachable from other machines, and whoever connects"
                             + " may do everything; listen on 127.0.0.1, or set insecure=true to do it anyway");
         }
-        LOG.warn("insecure=true: listening on {}, and whoever connects from another machine may do everything", host);
+        if (WARNED.add(host)) {
+            LOG.warn(
+                    "insecure=true: listening on {}, and whoever connects from another machine may do everything",
+                    host);
+        }
     }
 }

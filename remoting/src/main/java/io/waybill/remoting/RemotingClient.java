@@ -248,6 +248,14 @@ public final class RemotingClient implements AutoCloseable {
                     });
         }
 
+        /** An exception without a message says by its name what happened. */
+        private static String reason(Throwable failure) {
+            String message = failure.getMessage();
+            return message == null || message.isBlank() || message.startsWith("null")
+                    ? failure.getClass().getSimpleName()
+                    : message;
+        }
+
         private void finish(SocketConnection opened, Throwable failure) {
             RuntimeException reason = null;
             ArrayDeque<Waiting> served;
@@ -261,7 +269,7 @@ public final class RemotingClient implements AutoCloseable {
                     reason = new RemotingException(
                             RemotingException.Kind.CONNECT_FAILED,
                             false,
-                            "no connection to " + address + ": " + failure.getMessage(),
+                            "no connection to " + address + ": " + reason(failure),
                             failure);
                 } else {
                     // Handed over before later calls can see the connection: the order of calls is kept.

@@ -133,7 +133,7 @@ public final class DeadLetterDesk implements Duty {
         boolean unknown = topics.find(Names.deadLetterTopic(group)) == null
                 && store.range(Names.deadLetterTopic(group), 0).maxOffset() == 0;
         if (unknown) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "group " + group + " has no dead letters here");
+            request.refuse(ResponseCode.QUERY_NOT_FOUND, "group " + group + " has no dead letters here");
         }
         return unknown;
     }

@@ -112,8 +112,9 @@ public final class BrokerSettings {
     public BrokerSettings with(String key, String value) {
         Setting setting = TABLE.get(key);
         if (setting == null) {
-            throw new IllegalArgumentException(
-                    "unknown setting '" + key + "'; did you mean '" + Nearest.of(key, TABLE.keySet()) + "'?");
+            String nearest = Nearest.of(key, TABLE.keySet());
+            throw new IllegalArgumentException("unknown setting '" + key + "'; "
+                    + (nearest == null ? "--list-settings shows those there are" : "did you mean '" + nearest + "'?"));
         }
         Object parsed = setting.parse(value);
         checkMeaning(key, parsed);

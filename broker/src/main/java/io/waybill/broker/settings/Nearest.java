@@ -4,16 +4,20 @@ package io.waybill.broker.settings;
 import java.util.Collection;
 import java.util.Locale;
 
-/** Finds the known word a person probably meant: the one with the fewest single-letter changes, case ignored. */
+/**
+ * Finds the known word a person probably meant: the one with the fewest single-letter changes, case ignored. A word that shares too little with
+ * all of them has none.
+ */
 final class Nearest {
     private Nearest() {}
 
+    /** Null if none is near: more than a third of the letters would have to change. */
     static String of(String seen, Collection<String> known) {
-        String best = "";
-        int bestChanges = Integer.MAX_VALUE;
+        String best = null;
+        int bestChanges = Math.max(2, seen.length() / 3) + 1;
         for (String word : known) {
             int changes = changes(seen.toLowerCase(Locale.ROOT), word.toLowerCase(Locale.ROOT));
-            if (changes < bestChanges) {
+            if (changes < bestChanges && changes < word.length() / 2 + 1) {
                 best = word;
                 bestChanges = changes;
             }

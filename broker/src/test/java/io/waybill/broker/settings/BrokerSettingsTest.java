@@ -105,4 +105,12 @@ class BrokerSettingsTest {
     void thereAreFewerThanSixty() {
         assertThat(BrokerSettings.table()).hasSizeLessThan(60);
     }
+
+    @Test
+    void aWordThatIsNearNothingIsGivenNoOther() {
+        assertThatThrownBy(() -> BrokerSettings.defaults().with("nokey", "1"))
+                .hasMessage("unknown setting 'nokey'; --list-settings shows those there are");
+        assertThatThrownBy(() -> BrokerSettings.defaults().with("flsh", "sync"))
+                .hasMessageContaining("did you mean 'flush'");
+    }
 }

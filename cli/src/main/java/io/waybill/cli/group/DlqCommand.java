@@ -6,6 +6,7 @@ import io.waybill.cli.terminal.Confirmation;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
+import io.waybill.cli.terminal.Reasons;
 import io.waybill.client.DeadLetters;
 import io.waybill.client.DeadLetters.Letter;
 import io.waybill.client.DeadLetters.Outcome;
@@ -290,7 +291,7 @@ public final class DlqCommand implements Callable<Integer> {
                 try {
                     body = Files.readAllBytes(bodyFile);
                 } catch (IOException e) {
-                    throw new Failure(ExitCode.USAGE, "--body-file: cannot read " + bodyFile + ": " + e.getMessage());
+                    throw new Failure(ExitCode.USAGE, "--body-file: cannot read " + bodyFile + ": " + Reasons.of(e));
                 }
             }
             return letters.redrive(group, which, new Redrive(rate, properties, body, toGroup), operator(), reason);

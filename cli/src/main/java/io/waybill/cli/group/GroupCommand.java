@@ -475,6 +475,11 @@ public final class GroupCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             Groups groups = client.admin().groups();
+            boolean onlyLook =
+                    maxRetries == null && enabled == null && backoff == null && rate == null && quarantineAfter == null;
+            if (onlyLook && !groups.names().contains(group)) {
+                throw unknown(group); // to ask for its settings would create it
+            }
             GroupSettings before = groups.settings(group);
             GroupSettings wanted = changed(before);
             if (!wanted.equals(before)) {

@@ -7,6 +7,7 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
+import io.waybill.cli.terminal.WhenStopped;
 import io.waybill.client.Filter;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
@@ -17,6 +18,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -124,13 +126,14 @@ public final class ConsumeCommand implements Callable<Integer> {
     }
 
     private void read(PullConsumer consumer, long limit, Duration idle) {
-        long count = 0;
-        try (Progress progress = new Progress(limit == Long.MAX_VALUE ? -1 : limit, true)) {
-            while (count < limit) {
-                List<ReceivedMessage> messages = consumer.poll((int) Math.min(POLL_MAX, limit - count), idle);
+        AtomicLong count = new AtomicLong();
+        try (Progress progress = new Progress(limit == Long.MAX_VALUE ? -1 : limit, true);
+                WhenStopped stopped = WhenStopped.say(() -> Output.counted(count.get(), "message"))) {
+            while (count.get() < limit) {
+                List<ReceivedMessage> messages = consumer.poll((int) Math.min(POLL_MAX, limit - count.get()), idle);
                 for (ReceivedMessage message : messages) {
                     output.item(Shown.line(message), Shown.row(message));
-                    progress.show(++count);
+                    progress.show(count.incrementAndGet());
                 }
                 if (group != null && !messages.isEmpty()) {
                     consumer.commit();
@@ -140,6 +143,6 @@ public final class ConsumeCommand implements Callable<Integer> {
                 }
             }
         }
-        output.note(Output.counted(count, "message"));
+        output.note(Output.counted(count.get(), "message"));
     }
 }

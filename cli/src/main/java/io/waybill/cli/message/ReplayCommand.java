@@ -7,6 +7,7 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
+import io.waybill.cli.terminal.WhenStopped;
 import io.waybill.client.Replay;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
@@ -110,8 +111,11 @@ public final class ReplayCommand implements Callable<Integer> {
             output.note("replaying " + (found.exact() ? "" : "at most ") + found.count() + " messages of " + topic
                     + " stored since " + Times.text(start) + " into " + into);
             ReplayResult result;
-            try (Progress progress = new Progress(found.count(), true)) {
-                AtomicLong done = new AtomicLong();
+            AtomicLong done = new AtomicLong();
+            try (Progress progress = new Progress(found.count(), true);
+                    WhenStopped stopped = WhenStopped.say(() -> String.format(
+                            "%,d of %,d messages are replayed; the same command goes on from there",
+                            done.get(), found.count()))) {
                 result = replay.run(message -> {
                     output.item(Shown.line(message), Shown.row(message));
                     progress.show(done.incrementAndGet());

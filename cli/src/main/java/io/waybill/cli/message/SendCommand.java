@@ -7,19 +7,22 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Progress;
 import io.waybill.cli.terminal.Times;
+import io.waybill.cli.terminal.WhenStopped;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
-import java.io.BufferedReader;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStreamReader;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -160,19 +163,36 @@ public final class SendCommand implements Callable<Integer> {
                 output.one(row(producer.send(message(bytes, deliverAt, deliverAfter))));
                 return ExitCode.DONE;
             }
-            BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            int sent = 0;
-            for (String line = input.readLine(); line != null; line = input.readLine()) {
-                byte[] bytes = line.getBytes(StandardCharsets.UTF_8);
-                if (bytes.length > 0) {
-                    SendReceipt receipt = producer.send(message(bytes, deliverAt, deliverAfter));
-                    output.item(receipt.messageId() + "  " + receipt.queue() + "  " + receipt.offset(), row(receipt));
-                    sent++;
+            InputStream input = new BufferedInputStream(System.in);
+            AtomicLong sent = new AtomicLong();
+            try (WhenStopped stopped = WhenStopped.say(() -> Output.counted(sent.get(), "line") + " stored")) {
+                for (byte[] line = line(input); line != null; line = line(input)) {
+                    if (line.length > 0) {
+                        SendReceipt receipt = producer.send(message(line, deliverAt, deliverAfter));
+                        sent.incrementAndGet();
+                        output.item(
+                                receipt.messageId() + "  " + receipt.queue() + "  " + receipt.offset(), row(receipt));
+                    }
                 }
             }
-            output.note(Output.counted(sent, "message") + " sent");
+            output.note(Output.counted(sent.get(), "message") + " sent");
             return ExitCode.DONE;
         }
+    }
+
+    /** The bytes up to the next line end, as they are: what is no UTF-8 must arrive too. Null at the end. */
+    private static byte[] line(InputStream input) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        int next = input.read();
+        if (next < 0) {
+            return null;
+        }
+        for (; next >= 0 && next != '\n'; next = input.read()) {
+            line.write(next);
+        }
+        byte[] bytes = line.toByteArray();
+        boolean carriageReturn = bytes.length > 0 && bytes[bytes.length - 1] == '\r';
+        return carriageReturn ? Arrays.copyOf(bytes, bytes.length - 1) : bytes;
     }
 
     private int sendMany(Producer producer, Instant deliverAt, Duration deliverAfter) {
@@ -182,10 +202,15 @@ public final class SendCommand implements Callable<Integer> {
         AtomicLong stored = new AtomicLong();
         AtomicReference<WaybillException> refused = new AtomicReference<>();
         long started = System.nanoTime();
-        try (Progress progress = new Progress(count, false)) {
+        AtomicLong begun = new AtomicLong();
+        try (Progress progress = new Progress(count, false);
+                WhenStopped stopped = WhenStopped.say(() -> String.format(
+                        "%,d of %,d messages are stored, %,d more were on their way and may be",
+                        stored.get(), count, begun.get() - stored.get()))) {
             for (long n = 1; n <= count && refused.get() == null; n++) {
                 byte[] bytes = body.replace("{n}", Long.toString(n)).getBytes(StandardCharsets.UTF_8);
                 free.acquireUninterruptibly();
+                begun.incrementAndGet();
                 producer.sendAsync(message(bytes, deliverAt, deliverAfter)).whenComplete((receipt, failure) -> {
                     if (failure == null) {
                         stored.incrementAndGet();

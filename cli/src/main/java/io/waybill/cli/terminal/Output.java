@@ -80,10 +80,13 @@ public final class Output {
         err.flush();
     }
 
-    /** @throws ReaderGone if nobody will read it */
+    /**
+     * @throws ReaderGone if nobody will read it
+     * @throws Failure if it cannot be written
+     */
     private void flush() {
         if (out.checkError()) { // flushes
-            throw new ReaderGone();
+            throw StandardOutput.failureOf(out);
         }
     }
 

@@ -37,7 +37,7 @@ public final class Progress implements AutoCloseable {
         this.pauseNanos = pauseNanos;
     }
 
-    private static boolean isTerminal() {
+    static boolean isTerminal() {
         return told("err") && System.getenv().getOrDefault("CI", "").isEmpty();
     }
 

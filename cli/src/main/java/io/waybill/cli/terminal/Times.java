@@ -42,12 +42,14 @@ public final class Times {
     }
 
     /**
-     * {@code 10m} (so long before now), {@code 2026-11-22T12:00:00Z}, {@code 2026-11-22T12:00} (in the zone), a date, or
+     * {@code 10m} (so long before now), {@code 2026-11-22T12:00:00Z}, {@code 2026-11-22 12:00} (in the zone), a date, or
      * milliseconds since the epoch.
      *
      * @throws IllegalArgumentException with the forms that work
      */
-    public static Instant instant(String text, Instant now, ZoneId zone) {
+    public static Instant instant(String typed, Instant now, ZoneId zone) {
+        // Logs and databases write a blank where RFC 3339 has a T.
+        String text = typed.replaceFirst("^([0-9]{4}-[0-9]{2}-[0-9]{2})[ _]+(?=[0-9])", "$1T");
         if (DURATION.matcher(text).matches()) {
             return now.minus(duration(text));
         }
@@ -63,7 +65,7 @@ public final class Times {
             }
             return LocalDateTime.parse(text).atZone(zone).toInstant();
         } catch (DateTimeException e) {
-            throw new IllegalArgumentException("'" + text + "' is no time; write for example 10m (so long ago),"
+            throw new IllegalArgumentException("'" + typed + "' is no time; write for example 10m (so long ago),"
                     + " 2026-11-22T12:00:00Z, 2026-11-22T12:00 (zone " + zone + ") or milliseconds since 1970");
         }
     }

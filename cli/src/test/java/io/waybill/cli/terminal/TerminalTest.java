@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -69,6 +70,8 @@ class TerminalTest {
         assertThat(Times.instant("2026-11-22T12:00:00Z", NOW, ZONE)).isEqualTo(NOW);
         assertThat(Times.instant("2026-11-22T14:00:00.5+02:00", NOW, ZONE)).isEqualTo(NOW.plusMillis(500));
         assertThat(Times.instant("2026-11-22T13:00", NOW, ZONE)).isEqualTo(NOW);
+        assertThat(Times.instant("2026-11-22 13:00:00", NOW, ZONE)).isEqualTo(NOW);
+        assertThat(Times.instant("2026-11-22 12:00:00Z", NOW, ZONE)).isEqualTo(NOW);
         assertThat(Times.instant("2026-11-22", NOW, ZONE)).isEqualTo(NOW.minusSeconds(13 * 3600));
         assertThat(Times.instant("1795348800000", NOW, ZONE)).isEqualTo(NOW);
         assertThat(Times.duration("250ms")).isEqualTo(Duration.ofMillis(250));
@@ -125,5 +128,46 @@ class TerminalTest {
         } finally {
             System.setOut(before);
         }
+    }
+
+    /** Ends each write like the device of a full disk, or like a pipe that nobody reads. */
+    private static StandardOutput failing(String message) {
+        return StandardOutput.on(new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException(message);
+            }
+        });
+    }
+
+    @Test
+    void outputThatCannotBeWrittenIsAFailureAndOnlyAClosedPipeIsQuiet() {
+        StandardOutput full = failing("No space left on device");
+        full.println("data");
+        assertThat(full.checkError()).isTrue();
+        assertThat(StandardOutput.failureOf(full))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("could not be written: No space left on device");
+        assertThat(full.exitCode(ExitCode.DONE)).isEqualTo(ExitCode.FAILED);
+        assertThat(full.exitCode(ExitCode.NOT_FOUND)).isEqualTo(ExitCode.NOT_FOUND);
+
+        StandardOutput pipe = failing("Broken pipe");
+        pipe.println("data");
+        assertThat(pipe.checkError()).isTrue();
+        assertThat(StandardOutput.failureOf(pipe)).isInstanceOf(ReaderGone.class);
+        assertThat(pipe.exitCode(ExitCode.DONE)).isEqualTo(ExitCode.DONE);
+
+        StandardOutput unflushed = failing("Input/output error");
+        unflushed.print("data");
+        assertThat(unflushed.exitCode(ExitCode.DONE)).isEqualTo(ExitCode.FAILED);
+    }
+
+    @Test
+    void aFailedFileOperationSaysWhy() {
+        assertThat(Reasons.of(new java.nio.file.NoSuchFileException("a"))).isEqualTo("it does not exist");
+        assertThat(Reasons.of(new java.nio.file.AccessDeniedException("a"))).contains("no permission");
+        assertThat(Reasons.of(new java.nio.file.FileSystemException("a", null, "Is a directory")))
+                .isEqualTo("Is a directory");
+        assertThat(Reasons.of(new IOException())).isEqualTo("IOException");
     }
 }

@@ -102,7 +102,11 @@ final class AdminCore implements Admin {
         ByteBuffer body = cluster.nameServer(
                 Command.request(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER),
                 "asking the name server for the topics");
-        return List.copyOf(new TreeSet<>(TopicList.parse(body).topicList()));
+        List<String> topics = List.copyOf(new TreeSet<>(TopicList.parse(body).topicList()));
+        if (topics.isEmpty()) {
+            cluster.living(); // or nobody is there who could have topics
+        }
+        return topics;
     }
 
     @Override
@@ -128,7 +132,7 @@ final class AdminCore implements Admin {
             throw Failures.invalid(
                     "queues must be 1 to " + MAX_QUEUES + ", but is " + queues, "choose a number in between");
         }
-        cluster.living("creating topic " + name)
+        cluster.living()
                 .forEach((broker, address) -> put(
                         broker,
                         address,
@@ -188,7 +192,7 @@ final class AdminCore implements Admin {
 
     /** Deletes a topic wherever it is kept, if it is. */
     void deleteAnywhere(String name) {
-        brokers().forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             try {
                 broker(
                         address,
@@ -251,7 +255,7 @@ final class AdminCore implements Admin {
         List<QueueProgress> queues = new ArrayList<>();
         WaybillException refusal = null;
         boolean answered = false;
-        for (Map.Entry<String, String> broker : brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             try {
                 ByteBuffer body = broker(
                         broker.getValue(),
@@ -273,6 +277,9 @@ final class AdminCore implements Admin {
         }
         if (!answered && refusal != null) {
             throw refusal;
+        }
+        if (queues.isEmpty() && members.isEmpty()) {
+            cluster.requireGroup(group);
         }
         queues.sort(Comparator.comparing(QueueProgress::queue));
         long lag = queues.stream().mapToLong(QueueProgress::lag).sum();
@@ -413,7 +420,7 @@ final class AdminCore implements Admin {
         }
         question.endObject();
         List<MessageLife> lives = new ArrayList<>();
-        brokers()
+        cluster.living()
                 .forEach((broker, address) -> cluster.find(
                                 address,
                                 RequestCode.TRACE_MESSAGE,

@@ -38,13 +38,16 @@ final class AdminDeadLetters implements DeadLetters {
         List<Letter> letters = new ArrayList<>();
         long total = 0;
         long open = 0;
-        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             Optional<JsonObject> answer = page(broker.getKey(), broker.getValue(), group, fromOffset, max, settled);
             if (answer.isPresent()) {
                 total += answer.get().getLong("total", 0);
                 open += answer.get().getLong("open", 0);
                 letters.addAll(letters(broker.getKey(), answer.get()));
             }
+        }
+        if (total == 0) {
+            cluster.requireGroup(group);
         }
         letters.sort(Comparator.comparing(Letter::deadSince, Comparator.nullsFirst(Comparator.naturalOrder())));
         return new Page(group, total, open, List.copyOf(letters.subList(0, Math.min(max, letters.size()))));
@@ -89,7 +92,7 @@ final class AdminDeadLetters implements DeadLetters {
 
     @Override
     public Optional<ReceivedMessage> read(String group, Letter letter) {
-        String address = Cluster.only(cluster.brokers(), letter.broker()).get(letter.broker());
+        String address = Cluster.only(cluster.living(), letter.broker()).get(letter.broker());
         try {
             Message stored = Cluster.await(
                     cluster.client
@@ -125,7 +128,8 @@ final class AdminDeadLetters implements DeadLetters {
         MessageChecks.group(group);
         Checks.given("which", which);
         Checks.given("by", by);
-        Map<String, String> brokers = Cluster.only(cluster.brokers(), which.broker());
+        cluster.requireGroup(group);
+        Map<String, String> brokers = Cluster.only(cluster.living(), which.broker());
         if (!which.offsets().isEmpty() && brokers.size() > 1) {
             throw Failures.invalid(
                     "the offsets could be those of any of the brokers " + brokers.keySet(), "name the broker");

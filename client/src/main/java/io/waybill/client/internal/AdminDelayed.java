@@ -28,7 +28,7 @@ final class AdminDelayed implements DelayedMessages {
         }
         List<DelayedMessage> all = new ArrayList<>();
         long pending = 0;
-        Map<String, String> brokers = topic == null ? cluster.brokers() : cluster.mastersOf(topic);
+        Map<String, String> brokers = topic == null ? cluster.living() : cluster.mastersOf(topic);
         for (Map.Entry<String, String> broker : brokers.entrySet()) {
             JsonWriter question = new JsonWriter().beginObject().field("max", max);
             if (topic != null) {

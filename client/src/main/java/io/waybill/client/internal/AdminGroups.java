@@ -46,7 +46,7 @@ final class AdminGroups implements Groups {
     @Override
     public List<String> names() {
         Set<String> names = new TreeSet<>();
-        cluster.brokers()
+        cluster.living()
                 .forEach((broker, address) -> names.addAll(SubscriptionGroupTable.parse(cluster.broker(
                                 address,
                                 Command.request(RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG),
@@ -66,7 +66,7 @@ final class AdminGroups implements Groups {
         WaybillException unknown = null;
         JsonWriter question =
                 new JsonWriter().beginObject().field("group", group).endObject();
-        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             JsonObject answer;
             try {
                 answer = cluster.json(
@@ -160,7 +160,7 @@ final class AdminGroups implements Groups {
         }
         question.endObject();
         List<Finding> findings = new ArrayList<>();
-        cluster.living("diagnosing group " + group).forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             JsonObject answer =
                     cluster.json(address, RequestCode.DOCTOR, question, "asking " + broker + " about group " + group);
             for (JsonObject one : answer.getArray("findings").objects("findings")) {
@@ -188,7 +188,7 @@ final class AdminGroups implements Groups {
     public List<Member> members(String group) {
         MessageChecks.group(group);
         Map<String, Member> members = new TreeMap<>();
-        cluster.brokers().forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             // Twice at one broker: two processes with one client id, or one that has just reconnected.
             Map<String, Integer> times = new HashMap<>();
             for (ClientConnection one : connections(broker, address, group)) {
@@ -196,6 +196,9 @@ final class AdminGroups implements Groups {
                 members.put(one.clientId() + ' ' + time, new Member(one.clientId(), one.clientAddr(), one.language()));
             }
         });
+        if (members.isEmpty()) {
+            cluster.requireGroup(group);
+        }
         return List.copyOf(members.values());
     }
 
@@ -217,7 +220,7 @@ final class AdminGroups implements Groups {
 
     /** A broker the member is connected to: name and address. */
     private Map.Entry<String, String> brokerOf(String group, String clientId) {
-        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             if (connections(broker.getKey(), broker.getValue(), group).stream()
                     .anyMatch(one -> one.clientId().equals(clientId))) {
                 return broker;
@@ -319,10 +322,7 @@ final class AdminGroups implements Groups {
     @Override
     public GroupSettings settings(String group) {
         MessageChecks.group(group);
-        Map.Entry<String, String> first = cluster.living("asking for the settings of " + group)
-                .entrySet()
-                .iterator()
-                .next();
+        Map.Entry<String, String> first = cluster.living().entrySet().iterator().next();
         SubscriptionGroupConfig config = config(first.getValue(), first.getKey(), group);
         return new GroupSettings(
                 group,
@@ -379,7 +379,7 @@ final class AdminGroups implements Groups {
     @Override
     public void put(GroupSettings settings) {
         MessageChecks.group(settings.group());
-        cluster.living("setting group " + settings.group()).forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             SubscriptionGroupConfig old = config(address, broker, settings.group());
             Map<String, String> changes = new LinkedHashMap<>();
             old.attributes().keySet().forEach(name -> changes.put("-" + name, ""));
@@ -414,7 +414,7 @@ final class AdminGroups implements Groups {
         Map<String, String> changes = new LinkedHashMap<>();
         remove.forEach(name -> changes.put("-" + name, ""));
         set.forEach((name, value) -> changes.put("+" + name, value));
-        cluster.living("setting group " + group).forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             write(address, broker, config(address, broker, group).withAttributes(changes));
         });
     }
@@ -432,7 +432,7 @@ final class AdminGroups implements Groups {
     public void cloneProgress(String from, String to, String topic) {
         MessageChecks.group(from);
         MessageChecks.group(to);
-        Map<String, String> brokers = topic == null ? cluster.living("cloning progress") : cluster.mastersOf(topic);
+        Map<String, String> brokers = topic == null ? cluster.living() : cluster.mastersOf(topic);
         brokers.forEach((broker, address) -> {
             Command.Builder request = Command.request(RequestCode.CLONE_GROUP_OFFSET)
                     .field("srcGroup", from)
@@ -487,7 +487,7 @@ final class AdminGroups implements Groups {
                     null);
         }
         AdminCore topics = new AdminCore(cluster.client);
-        cluster.living("deleting group " + group).forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             cluster.broker(
                     address,
                     Command.request(RequestCode.DELETE_SUBSCRIPTIONGROUP)

@@ -25,7 +25,7 @@ final class AdminQuarantine implements Quarantine {
     public List<ParkedKey> list(String group) {
         MessageChecks.group(group);
         List<ParkedKey> all = new ArrayList<>();
-        cluster.brokers()
+        cluster.living()
                 .forEach((broker, address) -> cluster.find(
                                 address,
                                 RequestCode.QUARANTINE,
@@ -43,6 +43,9 @@ final class AdminQuarantine implements Quarantine {
                                         one.getString("by")));
                             }
                         }));
+        if (all.isEmpty()) {
+            cluster.requireGroup(group);
+        }
         all.sort(Comparator.comparing(ParkedKey::since, Comparator.nullsFirst(Comparator.naturalOrder())));
         return List.copyOf(all);
     }

@@ -43,7 +43,7 @@ final class AdminTransactions implements TransactionInspector {
         }
         question.endObject();
         List<TransactionState> all = new ArrayList<>();
-        cluster.brokers().forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             JsonObject answer = cluster.json(
                     address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for its transactions");
             for (JsonObject transaction : answer.getArray("transactions").objects("transactions")) {
@@ -57,7 +57,7 @@ final class AdminTransactions implements TransactionInspector {
     @Override
     public Optional<Details> find(String messageId) {
         Checks.given("message id", messageId);
-        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             Optional<Details> found = show(broker.getKey(), broker.getValue(), messageId);
             if (found.isPresent()) {
                 return found;
@@ -129,7 +129,7 @@ final class AdminTransactions implements TransactionInspector {
         Checks.given("message id", messageId);
         Checks.given("reason", reason);
         Checks.given("operator", operator);
-        for (Map.Entry<String, String> broker : cluster.brokers().entrySet()) {
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
             if (show(broker.getKey(), broker.getValue(), messageId).isEmpty()) {
                 continue;
             }

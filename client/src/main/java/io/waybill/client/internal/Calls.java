@@ -11,6 +11,7 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.CheckClientBody;
+import io.waybill.protocol.body.ClusterInfo;
 import io.waybill.protocol.body.ConsumerList;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
@@ -129,12 +130,27 @@ final class Calls {
                 .field("acceptStandardJsonOnly", true)
                 .build();
         String doing = "asking the name server for topic " + topic;
-        return links.askNameServer(question, timings.callTimeout()).handle((reply, failure) -> {
-            if (failure != null) {
-                throw explained(failure, doing);
-            }
-            return WireBodies.route(topic, reply.body());
-        });
+        return links.askNameServer(question, timings.callTimeout())
+                .handle((reply, failure) -> {
+                    if (failure == null) {
+                        return CompletableFuture.completedFuture(WireBodies.route(topic, reply.body()));
+                    }
+                    WaybillException explained = explained(failure, doing);
+                    return explained.kind() == WaybillException.Kind.NOT_FOUND
+                            ? unlessNoBroker(explained)
+                            : CompletableFuture.<Route>failedFuture(explained);
+                })
+                .thenCompose(step -> step);
+    }
+
+    /** A topic that no broker could keep is not unknown: nobody was there to be asked. */
+    private CompletableFuture<Route> unlessNoBroker(WaybillException notFound) {
+        return links.askNameServer(request(RequestCode.GET_BROKER_CLUSTER_INFO).build(), timings.callTimeout())
+                .handle((reply, failure) -> {
+                    boolean none = failure == null
+                            && ClusterInfo.parse(reply.body()).brokerAddrTable().isEmpty();
+                    throw none ? Failures.noBroker() : notFound;
+                });
     }
 
     static WaybillException explained(Throwable failure, String doing) {

@@ -5,6 +5,7 @@ import io.waybill.client.WaybillException;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ClusterInfo;
+import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
@@ -87,13 +88,39 @@ final class Cluster {
         return masters;
     }
 
-    /** The masters of all brokers, at least one. */
-    Map<String, String> living(String doing) {
+    /**
+     * The masters of all brokers: name to address.
+     *
+     * @throws WaybillException of kind UNREACHABLE if there is none: that nobody could be asked is no answer
+     */
+    Map<String, String> living() {
         Map<String, String> brokers = brokers();
         if (brokers.isEmpty()) {
-            throw Failures.refused(doing, ResponseCode.SYSTEM_ERROR, "no broker is registered", false);
+            throw Failures.noBroker();
         }
         return brokers;
+    }
+
+    /** @throws WaybillException of kind NOT_FOUND if no broker knows the consumer group */
+    void requireGroup(String group) {
+        for (Map.Entry<String, String> broker : living().entrySet()) {
+            // Not by its own name: a broker that creates groups by use would create this one.
+            if (SubscriptionGroupTable.parse(broker(
+                            broker.getValue(),
+                            Command.request(RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG),
+                            "asking " + broker.getKey() + " for its groups"))
+                    .subscriptionGroupTable()
+                    .containsKey(group)) {
+                return;
+            }
+        }
+        throw new WaybillException(
+                WaybillException.Kind.NOT_FOUND,
+                ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                false,
+                "no broker knows group " + group,
+                "look at the list of groups (waybill group list) and correct the name",
+                null);
     }
 
     /** The masters of a topic: name to address. */

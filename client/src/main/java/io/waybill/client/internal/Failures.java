@@ -18,6 +18,7 @@ final class Failures {
     private static final int GROUP_NOT_EXIST = 26;
     private static final int INVALID_PARAMETER = 29;
     private static final int MESSAGE_ILLEGAL = 13;
+    private static final int SUBSCRIPTION_PARSE_FAILED = 23;
     private static final int NOT_SUPPORTED = 3;
     private static final int FLOW_CONTROL = 215;
 
@@ -30,6 +31,16 @@ final class Failures {
     static WaybillException closed(String what) {
         return new WaybillException(
                 Kind.CLOSED, -1, false, what + " is closed", "use it only between building and closing", null);
+    }
+
+    static WaybillException noBroker() {
+        return new WaybillException(
+                Kind.UNREACHABLE,
+                -1,
+                false,
+                "no broker is registered at the name server",
+                "start a broker that names this name server, or give the address of another one",
+                null);
     }
 
     /** The innermost reason of a failed future. */
@@ -124,7 +135,7 @@ final class Failures {
                         null);
             case QUERY_NOT_FOUND, GROUP_NOT_EXIST ->
                 new WaybillException(Kind.NOT_FOUND, code, mayHaveBeenStored, what, "check the name or id", null);
-            case MESSAGE_ILLEGAL, INVALID_PARAMETER ->
+            case MESSAGE_ILLEGAL, INVALID_PARAMETER, SUBSCRIPTION_PARSE_FAILED ->
                 new WaybillException(
                         Kind.INVALID, code, mayHaveBeenStored, what, "correct what the sentence names", null);
             case NO_PERMISSION ->

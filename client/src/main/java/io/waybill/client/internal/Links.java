@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.WaybillException;
+import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.RemotingClient;
 import io.waybill.remoting.RemotingException;
@@ -64,16 +66,28 @@ final class Links implements AutoCloseable {
         String address = nameServers.get(index % nameServers.size());
         return remoting.call(address, request, timeoutMillis)
                 .handle((reply, failure) -> {
-                    if (failure == null) {
+                    boolean understood = failure == null && reply.code() != ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
+                    if (understood) {
                         preferred = index % nameServers.size();
                         return CompletableFuture.completedFuture(reply);
                     }
                     return left > 1
                             ? askNameServer(request, timeoutMillis, index + 1, left - 1)
-                            : CompletableFuture.<Command>failedFuture(Failures.unwrap(failure));
+                            : CompletableFuture.<Command>failedFuture(
+                                    failure == null ? noNameServer(address) : Failures.unwrap(failure));
                 })
                 .thenCompose(step -> step)
                 .thenApply(Links::successful);
+    }
+
+    private static WaybillException noNameServer(String address) {
+        return new WaybillException(
+                WaybillException.Kind.UNREACHABLE,
+                ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
+                false,
+                "what answers at " + address + " is no name server",
+                "give the address of the name server (port 9876 by default); this may be the one of a broker",
+                null);
     }
 
     @Override
