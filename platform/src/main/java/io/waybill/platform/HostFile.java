@@ -16,10 +16,14 @@ import java.nio.file.StandardOpenOption;
  * that way. So a channel that was closed by an interrupt is opened again and the call repeated; the thread stays interrupted.
  */
 final class HostFile implements StoreFile {
-    /** For {@link #allocate}, made when first needed; large enough that the system calls do not count. */
-    private static final class Zeros {
-        static final ByteBuffer BLOCK = ByteBuffer.allocateDirect(1 << 18);
-    }
+    /**
+     * For {@link #allocate}; large enough that the system calls do not count. Taken with the class, at the start: a passing shortage
+     * of direct memory when the first segment is made would keep the log from growing until a restart.
+     */
+    private static final ByteBuffer ZEROS = ByteBuffer.allocateDirect(1 << 18);
+
+    /** The runtime reads into a heap buffer through a direct one of the same size, which it keeps for the thread. */
+    private static final int MAX_HEAP_READ = 1 << 17;
 
     private final String name;
     private final Path path;
@@ -101,12 +105,19 @@ final class HostFile implements StoreFile {
         return uninterrupted(from -> {
             target.position(start);
             int total = 0;
-            while (target.hasRemaining()) {
-                int count = from.read(target, position + total);
-                if (count < 0) {
-                    return total == 0 ? -1 : total;
+            int limit = target.limit();
+            try {
+                while (target.position() < limit) {
+                    int most = target.isDirect() ? Integer.MAX_VALUE : MAX_HEAP_READ;
+                    target.limit(Math.min(limit - target.position(), most) + target.position());
+                    int count = from.read(target, position + total);
+                    if (count < 0) {
+                        return total == 0 ? -1 : total;
+                    }
+                    total += count;
                 }
-                total += count;
+            } finally {
+                target.limit(limit);
             }
             return total;
         });
@@ -132,7 +143,7 @@ final class HostFile implements StoreFile {
         if (usable < length - start) {
             throw new DiskFullException(name, length - start, usable);
         }
-        ByteBuffer zeros = Zeros.BLOCK.duplicate();
+        ByteBuffer zeros = ZEROS.duplicate();
         try {
             uninterrupted(to -> {
                 for (long at = start; at < length; ) {

@@ -66,6 +66,11 @@ import org.slf4j.LoggerFactory;
 public final class Store implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
 
+    /** Of messages found by key and kept in memory at once, unless the caller wants less. */
+    public static final long MOST_BYTES_BY_KEY = 8 << 20;
+
+    private static final int KEY_PAGE = 64;
+
     private final FileLock lock;
     private final Views views;
     private final CommitLog log;
@@ -422,26 +427,57 @@ public final class Store implements AutoCloseable {
 
     /**
      * Visible messages of a topic with this unique key or KEYS word, newest first, by store time. The string is compared, so no
-     * other message is returned. May block on the disk.
+     * other message is returned. As many as fit into {@link #MOST_BYTES_BY_KEY}, but at least one. May block on the disk.
      */
     public List<ByteBuffer> byKey(String topic, String key, int max, long fromMillis, long toMillis) {
+        return byKey(topic, key, max, MOST_BYTES_BY_KEY, fromMillis, toMillis, message -> true);
+    }
+
+    /**
+     * The same, of those that pass the test. One message is in memory beside those that are returned, whatever is passed over.
+     *
+     * @param maxBytes stop before it would be passed, but return at least one message
+     */
+    public List<ByteBuffer> byKey(
+            String topic,
+            String key,
+            int max,
+            long maxBytes,
+            long fromMillis,
+            long toMillis,
+            Predicate<ByteBuffer> test) {
         List<ByteBuffer> found = new ArrayList<>();
+        long[] bytes = {0};
+        visitByKey(topic, key, fromMillis, toMillis, message -> {
+            if (!test.test(message)) {
+                return true;
+            }
+            bytes[0] += message.remaining();
+            if (!found.isEmpty() && bytes[0] > maxBytes) {
+                return false;
+            }
+            found.add(message);
+            return found.size() < max;
+        });
+        return found;
+    }
+
+    /** Shows the messages one after the other, newest first, until the visitor says no; it need not keep them. */
+    public void visitByKey(String topic, String key, long fromMillis, long toMillis, Predicate<ByteBuffer> visitor) {
         long before = Long.MAX_VALUE;
-        int page = Math.max(16, Math.min(max, 256));
-        while (found.size() < max) {
-            long[] positions = views.keyPositions(topic, key, fromMillis, toMillis, before, page);
+        while (true) {
+            long[] positions = views.keyPositions(topic, key, fromMillis, toMillis, before, KEY_PAGE);
             for (long position : positions) {
                 ByteBuffer message = reader.readAt(position);
-                if (message != null && found.size() < max && isAbout(message, topic, key, fromMillis, toMillis)) {
-                    found.add(message);
+                if (message != null && isAbout(message, topic, key, fromMillis, toMillis) && !visitor.test(message)) {
+                    return;
                 }
             }
-            if (positions.length < page) {
-                break;
+            if (positions.length < KEY_PAGE) {
+                return;
             }
             before = positions[positions.length - 1];
         }
-        return found;
     }
 
     /**

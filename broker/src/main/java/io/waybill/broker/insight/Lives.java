@@ -219,11 +219,20 @@ final class Lives {
         for (PendingHalf half : store.openHalves(MOST_HALVES)) {
             ByteBuffer bytes = store.readPending(half.handle());
             Copy copy = bytes == null ? null : Copy.half(bytes, half);
-            if (copy != null && wanted.test(copy) && found.size() < MOST_COPIES) {
+            if (copy != null && wanted.test(copy) && hasRoom(found, copy)) {
                 found.put(copy.offsetId(), copy);
             }
         }
         return found;
+    }
+
+    /** A copy keeps its whole message in memory. */
+    private static boolean hasRoom(Map<?, Copy> into, Copy next) {
+        long bytes = next.bytes().limit();
+        for (Copy copy : into.values()) {
+            bytes += copy.bytes().limit();
+        }
+        return into.isEmpty() || into.size() < MOST_COPIES && bytes <= Store.MOST_BYTES_BY_KEY;
     }
 
     private Life life(Name name, Collection<Copy> halves, Copy seed, String group) {
@@ -310,7 +319,7 @@ final class Lives {
     private static void add(Copy copy, Name name, Map<Long, Copy> into) {
         boolean fits = name.uniqueKey().equals(copy.uniqueKey())
                 && (copy.topic().equals(name.topic()) || sentTo(copy).equals(name.topic()));
-        if (fits && into.size() < MOST_COPIES) {
+        if (fits && hasRoom(into, copy)) {
             into.put(copy.handle(), copy);
         }
     }

@@ -11,7 +11,6 @@ import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -73,33 +72,15 @@ final class QueryMessage implements RequestHandler {
         request.reply(head, found, () -> {});
     }
 
-    /** The store's index holds both kinds of keys; here only the asked kind counts, so it may have to be asked for more. */
+    /** The store's index holds both kinds of keys; here only the asked kind counts. */
     private List<ByteBuffer> find(QueryMessageHeader header, boolean unique, int most) {
-        for (int ask = most; ; ask *= 2) {
-            List<ByteBuffer> both =
-                    store.byKey(header.topic(), header.key(), ask, header.beginTimestamp(), header.endTimestamp());
-            List<ByteBuffer> found = ofKind(both, header.key(), unique, most);
-            if (found.size() >= most || both.size() < ask || ask >= MOST_MESSAGES) {
-                return found;
-            }
-        }
-    }
-
-    private static List<ByteBuffer> ofKind(List<ByteBuffer> both, String key, boolean unique, int most) {
-        List<ByteBuffer> found = new ArrayList<>();
-        long bytes = 0;
-        for (ByteBuffer message : both) {
-            if (found.size() == most || bytes > 0 && bytes + message.remaining() > MOST_BYTES) {
-                break;
-            }
-            IndexTerms terms = StoredMessage.indexTerms(message, 0);
-            if (unique
-                    ? key.equals(terms.uniqueKey())
-                    : Arrays.asList(terms.keys()).contains(key)) {
-                found.add(message);
-                bytes += message.remaining();
-            }
-        }
-        return found;
+        String key = header.key();
+        return store.byKey(
+                header.topic(), key, most, MOST_BYTES, header.beginTimestamp(), header.endTimestamp(), message -> {
+                    IndexTerms terms = StoredMessage.indexTerms(message, 0);
+                    return unique
+                            ? key.equals(terms.uniqueKey())
+                            : Arrays.asList(terms.keys()).contains(key);
+                });
     }
 }

@@ -2,6 +2,7 @@
 package io.waybill.broker.send;
 
 import io.waybill.protocol.message.BadValue;
+import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageProperties;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -25,6 +26,7 @@ final class PropertyMarks {
     private static final int NOT_OFFERED = 128;
 
     private static final byte[] UNIQUE_KEY_NAME = ascii(MessageProperties.UNIQ_KEY);
+    private static final byte[] KEYS_NAME = ascii(MessageProperties.KEYS);
     private static final byte[] CLUSTER_NAME = ascii(MessageProperties.CLUSTER);
     private static final byte[] TRANSACTION_NAME = ascii(MessageProperties.TRAN_MSG);
     private static final byte[] DELAY_NAME = ascii(MessageProperties.DELAY);
@@ -50,8 +52,8 @@ final class PropertyMarks {
     /**
      * The marks of all properties together.
      *
-     * @throws BadValue when a separator stands inside a name or a value: what was meant cannot be known; or for a property of a feature that is not
-     *     offered, since a message that asks for it must not seem to be taken
+     * @throws BadValue when a separator stands inside a name or a value: what was meant cannot be known; for a property of a feature that is not
+     *     offered, since a message that asks for it must not seem to be taken; or when there are too many keys
      */
     static int of(byte[] properties) {
         int marks = 0;
@@ -102,6 +104,7 @@ final class PropertyMarks {
         }
         return switch (bytes[from]) {
             case 'U' -> isName(bytes, from, end, UNIQUE_KEY_NAME) ? UNIQUE_KEY : 0;
+            case 'K' -> isName(bytes, from, end, KEYS_NAME) ? keys(bytes, from + KEYS_NAME.length + 1, end) : 0;
             case 'C' -> isName(bytes, from, end, CLUSTER_NAME) ? CLUSTER : 0;
             case 'W' -> startsWith(bytes, from, end, UNLESS_PREFIX) ? UNLESS : 0;
             case 'P' -> isName(bytes, from, end, POPPED_NAME) ? POPPED : 0;
@@ -121,6 +124,17 @@ final class PropertyMarks {
                                 : startsWith(bytes, from, end, TIMER_PREFIX) ? DELAY : 0;
             default -> 0;
         };
+    }
+
+    /** No mark, but a limit. */
+    private static int keys(byte[] bytes, int from, int end) {
+        if (end - from > IndexTerms.MAX_KEYS) {
+            int words = IndexTerms.countWords(bytes, from, end);
+            if (words > IndexTerms.MAX_KEYS) {
+                throw new BadValue("property KEYS", "at most " + IndexTerms.MAX_KEYS + " keys", words + " keys");
+            }
+        }
+        return 0;
     }
 
     private static boolean isName(byte[] bytes, int from, int end, byte[] name) {

@@ -40,6 +40,11 @@ import java.util.Map;
  * the store did not report as stored. Runs on the event loop and does not block.
  */
 final class SendMessage implements RequestHandler {
+    /** Messages of one batch: each takes an object and an entry of the views, however small it is. */
+    private static final int MOST_PARTS = 32_768;
+    /** Keys and unique keys of one batch together, for the same reason. */
+    private static final int MOST_BATCH_KEYS = 65_536;
+
     private final Store store;
     private final Topics topics;
     private final SendChecks checks;
@@ -346,6 +351,9 @@ final class SendMessage implements RequestHandler {
             return;
         }
         List<BatchBody.Part> parts = BatchBody.parse(body);
+        if (parts.size() > MOST_PARTS) {
+            throw new BadValue("batch", "at most " + MOST_PARTS + " messages", parts.size() + "");
+        }
         boolean dedup = TopicAttributes.dedupMillis(topic) > 0;
         if (dedup && parts.size() > SendReplies.MOST_CLAIMS) {
             throw new BadValue(
@@ -355,6 +363,7 @@ final class SendMessage implements RequestHandler {
         }
         List<MessageDraft> drafts = new ArrayList<>(parts.size());
         List<UniqueKey> unique = new ArrayList<>(parts.size());
+        int keys = 0;
         for (BatchBody.Part part : parts) {
             int marks = PropertyMarks.of(part.properties());
             boolean prioritized = (marks & PropertyMarks.PRIORITY) != 0
@@ -382,7 +391,15 @@ final class SendMessage implements RequestHandler {
             }
             CopyRoom.checkFirst(draft.properties());
             unique.add(duplicates.claimOf(topic, part.properties()));
-            drafts.add(draft.build());
+            MessageDraft message = draft.build();
+            keys += message.indexKeys().length;
+            if (keys > MOST_BATCH_KEYS) {
+                throw new BadValue(
+                        "batch",
+                        "at most " + MOST_BATCH_KEYS + " keys in all its messages",
+                        keys + " in the first " + (drafts.size() + 1) + " of " + parts.size());
+            }
+            drafts.add(message);
         }
         String batchKey = MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY);
         if (!dedup) {

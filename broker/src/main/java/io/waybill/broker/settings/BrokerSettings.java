@@ -232,6 +232,8 @@ public final class BrokerSettings {
         return usual.withSegmentBytes(number("segmentBytes"))
                 .withFlush(text("flush").equals("sync") ? FlushMode.SYNC : FlushMode.ASYNC)
                 .withAsyncFlushMillis(number("asyncFlushMillis"))
+                // A batch takes more in the log than in its request.
+                .withMaxChangeBytes(Math.max(usual.maxChangeBytes(), 2 * maxMessageBytes() + (1 << 20)))
                 .withCheckpoint(number("checkpointBytes"), number("checkpointMillis"))
                 .withRetention(
                         number("retentionMillis"),

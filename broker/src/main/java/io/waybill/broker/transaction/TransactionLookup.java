@@ -110,13 +110,22 @@ final class TransactionLookup {
     }
 
     private Found decidedByUniqueKey(String topic, String uniqueKey) {
-        for (ByteBuffer visible : store.byKey(topic, uniqueKey, 32, 0, Long.MAX_VALUE)) { // newest first
-            long handle = StoredMessage.preparedTransactionOffset(visible, 0);
-            DecisionRecord decision = store.decisionOf(handle);
-            if (decision != null && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
-                return new Found(handle, null, visible, decision);
-            }
-        }
-        return null;
+        Found[] found = {null};
+        int[] left = {32};
+        store.visitByKey(
+                topic,
+                uniqueKey,
+                0,
+                Long.MAX_VALUE,
+                visible -> { // newest first
+                    long handle = StoredMessage.preparedTransactionOffset(visible, 0);
+                    DecisionRecord decision = store.decisionOf(handle);
+                    if (decision != null
+                            && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
+                        found[0] = new Found(handle, null, visible, decision);
+                    }
+                    return found[0] == null && --left[0] > 0;
+                });
+        return found[0];
     }
 }

@@ -45,6 +45,25 @@ class QueryTest {
         return Message.decodeAll(reply.body()).stream().map(Message::uniqueKey).toList();
     }
 
+    /** 64 large messages of one key would not fit the heap: the answer is bounded before more is read. */
+    @Test
+    void anAnswerIsBoundedInBytesAndSoIsWhatIsKeptForIt() {
+        byte[] body = new byte[900_000];
+        for (int i = 0; i < 20; i++) {
+            broker.put(
+                    "orders",
+                    0,
+                    new String(body, java.nio.charset.StandardCharsets.US_ASCII),
+                    SimulatedBroker.properties("large" + i, "KEYS", "big"));
+        }
+        assertThat(keys(query("big", 64, 0, Long.MAX_VALUE, "K", false)))
+                .containsExactly("large19", "large18", "large17", "large16");
+        assertThat(broker.store.byKey("orders", "big", 64, 0, Long.MAX_VALUE)).hasSize(9);
+        assertThat(broker.store.byKey("orders", "big", 64, 1, 0, Long.MAX_VALUE, message -> true))
+                .as("one always fits")
+                .hasSize(1);
+    }
+
     @Test
     void aKeyFindsItsMessagesNewestFirstWithinTimeAndLimit() {
         long start = broker.now();

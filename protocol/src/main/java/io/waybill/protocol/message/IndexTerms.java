@@ -10,9 +10,15 @@ import java.util.List;
  *
  * @param tagsCode {@link TagsCode} of TAGS, 0 without
  * @param uniqueKey UNIQ_KEY or null
- * @param keys the words of KEYS, never null; not to be changed
+ * @param keys the words of KEYS, at most {@link #MAX_KEYS}, never null; not to be changed
  */
 public record IndexTerms(long tagsCode, String uniqueKey, String[] keys) {
+    /**
+     * Words of KEYS that are indexed. A word takes far more memory than its bytes, so one message may not bring thousands; who
+     * takes messages in refuses more.
+     */
+    public static final int MAX_KEYS = 128;
+
     private static final String[] NO_KEYS = {};
 
     /** Reads encoded properties. */
@@ -44,7 +50,7 @@ public record IndexTerms(long tagsCode, String uniqueKey, String[] keys) {
     private static String[] words(byte[] bytes, int from, int length) {
         int limit = from + length;
         List<String> words = new ArrayList<>(2);
-        for (int at = from; at < limit; ) {
+        for (int at = from; at < limit && words.size() < MAX_KEYS; ) {
             int end = at;
             while (end < limit && bytes[end] != ' ') {
                 end++;
@@ -55,6 +61,17 @@ public record IndexTerms(long tagsCode, String uniqueKey, String[] keys) {
             at = end + 1;
         }
         return words.toArray(NO_KEYS);
+    }
+
+    /** How many words stand there, counted without making them. */
+    public static int countWords(byte[] bytes, int from, int to) {
+        int words = 0;
+        for (int at = from; at < to; at++) {
+            if (bytes[at] != ' ' && (at == from || bytes[at - 1] == ' ')) {
+                words++;
+            }
+        }
+        return words;
     }
 
     private static String text(byte[] bytes, int from, int length) {

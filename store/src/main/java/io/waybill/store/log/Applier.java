@@ -80,6 +80,8 @@ final class Applier {
         for (int i = 0; i < frame.changes.size(); i++) {
             frame.changes.get(i).complete();
         }
+        // The frame may be kept a while for its entries, what was sent with it need not.
+        frame.changes.clear();
         count(frame);
         VisibleListener told = listener;
         for (int i = 0; i < frame.touched.size(); i++) {

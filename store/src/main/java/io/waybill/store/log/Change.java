@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -11,8 +12,13 @@ import org.slf4j.LoggerFactory;
 abstract class Change {
     private static final Logger LOG = LoggerFactory.getLogger(Change.class);
 
+    /** What a change takes besides its bytes, roughly: objects, texts, its entry. */
+    private static final int OVERHEAD = 256;
+
     private final Completion done;
     private Outcome outcome;
+    private AtomicLong chargedTo;
+    private long charge;
 
     Change(Completion done) {
         this.done = done;
@@ -20,6 +26,17 @@ abstract class Change {
 
     /** The most bytes its records take; they go into one frame. */
     abstract int size();
+
+    /** Bytes of memory it holds, from its making on. */
+    long weight() {
+        return OVERHEAD + (long) size();
+    }
+
+    /** Its weight was added there, and is taken off again when it is completed. */
+    void charged(AtomicLong bytes, long weight) {
+        chargedTo = bytes;
+        charge = weight;
+    }
 
     /** Whether it may use the room that is held back when the disk is full: everything that ends or releases something. */
     boolean isControl() {
@@ -44,6 +61,10 @@ abstract class Change {
     }
 
     void complete(Outcome result) {
+        if (chargedTo != null) {
+            chargedTo.addAndGet(-charge);
+            chargedTo = null;
+        }
         try {
             done.done(result);
         } catch (RuntimeException | Error e) {

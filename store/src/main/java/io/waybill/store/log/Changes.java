@@ -409,6 +409,12 @@ final class Changes {
             return Records.cancelledSize(byBytes, texts);
         }
 
+        /** Its keys are looked up when it is its turn. */
+        @Override
+        long weight() {
+            return 1024 + byBytes.length;
+        }
+
         @Override
         Refused judge(Pending pending) {
             Refused refused = pending.judgeDue(handle);
@@ -781,7 +787,7 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            frame.mark();
+            frame.closingMark();
             return new Stored(frame.base(), -1, frame.storeTimeMillis(), size(), 0);
         }
     }
@@ -979,6 +985,12 @@ final class Changes {
         @Override
         int size() {
             return Records.popStateSize(group, topic, encoded);
+        }
+
+        /** The state is looked up when it is its turn. */
+        @Override
+        long weight() {
+            return 1024 + group.length + topic.length;
         }
 
         @Override

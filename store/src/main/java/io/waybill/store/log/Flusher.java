@@ -4,7 +4,6 @@ package io.waybill.store.log;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import java.io.IOException;
-import org.jctools.queues.varhandle.SpscUnboundedVarHandleArrayQueue;
 
 /**
  * The duty that forces the log. One force covers everything appended before it began.
@@ -26,8 +25,8 @@ final class Flusher implements Duty, Writer.Confirmer {
     private final Segments segments;
     private final Applier applier;
     private final Writer writer;
-    /** From the holder of the writer's role to this duty; SYNC only. */
-    private final SpscUnboundedVarHandleArrayQueue<WrittenFrame> written = new SpscUnboundedVarHandleArrayQueue<>(64);
+    /** The newest frame of the writer's chain that was confirmed or failed; SYNC only. */
+    private WrittenFrame settled;
 
     private volatile boolean busy;
     private volatile boolean clean = true;
@@ -54,6 +53,7 @@ final class Flusher implements Duty, Writer.Confirmer {
         this.segments = segments;
         this.applier = applier;
         this.writer = writer;
+        this.settled = writer.chain();
     }
 
     void start(Runnable wakeThis, Runnable checkpointer) {
@@ -86,7 +86,6 @@ final class Flusher implements Duty, Writer.Confirmer {
     @Override
     public void written(WrittenFrame frame) {
         if (sync) {
-            written.offer(frame);
             wake.run();
             return;
         }
@@ -137,17 +136,18 @@ final class Flusher implements Duty, Writer.Confirmer {
     }
 
     private boolean hasConfirmable() {
-        WrittenFrame next = written.peek();
+        WrittenFrame next = settled.next;
         return next != null && (!state.isOpenForRole() || next.end <= positions.flushed());
     }
 
     private void confirmUpTo(long flushed) {
-        for (WrittenFrame next = written.peek(); next != null; next = written.peek()) {
-            if (!state.isOpenForRole()) {
-                failFrozen(written.poll());
-            } else if (next.end > flushed) {
+        for (WrittenFrame next = settled.next; next != null; next = settled.next) {
+            boolean isOpen = state.isOpenForRole();
+            if (isOpen && next.end > flushed) {
                 return;
-            } else if (!applier.confirm(written.poll())) {
+            }
+            settled = next;
+            if (!isOpen || !applier.confirm(next)) {
                 failFrozen(next);
             }
         }
@@ -157,6 +157,7 @@ final class Flusher implements Duty, Writer.Confirmer {
         for (Change change : frame.changes) {
             writer.failFrozen(change, true);
         }
+        frame.changes.clear();
     }
 
     private long runAsync() {

@@ -19,29 +19,47 @@ import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
  * Builds one frame after the other in the same direct buffer, and beside it the typed entries of its records. Used by the
  * holder of the writer's role only.
+ *
+ * <p>The buffer is taken at the start and fits every change that brings something new. What a change has put in can be taken
+ * back as if it never was ({@link #mark}, {@link #rollBack}), and nothing between the write of a frame and its
+ * handing over takes memory: so a shortage costs one change its answer and never the order of the log.
  */
 final class FrameBuilder {
-    private final int usualBytes;
     private final QueueStates queues;
     private final CRC32C crc = new CRC32C();
+    /** Taken at the start, for good. */
+    private final ByteBuffer kept;
+    /** The kept one, or a larger one for one frame. */
     private ByteBuffer buffer;
 
     private WrittenFrame frame = new WrittenFrame();
+    /** The next one, made before it is needed. */
+    private WrittenFrame spare = new WrittenFrame();
+
     private boolean open;
     private long base;
     private int limit;
     private int count;
 
-    FrameBuilder(int usualBytes, QueueStates queues) {
-        this.usualBytes = usualBytes;
+    // What a roll back goes back to.
+    private int markedPosition;
+    private int markedCount;
+    private int markedEntries;
+    private int markedTouched;
+    /** The queue of each message since the mark. */
+    private final ArrayList<QueueState> numbered = new ArrayList<>();
+
+    FrameBuilder(int keptBytes, QueueStates queues) {
         this.queues = queues;
-        this.buffer = ByteBuffer.allocateDirect(usualBytes);
+        this.kept = ByteBuffer.allocateDirect(keptBytes);
+        this.buffer = kept;
     }
 
     boolean isOpen() {
@@ -78,13 +96,13 @@ final class FrameBuilder {
         return frame;
     }
 
-    /** Opens a frame that may grow to limit bytes, which is at least what its first change needs. */
+    /**
+     * Opens a frame that may grow to limit bytes, which is at least what its first change needs. Only a frame larger than the
+     * kept buffer takes memory.
+     */
     void open(long basePosition, int limitBytes, long index, long epoch, long storeTimeMillis) {
-        if (limitBytes > buffer.capacity()) {
-            buffer = ByteBuffer.allocateDirect(limitBytes);
-        } else if (buffer.capacity() > usualBytes && limitBytes <= usualBytes) {
-            buffer = ByteBuffer.allocateDirect(usualBytes);
-        }
+        buffer = limitBytes > kept.capacity() ? ByteBuffer.allocateDirect(limitBytes) : kept;
+        prepareNext();
         buffer.clear().order(ByteOrder.BIG_ENDIAN).position(Frame.HEADER);
         open = true;
         base = basePosition;
@@ -94,6 +112,57 @@ final class FrameBuilder {
         frame.index = index;
         frame.epoch = epoch;
         frame.storeTimeMillis = storeTimeMillis;
+        mark();
+    }
+
+    /** Takes the memory that {@link #take} will need. */
+    void prepareNext() {
+        if (spare == null) {
+            spare = new WrittenFrame();
+        }
+    }
+
+    /** Adds who waits for the frame, or for the one before; the room was taken by {@link #reserveWaiting}. */
+    void addWaiting(Change change) {
+        frame.changes.add(change);
+    }
+
+    /** Takes the memory for one more who waits. */
+    void reserveWaiting() {
+        prepareNext();
+        frame.changes.ensureCapacity(frame.changes.size() + 1);
+    }
+
+    /** Where a roll back goes back to: here. */
+    void mark() {
+        markedPosition = buffer.position();
+        markedCount = count;
+        markedEntries = frame.entries.size();
+        markedTouched = frame.touched.size();
+        numbered.clear();
+    }
+
+    /** Takes back whatever was put in since the mark, in every step of it. A frame without records is not open any more. */
+    void rollBack() {
+        for (int i = numbered.size() - 1; i >= 0; i--) {
+            QueueState queue = numbered.get(i);
+            queue.next--;
+            queue.touched.newMax = queue.next;
+        }
+        numbered.clear();
+        for (int i = frame.touched.size() - 1; i >= markedTouched; i--) {
+            frame.touched.remove(i).state().untouch();
+        }
+        for (int i = frame.entries.size() - 1; i >= markedEntries; i--) {
+            frame.entries.remove(i);
+        }
+        count = markedCount;
+        if (open && count == 0) {
+            open = false;
+            frame.hasBytes = false;
+            buffer = kept;
+        }
+        buffer.clear().position(open ? markedPosition : 0);
     }
 
     /** The sealed bytes, ready to be written at {@link #base()}. */
@@ -107,10 +176,13 @@ final class FrameBuilder {
     /** Hands the gathered frame over; the builder starts a new one. */
     WrittenFrame take() {
         WrittenFrame taken = frame;
-        frame = new WrittenFrame();
+        frame = spare == null ? new WrittenFrame() : spare;
+        spare = null;
         open = false;
         count = 0;
+        buffer = kept;
         buffer.clear();
+        mark();
         return taken;
     }
 
@@ -119,12 +191,14 @@ final class FrameBuilder {
     /** Makes the message the next of its queue; its prepared transaction offset becomes the handle unless that is 0. */
     Stored visible(MessageDraft message, long handle) {
         QueueState queue = queues.of(message.topic(), message.queueId());
-        long offset = queue.next++;
         if (queue.frameIndex != frame.index) {
-            queue.frameIndex = frame.index;
-            queue.touched = new QueueState.Touched(queue.topic, queue.queueId);
-            frame.touched.add(queue.touched);
+            QueueState.Touched touched = new QueueState.Touched(queue);
+            frame.touched.add(touched);
+            queue.touch(frame.index, touched);
         }
+        // Noted before it is done, so that it can be undone whatever fails from here on.
+        numbered.add(queue);
+        long offset = queue.next++;
         queue.touched.newMax = offset + 1;
         int at = place(message);
         StoredMessage.patchQueueOffset(buffer, at, offset);
@@ -426,7 +500,7 @@ final class FrameBuilder {
         frame.entries.add(new Entry.QueueBase(position, topic, queueId, next));
     }
 
-    void mark() {
+    void closingMark() {
         header(Records.HEADER + 8, Records.MARK);
         buffer.putLong(frame.epoch);
     }

@@ -10,23 +10,20 @@ import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
-import java.util.ArrayDeque;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.LongSupplier;
 
 /**
  * What is pending as the writer must see it: the views, corrected by the decisions in frames that are not applied yet. That
  * is why the first decision wins although the views learn of it late. Used by the holder of the writer's role only.
  *
- * <p>An overlay entry is removed only after its frame was applied, so at every moment the overlay or the views know.
+ * <p>An overlay entry is removed only after its frame was applied, so at every moment the overlay or the views know. What a
+ * change that failed has noted is taken back ({@link #mark}, {@link #rollBack}).
  */
 final class Pending {
     private final Views views;
-    private final Map<Long, Settled> overlay = new HashMap<>();
-    private final ArrayDeque<Settled> inFlight = new ArrayDeque<>();
-    private final Map<Long, PublishRecord> publishedInFlight = new HashMap<>();
-    private final ArrayDeque<PublishedFrame> publishedFrames = new ArrayDeque<>();
+    private final Notes<Long, Settled> settled = new Notes<>();
+    private final Notes<Name, Held> held = new Notes<>();
+    private final Notes<Long, PublishRecord> published = new Notes<>();
     private boolean consultedInFlight;
     private long nowMillis;
 
@@ -34,14 +31,10 @@ final class Pending {
     private record Settled(
             long handle, long frameIndex, DecisionRecord decision, boolean gone, boolean cancelled, long dueMillis) {}
 
-    private record PublishedFrame(long handle, long frameIndex) {}
-
     private record Name(String topic, String key) {}
 
-    private record Held(Name name, long untilMillis, FirstStored first, long frameIndex) {}
+    private record Held(long untilMillis, FirstStored first) {}
 
-    private final Map<Name, Held> held = new HashMap<>();
-    private final ArrayDeque<Held> heldInFlight = new ArrayDeque<>();
     private final LongSupplier frameTimeMillis;
 
     /** The supplier says the store time of the frame that is being built or would be opened. */
@@ -63,35 +56,37 @@ final class Pending {
 
     /** Forgets what the views know by now. */
     void prune(long appliedIndex) {
-        Settled first;
-        while ((first = inFlight.peek()) != null && first.frameIndex <= appliedIndex) {
-            inFlight.poll();
-            overlay.remove(first.handle, first);
-        }
-        PublishedFrame published;
-        while ((published = publishedFrames.peek()) != null && published.frameIndex <= appliedIndex) {
-            publishedFrames.poll();
-            publishedInFlight.remove(published.handle);
-        }
-        Held holder;
-        while ((holder = heldInFlight.peek()) != null && holder.frameIndex <= appliedIndex) {
-            heldInFlight.poll();
-            held.remove(holder.name, holder);
-        }
+        settled.prune(appliedIndex);
+        held.prune(appliedIndex);
+        published.prune(appliedIndex);
+    }
+
+    /** Where a roll back goes back to: here. */
+    void mark() {
+        settled.mark();
+        held.mark();
+        published.mark();
+    }
+
+    /** Takes back what was noted since the mark. */
+    void rollBack() {
+        settled.rollBack();
+        held.rollBack();
+        published.rollBack();
+        consultedInFlight = false;
     }
 
     private Settled settled(long handle) {
-        if (overlay.isEmpty()) {
+        if (settled.isEmpty()) {
             return null;
         }
-        Settled found = overlay.get(handle);
+        Settled found = settled.get(handle);
         consultedInFlight |= found != null;
         return found;
     }
 
-    private void settle(Settled settled) {
-        overlay.put(settled.handle, settled);
-        inFlight.add(settled);
+    private void settle(Settled now) {
+        settled.put(now.handle, now.frameIndex, now);
     }
 
     // ---- halves
@@ -127,7 +122,7 @@ final class Pending {
 
     /** Whether a rolled back message may be delivered after all: once, and while it is in the log. */
     Refused judgePublish(long handle) {
-        PublishRecord prior = publishedInFlight.get(handle);
+        PublishRecord prior = published.get(handle);
         consultedInFlight |= prior != null;
         prior = prior == null ? views.published(handle) : prior;
         if (prior != null) {
@@ -144,8 +139,7 @@ final class Pending {
     }
 
     void published(long frameIndex, PublishRecord record) {
-        publishedInFlight.put(record.handle(), record);
-        publishedFrames.add(new PublishedFrame(record.handle(), frameIndex));
+        published.put(record.handle(), frameIndex, record);
     }
 
     // ---- delayed messages
@@ -225,9 +219,7 @@ final class Pending {
     }
 
     void holds(long frameIndex, UniqueKey unique, FirstStored first) {
-        Held now = new Held(new Name(unique.topic(), unique.key()), unique.untilMillis(), first, frameIndex);
-        held.put(now.name, now);
-        heldInFlight.add(now);
+        held.put(new Name(unique.topic(), unique.key()), frameIndex, new Held(unique.untilMillis(), first));
     }
 
     private static Refused alreadyDecided(DecisionRecord prior) {

@@ -11,10 +11,27 @@ final class QueueState {
     /** That frame's note of this queue. */
     Touched touched;
 
+    private long frameIndexBefore;
+    private Touched touchedBefore;
+
     QueueState(String topic, int queueId, long next) {
         this.topic = topic;
         this.queueId = queueId;
         this.next = next;
+    }
+
+    void touch(long inFrame, Touched now) {
+        frameIndexBefore = frameIndex;
+        touchedBefore = touched;
+        frameIndex = inFrame;
+        touched = now;
+    }
+
+    /** Takes the last touch back. */
+    void untouch() {
+        frameIndex = frameIndexBefore;
+        touched = touchedBefore;
+        touchedBefore = null;
     }
 
     /** A queue that grows by a frame, and up to where. Handed over with the frame. */
@@ -22,10 +39,17 @@ final class QueueState {
         final String topic;
         final int queueId;
         long newMax;
+        /** For the holder of the role. */
+        private final QueueState state;
 
-        Touched(String topic, int queueId) {
-            this.topic = topic;
-            this.queueId = queueId;
+        Touched(QueueState state) {
+            this.topic = state.topic;
+            this.queueId = state.queueId;
+            this.state = state;
+        }
+
+        QueueState state() {
+            return state;
         }
     }
 }

@@ -44,8 +44,10 @@ final class QueueStates {
     }
 
     private QueueState load(String topic, int queueId) {
+        QueueState loaded =
+                new QueueState(topic, queueId, views.queue(topic, queueId).max());
         count++;
-        return new QueueState(topic, queueId, views.queue(topic, queueId).max());
+        return loaded;
     }
 
     void forgetIdle(long appliedIndex) {

@@ -41,14 +41,15 @@ final class SegmentMaker implements Duty {
     }
 
     /** The next segment, or null if there is none now; then {@link #failure} says why, or it is being made. */
-    Segment take() {
-        Segment segment = ready.get();
-        if (segment != null) {
-            wantedStart = segment.end();
-            ready.set(null);
-            wake.run();
-        }
-        return segment;
+    Segment next() {
+        return ready.get();
+    }
+
+    /** It is part of the log now. */
+    void taken(Segment segment) {
+        wantedStart = segment.end();
+        ready.set(null);
+        wake.run();
     }
 
     /** Why the last try failed; null if it did not. */

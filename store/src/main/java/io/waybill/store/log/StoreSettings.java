@@ -16,6 +16,8 @@ package io.waybill.store.log;
  * @param hotBytes the newest part of the log that is read through mappings, without copy or check
  * @param maxWaiting changes that may wait for the writer before new ones are refused
  * @param viewsBytes memory for what the views have not written yet, roughly; beyond it new messages are refused
+ * @param maxChangeBytes the largest change that brings something new; memory for its frame is taken at the start
+ * @param maxWaitingBytes of the changes that wait for the writer or for the disk; new messages are refused at three quarters of it
  */
 public record StoreSettings(
         long segmentBytes,
@@ -30,7 +32,9 @@ public record StoreSettings(
         long checkpointMillis,
         long hotBytes,
         int maxWaiting,
-        long viewsBytes) {
+        long viewsBytes,
+        int maxChangeBytes,
+        long maxWaitingBytes) {
 
     public StoreSettings {
         atLeast("segmentBytes", segmentBytes, 4096);
@@ -48,6 +52,8 @@ public record StoreSettings(
         atLeast("hotBytes", hotBytes, 0);
         atLeast("maxWaiting", maxWaiting, 16);
         atLeast("viewsBytes", viewsBytes, 4096);
+        atLeast("maxChangeBytes", maxChangeBytes, 1024);
+        atLeast("maxWaitingBytes", maxWaitingBytes, 4096);
     }
 
     public static StoreSettings defaults() {
@@ -64,6 +70,8 @@ public record StoreSettings(
                 5_000,
                 128L << 20,
                 1 << 16,
+                64L << 20,
+                9 << 20,
                 64L << 20);
     }
 
@@ -81,7 +89,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withFlush(FlushMode mode) {
@@ -98,7 +108,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withAsyncFlushMillis(long millis) {
@@ -115,7 +127,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withMaxFrameBytes(int bytes) {
@@ -132,7 +146,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
@@ -149,7 +165,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withCheckpoint(long bytes, long millis) {
@@ -166,7 +184,9 @@ public record StoreSettings(
                 millis,
                 hotBytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withHotBytes(long bytes) {
@@ -183,7 +203,9 @@ public record StoreSettings(
                 checkpointMillis,
                 bytes,
                 maxWaiting,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withMaxWaiting(int changes) {
@@ -200,7 +222,9 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 changes,
-                viewsBytes);
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes);
     }
 
     public StoreSettings withViewsBytes(long bytes) {
@@ -217,7 +241,52 @@ public record StoreSettings(
                 checkpointMillis,
                 hotBytes,
                 maxWaiting,
+                bytes,
+                maxChangeBytes,
+                maxWaitingBytes);
+    }
+
+    public StoreSettings withMaxChangeBytes(int bytes) {
+        return new StoreSettings(
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting,
+                viewsBytes,
+                bytes,
+                maxWaitingBytes);
+    }
+
+    public StoreSettings withMaxWaitingBytes(long bytes) {
+        return new StoreSettings(
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting,
+                viewsBytes,
+                maxChangeBytes,
                 bytes);
+    }
+
+    /** The largest frame whose memory is taken at the start. */
+    int keptFrameBytes() {
+        return (int) Math.min(segmentBytes, Math.max(maxFrameBytes, (long) Frame.HEADER + maxChangeBytes));
     }
 
     /** A checkpoint begins when the views hold so much that is not written. */

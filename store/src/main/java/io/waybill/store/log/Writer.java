@@ -9,8 +9,8 @@ import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jctools.queues.varhandle.MpscVarHandleArrayQueue;
@@ -23,7 +23,9 @@ import org.slf4j.LoggerFactory;
  * who finds it taken leaves the change to its holder.
  *
  * <p>What always holds: one holder at a time; frames stand in the log in the order of their indexes, without a gap; queue
- * offsets are dense; store times never fall; after a failed write nothing is written any more.
+ * offsets are dense; store times never fall; after a failed write nothing is written any more. Only a failed write or force
+ * freezes the store: a change that fails before a byte of it is written, for want of memory or by a defect, is taken back in all
+ * its traces and refused alone. What waits is bounded in number and in bytes.
  *
  * <p>The role is the counter {@code signals}: 0 = free. Its holder subtracts the signals it has seen and goes on while others
  * came in between. Instead of letting go, the holder may pass the role to the duty "log-writer": when it has worked for
@@ -37,6 +39,8 @@ final class Writer implements Duty, Changes.InFlight {
     /** The room kept back for changes that end something while no further segment can be made: 1/16 of the segment, at most this. */
     private static final long MAX_RESERVE = 1 << 20;
 
+    private static final long TELL_EVERY_NANOS = 10_000_000_000L;
+
     private final Clock clock;
     private final StoreSettings settings;
     private final LogState state;
@@ -47,13 +51,20 @@ final class Writer implements Duty, Changes.InFlight {
     private final Views views;
 
     private final MpscVarHandleArrayQueue<Change> queue;
+    /** Of the changes that were taken and are not completed yet. */
+    private final AtomicLong waitingBytes = new AtomicLong();
+
+    private final long maxNewBytes;
     private final AtomicInteger signals = new AtomicInteger();
 
     // Everything below belongs to the holder of the role.
     private final Pending pending;
     private final QueueStates queues;
     private final FrameBuilder builder;
-    private final ArrayDeque<WrittenFrame> unapplied = new ArrayDeque<>();
+    /** Frames handed over, as a chain: the last one of which nothing is needed any more, and the newest. */
+    private WrittenFrame applied = new WrittenFrame();
+
+    private WrittenFrame newest = applied;
     private Segment segment;
     private long end;
     private long nextIndex;
@@ -64,6 +75,9 @@ final class Writer implements Duty, Changes.InFlight {
     private boolean writeBegun;
     /** The last change is behind: whatever comes now came too late. */
     private boolean ended;
+
+    private long refusals;
+    private long lastTold;
     /** What broke the writer; leaves it together with the role. */
     private Error broken;
 
@@ -106,12 +120,18 @@ final class Writer implements Duty, Changes.InFlight {
         this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
         this.pending = new Pending(views, this::frameTimeMillis);
         this.queues = new QueueStates(views);
-        this.builder = new FrameBuilder(settings.maxFrameBytes(), queues);
+        this.builder = new FrameBuilder(settings.keptFrameBytes(), queues);
+        this.maxNewBytes = settings.maxWaitingBytes() / 4 * 3;
         this.segment = segments.newest();
         this.end = recovered.end();
         this.nextIndex = recovered.nextIndex();
         this.epoch = recovered.epoch() + 1;
         this.storeTimeMillis = recovered.storeTimeMillis();
+    }
+
+    /** Where the chain of frames begins: the ones to confirm stand behind it. */
+    WrittenFrame chain() {
+        return applied;
     }
 
     void start(Confirmer confirmedBy, Runnable wake) {
@@ -124,6 +144,13 @@ final class Writer implements Duty, Changes.InFlight {
     void submit(Change change) {
         if (!state.isOpen()) {
             failClosed(change);
+        } else if (!charge(change)) {
+            change.fail(
+                    Failed.Cause.OVERLOADED,
+                    false,
+                    "changes of " + waitingBytes + " bytes wait to be written, the limit is "
+                            + (change.isControl() ? settings.maxWaitingBytes() : maxNewBytes)
+                            + "; try again in a moment");
         } else if (!queue.offer(change)) {
             change.fail(
                     Failed.Cause.OVERLOADED,
@@ -132,6 +159,23 @@ final class Writer implements Duty, Changes.InFlight {
         } else if (!confirmer.willDrain()) {
             drain();
         }
+    }
+
+    /** Whether there is room for it; then it holds the room until it is completed. One alone always has room. */
+    private boolean charge(Change change) {
+        long weight = change.weight();
+        long before = waitingBytes.getAndAdd(weight);
+        if (before > 0 && before + weight > (change.isControl() ? settings.maxWaitingBytes() : maxNewBytes)) {
+            waitingBytes.addAndGet(-weight);
+            return false;
+        }
+        change.charged(waitingBytes, weight);
+        return true;
+    }
+
+    /** Of changes that wait for the writer or for the disk. */
+    long waitingBytes() {
+        return waitingBytes.get();
     }
 
     /** For the store's own last words: what comes to its turn after them is refused, even if it was taken before. */
@@ -255,19 +299,19 @@ final class Writer implements Duty, Changes.InFlight {
 
     /** Empties the queue into frames. False if the role must be passed on. */
     private boolean batch(boolean byDuty) {
-        long applied = applier.appliedIndex();
-        pending.prune(applied);
-        while (!unapplied.isEmpty() && unapplied.peek().index <= applied) {
-            unapplied.poll();
+        long appliedIndex = applier.appliedIndex();
+        pending.prune(appliedIndex);
+        while (applied.next != null && applied.next.index <= appliedIndex) {
+            applied = applied.next;
         }
-        queues.forgetIdle(applied);
+        queues.forgetIdle(appliedIndex);
         Change change = stalled;
         stalled = null;
         if (change == null) {
             change = queue.poll();
         }
         for (; change != null; change = queue.poll()) {
-            if (!addOrFreeze(change)) {
+            if (!addOrRefuse(change)) {
                 stalled = change;
                 return false;
             }
@@ -284,14 +328,37 @@ final class Writer implements Duty, Changes.InFlight {
         return true;
     }
 
-    private boolean addOrFreeze(Change change) {
+    private boolean addOrRefuse(Change change) {
+        builder.mark();
+        pending.mark();
         try {
             return add(change);
         } catch (RuntimeException | Error e) {
-            breaks(e);
-            failFrozen(change, false);
+            if (writeBegun || !state.isOpenForRole()) {
+                breaks(e);
+                failFrozen(change, false);
+            } else {
+                takeBack(change, e);
+            }
             return true;
         }
+    }
+
+    /** Not a byte of it is written, so it was never there. */
+    private void takeBack(Change change, Throwable e) {
+        builder.rollBack();
+        pending.rollBack();
+        long now = clock.nanoTime();
+        if (refusals++ == 0 || now - lastTold > TELL_EVERY_NANOS) {
+            lastTold = now;
+            LOG.error("a change failed before anything of it was written, it is refused; {} so far", refusals, e);
+        }
+        change.fail(
+                Failed.Cause.OVERLOADED,
+                false,
+                e instanceof OutOfMemoryError
+                        ? "this broker is short of memory (" + e.getMessage() + "); try again in a moment"
+                        : "the change could not be made, nothing of it is stored: " + e);
     }
 
     /** False if the next segment must be waited for. */
@@ -310,8 +377,9 @@ final class Writer implements Duty, Changes.InFlight {
         boolean inFlight = pending.takeConsultedInFlight();
         if (refused != null) {
             if (inFlight) {
+                builder.reserveWaiting();
                 change.outcome(refused);
-                builder.frame().changes.add(change);
+                builder.addWaiting(change);
             } else {
                 change.complete(refused);
             }
@@ -327,6 +395,13 @@ final class Writer implements Duty, Changes.InFlight {
         }
         if (!builder.isOpen()) {
             long wanted = Frame.HEADER + (long) size;
+            if (wanted > (change.isControl() ? Frame.LARGEST : Frame.HEADER + (long) settings.maxChangeBytes())) {
+                change.fail(
+                        Failed.Cause.TOO_LARGE,
+                        false,
+                        "the change needs " + wanted + " bytes, the largest may have " + settings.maxChangeBytes());
+                return true;
+            }
             if (wanted > segment.end() - end) {
                 if (wanted > settings.segmentBytes()) {
                     change.fail(
@@ -352,8 +427,9 @@ final class Writer implements Duty, Changes.InFlight {
             int limit = (int) Math.min(room, Math.max(wanted, settings.maxFrameBytes()));
             builder.open(end, limit, nextIndex, epoch, storeTimeMillis);
         }
+        builder.reserveWaiting();
         change.outcome(change.encode(builder, pending));
-        builder.frame().changes.add(change);
+        builder.addWaiting(change);
         return true;
     }
 
@@ -367,11 +443,13 @@ final class Writer implements Duty, Changes.InFlight {
     }
 
     private boolean roll() {
-        Segment next = maker.take();
+        Segment next = maker.next();
         if (next == null) {
             return false;
         }
+        // In this order, so that no segment is lost if memory is short.
         segments.add(next);
+        maker.taken(next);
         segment = next;
         end = next.start();
         long hotFrom = next.end() - Math.max(settings.hotBytes(), next.length());
@@ -392,7 +470,7 @@ final class Writer implements Duty, Changes.InFlight {
             WrittenFrame barrier = builder.take();
             barrier.end = positions.appended();
             barrier.index = nextIndex - 1;
-            confirmer.written(barrier);
+            handOver(barrier);
             return;
         }
         if (!state.isOpenForRole()) {
@@ -416,8 +494,13 @@ final class Writer implements Duty, Changes.InFlight {
         end = written.end;
         nextIndex++;
         positions.append(end);
-        unapplied.add(written);
-        confirmer.written(written);
+        handOver(written);
+    }
+
+    private void handOver(WrittenFrame frame) {
+        newest.next = frame;
+        newest = frame;
+        confirmer.written(frame);
     }
 
     private void failFrame(boolean maybeStored) {
@@ -425,7 +508,7 @@ final class Writer implements Duty, Changes.InFlight {
             failFrozen(change, maybeStored);
         }
         // Those who wait for earlier frames must learn of the freeze too.
-        confirmer.written(new WrittenFrame());
+        handOver(new WrittenFrame());
     }
 
     private void failClosed(Change change) {
@@ -483,14 +566,14 @@ final class Writer implements Duty, Changes.InFlight {
 
     @Override
     public void forEach(Consumer<Entry> visitor) {
-        for (WrittenFrame frame : unapplied) {
+        for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
             frame.entries.forEach(visitor);
         }
         builder.frame().entries.forEach(visitor);
     }
 
     private boolean anyInFlight(Predicate<Entry> matches) {
-        for (WrittenFrame frame : unapplied) {
+        for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
             if (frame.entries.stream().anyMatch(matches)) {
                 return true;
             }

@@ -3,16 +3,18 @@ package io.waybill.store.log;
 
 import io.waybill.store.view.Entry;
 import java.util.ArrayList;
-import java.util.List;
 
 /**
  * A frame that was written and waits to be confirmed, with what must then be applied and who must then be told. Without
  * entries it is a barrier: answers that are true only once everything before it is confirmed.
  */
 final class WrittenFrame {
-    final List<Entry> entries = new ArrayList<>();
-    final List<Change> changes = new ArrayList<>();
-    final List<QueueState.Touched> touched = new ArrayList<>(2);
+    final ArrayList<Entry> entries = new ArrayList<>();
+    final ArrayList<Change> changes = new ArrayList<>();
+    final ArrayList<QueueState.Touched> touched = new ArrayList<>(2);
+    /** The one handed over after this one. A chain takes no memory when a frame is added, after its bytes were written. */
+    volatile WrittenFrame next;
+
     /** False for a barrier. */
     boolean hasBytes;
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import static io.waybill.store.Simulation.draft;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.waybill.platform.Chance;
+import io.waybill.platform.Platform;
+import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
+import io.waybill.platform.simulated.SimulatedFiles;
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.log.BatchStored;
+import io.waybill.store.log.Failed;
+import io.waybill.store.log.FlushMode;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.StoreSettings;
+import io.waybill.store.log.Stored;
+import io.waybill.store.view.Decision;
+import io.waybill.store.view.FailingBackend;
+import io.waybill.store.view.MemoryBackend;
+import io.waybill.store.view.UniqueKey;
+import io.waybill.store.view.ViewsBackend;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Only a failed write or force may freeze the store: a shortage or a defect costs one change, and leaves no trace of it. */
+class ShortageTest {
+
+    private static MessageDraft of(String topic, int bytes) {
+        return MessageDraft.copyOf(ByteBuffer.wrap(draft(topic, "").bytes()), 0)
+                .body(new byte[bytes])
+                .build();
+    }
+
+    private static long directBytes() {
+        return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+                .filter(pool -> pool.getName().equals("direct"))
+                .mapToLong(BufferPoolMXBean::getMemoryUsed)
+                .sum();
+    }
+
+    /** What peers' unfinished frames leave of the direct memory does not matter to the largest message. */
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void theLargestMessageTakesNoDirectMemory(FlushMode mode) throws Exception {
+        try (Simulation sim = new Simulation(StoreSettings.defaults()
+                .withFlush(mode)
+                .withSegmentBytes(16 << 20)
+                .withRetention(0, 0, 0, 1_000))) {
+            long before = directBytes();
+            sim.stored((s, done) -> s.put(of("t", 3_900_000), done));
+            sim.stored((s, done) -> s.putBatch(List.of(of("t", 4_000_000), of("t", 4_000_000)), done));
+            sim.put("t", "small");
+            assertThat(directBytes()).isEqualTo(before);
+            Outcome tooLarge = sim.outcome(
+                    (s, done) -> s.putBatch(List.of(of("t", 4_000_000), of("t", 4_000_000), of("t", 4_000_000)), done));
+            assertThat(((Failed) tooLarge).cause()).isEqualTo(Failed.Cause.TOO_LARGE);
+            assertThat(directBytes()).isEqualTo(before);
+        }
+    }
+
+    static List<Supplier<Throwable>> failures() {
+        return List.of(
+                () -> new OutOfMemoryError("Cannot reserve 4000000 bytes of direct buffer memory"),
+                () -> new IllegalStateException("a defect"),
+                StackOverflowError::new);
+    }
+
+    private static final class Failing {
+        final MemoryBackend memory = ViewsBackend.memory();
+        final FailingBackend backend = new FailingBackend(memory);
+        final SimulatedClock clock = new SimulatedClock();
+        final SimulatedFiles files = new SimulatedFiles(Chance.seeded(3));
+        final SimulatedDuties duties = new SimulatedDuties(clock);
+        final FlushMode mode;
+        final List<Outcome> outcomes = new ArrayList<>();
+        Store store;
+
+        Failing(FlushMode mode) throws Exception {
+            this.mode = mode;
+            open();
+        }
+
+        private void open() throws Exception {
+            store = Store.open(
+                    files,
+                    new Platform(clock, Chance.seeded(1), duties),
+                    Simulation.SMALL.withSegmentBytes(65_536).withFlush(mode).withCheckpoint(1 << 20, 1_000),
+                    backend);
+            duties.runUntilIdle();
+        }
+
+        void reopen() throws Exception {
+            store.close();
+            open();
+        }
+
+        Outcome outcome(Simulation.Doing doing) {
+            outcomes.clear();
+            doing.to(store, outcomes::add);
+            duties.runUntilIdle();
+            assertThat(outcomes).hasSize(1);
+            return outcomes.get(0);
+        }
+
+        Stored stored(Simulation.Doing doing) {
+            Outcome outcome = outcome(doing);
+            assertThat(outcome).isInstanceOf(Stored.class);
+            return (Stored) outcome;
+        }
+    }
+
+    /** A change that fails in its middle, alone and between others of one frame: it was never there. */
+    @ParameterizedTest
+    @MethodSource("failures")
+    void aChangeThatFailsHalfWayIsTakenBack(Supplier<Throwable> failure) throws Exception {
+        for (FlushMode mode : FlushMode.values()) {
+            Failing it = new Failing(mode);
+            it.stored((s, done) -> s.put(draft("b", "b0"), done));
+            it.stored((s, done) -> s.put(draft("a", "a0"), done));
+            long half = it.stored((s, done) -> s.putHalf(draft("a", "h"), "g", 1, done))
+                    .handle();
+            it.reopen();
+            // Now only the backend knows queue b.
+            List<Outcome> all = new ArrayList<>();
+            long frames = it.store.stats().frames();
+            UniqueKey key = new UniqueKey("a", "k", Long.MAX_VALUE);
+            // The first completion's changes are gathered in one frame.
+            it.store.put(draft("a", "a1"), first -> {
+                it.store.put(draft("a", "a2"), all::add);
+                it.backend.failReads(2, failure);
+                it.store.putAndPop(List.of(draft("a", "lost"), draft("b", "lost")), List.of(), all::add);
+                it.store.decide(half, Decision.COMMIT, false, "me", draft("b", "lost"), 0, all::add);
+                it.store.put(draft("a", "a3"), all::add);
+            });
+            it.duties.runUntilIdle();
+            assertThat(all).hasSize(4);
+            assertThat(it.store.state().isOpen()).isTrue();
+            List<Outcome> refused =
+                    all.stream().filter(Failed.class::isInstance).toList();
+            assertThat(refused).hasSize(2).allSatisfy(outcome -> {
+                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.OVERLOADED);
+                assertThat(((Failed) outcome).maybeStored()).isFalse();
+            });
+            assertThat(it.store.stats().frames()).isGreaterThan(frames);
+            assertThat(it.store.range("a", 0).maxOffset()).isEqualTo(4);
+            assertThat(it.store.range("b", 0).maxOffset()).isEqualTo(1);
+            // Nothing of the refused decision and key is remembered either.
+            assertThat(it.stored((s, done) -> s.decide(half, Decision.COMMIT, false, "me", draft("b", "b1"), 0, done))
+                            .queueOffset())
+                    .isEqualTo(1);
+            assertThat(it.outcome((s, done) -> s.put(key, draft("a", "k"), done)))
+                    .isInstanceOf(Stored.class);
+            Outcome batch = it.outcome((s, done) ->
+                    s.putBatch(List.of(draft("a", "x"), draft("a", "y")), java.util.Arrays.asList(key, null), done));
+            assertThat(((BatchStored) batch).stored().get(1).queueOffset()).isEqualTo(5);
+            it.store.close();
+            assertThat(StoreCheck.check(it.files.copy(), it.memory).findings()).isEmpty();
+        }
+    }
+
+    /** One-way sends faster than the disk: what waits is bounded in bytes, and what ends something still has room. */
+    @Test
+    void whatWaitsIsBoundedInBytes() throws Exception {
+        try (Simulation sim = new Simulation(Simulation.SMALL
+                .withSegmentBytes(4 << 20)
+                .withMaxWaitingBytes(1 << 20)
+                .withMaxWaiting(65_536))) {
+            long half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done))
+                    .handle();
+            List<Outcome> outcomes = new ArrayList<>();
+            sim.store.onVisible((topic, queueId, max) -> {});
+            for (int i = 0; i < 100; i++) {
+                sim.store.put(of("t", 100_000), outcomes::add);
+            }
+            // Nothing was forced yet: the disk is slower than the sender.
+            assertThat(outcomes).hasSizeBetween(90, 95).allSatisfy(outcome -> {
+                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.OVERLOADED);
+                assertThat(((Failed) outcome).text()).contains("bytes wait").contains("786432");
+            });
+            List<Outcome> decided = new ArrayList<>();
+            sim.store.decide(half, Decision.COMMIT, false, "me", draft("t", "h"), 0, decided::add);
+            sim.duties.runUntilIdle();
+            assertThat(decided).hasOnlyElementsOfType(Stored.class).hasSize(1);
+            assertThat(outcomes).hasSize(100);
+            sim.stored((s, done) -> s.put(of("t", 100_000), done));
+            // One change always has room, however large it is.
+            sim.stored((s, done) -> s.put(of("t", 1_500_000), done));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+
+/** Views in memory whose reads of queues fail as often as a test wants. */
+public final class FailingBackend extends ViewsBackend {
+    private final ViewsBackend memory;
+    private final AtomicInteger left = new AtomicInteger();
+    private volatile Supplier<? extends Throwable> failure;
+
+    public FailingBackend(MemoryBackend memory) {
+        this.memory = memory;
+    }
+
+    /** The next reads of queues throw this. */
+    public void failReads(int count, Supplier<? extends Throwable> thrown) {
+        failure = thrown;
+        left.set(count);
+    }
+
+    private <E extends Throwable> void mayFail(Family family) throws E {
+        if (family == Family.QUEUE && left.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
+            @SuppressWarnings("unchecked")
+            E thrown = (E) failure.get();
+            throw thrown;
+        }
+    }
+
+    @Override
+    public void deleteAll() {
+        memory.deleteAll();
+    }
+
+    @Override
+    void open() {
+        memory.open();
+    }
+
+    @Override
+    void close() {
+        memory.close();
+    }
+
+    @Override
+    byte[] get(Family family, byte[] key) {
+        this.<RuntimeException>mayFail(family);
+        return memory.get(family, key);
+    }
+
+    @Override
+    void scan(Family family, byte[] from, byte[] to, PairVisitor visitor) {
+        this.<RuntimeException>mayFail(family);
+        memory.scan(family, from, to, visitor);
+    }
+
+    @Override
+    void scanDown(Family family, byte[] from, byte[] floor, PairVisitor visitor) {
+        this.<RuntimeException>mayFail(family);
+        memory.scanDown(family, from, floor, visitor);
+    }
+
+    @Override
+    Batch newBatch() {
+        return memory.newBatch();
+    }
+
+    @Override
+    void write(Batch batch) {
+        memory.write(batch);
+    }
+
+    @Override
+    void flush() {
+        memory.flush();
+    }
+}
