@@ -62,6 +62,7 @@ final class Features {
     private final Offsets offsets;
     private final Journal journal;
     private final Pulls pulls;
+    private final Sends sends;
     private final Pops pops;
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
@@ -160,19 +161,19 @@ final class Features {
         });
 
         Routes routes = new Routes();
-        new Sends(
-                        store,
-                        topics,
-                        halves,
-                        delays,
-                        retries,
-                        members::connectionOf,
-                        settings,
-                        platform,
-                        address,
-                        stats,
-                        blocking)
-                .register(routes);
+        sends = new Sends(
+                store,
+                topics,
+                halves,
+                delays,
+                retries,
+                members::connectionOf,
+                settings,
+                platform,
+                address,
+                stats,
+                blocking);
+        sends.register(routes);
         pulls.register(routes);
         pops.register(routes);
         new Memberships(groups, members, topics).register(routes);
@@ -290,6 +291,7 @@ final class Features {
     void connectionClosed(Connection connection) {
         pulls.closed(connection);
         pops.waiting().closed(connection);
+        sends.closed(connection);
         members.closed(connection);
     }
 

@@ -119,7 +119,9 @@ class ReplyTest {
         broker.settle();
         assertThat(failed.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
         assertThat(failed.remark()).contains("did not reach client 'asker@1'");
-        assertThat(broker.store.range(TOPIC, 0).maxOffset()).isEqualTo(2);
+        assertThat(broker.store.range(TOPIC, 0).maxOffset())
+                .as("the same reply is kept once")
+                .isEqualTo(1);
     }
 
     @Test
@@ -147,5 +149,108 @@ class ReplyTest {
         assertThat(broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, "other_REPLY_TOPIC", "asker@1"))
                         .result())
                 .isEqualTo(ResponseCode.TOPIC_NOT_EXIST);
+    }
+
+    // ---- a client that is known by its request only
+
+    private Asked asking(FakeConnection connection, String client, String ttl) {
+        return broker.ask(
+                connection,
+                TestBroker.sending(
+                        TestBroker.sendHeader(
+                                "questions",
+                                0,
+                                TestBroker.properties(
+                                        "UNIQ_KEY",
+                                        "Q1",
+                                        "CORRELATION_ID",
+                                        "c-1",
+                                        "REPLY_TO_CLIENT",
+                                        client,
+                                        "TTL",
+                                        ttl)),
+                        "how much?"));
+    }
+
+    @Test
+    void aClientThatSentNoHeartbeatIsAnsweredWhereItsRequestCameFrom() {
+        FakeConnection asker = broker.connect();
+        assertThat(asking(asker, "asker@1", "3000").result()).isZero();
+        asker.take();
+
+        Asked sent = broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@1"));
+        assertThat(asker.take().get(0).code()).isEqualTo(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT);
+        asker.answer(ok());
+        broker.settle();
+        assertThat(sent.result()).isZero();
+        assertThat(broker.store.range(TOPIC, 0).maxOffset()).as("stored once").isEqualTo(1);
+    }
+
+    @Test
+    void aHeartbeatIsBetterKnowledgeThanARequest() {
+        FakeConnection request = broker.connect();
+        asking(request, "asker@1", "3000");
+        FakeConnection beating = client("asker@1");
+        request.take();
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@1"));
+        assertThat(request.take()).isEmpty();
+        assertThat(beating.take()).hasSize(1);
+    }
+
+    @Test
+    void aRequesterIsForgottenWithItsConnectionAndAfterItsTime() {
+        FakeConnection gone = broker.connect();
+        asking(gone, "asker@1", "3000");
+        broker.gone(gone);
+        assertThat(broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@1"))
+                        .remark())
+                .contains("is not connected");
+        FakeConnection silent = broker.connect();
+        asking(silent, "asker@2", "3000");
+        broker.pass(30_001);
+        assertThat(broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@2"))
+                        .remark())
+                .contains("is not connected");
+        asking(silent, "asker@2", "60000");
+        broker.pass(50_000);
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@2"));
+        assertThat(silent.take()).as("it waits longer").isNotEmpty();
+    }
+
+    @Test
+    void aFloodOfRequestersIsBounded() {
+        FakeConnection flood = broker.connect();
+        for (int i = 0; i < 4_200; i++) {
+            asking(flood, "asker@" + i, "600000");
+        }
+        FakeConnection honest = client("asker@honest");
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@honest"));
+        assertThat(honest.take()).as("heartbeats need no room").hasSize(1);
+        assertThat(broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@4150"))
+                        .remark())
+                .contains("is not connected");
+        broker.gone(flood);
+        FakeConnection later = broker.connect();
+        asking(later, "asker@5000", "3000");
+        later.take();
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@5000"));
+        assertThat(later.take()).hasSize(1);
+    }
+
+    /** The stock client sends a reply that is answered with 1 twice more. */
+    @Test
+    void anUndeliverableReplyIsStoredOnceHoweverOftenItIsSent() {
+        String first = broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "nobody@1"))
+                .remark();
+        String second = broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "nobody@1"))
+                .remark();
+        assertThat(second).isEqualTo(first);
+        FakeConnection back = client("nobody@1");
+        Asked third = broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "nobody@1"));
+        back.answer(ok());
+        broker.settle();
+        assertThat(third.result()).isZero();
+        assertThat(first).endsWith("stored as " + third.field("msgId"));
+        assertThat(broker.store.range(TOPIC, 0).maxOffset()).isEqualTo(1);
     }
 }

@@ -58,8 +58,8 @@ public final class Administration {
         this.members = members;
         this.offsets = offsets;
         this.away = new Away(blocking);
-        this.reset = new ResetOffset(store, topics, groups, offsets, brokerName, blocking);
-        this.cloneOffsets = new CloneOffsets(groups, offsets, away);
+        this.reset = new ResetOffset(store, topics, groups, members, offsets, brokerName, blocking);
+        this.cloneOffsets = new CloneOffsets(groups, members, offsets, away);
         this.topicStatus = new TopicStatus(store, topics, stats, brokerName, blocking);
         this.progress = new ConsumerProgress(store, topics, groups, members, offsets, stats, brokerName, address, away);
         this.groupOffsets = new GroupOffsets(store, topics, members, offsets, brokerName, away);

@@ -2,6 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Members;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.Names;
@@ -22,11 +23,13 @@ import java.util.concurrent.atomic.AtomicReference;
  */
 final class CloneOffsets implements RequestHandler {
     private final Groups groups;
+    private final Members members;
     private final Offsets offsets;
     private final Away away;
 
-    CloneOffsets(Groups groups, Offsets offsets, Away away) {
+    CloneOffsets(Groups groups, Members members, Offsets offsets, Away away) {
         this.groups = groups;
+        this.members = members;
         this.offsets = offsets;
         this.away = away;
     }
@@ -42,6 +45,11 @@ final class CloneOffsets implements RequestHandler {
             request.refuse(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                     "consumer group " + header.srcGroup() + " does not exist");
+        } else if (members.isBroadcasting(header.destGroup())) {
+            request.refuse(
+                    ResponseCode.ILLEGAL_OPERATION,
+                    "the members of group " + header.destGroup()
+                            + " broadcast: each keeps its own offsets, and one group's cannot be theirs; reset it to a time");
         } else {
             away.run(request, () -> clone(request, header));
         }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.Member;
+import io.waybill.broker.group.Members;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.topic.Topics;
@@ -18,7 +21,10 @@ import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.Boundary;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -30,20 +36,30 @@ import java.util.concurrent.atomic.AtomicReference;
  * request it is that offset, brought into the range of the queue.
  *
  * <p>Answered when every new offset is in the log. Running members learn it by the answer to their held or next pull. A reset without force never
- * moves a group forward.
+ * moves a group forward. Of a group whose members broadcast each of those that are connected is told, since each keeps its own offsets; nothing
+ * is recorded, and one that is not connected stays where it is.
  */
 final class ResetOffset implements RequestHandler {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
+    private final Members members;
     private final Offsets offsets;
     private final String brokerName;
     private final Executor blocking;
 
-    ResetOffset(Store store, Topics topics, Groups groups, Offsets offsets, String brokerName, Executor blocking) {
+    ResetOffset(
+            Store store,
+            Topics topics,
+            Groups groups,
+            Members members,
+            Offsets offsets,
+            String brokerName,
+            Executor blocking) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
+        this.members = members;
         this.offsets = offsets;
         this.brokerName = brokerName;
         this.blocking = blocking;
@@ -83,6 +99,12 @@ final class ResetOffset implements RequestHandler {
             targets.put(new MessageQueue(header.topic(), brokerName, queueId), target(header, queueId));
         }
         byte[] answer = new OffsetTable(targets).toJson();
+        if (members.isBroadcasting(header.group())) {
+            targets.forEach((queue, offset) ->
+                    offsets.resetMembers(header.group(), header.topic(), queue.queueId(), offset, readers(header)));
+            reply(request, answer, null);
+            return;
+        }
         AtomicInteger open = new AtomicInteger(targets.size());
         AtomicReference<Outcome> failure = new AtomicReference<>();
         targets.forEach((queue, offset) ->
@@ -94,6 +116,18 @@ final class ResetOffset implements RequestHandler {
                         reply(request, answer, failure.get());
                     }
                 }));
+    }
+
+    /** The members that read the topic. */
+    private Set<String> readers(ResetOffsetHeader header) {
+        ConsumerGroup group = members.consumerGroup(header.group());
+        Set<String> ids = new HashSet<>();
+        for (Member member : group == null ? List.<Member>of() : group.members()) {
+            if (group.subscriptionsOf(member).containsKey(header.topic())) {
+                ids.add(member.clientId());
+            }
+        }
+        return ids;
     }
 
     private long target(ResetOffsetHeader header, int queueId) {

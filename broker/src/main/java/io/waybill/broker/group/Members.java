@@ -160,6 +160,12 @@ public final class Members implements Duty {
         return consumer == null ? List.of() : consumer.members();
     }
 
+    /** Whether each member of a group that is online keeps its own offsets. */
+    public boolean isBroadcasting(String group) {
+        ConsumerGroup consumer = consumers.get(group);
+        return consumer != null && consumer.isBroadcasting();
+    }
+
     /** What an online group wants of a topic, or null. */
     public Subscription subscription(String group, String topic) {
         ConsumerGroup consumer = consumers.get(group);

@@ -45,6 +45,9 @@ public final class Offsets implements Duty {
     /** So long after the start a group without members may have some that have not said so yet. */
     private static final long RETURN_MILLIS = 40_000;
 
+    /** So long a member that broadcasts is told of a reset; one that comes back later goes on where it was. */
+    private static final long TELL_MILLIS = 600_000;
+
     private static final long NONE = -1;
 
     /** Held while values are read and handed to the store, so that the log has them in that order. Completions do not take it. */
@@ -80,6 +83,11 @@ public final class Offsets implements Duty {
     private final Map<Key, Long> resets = new ConcurrentHashMap<>();
     /** Resets that are over, and the log does not know it yet. */
     private final Set<Key> over = ConcurrentHashMap.newKeySet();
+
+    /** Where members that broadcast are to go, and which of them were not told yet, by client id; each is told once. Never empty sets. */
+    private final Map<Key, MemberResets> memberResets = new ConcurrentHashMap<>();
+
+    private record MemberResets(long offset, Set<String> waiting, long untilMillis) {}
 
     private final Predicate<String> isOnline;
     private volatile CommitFence fence = CommitFence.NONE;
@@ -286,6 +294,38 @@ public final class Offsets implements Duty {
         resetListeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
+    /**
+     * Tells each of these members of a group that broadcasts to go on at an offset, by the answer to its held or next pull in the next ten minutes. Nothing
+     * is recorded: they keep their offsets themselves.
+     */
+    public void resetMembers(String group, String topic, int queueId, long offset, Set<String> clientIds) {
+        Key key = new Key(group, topic, queueId);
+        if (clientIds.isEmpty()) {
+            memberResets.remove(key);
+            return;
+        }
+        memberResets.put(key, new MemberResets(offset, Set.copyOf(clientIds), store.nowMillis() + TELL_MILLIS));
+        resetListeners.forEach(listener -> listener.reset(group, topic, queueId));
+    }
+
+    /** Where a member that broadcasts is to go on, taken: the next call says -1. */
+    public long takeMemberReset(String group, String topic, int queueId, String clientId) {
+        if (memberResets.isEmpty() || clientId == null) {
+            return -1;
+        }
+        MemberResets[] found = new MemberResets[1];
+        memberResets.computeIfPresent(new Key(group, topic, queueId), (key, resets) -> {
+            if (!resets.waiting().contains(clientId)) {
+                return resets;
+            }
+            found[0] = resets;
+            Set<String> rest = new HashSet<>(resets.waiting());
+            rest.remove(clientId);
+            return rest.isEmpty() ? null : new MemberResets(resets.offset(), rest, resets.untilMillis());
+        });
+        return found[0] == null ? -1 : found[0].offset();
+    }
+
     /** Forgets all a group has committed. {@code then} is called exactly once. */
     public void forget(String group, Consumer<Outcome> then) {
         forget(of(group), then);
@@ -346,6 +386,10 @@ public final class Offsets implements Duty {
     /** Records what changed since the last run. */
     @Override
     public long run() {
+        if (!memberResets.isEmpty()) {
+            long nowMillis = store.nowMillis();
+            memberResets.values().removeIf(resets -> resets.untilMillis() < nowMillis);
+        }
         flush();
         return flushNanos;
     }

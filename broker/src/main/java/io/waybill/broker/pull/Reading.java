@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.Member;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Rules;
@@ -157,6 +158,11 @@ final class Reading {
 
     private boolean answerReset(Pull pull) {
         long reset = offsets.takeReset(pull.group(), pull.topic(), pull.queueId());
+        if (reset < 0 && pull.home() != null && pull.home().isBroadcasting()) {
+            Member member = pull.home().memberOn(pull.request().connection());
+            String client = member == null ? null : member.clientId();
+            reset = offsets.takeMemberReset(pull.group(), pull.topic(), pull.queueId(), client);
+        }
         if (reset < 0) {
             return false;
         }

@@ -22,6 +22,8 @@ final class PropertyMarks {
     static final int CANCEL = 64;
     /** It tells where another message was popped: a consumer would acknowledge that one. Not stored. */
     static final int POPPED = 256;
+    /** It names the client that waits for a reply. */
+    static final int ASKS = 512;
     /** A property of a feature that is not offered; {@link #refuse} names it. */
     private static final int NOT_OFFERED = 128;
 
@@ -37,6 +39,7 @@ final class PropertyMarks {
     private static final byte[] START_NAME = ascii(MessageProperties.START_DELIVER_TIME);
     private static final byte[] LITE_NAME = ascii(MessageProperties.LITE_TOPIC);
     private static final byte[] INNER_PREFIX = ascii("INNER_");
+    private static final byte[] ASKS_NAME = ascii(MessageProperties.REPLY_TO_CLIENT);
     private static final byte[] POPPED_NAME = ascii(MessageProperties.POP_CK);
 
     /** What a producer may not write on a message, and why. */
@@ -107,6 +110,7 @@ final class PropertyMarks {
             case 'K' -> isName(bytes, from, end, KEYS_NAME) ? keys(bytes, from + KEYS_NAME.length + 1, end) : 0;
             case 'C' -> isName(bytes, from, end, CLUSTER_NAME) ? CLUSTER : 0;
             case 'W' -> startsWith(bytes, from, end, UNLESS_PREFIX) ? UNLESS : 0;
+            case 'R' -> isName(bytes, from, end, ASKS_NAME) ? ASKS : 0;
             case 'P' -> isName(bytes, from, end, POPPED_NAME) ? POPPED : 0;
             case 'I' -> startsWith(bytes, from, end, INNER_PREFIX) ? NOT_OFFERED : 0;
             case '_' ->

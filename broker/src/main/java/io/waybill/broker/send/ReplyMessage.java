@@ -21,7 +21,9 @@ import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
+import io.waybill.store.log.Stored;
 import java.net.InetSocketAddress;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
 
@@ -33,6 +35,11 @@ import java.util.function.Function;
  * Runs on event loops and does not block.
  */
 final class ReplyMessage implements RequestHandler {
+    /** Replies that did not reach their client, of the last ones: the stock client sends each twice more. */
+    private static final int MOST_KEPT = 256;
+
+    private static final int MAX_KEY_LENGTH = 255;
+
     /** A client that reads its socket answers at once: it only hands the reply to the thread that waits. */
     private static final long PUSH_TIMEOUT_MILLIS = 3_000;
 
@@ -45,6 +52,13 @@ final class ReplyMessage implements RequestHandler {
     private final Chance chance;
     private final InetSocketAddress storeHost;
     private final Map<String, String> brokerProperties;
+    /** What was stored of undeliverable replies by unique key, the latest. Guarded by itself. */
+    private final Map<String, Stored> kept = new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Stored> eldest) {
+            return size() > MOST_KEPT;
+        }
+    };
 
     /** @param clients the living connection of a client id, or null */
     ReplyMessage(
@@ -124,20 +138,24 @@ final class ReplyMessage implements RequestHandler {
                 .properties(encoded)
                 .build();
         String client = properties.get(MessageProperties.REPLY_TO_CLIENT);
+        String correlation = properties.get(MessageProperties.CORRELATION_ID);
         if (client == null) {
-            store(request, stored, "property REPLY_TO_CLIENT is missing: nobody to push the reply to");
+            store(request, stored, correlation, "property REPLY_TO_CLIENT is missing: nobody to push the reply to");
             return;
         }
         Connection connection = clients.apply(client);
         if (connection == null) {
-            store(request, stored, "client '" + client + "' that asked is not connected to this broker");
+            store(request, stored, correlation, "client '" + client + "' that asked is not connected to this broker");
             return;
         }
         properties.put(MessageProperties.PUSH_REPLY_TIME, Long.toString(clock.wallMillis()));
         connection
                 .call(pushed(request, header, properties, body), PUSH_TIMEOUT_MILLIS)
-                .whenComplete((answer, failure) ->
-                        store(request, stored, failure == null ? faultOf(client, answer) : faultOf(client, failure)));
+                .whenComplete((answer, failure) -> store(
+                        request,
+                        stored,
+                        correlation,
+                        failure == null ? faultOf(client, answer) : faultOf(client, failure)));
     }
 
     private Command pushed(Request request, SendMessageHeader header, Map<String, String> properties, byte[] body) {
@@ -177,7 +195,24 @@ final class ReplyMessage implements RequestHandler {
         return "the reply did not reach client '" + client + "': " + failure.getMessage();
     }
 
-    private void store(Request request, MessageDraft message, String fault) {
-        store.put(message, outcome -> replies.reply(request, outcome, message, fault));
+    /** Keeps the reply, once, however often it is sent, and answers. */
+    private void store(Request request, MessageDraft message, String correlation, String fault) {
+        String key = message.uniqueKey() == null ? null : message.uniqueKey() + ' ' + correlation;
+        Stored before;
+        synchronized (kept) {
+            before = key == null ? null : kept.get(key);
+        }
+        if (before != null) {
+            replies.reply(request, before, message, fault);
+            return;
+        }
+        store.put(message, outcome -> {
+            if (fault != null && key != null && key.length() <= MAX_KEY_LENGTH && outcome instanceof Stored stored) {
+                synchronized (kept) {
+                    kept.put(key, stored);
+                }
+            }
+            replies.reply(request, outcome, message, fault);
+        });
     }
 }

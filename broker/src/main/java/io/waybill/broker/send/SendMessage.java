@@ -53,6 +53,7 @@ final class SendMessage implements RequestHandler {
     private final RetrySends retries;
     private final SendReplies replies;
     private final CancelMarker cancels;
+    private final Requesters requesters;
     private final Duplicates duplicates;
     private final Clock clock;
     private final Chance chance;
@@ -72,6 +73,7 @@ final class SendMessage implements RequestHandler {
             RetrySends retries,
             SendReplies replies,
             CancelMarker cancels,
+            Requesters requesters,
             Clock clock,
             Chance chance,
             InetSocketAddress storeHost,
@@ -84,6 +86,7 @@ final class SendMessage implements RequestHandler {
         this.retries = retries;
         this.replies = replies;
         this.cancels = cancels;
+        this.requesters = requesters;
         this.duplicates = new Duplicates(store);
         this.clock = clock;
         this.chance = chance;
@@ -161,6 +164,12 @@ final class SendMessage implements RequestHandler {
         if ((marks & PropertyMarks.CANCEL) != 0) {
             takeCancel(request, header, half);
             return;
+        }
+        if ((marks & PropertyMarks.ASKS) != 0) {
+            requesters.asks(
+                    MessageProperties.get(properties, MessageProperties.REPLY_TO_CLIENT),
+                    MessageProperties.get(properties, MessageProperties.TTL),
+                    request.connection());
         }
         if ((marks & PropertyMarks.POPPED) != 0) {
             properties = MessageProperties.without(properties, MessageProperties.POP_CK);

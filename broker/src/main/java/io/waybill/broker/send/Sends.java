@@ -23,6 +23,7 @@ import java.util.function.Function;
 public final class Sends {
     private final SendMessage handler;
     private final ReplyMessage replying;
+    private final Requesters requesters;
 
     /**
      * @param clients the living connection of a client id, or null
@@ -47,6 +48,7 @@ public final class Sends {
         properties.put(MessageProperties.TRACE_ON, Boolean.toString(settings.trace()));
         SendChecks checks = new SendChecks(settings.maxMessageBytes());
         SendReplies replies = new SendReplies(address, settings.region(), settings.trace(), store, stats, blocking);
+        requesters = new Requesters(clients, platform.clock());
         handler = new SendMessage(
                 store,
                 topics,
@@ -56,12 +58,26 @@ public final class Sends {
                 retries,
                 replies,
                 new CancelMarker(store, delays, replies, blocking),
+                requesters,
                 platform.clock(),
                 platform.chance(),
                 address,
                 properties);
         replying = new ReplyMessage(
-                store, topics, checks, replies, clients, platform.clock(), platform.chance(), address, properties);
+                store,
+                topics,
+                checks,
+                replies,
+                requesters::connectionOf,
+                platform.clock(),
+                platform.chance(),
+                address,
+                properties);
+    }
+
+    /** Forgets a connection. */
+    public void closed(Connection connection) {
+        requesters.closed(connection);
     }
 
     public void register(Routes routes) {
