@@ -40,6 +40,8 @@ import org.slf4j.LoggerFactory;
 public final class Broker implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Broker.class);
 
+    private static final int VIP_DISTANCE = 2;
+
     private final BrokerSettings settings;
     private final Store store;
     private final RemotingServer server;
@@ -113,6 +115,7 @@ public final class Broker implements AutoCloseable {
             gate.features.set(features);
             gate.handler.set(features.handler());
             features.start();
+            serveVipChannel(settings, server);
             await(features.registered(), settings.registerTimeoutMillis());
             log.info("Broker {} serves at {}", settings.brokerName(), address);
             return new Broker(settings, store, server, nameServers, features, address, gate);
@@ -141,6 +144,28 @@ public final class Broker implements AutoCloseable {
         features.stop();
         nameServers.close();
         store.close();
+    }
+
+    /**
+     * Clients with the VIP channel on (4.2 to 4.4 by default, the stock dashboard too) dial the broker's port less two, where RocketMQ serves the same
+     * requests. A port that was chosen for this broker has such a neighbour; one that the system chose belongs to nobody's plan.
+     */
+    private static void serveVipChannel(BrokerSettings settings, RemotingServer server) {
+        int port = settings.port() - VIP_DISTANCE;
+        if (port <= 0) {
+            return;
+        }
+        try {
+            server.listenAlsoOn(port);
+            log.info("Port {} is served as well, for clients with the VIP channel on", port);
+        } catch (IOException e) {
+            log.warn(
+                    "Clients with the VIP channel on (the default of 4.2 to 4.4 and of the stock dashboard) dial port {} and do not"
+                            + " find this broker: {}. Free that port, choose another one for the broker, or switch it off in"
+                            + " those clients (com.rocketmq.sendMessageWithVIPChannel=false)",
+                    port,
+                    e.getMessage());
+        }
     }
 
     private static ServerSettings serverSettings(BrokerSettings settings) {

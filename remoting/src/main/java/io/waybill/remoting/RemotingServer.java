@@ -44,6 +44,7 @@ public final class RemotingServer implements AutoCloseable {
     private final int mostFromOneAddress;
 
     private Channel listening;
+    private Channel alsoListening; // null = nowhere else
     private volatile boolean closing;
 
     private RemotingServer(
@@ -74,8 +75,17 @@ public final class RemotingServer implements AutoCloseable {
             ServerSettings settings, EventLoops loops, RequestHandler handler, ConnectionListener listener)
             throws IOException {
         RemotingServer server = new RemotingServer(settings, loops, handler, listener);
-        server.bind();
+        server.listening = server.bind(settings.port());
         return server;
+    }
+
+    /**
+     * Listens on one more port of the same host as well; once, before anybody closes this.
+     *
+     * @throws IOException names the address when it cannot be bound
+     */
+    public void listenAlsoOn(int port) throws IOException {
+        alsoListening = bind(port);
     }
 
     /** Where it listens, with the real port. */
@@ -107,8 +117,10 @@ public final class RemotingServer implements AutoCloseable {
         closing = true;
         boolean mayWait = !loops.isLoopThread();
         ChannelFuture stopped = listening.close();
+        ChannelFuture alsoStopped = alsoListening == null ? stopped : alsoListening.close();
         if (mayWait) {
             stopped.awaitUninterruptibly();
+            alsoStopped.awaitUninterruptibly();
         }
         for (Channel each : connections) {
             SocketConnection connection = each.pipeline().get(SocketConnection.class);
@@ -123,7 +135,7 @@ public final class RemotingServer implements AutoCloseable {
         }
     }
 
-    private void bind() throws IOException {
+    private Channel bind(int port) throws IOException {
         ServerBootstrap bootstrap = new ServerBootstrap()
                 .group(loops.group())
                 .channel(loops.serverChannel())
@@ -143,18 +155,18 @@ public final class RemotingServer implements AutoCloseable {
                         accept(channel);
                     }
                 });
-        InetSocketAddress wanted = new InetSocketAddress(settings.host(), settings.port());
+        InetSocketAddress wanted = new InetSocketAddress(settings.host(), port);
         if (wanted.isUnresolved()) {
             throw new IOException("cannot listen on " + settings.host() + ": unknown host");
         }
         ChannelFuture bound = bootstrap.bind(wanted).awaitUninterruptibly();
         if (!bound.isSuccess()) {
             throw new IOException(
-                    "cannot listen on " + settings.host() + ":" + settings.port() + ": "
+                    "cannot listen on " + settings.host() + ":" + port + ": "
                             + bound.cause().getMessage(),
                     bound.cause());
         }
-        listening = bound.channel();
+        return bound.channel();
     }
 
     private void accept(Channel channel) {
