@@ -59,4 +59,31 @@ class RuntimeFiguresTest {
                 .isEqualTo(Double.parseDouble(figures.get("consumeQueueDiskRatio")))
                 .isBetween(0.0001, 0.9999);
     }
+
+    /** After a moment of a clock ten years ahead everybody is told. */
+    @Test
+    void aStoreAheadOfTheClockIsNamedByFiguresAndDoctor() {
+        long start = broker.clock.wallMillis();
+        broker.send("orders", 0, "right");
+        assertThat(figures().get("storeAheadOfClockMillis")).isEqualTo("0");
+        broker.clock.set(start + 315_360_000_000L);
+        broker.send("orders", 0, "in the future");
+        broker.clock.set(start);
+        assertThat(Long.parseLong(figures().get("storeAheadOfClockMillis"))).isGreaterThan(315_000_000_000L);
+        broker.send("orders", 0, "after it");
+        Asked doctor = broker.ask(Command.request(RequestCode.DOCTOR)
+                .body("{\"group\":\"shipping\"}".getBytes(java.nio.charset.StandardCharsets.UTF_8))
+                .build());
+        assertThat(new String(doctor.reply().bodyBytes(), java.nio.charset.StandardCharsets.UTF_8))
+                .contains("CLOCK_AHEAD")
+                .contains("minutes ahead of its clock");
+    }
+
+    private Map<String, String> figures() {
+        return KvTable.parse(broker.ask(Command.request(RequestCode.GET_BROKER_RUNTIME_INFO)
+                                .build())
+                        .reply()
+                        .body())
+                .table();
+    }
 }

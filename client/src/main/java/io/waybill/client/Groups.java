@@ -180,6 +180,8 @@ public interface Groups {
         CONSUME_DISABLED,
         /** Two processes use one client id. */
         CLIENT_ID_SHARED,
+        /** The broker's store is ahead of its clock. */
+        CLOCK_AHEAD,
         /** Nothing waits. */
         NO_BACKLOG,
         /** No such message is known. */

@@ -739,6 +739,11 @@ public final class Store implements AutoCloseable {
         return log.stats();
     }
 
+    /** How far the store's newest time is ahead of the clock, which was ahead when it was written; 0 if it is not. */
+    public long aheadMillis() {
+        return log.aheadMillis();
+    }
+
     /** The store time: the wall clock, but never earlier than what is in the log. */
     public long nowMillis() {
         return log.nowMillis();

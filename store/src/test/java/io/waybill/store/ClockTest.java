@@ -85,6 +85,36 @@ class ClockTest {
     }
 
     @Test
+    void aStoreFarAheadOfTheClockIsNotOpenedUnlessThatIsTaken() throws Exception {
+        Simulation sim = new Simulation(Simulation.SMALL.withMaxClockAheadMillis(HOUR));
+        long start = sim.clock.wallMillis();
+        sim.put("t", "right");
+        sim.clock.set(start + 10 * YEAR);
+        sim.put("t", "stamped in the future");
+        assertThat(sim.store.aheadMillis()).isZero();
+        sim.clock.set(start + 1_000);
+        assertThat(sim.store.aheadMillis()).isEqualTo(10 * YEAR - 1_000);
+        sim.store.close();
+        sim.files = sim.files.kill();
+        assertThat(org.assertj.core.api.Assertions.catchThrowableOfType(
+                        io.waybill.store.log.StoreException.class, sim::open))
+                .hasMessageContaining("3649 days ahead of this machine's clock")
+                .hasMessageContaining("maxClockAheadMillis=0");
+        sim.files = sim.files.kill();
+        // A small step of a time server is nobody's business.
+        sim.clock.set(start + 10 * YEAR - HOUR);
+        sim.open();
+        sim.store.close();
+        sim.files = sim.files.kill();
+        sim.clock.set(start + 1_000);
+        sim.settings = sim.settings.withMaxClockAheadMillis(0);
+        sim.open();
+        assertThat(sim.put("t", "taken").storeTimeMillis()).isEqualTo(start + 10 * YEAR);
+        assertThat(sim.bodies("t")).containsExactly("right", "stamped in the future", "taken");
+        sim.close();
+    }
+
+    @Test
     void aRestartDoesNotMakeSegmentsYoungAgain() throws Exception {
         try (Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(72 * HOUR, 0, 0, 60_000).withCheckpoint(16_384, 500))) {

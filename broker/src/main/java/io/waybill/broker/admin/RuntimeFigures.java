@@ -162,6 +162,7 @@ final class RuntimeFigures implements RequestHandler {
         table.put("openTransactions", Long.toString(store.openHalfCount()));
         table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
         table.put("sharedClientIdsFound", Long.toString(members.shared().count()));
+        table.put("storeAheadOfClockMillis", Long.toString(store.aheadMillis()));
         table.put("storeState", store.state().kind().name());
         table.put("brokerActive", Boolean.toString(store.state().isOpen()));
         table.put("brokerVersionDesc", "V5_5_0");

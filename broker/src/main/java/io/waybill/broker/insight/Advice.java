@@ -83,6 +83,11 @@ final class Advice {
         return "give each process an instance name of its own, in containers too; then start them again";
     }
 
+    static String clockAhead() {
+        return "set the machine's clock right if it is behind; else wait until it has caught up, or go on in a new"
+                + " data directory; until then use offsets instead of times";
+    }
+
     static String find(String id) {
         return "check the id and the topic; what every broker knows: waybill message trace " + id;
     }

@@ -19,5 +19,6 @@ enum Cause {
     QUARANTINED,
     CONSUME_DISABLED,
     CLIENT_ID_SHARED,
+    CLOCK_AHEAD,
     NOT_FOUND
 }

@@ -46,6 +46,8 @@ final class Doctor {
     private static final int MOST_QUEUES = 10;
     private static final int MOST_ENTRIES = 4_096;
 
+    private static final long MUCH_AHEAD_MILLIS = 60_000;
+
     private final Store store;
     private final Topics topics;
     private final Groups groups;
@@ -692,6 +694,7 @@ final class Doctor {
             findings.addAll(worstQueues(onlyTopic));
         }
         sharedClientIds(findings);
+        clock(findings);
         rows.forEach((topic, row) -> {
             if (onlyTopic == null || onlyTopic.equals(topic)) {
                 waiting(topic, row, findings);
@@ -703,6 +706,19 @@ final class Doctor {
                     .advises("if one message is missed, ask for it: waybill doctor group " + group + " --message ID"));
         }
         return findings;
+    }
+
+    /** A step of a time server is not worth a finding. */
+    private void clock(List<Finding> findings) {
+        long ahead = store.aheadMillis();
+        if (ahead > MUCH_AHEAD_MILLIS) {
+            findings.add(new Finding(Cause.CLOCK_AHEAD, null)
+                    .fact("aheadMillis", ahead)
+                    .says("The broker's newest message is stamped " + Times.at(nowMillis)
+                            + ", " + ahead / 60_000 + " minutes ahead of its clock: the clock was ahead once, and store"
+                            + " times never go back. Replay, reset and search by time are wrong for what came since.")
+                    .advises(Advice.clockAhead()));
+        }
     }
 
     private void sharedClientIds(List<Finding> findings) {

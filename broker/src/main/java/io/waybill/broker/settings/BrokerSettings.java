@@ -75,6 +75,12 @@ public final class BrokerSettings {
             Setting.number(
                     "offsetFlushMillis", 1_000, 10, MINUTE, "Longest time a committed offset is only in memory."),
             Setting.number("segmentBytes", 64 * MIB, MIB, GIB, "Size of one file of the log."),
+            Setting.number(
+                    "maxClockAheadMillis",
+                    60 * MINUTE,
+                    0,
+                    366 * DAY,
+                    "The broker does not start when the newest time in its store is more ahead of the clock; 0 = starts."),
             Setting.number("checkpointMillis", 5_000, 100, 10 * MINUTE, "Time between two checkpoints of the views."),
             Setting.number("checkpointBytes", 64 * MIB, MIB, 4 * GIB, "Log bytes after which a checkpoint is made."),
             Setting.number("retentionMillis", 3 * DAY, 0, 36500 * DAY, "Age after which messages may go; 0: no limit."),
@@ -234,6 +240,7 @@ public final class BrokerSettings {
                 .withAsyncFlushMillis(number("asyncFlushMillis"))
                 // A batch takes more in the log than in its request.
                 .withMaxChangeBytes(Math.max(usual.maxChangeBytes(), 2 * maxMessageBytes() + (1 << 20)))
+                .withMaxClockAheadMillis(number("maxClockAheadMillis"))
                 .withCheckpoint(number("checkpointBytes"), number("checkpointMillis"))
                 .withRetention(
                         number("retentionMillis"),

@@ -52,6 +52,7 @@ class BrokerSettingsTest {
                         lockExpiryMillis=60000
                         offsetFlushMillis=1000
                         segmentBytes=67108864
+                        maxClockAheadMillis=3600000
                         checkpointMillis=5000
                         checkpointBytes=67108864
                         retentionMillis=259200000

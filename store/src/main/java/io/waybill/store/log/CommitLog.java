@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.platform.Clock;
 import io.waybill.platform.Duties;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Files;
@@ -35,6 +36,7 @@ import java.util.List;
 public final class CommitLog {
     private final Files files;
     private final StoreSettings settings;
+    private final Clock clock;
     private final LogState state;
     private final Positions positions;
     private final Segments segments;
@@ -74,6 +76,10 @@ public final class CommitLog {
         Recovery.Result result = new Recovery(files, settings, views).run();
         try {
             Segment newest = result.segments().newest();
+            ClockWatch.refuseFarAhead(
+                    result.recovered().storeTimeMillis(),
+                    platform.clock().wallMillis(),
+                    settings.maxClockAheadMillis());
             newest.heat(result.recovered().end());
             StoreFormat.enter(files);
             CommitLog log = new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
@@ -100,6 +106,7 @@ public final class CommitLog {
             Recovered recovered) {
         this.files = files;
         this.settings = settings;
+        this.clock = platform.clock();
         this.views = views;
         this.segments = segments;
         state = new LogState();
@@ -320,6 +327,11 @@ public final class CommitLog {
 
     public long nowMillis() {
         return writer.nowMillis();
+    }
+
+    /** How far the newest frame's store time is ahead of the clock; 0 if it is not. */
+    public long aheadMillis() {
+        return Math.max(0, writer.storeTimeMillis() - clock.wallMillis());
     }
 
     public LogStats stats() {

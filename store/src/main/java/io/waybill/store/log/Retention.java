@@ -55,6 +55,7 @@ final class Retention implements Duty {
     private volatile Failed failed;
     private int rounds;
     private final SegmentAges ages;
+    private final ClockWatch clockWatch;
     /** Nothing in this segment is needed any more once the log is forced up to carriedEnd. */
     private Segment carriedFrom;
 
@@ -93,6 +94,7 @@ final class Retention implements Duty {
         this.maker = maker;
         this.applier = applier;
         this.ages = new SegmentAges(clock, settings.retentionMillis(), writer.storeTimeMillis());
+        this.clockWatch = new ClockWatch(clock);
         this.intervalNanos = settings.retentionCheckMillis() * 1_000_000;
     }
 
@@ -113,6 +115,7 @@ final class Retention implements Duty {
 
     @Override
     public long run() {
+        clockWatch.look(writer.storeTimeMillis());
         try {
             while (!broken && state.isOpen() && outstanding.get() == 0) {
                 if (failed != null) {

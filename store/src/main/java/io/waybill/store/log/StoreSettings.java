@@ -17,6 +17,7 @@ package io.waybill.store.log;
  * @param maxWaiting changes that may wait for the writer before new ones are refused
  * @param viewsBytes memory for what the views have not written yet, roughly; beyond it new messages are refused
  * @param maxChangeBytes the largest change that brings something new; memory for its frame is taken at the start
+ * @param maxClockAheadMillis a store whose newest time is more ahead of the clock is not opened; 0 takes any
  * @param maxWaitingBytes of the changes that wait for the writer or for the disk; new messages are refused at three quarters of it
  */
 public record StoreSettings(
@@ -34,7 +35,8 @@ public record StoreSettings(
         int maxWaiting,
         long viewsBytes,
         int maxChangeBytes,
-        long maxWaitingBytes) {
+        long maxWaitingBytes,
+        long maxClockAheadMillis) {
 
     public StoreSettings {
         atLeast("segmentBytes", segmentBytes, 4096);
@@ -54,6 +56,7 @@ public record StoreSettings(
         atLeast("viewsBytes", viewsBytes, 4096);
         atLeast("maxChangeBytes", maxChangeBytes, 1024);
         atLeast("maxWaitingBytes", maxWaitingBytes, 4096);
+        atLeast("maxClockAheadMillis", maxClockAheadMillis, 0);
     }
 
     public static StoreSettings defaults() {
@@ -72,7 +75,8 @@ public record StoreSettings(
                 1 << 16,
                 64L << 20,
                 9 << 20,
-                64L << 20);
+                64L << 20,
+                0);
     }
 
     public StoreSettings withSegmentBytes(long bytes) {
@@ -91,7 +95,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withFlush(FlushMode mode) {
@@ -110,7 +115,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withAsyncFlushMillis(long millis) {
@@ -129,7 +135,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withMaxFrameBytes(int bytes) {
@@ -148,7 +155,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
@@ -167,7 +175,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withCheckpoint(long bytes, long millis) {
@@ -186,7 +195,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withHotBytes(long bytes) {
@@ -205,7 +215,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withMaxWaiting(int changes) {
@@ -224,7 +235,8 @@ public record StoreSettings(
                 changes,
                 viewsBytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withViewsBytes(long bytes) {
@@ -243,7 +255,8 @@ public record StoreSettings(
                 maxWaiting,
                 bytes,
                 maxChangeBytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withMaxChangeBytes(int bytes) {
@@ -262,7 +275,8 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 bytes,
-                maxWaitingBytes);
+                maxWaitingBytes,
+                maxClockAheadMillis);
     }
 
     public StoreSettings withMaxWaitingBytes(long bytes) {
@@ -281,7 +295,28 @@ public record StoreSettings(
                 maxWaiting,
                 viewsBytes,
                 maxChangeBytes,
-                bytes);
+                bytes,
+                maxClockAheadMillis);
+    }
+
+    public StoreSettings withMaxClockAheadMillis(long millis) {
+        return new StoreSettings(
+                segmentBytes,
+                flush,
+                asyncFlushMillis,
+                maxFrameBytes,
+                retentionMillis,
+                retentionBytes,
+                freeDiskFloorBytes,
+                retentionCheckMillis,
+                checkpointBytes,
+                checkpointMillis,
+                hotBytes,
+                maxWaiting,
+                viewsBytes,
+                maxChangeBytes,
+                maxWaitingBytes,
+                millis);
     }
 
     /** The largest frame whose memory is taken at the start. */
