@@ -6,6 +6,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.util.Queue;
+import java.util.function.Function;
 import javax.sql.DataSource;
 
 /** A data source whose connections do something of their own. */
@@ -32,10 +33,18 @@ final class Wrapped {
     }
 
     static DataSource instead(DataSource real, Instead instead) {
-        return source(real, connection -> (Connection) Proxy.newProxyInstance(
-                Wrapped.class.getClassLoader(),
-                new Class<?>[] {Connection.class},
-                (proxy, method, arguments) -> instead.call(connection, method, arguments)));
+        return around(real, connection -> instead);
+    }
+
+    /** Each connection with what it does of its own made for it. */
+    static DataSource around(DataSource real, Function<Connection, Instead> instead) {
+        return source(real, connection -> {
+            Instead own = instead.apply(connection);
+            return (Connection) Proxy.newProxyInstance(
+                    Wrapped.class.getClassLoader(),
+                    new Class<?>[] {Connection.class},
+                    (proxy, method, arguments) -> own.call(connection, method, arguments));
+        });
     }
 
     /** One connection for each thread, which stays open: connecting takes longer than what is done. */
