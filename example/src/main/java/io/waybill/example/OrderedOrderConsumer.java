@@ -6,12 +6,15 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import io.waybill.client.jdbc.ProcessOnce;
+import java.sql.SQLException;
 
-/** Ships orders: sees CREATED, PAID, SHIPPED of each order in this order, and says so when it does not. */
+/**
+ * Ships orders: sees CREATED, PAID, SHIPPED of each order in this order, and says so when it does not. What it notes in its database stands there once,
+ * however often a message is delivered.
+ */
 public final class OrderedOrderConsumer implements AutoCloseable {
-    /** Called after each message; the last argument is false for a step that came too early or again. */
+    /** Called for each message, before its transaction commits; the last argument is false for a step that came too early. */
     @FunctionalInterface
     public interface Observer {
         void saw(String orderId, OrderStep step, boolean inOrder);
@@ -19,21 +22,22 @@ public final class OrderedOrderConsumer implements AutoCloseable {
 
     private final PushConsumer consumer;
 
-    /** @param lastSteps the last step seen of each order; members of one group in one process share it */
-    public OrderedOrderConsumer(
-            WaybillClient client, String group, Map<String, OrderStep> lastSteps, Observer observer) {
+    public OrderedOrderConsumer(WaybillClient client, String group, OrderDatabase database, Observer observer)
+            throws SQLException {
+        ProcessOnce once = ProcessOnce.in(database.connections(), group);
+        once.createIfAbsent();
         this.consumer = client.pushConsumer(group)
                 .subscribe("orders")
                 .from(StartFrom.FIRST)
                 .threads(4)
-                .onMessageInOrder(message -> {
+                .onMessageInOrder(once.handler((connection, message) -> {
                     String order = message.keys().get(0);
                     OrderStep step = OrderStep.valueOf(message.tag());
-                    OrderStep before = lastSteps.put(order, step);
+                    OrderStep before = OrderDatabase.ship(connection, order, step);
                     int expected = before == null ? 0 : before.ordinal() + 1;
                     observer.saw(order, step, step.ordinal() == expected);
                     return Result.SUCCESS;
-                })
+                }))
                 .start();
     }
 
@@ -50,11 +54,12 @@ public final class OrderedOrderConsumer implements AutoCloseable {
     }
 
     public static void main(String[] arguments) throws Exception {
-        try (WaybillClient client = WaybillClient.connect(NameServer.from(arguments));
+        try (OrderDatabase database = OrderDatabase.inMemory("shipping");
+                WaybillClient client = WaybillClient.connect(NameServer.from(arguments));
                 OrderedOrderConsumer consumer = new OrderedOrderConsumer(
                         client,
                         "shipping",
-                        new ConcurrentHashMap<>(),
+                        database,
                         (order, step, inOrder) ->
                                 System.out.println(order + " " + step + (inOrder ? "" : "   OUT OF ORDER")))) {
             System.out.println("Waiting for orders; Enter ends the program.");

@@ -47,7 +47,9 @@ final class DemoServer implements AutoCloseable {
             throws IOException {
         List<String> command = new ArrayList<>(serverCommand);
         command.addAll(List.of("--data", data.toString(), "--namesrv-port", namesrvPort, "--broker-port", brokerPort));
-        command.addAll(List.of("--set", "transactionTimeoutMillis=1000", "--set", "transactionCheckMillis=1000"));
+        for (String setting : List.of("transactionTimeoutMillis", "transactionCheckMillis")) {
+            command.addAll(List.of("--set", setting + "=" + Demo.CHECK_AFTER_MILLIS));
+        }
         Path log = log(data);
         long started = System.nanoTime();
         Process process =
@@ -104,10 +106,10 @@ final class DemoServer implements AutoCloseable {
         process.destroyForcibly().waitFor();
     }
 
-    /** SIGTERM; true if it stopped cleanly. */
+    /** SIGTERM; true if it stopped cleanly within two minutes. */
     boolean stop() throws InterruptedException {
         process.destroy();
-        return process.waitFor(20, TimeUnit.SECONDS) && process.exitValue() == 0;
+        return process.waitFor(2, TimeUnit.MINUTES) && process.exitValue() == 0;
     }
 
     @Override

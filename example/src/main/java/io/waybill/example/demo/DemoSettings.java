@@ -10,6 +10,7 @@ import java.util.List;
  * @param serverCommand the command that starts a server, up to and with the word {@code server}
  * @param data directory of the server's data, which must not exist yet; null = a temporary one that is removed at the end
  * @param orders how many orders are placed, at least 20
+ * @param slow true to make some local transactions last longer than the broker waits before it asks
  * @param terminal true to draw progress bars, false for plain lines
  */
-public record DemoSettings(List<String> serverCommand, Path data, int orders, boolean terminal) {}
+public record DemoSettings(List<String> serverCommand, Path data, int orders, boolean slow, boolean terminal) {}
