@@ -76,6 +76,24 @@ class TraceTest {
     }
 
     @Test
+    void aDeliveryIsNeverToldBeforeTheMessageWasThere() {
+        send("m1");
+        FakeConnection client = dialogue.join(G, "c1", "orders", "*");
+        next(client, G, "orders", 1, 0);
+        for (int later = 1; later < 5; later++) {
+            broker.pass(150);
+            send("later" + later);
+            next(client, G, "orders", 1, later);
+        }
+        broker.pass(2_000);
+        for (int later = 1; later < 5; later++) {
+            assertThat(told("later" + later))
+                    .extracting(e -> e.getString("event"))
+                    .containsExactly("STORED", "DELIVERED");
+        }
+    }
+
+    @Test
     void aFailingOneIsRetriedDeadLetteredReDrivenAndConsumed() {
         send("m2");
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");

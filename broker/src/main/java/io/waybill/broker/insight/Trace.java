@@ -348,10 +348,12 @@ final class Trace {
                 continue;
             }
             String who = entry.client().isEmpty() ? "a client" : entry.client();
+            // A run is noted with the times of its first and its last message; none was handed out before it was there.
+            long firstMillis = Math.max(entry.firstMillis(), copy.storeMillis());
             switch (entry.kind()) {
                 case DELIVERED ->
                     add(
-                            entry.firstMillis(),
+                            firstMillis,
                             Name.DELIVERED,
                             copy,
                             entry.group(),
@@ -359,7 +361,7 @@ final class Trace {
                             "handed to " + who + " of group " + entry.group());
                 case REPLAYED ->
                     add(
-                            entry.firstMillis(),
+                            firstMillis,
                             Name.REPLAYED,
                             copy,
                             entry.group(),
@@ -367,7 +369,7 @@ final class Trace {
                             "replayed by " + who + " into group " + entry.group());
                 case ACKNOWLEDGED ->
                     add(
-                            entry.lastMillis(),
+                            Math.max(entry.lastMillis(), copy.storeMillis()),
                             Name.ACKNOWLEDGED,
                             copy,
                             entry.group(),
