@@ -15,6 +15,7 @@ import io.waybill.cli.run.DemoCommand;
 import io.waybill.cli.run.NamesrvCommand;
 import io.waybill.cli.run.ServerCommand;
 import io.waybill.cli.run.WarmUpCommand;
+import io.waybill.cli.status.StatusCommand;
 import io.waybill.cli.store.StoreCommand;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
@@ -45,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ServerCommand.class,
             NamesrvCommand.class,
             BrokerCommand.class,
+            StatusCommand.class,
             TopicCommand.class,
             SendCommand.class,
             ConsumeCommand.class,

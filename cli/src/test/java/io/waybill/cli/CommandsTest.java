@@ -68,6 +68,20 @@ class CommandsTest {
     }
 
     @Test
+    void theStatusOfTheBrokersIsShown() {
+        Ran table = run("status");
+        assertThat(table.exitCode()).isZero();
+        assertThat(table.lines().get(0)).contains("BROKER", "STATE", "INPERSECOND", "DISKUSED");
+        assertThat(table.lines().get(1)).contains("broker-a", broker.brokerAddress(), "OPEN", " %");
+        assertThat(run("status", "-o", "json").out())
+                .startsWith("[{\"broker\":\"broker-a\",")
+                .contains("\"state\":\"OPEN\"", "\"viewsBehindBytes\":0")
+                .doesNotContain("figures");
+        assertThat(run("status", "--all").out()).contains("putMessageDistributeTime", "[<=0ms]:");
+        assertThat(run("status", "--all", "-o", "json").out()).contains("\"figures\":{", "commitLogDirCapacity");
+    }
+
+    @Test
     void whatIsSentIsConsumedAndReplayed() {
         Ran sent = run("send", "moved", "first é", "--tag", "A", "--key", "k1", "-p", "shop=7", "-o", "json");
         assertThat(sent.exitCode()).isZero();

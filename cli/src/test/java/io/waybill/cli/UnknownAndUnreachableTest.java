@@ -23,7 +23,7 @@ import picocli.CommandLine;
 class UnknownAndUnreachableTest {
     /** Verbs that are right to succeed where nothing is: they make something, or list what there is. */
     private static final List<String> FINE_ON_NOTHING =
-            List.of("group list", "send", "timer list", "topic create", "topic list", "tx list");
+            List.of("group list", "send", "status", "timer list", "topic create", "topic list", "tx list");
 
     /** Verb -> its first example, of those that ask a cluster. */
     private static Map<String, String[]> examples() {

@@ -112,6 +112,26 @@ public interface Admin {
     Map<String, String> brokers();
 
     /**
+     * How a broker is.
+     *
+     * @param figures by name, as GET_BROKER_RUNTIME_INFO gives them; empty if it did not answer
+     * @param failure why it did not answer; null if it did
+     */
+    record BrokerStatus(String name, String address, Map<String, String> figures, String failure) {
+        /** Whether it answered and takes messages. */
+        public boolean serves() {
+            return "true".equals(figures.get("brokerActive"));
+        }
+    }
+
+    /**
+     * Asks every broker how it is; one that does not answer is in the list too.
+     *
+     * @throws WaybillException of kind UNREACHABLE if no broker is registered
+     */
+    List<BrokerStatus> status();
+
+    /**
      * A topic.
      *
      * @param name its name

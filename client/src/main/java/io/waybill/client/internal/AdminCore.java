@@ -18,6 +18,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ClusterInfo;
 import io.waybill.protocol.body.ConsumeStats;
 import io.waybill.protocol.body.GroupList;
+import io.waybill.protocol.body.KvTable;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicList;
@@ -68,6 +69,24 @@ final class AdminCore implements Admin {
     @Override
     public Map<String, String> brokers() {
         return cluster.brokers();
+    }
+
+    @Override
+    public List<BrokerStatus> status() {
+        List<BrokerStatus> all = new ArrayList<>();
+        cluster.living().forEach((broker, address) -> {
+            try {
+                ByteBuffer body = broker(
+                        address,
+                        Command.request(RequestCode.GET_BROKER_RUNTIME_INFO),
+                        "asking " + broker + " how it is");
+                all.add(new BrokerStatus(
+                        broker, address, Map.copyOf(KvTable.parse(body).table()), null));
+            } catch (WaybillException e) {
+                all.add(new BrokerStatus(broker, address, Map.of(), e.getMessage()));
+            }
+        });
+        return List.copyOf(all);
     }
 
     @Override
