@@ -241,6 +241,7 @@ final class Features {
         DutyHandle waitingPops = platform.duties().start(pops.waiting());
         pops.waiting().startedAs(waitingPops);
         duties.add(waitingPops);
+        duties.add(platform.duties().start(pulls.unread()));
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
         duties.add(platform.duties().start(stats));

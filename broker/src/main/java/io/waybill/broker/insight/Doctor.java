@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
@@ -644,7 +645,8 @@ final class Doctor {
                             + " are connected"
                             + (out == null
                                     ? ", and none has asked for this queue since the broker started."
-                                    : ", and " + out.client() + ", which read it last, is gone."))
+                                    : ", and " + out.client() + ", which read it last, is gone.")
+                            + lacking(topic))
                     .advises(Advice.startConsumers(group));
         }
         long head = standing.first(Standing.Place.IN_FLIGHT);
@@ -668,6 +670,21 @@ final class Doctor {
                                 : "; it has not asked for more since " + Times.ago(out.lastPullMillis(), nowMillis))
                         + ". " + before + " messages are before this one.")
                 .advises(Advice.lookAtClient(group, out.client()));
+    }
+
+    /** Who of the group does not subscribe to a topic that others want: a queue may fall to one of these. Empty when all do. */
+    private String lacking(String topic) {
+        ConsumerGroup online = members.consumerGroup(group);
+        for (Conflict conflict : online == null ? List.<Conflict>of() : online.conflicts()) {
+            List<String> without = conflict.clients().get(Conflict.NOTHING);
+            if (conflict.topic().equals(topic) && without != null) {
+                return " Of these, " + without.subList(0, Math.min(5, without.size()))
+                        + (without.size() > 5 ? " and " + (without.size() - 5) + " more" : "")
+                        + " do not subscribe to " + topic + ", and clients share out its queues among all members: what"
+                        + " falls to them the broker brings to the others through " + Names.retryTopic(group) + ".";
+            }
+        }
+        return "";
     }
 
     private Copy copyAt(Standing standing, long offset) {

@@ -128,6 +128,26 @@ final class OtherMembers implements Diversion {
         return new Sorting(group, queue, connection, wanted, read, false);
     }
 
+    /**
+     * Copies messages of a queue that no member reads to those that want them. {@code then} is called exactly once: with null when all are stored or
+     * were before, else with the sentence why not.
+     */
+    void carry(ConsumerGroup group, String topic, int queueId, List<ByteBuffer> messages, Consumer<String> then) {
+        Queue queue = new Queue(group.name(), topic, queueId);
+        List<ByteBuffer> fresh = new ArrayList<>(messages.size());
+        for (ByteBuffer message : messages) {
+            if (!isCopied(queue, StoredMessage.queueOffset(message, 0))) {
+                fresh.add(message);
+            }
+        }
+        if (fresh.isEmpty()) {
+            then.accept(null);
+        } else {
+            Filter wanted = group.union(topic);
+            new Sorting(group, queue, null, wanted, wanted, false).divert(fresh, then);
+        }
+    }
+
     private final class Sorting implements Sorter {
         private final ConsumerGroup group;
         private final Queue queue;

@@ -11,6 +11,7 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
 import io.waybill.protocol.RequestCode;
 import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
@@ -27,6 +28,7 @@ public final class Pulls {
     private final RateLimits limits;
     private final OtherMembers otherMembers;
     private final Diversions diversions = new Diversions();
+    private final UnreadQueues unread;
 
     public Pulls(
             Store store,
@@ -50,6 +52,18 @@ public final class Pulls {
             }
         }));
         limits = new RateLimits(groups, clock);
+        unread = new UnreadQueues(
+                store,
+                topics,
+                groups,
+                members,
+                offsets,
+                journal,
+                others,
+                limits,
+                settings.brokerName(),
+                clock,
+                coldReads);
         PullChecks checks = new PullChecks(topics, groups, members);
         Reading reading =
                 new Reading(store, offsets, parked, journal, diversions, limits, rules, checks, stats, coldReads);
@@ -79,6 +93,11 @@ public final class Pulls {
     public void closed(Connection connection) {
         parked.closed(connection);
         otherMembers.closed(connection);
+    }
+
+    /** What brings on the messages of queues that no member reads; a duty to be started. */
+    public Duty unread() {
+        return unread;
     }
 
     /** The pulls that wait; a duty to be started. */

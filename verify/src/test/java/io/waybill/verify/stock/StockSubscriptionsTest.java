@@ -116,6 +116,31 @@ class StockSubscriptionsTest {
     }
 
     @Test
+    void membersWithDifferentTopicsEachGetAllOfTheirs() throws Exception {
+        String oranges = Stock.unique("oranges");
+        String lemons = Stock.unique("lemons");
+        String group = Stock.unique("readers");
+        DefaultMQProducer producer = stock.producer();
+        producer.createTopic("TBW102", oranges, 4, null);
+        producer.createTopic("TBW102", lemons, 4, null);
+        Stock.Inbox first = member(group, oranges, MessageSelector.byTag("*"));
+        Stock.Inbox second = member(group, lemons, MessageSelector.byTag("*"));
+        Set<String> ofOranges = new TreeSet<>();
+        Set<String> ofLemons = new TreeSet<>();
+        for (int i = 0; i < 40; i++) {
+            producer.send(message(oranges, "", "", "o" + i));
+            producer.send(message(lemons, "", "", "l" + i));
+            ofOranges.add("o" + i);
+            ofLemons.add("l" + i);
+        }
+        awaitRebalancing("each to have all of its topic", () -> got(first, ofOranges) && got(second, ofLemons));
+        assertThat(new TreeSet<>(first.bodies())).isEqualTo(ofOranges);
+        assertThat(new TreeSet<>(second.bodies())).isEqualTo(ofLemons);
+        assertThat(first.messages()).extracting(MessageExt::getTopic).containsOnly(oranges);
+        assertThat(second.messages()).extracting(MessageExt::getTopic).containsOnly(lemons);
+    }
+
+    @Test
     void aRollingChangeLosesNothingThatTheNewVersionWants() throws Exception {
         String topic = Stock.unique("rolling");
         String group = Stock.unique("readers");
