@@ -2,6 +2,7 @@
 package io.waybill.broker;
 
 import io.waybill.broker.admin.Administration;
+import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
@@ -16,6 +17,7 @@ import io.waybill.broker.pull.Pulls;
 import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineRequests;
 import io.waybill.broker.query.Queries;
+import io.waybill.broker.request.AdminChanges;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.DeadLetterDesk;
@@ -42,6 +44,7 @@ import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.Names;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -179,7 +182,8 @@ final class Features {
         new Memberships(groups, members, topics).register(routes);
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
-        new TopicRequests(topics).register(routes);
+        TopicUses uses = new TopicUses(store, members, offsets);
+        new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         Transactions halfRequests =
                 new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking);
         halfRequests.register(routes);
@@ -221,7 +225,8 @@ final class Features {
                         broker,
                         scans)
                 .register(routes);
-        handler = routes.handler();
+        handler = routes.handler(new AdminChanges(
+                new AdminLog(clock), (group, connection) -> members.memberOn(group, connection) != null));
     }
 
     private ParkedKeys.Parked parkedKey(String group, String topic, String key) {

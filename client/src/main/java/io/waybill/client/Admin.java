@@ -36,8 +36,15 @@ public interface Admin {
     /** Names of all topics known to the name server, sorted. */
     List<String> allTopics();
 
-    /** Creates a topic with this many queues on every broker, or changes the number. */
+    /**
+     * Creates a topic with this many queues on every broker, or changes the number.
+     *
+     * @throws WaybillException of kind REFUSED if queues would go away that hold messages which a group has not read
+     */
     void createTopic(String name, int queues);
+
+    /** The same; with {@code force} queues go away whatever they hold. */
+    void createTopic(String name, int queues, boolean force);
 
     /** The attributes of a topic, such as {@link #DEDUP}; empty if it has none. */
     Map<String, String> topicAttributes(String name);
@@ -50,8 +57,26 @@ public interface Admin {
      */
     void changeTopicAttributes(String name, Map<String, String> set, Set<String> remove);
 
-    /** Forgets a topic and its messages, at every broker and at the name server. */
+    /**
+     * Deletes a topic and its messages, at every broker and at the name server. {@link #restoreTopic} brings it back until retention drops the messages.
+     *
+     * @throws WaybillException of kind REFUSED if it is in use: messages that a group has not read, connected consumers, delayed messages
+     */
     void deleteTopic(String name);
+
+    /** The same; with {@code force} also a topic that is in use. */
+    void deleteTopic(String name, boolean force);
+
+    /** The topics that were deleted and of which messages are still kept, sorted by broker and name. */
+    List<DeletedTopic> deletedTopics();
+
+    /**
+     * Brings a deleted topic back at every broker that still keeps messages of it.
+     *
+     * @return how many messages can be read again
+     * @throws WaybillException of kind NOT_FOUND if none does
+     */
+    long restoreTopic(String name);
 
     /** @throws WaybillException of kind NOT_FOUND */
     TopicDescription describe(String topic);
@@ -139,6 +164,17 @@ public interface Admin {
      * @param messages messages kept in all queues
      */
     record TopicDescription(String name, List<QueueState> queues, long messages) {}
+
+    /**
+     * A topic that was deleted at a broker.
+     *
+     * @param name its name
+     * @param broker the broker that keeps its messages
+     * @param messages that can still be restored there
+     * @param deletedAt when it was deleted
+     * @param by the address that asked for it
+     */
+    record DeletedTopic(String name, String broker, long messages, Instant deletedAt, String by) {}
 
     /**
      * A queue of a topic.

@@ -146,6 +146,12 @@ public final class RequestCode {
     /** Waybill's own: keys of ordered groups that are parked. */
     public static final int QUARANTINE = 30571;
 
+    /** Waybill's own: topics that were deleted and whose messages are still kept. */
+    public static final int LIST_DELETED_TOPICS = 30575;
+
+    /** Waybill's own: brings a deleted topic and its messages back. */
+    public static final int RESTORE_TOPIC = 30576;
+
     private RequestCode() {}
 
     /** A request code from a 16-bit header field: the high bits that a binary header cannot carry are put back. */

@@ -313,7 +313,10 @@ public final class Store implements AutoCloseable {
         log.commitProgress(entries, done);
     }
 
-    /** Sets a topic, group or setting; null deletes it. With a topic all messages of its queues disappear; their offsets go on. */
+    /**
+     * Sets a topic, group, setting or deleted topic; null deletes it. With a topic all messages of its queues are hidden; their offsets go on. With the
+     * entry of a deleted topic those that are still kept are shown again.
+     */
     public void putCatalog(CatalogKind kind, String name, byte[] valueOrNullToDelete, Completion done) {
         log.putCatalog(kind, name, valueOrNullToDelete, done);
     }
@@ -324,6 +327,12 @@ public final class Store implements AutoCloseable {
     public QueueRange range(String topic, int queueId) {
         QueueView queue = views.queue(topic, queueId);
         return new QueueRange(queue.min(), queue.max());
+    }
+
+    /** The same with what is hidden since the topic was deleted. */
+    public QueueRange keptRange(String topic, int queueId) {
+        QueueView queue = views.queue(topic, queueId);
+        return new QueueRange(queue.firstKept(), queue.max());
     }
 
     /** Every queue that ever had a message. */

@@ -99,9 +99,15 @@ public final class StoreCheck {
         long next = -1;
         final List<Long> positions = new ArrayList<>();
 
+        /** Offsets below belong to a topic that was deleted. */
+        long hidden;
+
         void hide() {
-            positions.clear();
-            first = next;
+            hidden = Math.max(0, next);
+        }
+
+        long min() {
+            return Math.max(hidden, positions.isEmpty() ? next : first);
         }
 
         void trimBefore(long position) {
@@ -270,10 +276,15 @@ public final class StoreCheck {
             Map<String, byte[]> names = catalog.computeIfAbsent(c.kind(), kind -> new TreeMap<>());
             if (c.value() == null) {
                 names.remove(c.name());
-                if (c.kind() == CatalogKind.TOPIC) {
+                if (c.kind() == CatalogKind.TOPIC || c.kind() == CatalogKind.DELETED_TOPIC) {
                     queues.forEach((key, fold) -> {
-                        if (key.topic().equals(c.name())) {
+                        if (!key.topic().equals(c.name())) {
+                            return;
+                        }
+                        if (c.kind() == CatalogKind.TOPIC) {
                             fold.hide();
+                        } else {
+                            fold.hidden = 0;
                         }
                     });
                 }
@@ -398,13 +409,14 @@ public final class StoreCheck {
     private void compare(Views views) {
         queues.forEach((key, fold) -> {
             QueueView queue = views.queue(key.topic(), key.queueId());
-            long min = fold.positions.isEmpty() ? fold.next : fold.first;
+            long min = fold.min();
             if (queue.max() != fold.next || queue.min() != min) {
                 views(key + " is [" + queue.min() + ", " + queue.max() + "), by the log [" + min + ", " + fold.next
                         + ")");
                 return;
             }
-            int[] seen = {0};
+            int hidden = fold.positions.isEmpty() ? 0 : (int) Math.max(0, min - fold.first);
+            int[] seen = {hidden};
             queue.visit(queue.min(), queue.max(), (offset, position, size, delta, tags, time) -> {
                 if (fold.positions.get(seen[0]++) != position) {
                     views(key + " offset " + offset + " points at " + position);
@@ -413,7 +425,7 @@ public final class StoreCheck {
                 return true;
             });
             if (seen[0] != fold.positions.size()) {
-                views(key + " shows " + seen[0] + " messages of " + fold.positions.size());
+                views(key + " shows " + (seen[0] - hidden) + " messages of " + (fold.positions.size() - hidden));
             }
         });
         Map<Long, Long> open = new HashMap<>();

@@ -8,6 +8,7 @@ import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.header.CloneOffsetHeader;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.log.Outcome;
@@ -22,6 +23,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * and left out. Like a reset: answered when it is in the log, running members are told, and they drop what they hold of the old position.
  */
 final class CloneOffsets implements RequestHandler {
+    private static final int MOST_SHOWN = 400;
+
     private final Groups groups;
     private final Members members;
     private final Offsets offsets;
@@ -61,6 +64,18 @@ final class CloneOffsets implements RequestHandler {
                 .filter(entry ->
                         all ? !Names.isRetry(entry.topic()) : entry.topic().equals(header.topic()))
                 .toList();
+        StringBuilder before = new StringBuilder();
+        StringBuilder after = new StringBuilder();
+        for (ProgressEntry entry : known) {
+            if (after.length() <= MOST_SHOWN) { // the line is cut there
+                String queue = entry.topic() + "/" + entry.queueId() + ":";
+                before.append(queue)
+                        .append(offsets.query(header.destGroup(), entry.topic(), entry.queueId()))
+                        .append(' ');
+                after.append(queue).append(entry.offset()).append(' ');
+            }
+        }
+        AdminLog.changed(request, before, after);
         if (known.isEmpty()) {
             request.reply(Away.ok());
             return;

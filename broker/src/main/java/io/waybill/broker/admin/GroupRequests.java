@@ -14,8 +14,10 @@ import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonArray;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.log.Outcome;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -23,6 +25,7 @@ import java.util.function.Consumer;
 /** The requests of operators that change groups: delete (207), many at once (225), forbid a topic (353). */
 final class GroupRequests {
     private static final int MOST_AT_ONCE = 1_000;
+    private static final int MOST_SHOWN = 400;
 
     private final Groups groups;
     private final Offsets offsets;
@@ -47,6 +50,8 @@ final class GroupRequests {
             request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
             return;
         }
+        SubscriptionGroupConfig known = groups.find(header.groupName());
+        AdminLog.changed(request, known == null ? null : text(known), null);
         away.run(request, () -> {
             if (!header.cleanOffset()) {
                 deleteSettings(request, header.groupName());
@@ -101,7 +106,21 @@ final class GroupRequests {
         if (configs.isEmpty() || configs.size() > MOST_AT_ONCE) {
             throw new BadField("groupConfigList", "1 to " + MOST_AT_ONCE + " groups", configs.size() + "");
         }
+        StringBuilder before = new StringBuilder();
+        for (SubscriptionGroupConfig config : configs) {
+            SubscriptionGroupConfig known = groups.find(config.groupName());
+            before.append(known == null ? config.groupName() + "=none" : text(known))
+                    .append(' ');
+            if (before.length() > MOST_SHOWN) {
+                break; // the line is cut there
+            }
+        }
+        AdminLog.changed(request, before, "as in fields, " + configs.size() + " groups");
         putNext(request, configs, 0);
+    }
+
+    private static String text(SubscriptionGroupConfig config) {
+        return new String(config.toJson(), StandardCharsets.UTF_8);
     }
 
     private void putNext(Request request, List<SubscriptionGroupConfig> configs, int index) {
@@ -124,6 +143,7 @@ final class GroupRequests {
             throw new BadField("topic", "present", topic);
         }
         if (readable == null || readable.isEmpty()) {
+            AdminLog.onlyRead(request);
             request.reply(forbidden(group, topic));
             return;
         }
@@ -132,6 +152,7 @@ final class GroupRequests {
             return;
         }
         boolean may = request.command().fields().getBoolean("readable", true);
+        AdminLog.changed(request, "readable=" + groups.mayRead(group, topic), "readable=" + may);
         groups.allow(group, topic, may, outcome -> {
             if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
                 request.reply(forbidden(group, topic));

@@ -7,6 +7,7 @@ import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.OffsetReply;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
@@ -53,6 +54,7 @@ final class Housekeeping {
                 request.reply(Away.ok());
                 return;
             }
+            AdminLog.changed(request, unused.size() + " offsets of deleted topics", null);
             offsets.forget(unused, outcome -> {
                 int code = Outcomes.code(outcome);
                 request.reply(Command.response(code, Outcomes.text(outcome)).build());
@@ -64,7 +66,7 @@ final class Housekeeping {
         if (topics.find(entry.topic()) != null) {
             return false;
         }
-        QueueRange range = store.range(entry.topic(), entry.queueId());
+        QueueRange range = store.keptRange(entry.topic(), entry.queueId());
         return range.minOffset() == range.maxOffset();
     }
 }

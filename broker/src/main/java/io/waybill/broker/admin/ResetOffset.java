@@ -14,6 +14,7 @@ import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ResetOffsetHeader;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.QueueRange;
@@ -40,6 +41,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * is recorded, and one that is not connected stays where it is.
  */
 final class ResetOffset implements RequestHandler {
+    private static final int MOST_SHOWN = 400;
+
     private final Store store;
     private final Topics topics;
     private final Groups groups;
@@ -98,6 +101,17 @@ final class ResetOffset implements RequestHandler {
         for (int queueId = first; queueId < end; queueId++) {
             targets.put(new MessageQueue(header.topic(), brokerName, queueId), target(header, queueId));
         }
+        StringBuilder before = new StringBuilder();
+        StringBuilder after = new StringBuilder();
+        targets.forEach((queue, offset) -> {
+            if (after.length() <= MOST_SHOWN) { // the line is cut there
+                before.append(queue.queueId()).append(':');
+                before.append(offsets.query(header.group(), header.topic(), queue.queueId()))
+                        .append(' ');
+                after.append(queue.queueId()).append(':').append(offset).append(' ');
+            }
+        });
+        AdminLog.changed(request, before, after);
         byte[] answer = new OffsetTable(targets).toJson();
         if (members.isBroadcasting(header.group())) {
             targets.forEach((queue, offset) ->

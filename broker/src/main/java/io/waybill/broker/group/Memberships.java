@@ -15,7 +15,9 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.GroupHeader;
 import io.waybill.protocol.header.GroupNameHeader;
 import io.waybill.protocol.header.UnregisterClientHeader;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** The requests about groups and their members that need no file of their own. */
@@ -81,10 +83,16 @@ public final class Memberships {
             request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
             return;
         }
+        SubscriptionGroupConfig known = groups.find(config.groupName());
+        AdminLog.changed(request, known == null ? null : text(known), text(config));
         groups.put(config, outcome -> {
             int code = Outcomes.code(outcome);
             request.reply(Command.response(code, Outcomes.text(outcome)).build());
         });
+    }
+
+    private static String text(SubscriptionGroupConfig config) {
+        return new String(config.toJson(), StandardCharsets.UTF_8);
     }
 
     private void allGroups(Request request) {

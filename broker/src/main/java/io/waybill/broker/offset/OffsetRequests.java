@@ -14,6 +14,7 @@ import io.waybill.protocol.header.QueueHeader;
 import io.waybill.protocol.header.SearchOffsetHeader;
 import io.waybill.protocol.header.TimestampReply;
 import io.waybill.protocol.header.UpdateOffsetHeader;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
@@ -109,6 +110,10 @@ public final class OffsetRequests {
             request.refuse(
                     ResponseCode.INVALID_PARAMETER, "commitOffset: must not be negative, was " + header.commitOffset());
             return;
+        }
+        if (AdminLog.watches(request)) {
+            long before = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
+            AdminLog.changed(request, before, header.commitOffset());
         }
         Offsets.Committed committed = offsets.commit(
                 header.consumerGroup(),

@@ -11,6 +11,7 @@ import io.waybill.protocol.body.RequestMode;
 import io.waybill.protocol.body.RequestModeTable;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.Store;
 import io.waybill.store.log.Stored;
@@ -85,6 +86,11 @@ final class RequestModes {
             request.refuse(ResponseCode.SYSTEM_ERROR, "no more than " + MOST_MODES + " modes are kept");
             return;
         }
+        RequestMode known = table.get(name);
+        AdminLog.changed(
+                request,
+                known == null ? null : known.mode() + " " + known.popShareQueueNum(),
+                mode.mode() + " " + mode.popShareQueueNum());
         store.putCatalog(CatalogKind.SETTING, name, mode.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(name, mode);

@@ -727,7 +727,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
             then.accept(null);
             return;
         }
-        topics.delete(topic, change -> {
+        topics.delete(topic, "the deletion of its group", change -> {
             if (change.isRefused() && topics.find(topic) != null) {
                 then.accept(change.text());
                 return;

@@ -13,6 +13,7 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
@@ -53,6 +54,7 @@ public final class QuarantineRequests {
         }
         String action = wanted.requireString("action");
         if (action.equals("LIST")) {
+            AdminLog.onlyRead(request);
             list(request, group);
             return;
         }

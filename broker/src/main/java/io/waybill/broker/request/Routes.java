@@ -11,6 +11,7 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.BiFunction;
 
 /**
  * The table from request code to handler.
@@ -44,9 +45,19 @@ public final class Routes {
 
     /** The one handler to give to a server: dispatches by code. Codes bound later are not seen by it. */
     public RequestHandler handler() {
+        return handler((code, handler) -> handler);
+    }
+
+    /** The same; what changes something on behalf of an operator leaves a line in the log. */
+    public RequestHandler handler(AdminChanges changes) {
+        return handler(changes::watch);
+    }
+
+    private RequestHandler handler(BiFunction<Integer, RequestHandler, RequestHandler> watch) {
         RequestHandler[] dense = new RequestHandler[DENSE_CODES];
         Map<Integer, RequestHandler> sparse = new TreeMap<>();
-        handlers.forEach((code, handler) -> {
+        handlers.forEach((code, bound) -> {
+            RequestHandler handler = watch.apply(code, bound);
             if (code >= 0 && code < DENSE_CODES) {
                 dense[code] = handler;
             } else {

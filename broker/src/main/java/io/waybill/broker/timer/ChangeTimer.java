@@ -15,6 +15,7 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -153,6 +154,10 @@ final class ChangeTimer implements RequestHandler {
                 }
                 ended = ended(wanted);
             }
+            PendingDue first = pending.isEmpty() ? null : store.due(pending.get(0));
+            AdminLog.before(
+                    request,
+                    pending.size() + " pending" + (first == null ? "" : ", the first due at " + first.dueMillis()));
             change(request, wanted, pending, 0, new ArrayList<>(), ended);
         } catch (RuntimeException e) {
             failed(request, e);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.topic;
 
+import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Routes;
+import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -13,22 +16,51 @@ import io.waybill.protocol.header.CreateTopicHeader;
 import io.waybill.protocol.header.TopicHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
+import io.waybill.protocol.json.JsonWriter;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 
-/** The requests about topics: create or change one (17) or many (18), delete (215), one topic's settings (351), all of them (21), the system's names (305). */
+/**
+ * The requests about topics: create or change one (17) or many (18), delete (215), one topic's settings (351), all of them (21), the system's names
+ * (305); deleted topics (30575) and their return (30576).
+ *
+ * <p>A topic that somebody still needs is deleted, and queues with unread messages are taken away, at the second request only.
+ */
 public final class TopicRequests {
     private static final int MOST_AT_ONCE = 1_000;
+    private static final int MOST_SHOWN = 400;
 
     private final Topics topics;
+    private final Function<String, TopicUse> useOf;
+    private final BiFunction<String, Integer, TopicUse> useOfQueues;
+    private final SecondRequests seconds;
+    private final Executor blocking;
 
-    public TopicRequests(Topics topics) {
+    /**
+     * @param useOf of a topic; may block on the disk
+     * @param useOfQueues of the queues of a topic from an id on; may block on the disk
+     */
+    public TopicRequests(
+            Topics topics,
+            Function<String, TopicUse> useOf,
+            BiFunction<String, Integer, TopicUse> useOfQueues,
+            Clock clock,
+            Executor blocking) {
         this.topics = topics;
+        this.useOf = useOf;
+        this.useOfQueues = useOfQueues;
+        this.seconds = new SecondRequests(clock);
+        this.blocking = blocking;
     }
 
     public void register(Routes routes) {
@@ -37,7 +69,9 @@ public final class TopicRequests {
                 .on(RequestCode.DELETE_TOPIC_IN_BROKER, this::delete)
                 .on(RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER, this::systemTopics)
                 .on(RequestCode.GET_TOPIC_CONFIG, this::config)
-                .on(RequestCode.GET_ALL_TOPIC_CONFIG, this::all);
+                .on(RequestCode.GET_ALL_TOPIC_CONFIG, this::all)
+                .on(RequestCode.LIST_DELETED_TOPICS, this::deleted)
+                .on(RequestCode.RESTORE_TOPIC, this::restore);
     }
 
     private void create(Request request) {
@@ -58,10 +92,48 @@ public final class TopicRequests {
                 header.topicSysFlag(),
                 header.order(),
                 attributes(known, header.attributes()));
-        topics.put(
-                wanted,
-                change -> request.reply(
-                        Command.response(change.code(), change.text()).build()));
+        AdminLog.changed(request, text(known), text(wanted));
+        unlessUnread(
+                request,
+                List.of(wanted),
+                () -> topics.put(
+                        wanted,
+                        change -> request.reply(
+                                Command.response(change.code(), change.text()).build())));
+    }
+
+    private static String text(TopicConfig topic) {
+        return topic == null ? null : new String(topic.toJson(), StandardCharsets.UTF_8);
+    }
+
+    /** Does it unless queues would go away with messages that somebody still has to read, and this is the first request for it. */
+    private void unlessUnread(Request request, List<TopicConfig> wanted, Runnable change) {
+        List<TopicConfig> smaller = wanted.stream()
+                .filter(topic -> {
+                    TopicConfig known = topics.find(topic.topicName());
+                    return known != null && topic.readQueueNums() < known.readQueueNums();
+                })
+                .toList();
+        if (smaller.isEmpty()) {
+            change.run();
+            return;
+        }
+        Continuation.run(blocking, request, () -> {
+            for (TopicConfig topic : smaller) {
+                TopicUse use = useOfQueues.apply(topic.topicName(), topic.readQueueNums());
+                String what = "shrink " + topic.topicName() + ' ' + topic.readQueueNums();
+                if (use.isUnread() && !seconds.isMeant(request, what)) {
+                    request.refuse(
+                            ResponseCode.ILLEGAL_OPERATION,
+                            "with readQueueNums " + topic.readQueueNums() + " nobody can read what the queues from "
+                                    + topic.readQueueNums() + " on of topic '" + topic.topicName() + "' hold: " + use
+                                    + ". Set writeQueueNums first and readQueueNums when they are read. "
+                                    + SecondRequests.howTo("change it"));
+                    return;
+                }
+            }
+            change.run();
+        });
     }
 
     /** 18: all are checked before the first is changed; each change is then for itself. */
@@ -82,6 +154,18 @@ public final class TopicRequests {
         if (wanted.isEmpty() || wanted.size() > MOST_AT_ONCE) {
             throw new BadField("topicConfigList", "1 to " + MOST_AT_ONCE + " topics", wanted.size() + "");
         }
+        StringBuilder before = new StringBuilder();
+        for (TopicConfig topic : wanted) {
+            before.append(text(topics.find(topic.topicName()))).append(' ');
+            if (before.length() > MOST_SHOWN) {
+                break; // the line is cut there
+            }
+        }
+        AdminLog.changed(request, before, "as in fields, " + wanted.size() + " topics");
+        unlessUnread(request, wanted, () -> putAll(request, wanted));
+    }
+
+    private void putAll(Request request, List<TopicConfig> wanted) {
         AtomicInteger open = new AtomicInteger(wanted.size());
         AtomicReference<TopicChange> refused = new AtomicReference<>();
         for (TopicConfig topic : wanted) {
@@ -136,9 +220,68 @@ public final class TopicRequests {
                     illegal != null ? illegal : "topic '" + topic + "' is a system topic and cannot be deleted");
             return;
         }
-        topics.delete(topic, change -> {
-            int code = change.code() == ResponseCode.TOPIC_NOT_EXIST ? ResponseCode.SUCCESS : change.code();
-            request.reply(Command.response(code, change.text()).build());
+        TopicConfig known = topics.find(topic);
+        if (known == null) {
+            request.reply(Command.response(ResponseCode.SUCCESS, "topic '" + topic + "' does not exist")
+                    .build());
+            return;
+        }
+        AdminLog.before(request, text(known));
+        Continuation.run(blocking, request, () -> {
+            TopicUse use = useOf.apply(topic);
+            if (use.isUsed() && !seconds.isMeant(request, "delete " + topic)) {
+                request.refuse(
+                        ResponseCode.ILLEGAL_OPERATION,
+                        "topic '" + topic + "' is in use: " + use + ". " + SecondRequests.howTo("delete it"));
+                return;
+            }
+            AdminLog.changed(request, text(known) + ", used by: " + use, null);
+            topics.delete(topic, Asker.address(request), change -> {
+                int code = change.code() == ResponseCode.TOPIC_NOT_EXIST ? ResponseCode.SUCCESS : change.code();
+                request.reply(Command.response(code, change.text()).build());
+            });
+        });
+    }
+
+    /** 30575: topics that were deleted and of which messages are still kept. */
+    private void deleted(Request request) {
+        Continuation.run(blocking, request, () -> {
+            JsonWriter json = new JsonWriter().beginObject().name("topics").beginArray();
+            topics.deleted()
+                    .forEach((name, deleted) -> json.beginObject()
+                            .field("topic", name)
+                            .field("messages", topics.deletedMessages(name))
+                            .field("deletedMillis", deleted.deletedMillis())
+                            .field("by", deleted.by())
+                            .field("exists", topics.find(name) != null)
+                            .endObject());
+            request.reply(Command.response(ResponseCode.SUCCESS, null)
+                    .body(json.endArray().endObject().toByteArray())
+                    .build());
+        });
+    }
+
+    /** 30576. */
+    private void restore(Request request) {
+        String topic = TopicHeader.read(request.command().fields()).topic();
+        AdminLog.changed(request, text(topics.find(topic)), "restored");
+        Continuation.run(blocking, request, () -> {
+            long messages = topics.deletedMessages(topic);
+            topics.restore(topic, change -> {
+                if (change.isRefused()) {
+                    request.refuse(change.code(), change.text());
+                    return;
+                }
+                request.reply(Command.response(ResponseCode.SUCCESS, null)
+                        .body(new JsonWriter()
+                                .beginObject()
+                                .field("topic", topic)
+                                .field("messages", messages)
+                                .field("queues", change.config().readQueueNums())
+                                .endObject()
+                                .toByteArray())
+                        .build());
+            });
         });
     }
 

@@ -9,10 +9,12 @@ import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicConfigTable;
+import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
+import io.waybill.store.view.QueueKey;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -50,6 +52,9 @@ public final class Topics {
     private final BrokerSettings settings;
     private final Map<String, TopicConfig> table = new ConcurrentHashMap<>();
     private final Map<String, TopicConfig> builtIn;
+    /** What was deleted and has messages left, with those that a failed restore left behind. */
+    private final Map<String, DeletedTopic> deleted = new ConcurrentHashMap<>();
+
     /** Creations on their way, by topic, with everybody who waits for the result. Guarded by itself. */
     private final Map<String, List<Consumer<TopicChange>>> creating = new HashMap<>();
 
@@ -71,6 +76,8 @@ public final class Topics {
                 table.put(name, TopicConfig.parse(ByteBuffer.wrap(value)));
             }
         });
+        store.catalogAll(CatalogKind.DELETED_TOPIC)
+                .forEach((name, value) -> deleted.put(name, DeletedTopic.parse(value)));
         // The time of the start makes the version differ from that of the run before, whose counter is not kept.
         version = new DataVersion(0, store.nowMillis(), 0);
     }
@@ -245,9 +252,12 @@ public final class Topics {
 
     /**
      * Forgets a topic. Its messages can no longer be read, nor found by key, also when a topic of that name comes again: its queues then go on at the
-     * offsets they had reached, so that nobody's progress points behind messages that come later. {@code then} is called exactly once.
+     * offsets they had reached, so that nobody's progress points behind messages that come later. Until retention drops them {@link #restore} brings
+     * them back, with what became visible since, such as delayed messages and commits. {@code then} is called exactly once.
+     *
+     * @param by who wants it, for people
      */
-    public void delete(String topic, Consumer<TopicChange> then) {
+    public void delete(String topic, String by, Consumer<TopicChange> then) {
         TopicConfig known = table.get(topic);
         if (known == null || isBuiltIn(topic)) {
             then.accept(
@@ -256,6 +266,33 @@ public final class Topics {
                             : TopicChange.refused(ResponseCode.INVALID_PARAMETER, "topic '" + topic + "' is built in"));
             return;
         }
+        if (!isWorthKeeping(topic)) {
+            deleteNow(known, then);
+            return;
+        }
+        if (deleted.size() >= settings.maxTopics()
+                && !deleted.containsKey(topic)
+                && deleted().size() >= settings.maxTopics()) {
+            then.accept(TopicChange.refused(
+                    ResponseCode.SYSTEM_ERROR,
+                    "topic '" + topic + "' is not deleted: the messages of " + deleted.size()
+                            + " deleted topics are still kept, the limit maxTopics is " + settings.maxTopics()));
+            return;
+        }
+        // First: a crash in between leaves a topic that is there and has nothing hidden.
+        DeletedTopic kept = new DeletedTopic(known, store.nowMillis(), by);
+        store.putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
+            if (!(outcome instanceof Stored)) {
+                then.accept(failed(outcome));
+                return;
+            }
+            deleted.put(topic, kept);
+            deleteNow(known, then);
+        });
+    }
+
+    private void deleteNow(TopicConfig known, Consumer<TopicChange> then) {
+        String topic = known.topicName();
         store.putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
             if (!(outcome instanceof Stored)) {
                 then.accept(failed(outcome));
@@ -264,6 +301,80 @@ public final class Topics {
             table.remove(topic);
             listener.accept(topic);
             changed(() -> then.accept(TopicChange.done(known)));
+        });
+    }
+
+    private boolean isWorthKeeping(String topic) {
+        return store.pendingDueCount(topic) > 0
+                || store.queuesOf(topic).stream().anyMatch(queue -> {
+                    QueueRange range = store.keptRange(topic, queue.queueId());
+                    return range.minOffset() < range.maxOffset();
+                });
+    }
+
+    /** Messages of a deleted topic that are still kept; what a topic of the name that came later has is not counted. May block on the disk. */
+    long deletedMessages(String topic) {
+        boolean exists = table.containsKey(topic);
+        long messages = 0;
+        for (QueueKey queue : store.queuesOf(topic)) {
+            QueueRange kept = store.keptRange(topic, queue.queueId());
+            long end = exists ? store.range(topic, queue.queueId()).minOffset() : kept.maxOffset();
+            messages += Math.max(0, end - kept.minOffset());
+        }
+        return messages;
+    }
+
+    /** The topics that {@link #restore} can bring back, by name; those that retention has emptied are forgotten. May block on the disk. */
+    Map<String, DeletedTopic> deleted() {
+        Map<String, DeletedTopic> known = new TreeMap<>(deleted);
+        known.keySet().removeIf(topic -> {
+            boolean isOver =
+                    deletedMessages(topic) == 0 && (table.containsKey(topic) || store.pendingDueCount(topic) == 0);
+            if (isOver) {
+                forgetDeleted(topic, outcome -> {});
+            }
+            return isOver;
+        });
+        return known;
+    }
+
+    private void forgetDeleted(String topic, Consumer<Outcome> then) {
+        DeletedTopic known = deleted.get(topic);
+        store.putCatalog(CatalogKind.DELETED_TOPIC, topic, null, outcome -> {
+            if (outcome instanceof Stored && known != null) {
+                deleted.remove(topic, known);
+            }
+            then.accept(outcome);
+        });
+    }
+
+    /**
+     * Brings a deleted topic back with all its messages that are still kept. If a topic of that name came meanwhile it stays as it is, with queues
+     * enough for both. {@code then} is called exactly once.
+     */
+    void restore(String topic, Consumer<TopicChange> then) {
+        DeletedTopic known = deleted.get(topic);
+        if (known == null) {
+            then.accept(TopicChange.refused(
+                    ResponseCode.TOPIC_NOT_EXIST, "no deleted topic '" + topic + "' with messages is known"));
+            return;
+        }
+        TopicConfig now = table.get(topic);
+        TopicConfig before = known.config();
+        TopicConfig wanted = now == null
+                ? before
+                : now.withQueues(
+                        Math.max(now.readQueueNums(), before.readQueueNums()),
+                        Math.max(now.writeQueueNums(), before.writeQueueNums()));
+        // First the topic: a crash in between leaves one that can be restored again.
+        put(wanted, change -> {
+            if (change.isRefused()) {
+                then.accept(change);
+                return;
+            }
+            forgetDeleted(
+                    topic,
+                    outcome -> then.accept(outcome instanceof Stored ? TopicChange.done(wanted) : failed(outcome)));
         });
     }
 
@@ -295,6 +406,12 @@ public final class Topics {
         }
         if (config.topicSysFlag() < 0 || config.topicSysFlag() > 3) {
             return "topicSysFlag must be from 0 to 3, seen: " + config.topicSysFlag();
+        }
+        if (!TopicConfig.SINGLE_TAG.equals(config.topicFilterType())
+                && !TopicConfig.MULTI_TAG.equals(config.topicFilterType())) {
+            String seen = config.topicFilterType();
+            return "topicFilterType must be " + TopicConfig.SINGLE_TAG + " or " + TopicConfig.MULTI_TAG + ", seen: "
+                    + (seen == null || seen.length() <= 32 ? seen : seen.length() + " characters");
         }
         int attributes = 0;
         for (Map.Entry<String, String> attribute : config.attributes().entrySet()) {

@@ -11,6 +11,7 @@ import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
@@ -126,6 +127,7 @@ final class DecideTransaction implements RequestHandler {
             request.refuse(ResponseCode.SYSTEM_ERROR, "the message of transaction " + id + " cannot be read");
             return;
         }
+        AdminLog.before(request, "OPEN");
         Completion done = outcome -> answer(request, found, outcome);
         if (decision == Decision.COMMIT) {
             decisions.commit(found.half(), found.stored(), false, by, done);

@@ -85,17 +85,32 @@ class AdminQueriesTest {
             assertThat(ask(Command.request(code)).code()).isZero();
         }
         assertThat(broker.offsets.query("shipping", "orders", 0)).isEqualTo(2);
-        ask(Command.request(RequestCode.DELETE_TOPIC_IN_BROKER).field("topic", "orders"));
+        delete("orders");
         assertThat(broker.offsets.query("shipping", "orders", 0))
                 .as("may come back")
                 .isEqualTo(2);
         ask(Command.request(RequestCode.CLEAN_UNUSED_TOPIC));
-        assertThat(broker.offsets.query("shipping", "orders", 0)).isEqualTo(-1);
+        assertThat(broker.offsets.query("shipping", "orders", 0))
+                .as("its messages may come back")
+                .isEqualTo(2);
+        broker.topic("empty", 1);
+        broker.offsets.commit("shipping", "empty", 0, 0, broker.connect());
+        delete("empty");
+        ask(Command.request(RequestCode.CLEAN_UNUSED_TOPIC));
+        assertThat(broker.offsets.query("shipping", "empty", 0)).isEqualTo(-1);
+    }
+
+    private void delete(String topic) {
+        assertThat(ask(Command.request(RequestCode.DELETE_TOPIC_IN_BROKER)
+                                .field("topic", topic)
+                                .field("force", true))
+                        .code())
+                .isZero();
     }
 
     @Test
     void aDeletedTopicStaysHiddenOverAPowerCutAndGoesOn() {
-        ask(Command.request(RequestCode.DELETE_TOPIC_IN_BROKER).field("topic", "orders"));
+        delete("orders");
         broker.crash(3);
         assertThat(broker.topics.find("orders")).isNull();
         broker.topic("orders", 2);

@@ -3,6 +3,7 @@ package io.waybill.broker.simulated;
 
 import io.waybill.broker.admin.Administration;
 import io.waybill.broker.admin.ParkedMessages;
+import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
@@ -121,7 +122,8 @@ public final class SimulatedBroker implements AutoCloseable {
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
         Routes routes = new Routes();
-        new TopicRequests(topics).register(routes);
+        TopicUses uses = new TopicUses(store, members, offsets);
+        new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         new Memberships(groups, members, topics).register(routes);
         new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);

@@ -28,21 +28,23 @@ import picocli.CommandLine.Parameters;
 /** Topics. */
 @Command(
         name = "topic",
-        description = "Creates, lists, describes, sets and deletes topics.",
+        description = "Creates, lists, describes, sets, deletes and restores topics.",
         footer = {"", "Example: waybill topic create orders --queues 4"},
         subcommands = {
             TopicCommand.Create.class,
             TopicCommand.ListAll.class,
             TopicCommand.Describe.class,
             TopicCommand.Settings.class,
-            TopicCommand.Delete.class
+            TopicCommand.Delete.class,
+            TopicCommand.Restore.class
         })
 public final class TopicCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
         throw new Failure(
-                ExitCode.USAGE, "say what to do: create, list, describe, settings or delete; see waybill topic --help");
+                ExitCode.USAGE,
+                "say what to do: create, list, describe, settings, delete or restore; see waybill topic --help");
     }
 
     @Command(
@@ -61,6 +63,11 @@ public final class TopicCommand implements Callable<Integer> {
                         "Queues on each broker: as many consumers can share the work (default: ${DEFAULT-VALUE}).")
         private int queues;
 
+        @Option(
+                names = "--force",
+                description = "Take queues away even if they hold messages that a group has not read.")
+        private boolean force;
+
         @Mixin
         private Cluster cluster;
 
@@ -73,7 +80,7 @@ public final class TopicCommand implements Callable<Integer> {
                 throw new Failure(ExitCode.USAGE, "--queues must be at least 1, was " + queues);
             }
             try (WaybillClient client = cluster.connect()) {
-                client.admin().createTopic(topic, queues);
+                client.admin().createTopic(topic, queues, force);
             }
             Map<String, Object> created = new LinkedHashMap<>();
             created.put("topic", topic);
@@ -98,6 +105,9 @@ public final class TopicCommand implements Callable<Integer> {
                 description = "Names only.")
         private boolean quiet;
 
+        @Option(names = "--deleted", description = "Those that were deleted and whose messages can be restored.")
+        private boolean deleted;
+
         @Mixin
         private Cluster cluster;
 
@@ -107,6 +117,9 @@ public final class TopicCommand implements Callable<Integer> {
         @Override
         public Integer call() {
             try (WaybillClient client = cluster.connect()) {
+                if (deleted) {
+                    return listDeleted(client);
+                }
                 List<String> topics =
                         all ? client.admin().allTopics() : client.admin().topics();
                 if (quiet) {
@@ -125,6 +138,45 @@ public final class TopicCommand implements Callable<Integer> {
                 }
                 return ExitCode.DONE;
             }
+        }
+
+        private int listDeleted(WaybillClient client) {
+            List<Map<String, Object>> rows = new ArrayList<>();
+            for (Admin.DeletedTopic topic : client.admin().deletedTopics()) {
+                if (quiet) {
+                    output.line(topic.name());
+                    continue;
+                }
+                Map<String, Object> row = new LinkedHashMap<>();
+                row.put("topic", topic.name());
+                row.put("broker", topic.broker());
+                row.put("messages", topic.messages());
+                row.put("deletedAt", topic.deletedAt());
+                row.put("by", topic.by());
+                rows.add(row);
+            }
+            if (!quiet) {
+                output.list(rows);
+            }
+            return ExitCode.DONE;
+        }
+    }
+
+    @Command(
+            name = "restore",
+            description = "Brings a deleted topic back, with its messages that are still kept.",
+            footer = {"", "Example: waybill topic restore orders"})
+    static final class Restore extends ClusterCommand {
+        @Parameters(paramLabel = "TOPIC", description = "Its name.")
+        private String topic;
+
+        @Override
+        protected int run(WaybillClient client) {
+            Map<String, Object> restored = new LinkedHashMap<>();
+            restored.put("topic", topic);
+            restored.put("messages", client.admin().restoreTopic(topic));
+            output().one(restored);
+            return ExitCode.DONE;
         }
     }
 
@@ -233,11 +285,20 @@ public final class TopicCommand implements Callable<Integer> {
 
     @Command(
             name = "delete",
-            description = "Forgets a topic and its messages.",
-            footer = {"", "Example: waybill topic delete old-orders --yes"})
+            description = "Deletes a topic and its messages; they can be restored until retention drops them.",
+            footer = {
+                "",
+                "Example: waybill topic delete old-orders --yes",
+                "         waybill topic delete orders --yes --force   (though groups have not read everything)"
+            })
     static final class Delete extends ClusterCommand {
         @Parameters(paramLabel = "TOPIC", description = "Its name.")
         private String topic;
+
+        @Option(
+                names = "--force",
+                description = "Delete it though it is in use: unread messages, consumers, delayed messages.")
+        private boolean force;
 
         @Mixin
         private Confirmation confirmation;
@@ -246,12 +307,12 @@ public final class TopicCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             TopicDescription found = client.admin().describe(topic);
             if (confirmation.dryRun()) {
-                output().note("topic " + topic + " would be forgotten with "
+                output().note("topic " + topic + " would be deleted with "
                         + Output.counted(found.messages(), "message"));
                 return ExitCode.DONE;
             }
-            confirmation.ask("Forgetting topic " + topic + " with " + Output.counted(found.messages(), "message"));
-            client.admin().deleteTopic(topic);
+            confirmation.confirm("Deleting topic " + topic + " with " + Output.counted(found.messages(), "message"));
+            client.admin().deleteTopic(topic, force);
             output().one(Map.of("deleted", topic));
             return ExitCode.DONE;
         }

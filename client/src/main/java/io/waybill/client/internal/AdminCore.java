@@ -24,6 +24,7 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicList;
 import io.waybill.protocol.body.TopicStats;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
@@ -146,6 +147,11 @@ final class AdminCore implements Admin {
 
     @Override
     public void createTopic(String name, int queues) {
+        createTopic(name, queues, false);
+    }
+
+    @Override
+    public void createTopic(String name, int queues, boolean force) {
         MessageChecks.topic(name);
         if (queues < 1 || queues > MAX_QUEUES) {
             throw Failures.invalid(
@@ -157,10 +163,11 @@ final class AdminCore implements Admin {
                         address,
                         new TopicConfig(name, queues, queues, Perm.READ_WRITE),
                         "",
+                        force,
                         "creating topic "));
     }
 
-    private void put(String broker, String address, TopicConfig topic, String attributes, String doing) {
+    private void put(String broker, String address, TopicConfig topic, String attributes, boolean force, String doing) {
         Command.Builder request = Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
                 .field("topic", topic.topicName())
                 .field("defaultTopic", Names.DEFAULT_TOPIC)
@@ -169,7 +176,8 @@ final class AdminCore implements Admin {
                 .field("perm", topic.perm())
                 .field("topicFilterType", topic.topicFilterType())
                 .field("topicSysFlag", topic.topicSysFlag())
-                .field("order", topic.order());
+                .field("order", topic.order())
+                .field("force", force);
         if (!attributes.isEmpty()) {
             request.field("attributes", attributes);
         }
@@ -199,23 +207,90 @@ final class AdminCore implements Admin {
         remove.forEach(attribute -> changes.add("-" + attribute));
         mastersOf(name)
                 .forEach((broker, address) -> put(
-                        broker, address, config(broker, address, name), String.join(",", changes), "changing topic "));
+                        broker,
+                        address,
+                        config(broker, address, name),
+                        String.join(",", changes),
+                        false,
+                        "changing topic "));
     }
 
     @Override
     public void deleteTopic(String name) {
+        deleteTopic(name, false);
+    }
+
+    @Override
+    public void deleteTopic(String name, boolean force) {
         mastersOf(name); // it must exist
         MessageChecks.topic(name);
-        deleteAnywhere(name);
+        deleteAnywhere(name, force);
+    }
+
+    @Override
+    public List<DeletedTopic> deletedTopics() {
+        List<DeletedTopic> found = new ArrayList<>();
+        cluster.living().forEach((broker, address) -> {
+            JsonObject answer = cluster.json(
+                    address,
+                    RequestCode.LIST_DELETED_TOPICS,
+                    new JsonWriter().beginObject().endObject(),
+                    "asking " + broker + " for deleted topics");
+            for (JsonObject one : answer.getArray("topics").objects("topics")) {
+                found.add(new DeletedTopic(
+                        one.getString("topic"),
+                        broker,
+                        one.getLong("messages", 0),
+                        Cluster.instant(one, "deletedMillis"),
+                        one.getString("by")));
+            }
+        });
+        return List.copyOf(found);
+    }
+
+    @Override
+    public long restoreTopic(String name) {
+        MessageChecks.topic(name);
+        String doing = "restoring topic " + name;
+        long messages = 0;
+        WaybillException unknown = null;
+        boolean restored = false;
+        for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
+            try {
+                ByteBuffer answer = broker(
+                        broker.getValue(),
+                        Command.request(RequestCode.RESTORE_TOPIC).field("topic", name),
+                        doing + " at " + broker.getKey());
+                messages += Json.parse(answer).getLong("messages", 0);
+                restored = true;
+            } catch (WaybillException e) {
+                if (e.code() != ResponseCode.TOPIC_NOT_EXIST) {
+                    throw e;
+                }
+                unknown = e;
+            }
+        }
+        if (!restored) {
+            throw new WaybillException(
+                    WaybillException.Kind.NOT_FOUND,
+                    ResponseCode.TOPIC_NOT_EXIST,
+                    false,
+                    doing + " failed: no broker keeps messages of a deleted topic of that name",
+                    "look at the names with: waybill topic list --deleted",
+                    unknown);
+        }
+        return messages;
     }
 
     /** Deletes a topic wherever it is kept, if it is. */
-    void deleteAnywhere(String name) {
+    void deleteAnywhere(String name, boolean force) {
         cluster.living().forEach((broker, address) -> {
             try {
                 broker(
                         address,
-                        Command.request(RequestCode.DELETE_TOPIC_IN_BROKER).field("topic", name),
+                        Command.request(RequestCode.DELETE_TOPIC_IN_BROKER)
+                                .field("topic", name)
+                                .field("force", force),
                         "deleting topic " + name + " at " + broker);
             } catch (WaybillException e) {
                 if (e.code() != ResponseCode.TOPIC_NOT_EXIST) {

@@ -495,7 +495,7 @@ final class AdminGroups implements Groups {
                             .field("cleanOffset", true),
                     "deleting group " + group + " at " + broker);
         });
-        topics.deleteAnywhere(Names.retryTopic(group));
-        topics.deleteAnywhere(Names.deadLetterTopic(group));
+        topics.deleteAnywhere(Names.retryTopic(group), true);
+        topics.deleteAnywhere(Names.deadLetterTopic(group), true);
     }
 }

@@ -5,7 +5,9 @@ package io.waybill.store.view;
 public enum CatalogKind {
     TOPIC(1),
     GROUP(2),
-    SETTING(3);
+    SETTING(3),
+    /** A topic that was deleted: what it was. When the entry is removed, what its queues hold from then is shown again. */
+    DELETED_TOPIC(4);
 
     private final int code;
 
@@ -23,6 +25,7 @@ public enum CatalogKind {
             case 1 -> TOPIC;
             case 2 -> GROUP;
             case 3 -> SETTING;
+            case 4 -> DELETED_TOPIC;
             default -> null;
         };
     }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Topics, groups, settings: {@code kind 1 | name -> position of the record 8 | value}. */
+/** Topics, groups, settings, deleted topics: {@code kind 1 | name -> position of the record 8 | value}. */
 final class CatalogTable {
     private final Table table;
 

@@ -52,7 +52,7 @@ final class ConsumeQueue implements QueueView {
     /** Position of the latest record that shows the queue's next offset. */
     private volatile long evidence;
 
-    /** Entries below are not shown any more, though the log may still hold them. */
+    /** Entries below are not shown since their topic was deleted, though they are kept like others; at most max, 0 if there are none. */
     private volatile long hidden;
 
     private volatile long touched;
@@ -79,16 +79,18 @@ final class ConsumeQueue implements QueueView {
 
     /** An empty queue. */
     ConsumeQueue(ConsumeQueues home, QueueKey key, long nextOffset) {
-        this(home, key, nextOffset, nextOffset, UNKNOWN, UNKNOWN);
+        this(home, key, nextOffset, nextOffset, UNKNOWN, UNKNOWN, 0);
     }
 
-    private ConsumeQueue(ConsumeQueues home, QueueKey key, long min, long max, long minPosition, long evidence) {
+    private ConsumeQueue(
+            ConsumeQueues home, QueueKey key, long min, long max, long minPosition, long evidence, long hidden) {
         this.home = home;
         this.key = key;
         this.max = max;
         this.written = max;
         this.boundary = max;
         this.evidence = evidence;
+        this.hidden = hidden;
         this.floor = new Floor(min, minPosition);
         this.stored = floor;
     }
@@ -100,33 +102,34 @@ final class ConsumeQueue implements QueueView {
         long minPosition = unpacker.i64();
         long max = unpacker.i64();
         long evidence = unpacker.i64();
-        return new ConsumeQueue(home, key, min, max, minPosition, evidence);
+        return new ConsumeQueue(home, key, min, max, minPosition, evidence, unpacker.i64());
     }
 
     /**
-     * Puts {@code min 8 | position of the message at min 8 | max 8 | evidence 8} as of an end and an oldest position, and
+     * Puts {@code min 8 | position of the message at min 8 | max 8 | evidence 8 | hidden 8} as of an end and an oldest position, and
      * deletes the blocks that min left behind. The oldest position is that of the checkpoint: the present one may be newer,
      * and what lies between both must still be there if this checkpoint is the one that a crash leaves.
      */
     private void writeMeta(Batch batch, long end, long endEvidence, long hiddenThen, long oldest) {
-        Floor floorThen = floorAsOf(end, hiddenThen, oldest);
+        Floor floorThen = floorAsOf(end, oldest);
         long from = stored.offset >> Block.SHIFT;
         long to = floorThen.offset >> Block.SHIFT;
         if (from < to) {
             batch.deleteRange(Family.QUEUE, ConsumeQueues.blockKey(key, from), ConsumeQueues.blockKey(key, to));
         }
         nextStored = floorThen;
-        byte[] meta = new Packer(32)
+        byte[] meta = new Packer(40)
                 .i64(floorThen.offset)
                 .i64(floorThen.position)
                 .i64(end)
                 .i64(endEvidence)
+                .i64(hiddenThen)
                 .done();
         batch.put(Family.QUEUE, ConsumeQueues.metaKey(key), meta);
     }
 
-    private Floor floorAsOf(long end, long hiddenThen, long oldest) {
-        Floor seen = stored.offset < hiddenThen ? new Floor(hiddenThen, UNKNOWN) : stored;
+    private Floor floorAsOf(long end, long oldest) {
+        Floor seen = stored;
         if (seen.offset >= end || seen.position >= oldest && seen.position != UNKNOWN) {
             return seen;
         }
@@ -213,9 +216,12 @@ final class ConsumeQueue implements QueueView {
 
     /** Shows none of its entries any more; the next one follows them. */
     void hide() {
-        long end = max;
-        hidden = end;
-        floor = new Floor(end, UNKNOWN);
+        hidden = max;
+    }
+
+    /** Shows again what it hides and the log still holds. */
+    void show() {
+        hidden = 0;
     }
 
     /** Forgets all entries. Only while a log without the queue's older part is folded: nobody reads yet. */
@@ -301,6 +307,13 @@ final class ConsumeQueue implements QueueView {
 
     @Override
     public long min() {
+        // Before the end is looked at: what is hidden is never behind it.
+        long shown = hidden;
+        return Math.max(shown, firstKept());
+    }
+
+    @Override
+    public long firstKept() {
         Floor seen = floor;
         long end = max;
         long oldest = home.oldestPosition();

@@ -99,6 +99,13 @@ final class ConsumeQueues {
         }
     }
 
+    /** The deleted topic came back: its queues show again what they still hold. */
+    void show(String topic) {
+        for (QueueKey key : names(topic)) {
+            touched(topic, key.queueId(), 0).show();
+        }
+    }
+
     /** The queue, live and part of the current generation. */
     private ConsumeQueue touched(String topic, int queueId, long offsetIfUnknown) {
         int slot = (topic.hashCode() * 31 + queueId) & RECENT - 1;

@@ -6,8 +6,11 @@ package io.waybill.store.view;
  * never fall. For use within one call from any thread; ask {@link Views#queue} again for the next (a kept view may stop growing).
  */
 public interface QueueView {
-    /** First offset whose message the log still holds; equal to max if there is none. */
+    /** First offset that is shown and whose message the log still holds; equal to max if there is none. */
     long min();
+
+    /** The same as if nothing were hidden: before {@link #min} stand the messages of a deleted topic. */
+    long firstKept();
 
     /** The next offset: one past the last applied message. */
     long max();

@@ -293,6 +293,8 @@ public final class Views implements AutoCloseable {
             catalog.catalog(record);
             if (record.kind() == CatalogKind.TOPIC && record.value() == null) {
                 queues.hide(record.name());
+            } else if (record.kind() == CatalogKind.DELETED_TOPIC && record.value() == null) {
+                queues.show(record.name());
             }
         } else if (entry instanceof Entry.Pop pop) {
             pops.pop(pop);

@@ -197,7 +197,7 @@ final class ViewsModel {
             case 19, 20 -> journal();
             default ->
                 catalog(
-                        CatalogKind.values()[chance.nextInt(3)],
+                        CatalogKind.values()[chance.nextInt(4)],
                         chance.nextInt(2) == 0 ? topic(chance.nextInt(3)) : "name-" + chance.nextInt(4),
                         chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
         }
@@ -515,6 +515,8 @@ final class ViewsModel {
                 queues.keySet().stream()
                         .filter(key -> key.topic().equals(name))
                         .forEach(key -> hidden.put(key, next(key)));
+            } else if (kind == CatalogKind.DELETED_TOPIC) {
+                hidden.keySet().removeIf(key -> key.topic().equals(name));
             }
         } else {
             catalog.put(kind + "/" + name, new Located<>(new Carried.CatalogValue(kind, name, value), position));

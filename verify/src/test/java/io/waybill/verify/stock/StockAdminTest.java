@@ -190,6 +190,10 @@ class StockAdminTest {
         send(topic, 4);
         admin.updateConsumeOffset(address, group, queue(topic), 2);
 
+        assertThatThrownBy(() -> admin.deleteTopicInBroker(Set.of(address), topic))
+                .as("it has unread messages: at the second request only")
+                .satisfies(e -> assertThat(code(e)).isEqualTo(ResponseCode.ILLEGAL_OPERATION))
+                .hasMessageContaining("2 messages that group " + group);
         admin.deleteTopicInBroker(Set.of(address), topic);
         admin.deleteTopicInNameServer(Set.of(broker.namesrvAddress()), topic);
         assertThatThrownBy(() -> admin.examineTopicConfig(address, topic))

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.topic;
+
+import io.waybill.platform.Clock;
+import io.waybill.remoting.Request;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Lets what would lose something happen at the second request only: the first one is refused with what would be lost, and the same request from the
+ * same host within {@value #SECONDS} s, or one with {@code force=true}, is meant. So a slip is stopped, and a tool that knows nothing of this gets its
+ * way by asking again. Holds at most {@value #MOST} first requests; thread-safe.
+ */
+final class SecondRequests {
+    static final int SECONDS = 60;
+    private static final int MOST = 1_000;
+    private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(SECONDS);
+
+    private final Clock clock;
+
+    /** By host and what is asked, when it was refused. Guarded by this. */
+    private final Map<String, Long> refused = new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
+            return size() > MOST;
+        }
+    };
+
+    SecondRequests(Clock clock) {
+        this.clock = clock;
+    }
+
+    /**
+     * Whether the request is meant; if not, the next one like it is.
+     *
+     * @param what the operation with all that tells it from another one, short
+     */
+    synchronized boolean isMeant(Request request, String what) {
+        if (request.command().fields().getBoolean("force", false)) {
+            return true;
+        }
+        String asked = request.connection().remoteAddress().getHostString() + ' ' + what;
+        long now = clock.nanoTime();
+        Long before = refused.remove(asked);
+        if (before != null && now - before <= WINDOW_NANOS) {
+            return true;
+        }
+        refused.put(asked, now);
+        return false;
+    }
+
+    /** The sentence behind what would be lost. */
+    static String howTo(String verb) {
+        return "Nothing was changed. To " + verb + " all the same, send the same request again within " + SECONDS
+                + " s, or with force=true (waybill: --force)";
+    }
+}
