@@ -72,9 +72,33 @@ public final class Broker implements AutoCloseable {
     private static final class Gate implements ConnectionListener {
         final AtomicReference<RequestHandler> handler = new AtomicReference<>(refusing("this broker is starting"));
         final AtomicReference<Features> features = new AtomicReference<>();
+        /** Guarded by this. */
+        private boolean ended;
 
         static RequestHandler refusing(String why) {
             return request -> request.refuse(ResponseCode.SERVICE_NOT_AVAILABLE, why);
+        }
+
+        /**
+         * A broker whose name is another's does not serve: clients that know it from before would send to it what no consumer finds. It goes on asking the
+         * name servers, and serves again when they take it.
+         */
+        synchronized void nameConflict(String sentence, RequestHandler serving) {
+            if (ended) {
+                return;
+            }
+            if (sentence == null) {
+                log.info("No other broker has this one's name any more: it serves again");
+                handler.set(serving);
+            } else {
+                log.error("This broker does not serve: {}. Give one of the two another brokerName", sentence);
+                handler.set(refusing("this broker does not serve: " + sentence));
+            }
+        }
+
+        synchronized void end() {
+            ended = true;
+            handler.set(refusing("this broker is closing"));
         }
 
         @Override
@@ -90,6 +114,7 @@ public final class Broker implements AutoCloseable {
      * Starts a broker. The platform and the event loops stay the caller's, who closes them after the broker.
      *
      * @throws StoreException when the store cannot be opened
+     * @throws NameTaken when another living broker has the name, or the store belongs to another name
      * @throws IOException when the address cannot be listened on or is not known
      * @throws IllegalArgumentException when other machines reach the address and that was not asked for
      */
@@ -98,6 +123,12 @@ public final class Broker implements AutoCloseable {
         Exposure.check(settings.host(), settings.insecure());
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
+        try {
+            StoreOwner.check(store, settings.brokerName());
+        } catch (NameTaken e) {
+            closeQuietly(store);
+            throw e;
+        }
         Gate gate = new Gate();
         RemotingServer server = null;
         RemotingClient nameServers = null;
@@ -114,9 +145,18 @@ public final class Broker implements AutoCloseable {
             Features features = new Features(store, settings, platform, address, nameServers::call);
             gate.features.set(features);
             gate.handler.set(features.handler());
+            features.onNameConflict(sentence -> gate.nameConflict(sentence, features.handler()));
             features.start();
             serveVipChannel(settings, server);
             await(features.registered(), settings.registerTimeoutMillis());
+            if (features.nameConflict() != null) {
+                await(features.leave(), settings.registerTimeoutMillis());
+                features.stop();
+                throw new NameTaken(
+                        features.nameConflict(),
+                        "give this broker a name of its own (--set brokerName=...), or stop the other one first;"
+                                + " one that died without a word is forgotten after two minutes");
+            }
             log.info("Broker {} serves at {}", settings.brokerName(), address);
             return new Broker(settings, store, server, nameServers, features, address, gate);
         } catch (IOException | RuntimeException e) {
@@ -138,7 +178,7 @@ public final class Broker implements AutoCloseable {
             return;
         }
         closed = true;
-        gate.handler.set(Gate.refusing("this broker is closing"));
+        gate.end();
         await(features.leave(), settings.registerTimeoutMillis());
         server.close();
         features.stop();

@@ -32,6 +32,7 @@ import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
 import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerRequests;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
@@ -53,6 +54,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /**
  * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly.
@@ -110,7 +112,8 @@ final class Features {
 
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
         TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
-        DelayedSends delays = new DelayedSends(store, timers, broker);
+        RecallSigner signer = RecallSigner.of(store, platform.chance());
+        DelayedSends delays = new DelayedSends(store, timers, broker, signer);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         HalfSends halves = new HalfSends(store, clock, transactions, delays);
@@ -188,7 +191,8 @@ final class Features {
                 new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking);
         halfRequests.register(routes);
         new TimerRequests(store, clock, timers, broker, blocking).register(routes);
-        new RecallMessage(store, timers, broker, topic -> topics.find(topic) != null, blocking).register(routes);
+        new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, blocking)
+                .register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
@@ -304,6 +308,16 @@ final class Features {
     /** Completes when every name server knows this broker, or did not answer in time. */
     CompletableFuture<Void> registered() {
         return registration.registerNow();
+    }
+
+    /** Sets who is told that another living broker has this one's name, and with null when that is over; once, before the start. */
+    void onNameConflict(Consumer<String> listener) {
+        registration.onConflict(listener);
+    }
+
+    /** The sentence about another living broker of this name; null when there is none. */
+    String nameConflict() {
+        return registration.conflict();
     }
 
     /** Takes the broker off the name servers and lets go of the pulls that wait. */

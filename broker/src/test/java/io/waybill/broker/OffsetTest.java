@@ -167,6 +167,7 @@ class OffsetTest {
                 .field("topicFilterType", "SINGLE_TAG")
                 .field("topicSysFlag", 0)
                 .field("order", false)
+                .field("force", true)
                 .build());
         assertThat(made.result()).as(made.remark()).isZero();
     }

@@ -249,7 +249,17 @@ class GroupCommandsTest {
         assertThat(run("send", "urgent", "now", "--priority", "3", "-o", "json").out())
                 .contains("\"queue\":3");
 
-        carefully("would be forgotten with 1 message", "topic", "delete", "bills");
+        Ran used = run("topic", "delete", "bills", "--yes");
+        assertThat(used.exitCode()).isNotZero();
+        assertThat(used.err()).contains("1 messages that no group has read", "--force");
+        carefully("would be deleted with 1 message", "topic", "delete", "bills", "--force");
+        assertThat(run("topic", "list", "--deleted").out()).contains("bills", "127.0.0.1");
+        assertThat(run("topic", "list", "-q").lines()).doesNotContain("bills");
+        assertThat(run("topic", "restore", "bills", "-o", "json").out()).contains("\"messages\":1");
+        assertThat(run("consume", "bills", "--wait", "1s").out()).contains("one");
+        assertThat(run("topic", "restore", "bills").exitCode()).isEqualTo(3);
+        assertThat(run("topic", "delete", "bills", "--force", "--yes").exitCode())
+                .isZero();
         assertThat(run("topic", "delete", "bills", "--yes").exitCode()).isEqualTo(3);
     }
 

@@ -26,8 +26,10 @@ import io.waybill.protocol.header.KvHeader;
 import io.waybill.protocol.header.RegisterBrokerHeader;
 import io.waybill.protocol.header.RegisterBrokerReply;
 import io.waybill.protocol.header.RouteHeader;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.ConnectionListener;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import java.nio.ByteBuffer;
@@ -50,6 +52,8 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private static final String ORDER_NAMESPACE = "ORDER_TOPIC_CONFIG";
     private static final int MAX_NAME_LENGTH = 255;
+    private static final int MOST_LINES = 20;
+    private static final long LINES_MILLIS = 60_000;
     // A client makes an object for each queue of a route.
     private static final int MAX_QUEUES = 65_536;
     // From 4.9.4 on clients read integer keys of JSON objects in quotes.
@@ -64,14 +68,31 @@ final class NameRequests implements RequestHandler, ConnectionListener {
     private final byte[] config;
     private final Clock clock;
     private final Runnable livenessChanged;
+    private final LogRateLimiter lines;
+    private final Map<Integer, RequestHandler> changes;
 
     /** @param config the settings in force, one {@code key=value} in a line */
-    NameRequests(RouteTable table, KvConfig kv, Clock clock, Runnable livenessChanged, String config) {
+    NameRequests(
+            RouteTable table, KvConfig kv, Clock clock, AdminLog adminLog, Runnable livenessChanged, String config) {
         this.config = config.getBytes(StandardCharsets.UTF_8);
         this.table = table;
         this.kv = kv;
         this.clock = clock;
         this.livenessChanged = livenessChanged;
+        this.lines = new LogRateLimiter(clock, MOST_LINES, LINES_MILLIS);
+        this.changes = Map.of(
+                RequestCode.WIPE_WRITE_PERM_OF_BROKER,
+                adminLog.watch("WIPE_WRITE_PERM_OF_BROKER", this::wipe),
+                RequestCode.ADD_WRITE_PERM_OF_BROKER,
+                adminLog.watch("ADD_WRITE_PERM_OF_BROKER", this::add),
+                RequestCode.DELETE_TOPIC_IN_NAMESRV,
+                adminLog.watch("DELETE_TOPIC_IN_NAMESRV", this::deleteTopic),
+                RequestCode.UPDATE_NAMESRV_CONFIG,
+                adminLog.watch("UPDATE_NAMESRV_CONFIG", NameRequests::updateConfig),
+                RequestCode.PUT_KV_CONFIG,
+                adminLog.watch("PUT_KV_CONFIG", this::putKv),
+                RequestCode.DELETE_KV_CONFIG,
+                adminLog.watch("DELETE_KV_CONFIG", this::deleteKv));
     }
 
     /** Time as the route table counts it. */
@@ -81,6 +102,11 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     @Override
     public void handle(Request request) {
+        RequestHandler change = changes.get(request.code());
+        if (change != null) {
+            change.handle(request);
+            return;
+        }
         switch (request.code()) {
             case RequestCode.GET_ROUTEINFO_BY_TOPIC -> route(request);
             case RequestCode.REGISTER_BROKER -> register(request);
@@ -90,16 +116,6 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             case RequestCode.GET_BROKER_CLUSTER_INFO ->
                 body(request, table.clusterInfo().toJson());
             case RequestCode.GET_BROKER_MEMBER_GROUP -> memberGroup(request);
-            case RequestCode.WIPE_WRITE_PERM_OF_BROKER -> {
-                String name = BrokerNameHeader.read(fields(request)).brokerName();
-                request.reply(
-                        ok().field("wipeTopicCount", table.forbidWriting(name)).build());
-            }
-            case RequestCode.ADD_WRITE_PERM_OF_BROKER -> {
-                String name = BrokerNameHeader.read(fields(request)).brokerName();
-                request.reply(
-                        ok().field("addTopicCount", table.allowWriting(name)).build());
-            }
             case RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER ->
                 body(request, new TopicList(table.topics()).toJson());
             case RequestCode.GET_TOPICS_BY_CLUSTER ->
@@ -112,14 +128,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             case RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST ->
                 body(request, new TopicList(table.flagged(UNIT_SUB, UNIT)).toJson());
             case RequestCode.GET_NAMESRV_CONFIG -> body(request, config);
-            case RequestCode.UPDATE_NAMESRV_CONFIG ->
-                request.refuse(
-                        ResponseCode.NO_PERMISSION,
-                        "the settings of this name server are read at its start and cannot be changed while it runs");
-            case RequestCode.DELETE_TOPIC_IN_NAMESRV -> deleteTopic(request);
-            case RequestCode.PUT_KV_CONFIG -> putKv(request);
             case RequestCode.GET_KV_CONFIG -> getKv(request);
-            case RequestCode.DELETE_KV_CONFIG -> deleteKv(request);
             case RequestCode.GET_KVLIST_BY_NAMESPACE -> listKv(request);
             default ->
                 request.refuse(
@@ -131,7 +140,10 @@ final class NameRequests implements RequestHandler, ConnectionListener {
     public void closed(Connection connection) {
         List<String> gone = table.connectionClosed(connection.id());
         if (!gone.isEmpty()) {
-            LOG.info("brokers at {} are gone: their connection closed", gone);
+            String more = lines.admit();
+            if (more != null) {
+                LOG.info("brokers at {} are gone: their connection closed{}", gone, more);
+            }
         }
     }
 
@@ -180,7 +192,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             }
             if (fault != null) {
                 int count = body.topics().topicConfigTable().size() - topics.size();
-                LOG.warn("{} topics of broker {} are left out, one because {}", count, header.brokerName(), fault);
+                warn(count + " topics of broker " + header.brokerName() + " are left out, one because " + fault);
             }
         }
         Registration asked = new Registration(
@@ -196,24 +208,28 @@ final class NameRequests implements RequestHandler, ConnectionListener {
         boolean isNew = table.version(asked.key()) == null;
         Registered result = table.register(asked, request.connection().id(), millis(clock));
         if (!result.accepted()) {
-            LOG.warn("broker {} id {} at {} is refused", asked.brokerName(), asked.brokerId(), asked.address());
-            request.refuse(
-                    ResponseCode.SYSTEM_ERROR,
-                    "broker " + asked.brokerName() + " id " + asked.brokerId()
-                            + " is registered by a newer process or in another cluster, or there are too many brokers");
+            warn("the broker at " + asked.address() + " is refused: " + result.refusal());
+            request.reply(Command.response(ResponseCode.SYSTEM_ERROR, result.refusal())
+                    .field("heldBy", result.heldBy())
+                    .build());
             return;
         }
         if (isNew) {
-            LOG.info(
-                    "broker {} id {} of cluster {} is at {}",
-                    asked.brokerName(),
-                    asked.brokerId(),
-                    asked.cluster(),
-                    asked.address());
+            String more = lines.admit();
+            if (more != null) {
+                LOG.info(
+                        "broker {} id {} of cluster {} is at {}{}",
+                        asked.brokerName(),
+                        asked.brokerId(),
+                        asked.cluster(),
+                        asked.address(),
+                        more);
+            }
             livenessChanged.run();
         }
         if (result.topicsIgnored() > 0) {
-            LOG.warn("{} topics of broker {} exceed the limit", result.topicsIgnored(), asked.brokerName());
+            warn(result.topicsIgnored() + " topics of broker " + asked.brokerName() + " exceed the limit of "
+                    + RouteTable.MAX_TOPICS);
         }
         Command.Builder reply = ok().header(new RegisterBrokerReply(result.masterHaAddress(), result.masterAddress()));
         Map<String, String> orders = kv.list(ORDER_NAMESPACE);
@@ -227,6 +243,14 @@ final class NameRequests implements RequestHandler, ConnectionListener {
     private RegisterBrokerBody read(ByteBuffer bytes, boolean compressed) {
         synchronized (reading) {
             return RegisterBrokerBody.parse(bytes, compressed, MAX_REGISTRATION_BYTES);
+        }
+    }
+
+    /** What brokers cause is written so often at most: each of them comes back every few seconds. */
+    private void warn(String sentence) {
+        String more = lines.admit();
+        if (more != null) {
+            LOG.warn("{}{}", sentence, more);
         }
     }
 
@@ -253,8 +277,16 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private void unregister(Request request) {
         BrokerHeader header = BrokerHeader.read(fields(request));
-        if (table.unregister(address(header), header.brokerName(), header.brokerId())) {
-            LOG.info("broker {} id {} has left", header.brokerName(), header.brokerId());
+        Connection peer = request.connection();
+        boolean isGone = table.unregister(
+                address(header),
+                header.brokerName(),
+                header.brokerId(),
+                peer.id(),
+                peer.remoteAddress().getHostString());
+        String more = isGone ? lines.admit() : null;
+        if (more != null) {
+            LOG.info("broker {} id {} has left{}", header.brokerName(), header.brokerId(), more);
         }
         request.reply(ok().build());
     }
@@ -285,9 +317,34 @@ final class NameRequests implements RequestHandler, ConnectionListener {
                         .toJson());
     }
 
+    private void wipe(Request request) {
+        String name = BrokerNameHeader.read(fields(request)).brokerName();
+        int count = table.forbidWriting(name);
+        AdminLog.changed(request, count + " topics", "without write permission");
+        request.reply(ok().field("wipeTopicCount", count).build());
+    }
+
+    private void add(Request request) {
+        String name = BrokerNameHeader.read(fields(request)).brokerName();
+        int count = table.allowWriting(name);
+        AdminLog.changed(request, count + " topics", "with write permission");
+        request.reply(ok().field("addTopicCount", count).build());
+    }
+
+    private static void updateConfig(Request request) {
+        request.refuse(
+                ResponseCode.NO_PERMISSION,
+                "the settings of this name server are read at its start and cannot be changed while it runs");
+    }
+
     private void deleteTopic(Request request) {
         DeleteTopicInNamesrvHeader header = DeleteTopicInNamesrvHeader.read(fields(request));
         String cluster = header.clusterName();
+        TopicRoute known = table.route(header.topic());
+        AdminLog.changed(
+                request,
+                known == null ? null : "served by " + known.queueDatas().size() + " brokers",
+                null);
         table.deleteTopic(header.topic(), cluster == null || cluster.isEmpty() ? null : cluster);
         request.reply(ok().build());
     }
@@ -301,15 +358,21 @@ final class NameRequests implements RequestHandler, ConnectionListener {
             String seen = value == null ? null : value.length() + " characters";
             throw new BadField("value", "at most " + KvConfig.MAX_VALUE_LENGTH + " characters", seen);
         }
-        if (kv.put(header.namespace(), header.key(), header.value())) {
+        AdminLog.changed(request, kv.get(header.namespace(), header.key()), value);
+        kv.put(header.namespace(), header.key(), value, refusal -> answer(request, refusal));
+    }
+
+    private static void answer(Request request, String refusal) {
+        if (refusal == null) {
             request.reply(ok().build());
         } else {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the table is full: " + KvConfig.MAX_ENTRIES + " entries");
+            request.refuse(ResponseCode.SYSTEM_ERROR, refusal);
         }
     }
 
     private void getKv(Request request) {
         KvHeader header = KvHeader.read(fields(request));
+        checkName("namespace", header.namespace());
         checkName("key", header.key());
         String value = kv.get(header.namespace(), header.key());
         if (value == null) {
@@ -323,9 +386,10 @@ final class NameRequests implements RequestHandler, ConnectionListener {
 
     private void deleteKv(Request request) {
         KvHeader header = KvHeader.read(fields(request));
+        checkName("namespace", header.namespace());
         checkName("key", header.key());
-        kv.delete(header.namespace(), header.key());
-        request.reply(ok().build());
+        AdminLog.changed(request, kv.get(header.namespace(), header.key()), null);
+        kv.delete(header.namespace(), header.key(), refusal -> answer(request, refusal));
     }
 
     private void listKv(Request request) {

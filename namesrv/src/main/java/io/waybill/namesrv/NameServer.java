@@ -4,8 +4,10 @@ package io.waybill.namesrv;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
+import io.waybill.platform.Files;
 import io.waybill.platform.MemoryBudget;
 import io.waybill.platform.Platform;
+import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.EventLoops;
 import io.waybill.remoting.Exposure;
 import io.waybill.remoting.RemotingServer;
@@ -32,21 +34,32 @@ public final class NameServer implements AutoCloseable {
         this.server = server;
     }
 
-    /**
-     * Listens at once. The event loops and the platform stay the caller's.
-     *
-     * @throws IOException names the address when it cannot be bound
-     * @throws IllegalArgumentException when other machines reach the address and that was not asked for
-     */
+    /** The same without a directory: what is put into its key-value table ends with it. */
     public static NameServer start(NameServerSettings settings, EventLoops loops, Platform platform)
             throws IOException {
+        return start(settings, loops, platform, null);
+    }
+
+    /**
+     * Listens at once. The event loops, the platform and the directory stay the caller's, who sees to it that no other name server has the directory.
+     *
+     * @param files where the key-value table is kept; null to keep it in memory
+     * @throws IOException names the address when it cannot be bound, or the table when it cannot be read
+     * @throws IllegalArgumentException when other machines reach the address and that was not asked for
+     */
+    public static NameServer start(NameServerSettings settings, EventLoops loops, Platform platform, Files files)
+            throws IOException {
         Exposure.check(settings.host(), settings.insecure());
+        KvConfig kv = files == null
+                ? new KvConfig()
+                : new KvConfig(new KvFile(files), platform.duties().executor("namesrv-kv", 1));
         RouteTable table = new RouteTable(MemoryBudget.ofHeap(ROUTES_DIVISOR));
         DutyHandle expiry = platform.duties().start(new Expiry(table, platform.clock(), settings.brokerExpiryMillis()));
         NameRequests requests = new NameRequests(
                 table,
-                new KvConfig(),
+                kv,
                 platform.clock(),
+                new AdminLog(platform.clock()),
                 expiry::wake,
                 "brokerExpiryMillis=" + settings.brokerExpiryMillis() + "\nhost=" + settings.host() + "\nlistenPort="
                         + settings.port() + "\n");

@@ -57,18 +57,27 @@ final class RouteTable {
     /**
      * What became of a registration.
      *
-     * @param accepted false when a newer process already holds the same name and id
+     * @param refusal null when accepted, else the sentence why not
+     * @param heldBy the living address that holds the name and id, or whose cluster holds the name; null if that is not the reason
      * @param masterAddress for slaves, else null
      * @param masterHaAddress for slaves, else null
      * @param topicsIgnored topics beyond the limit
      */
-    record Registered(boolean accepted, String masterAddress, String masterHaAddress, int topicsIgnored) {}
+    record Registered(String refusal, String heldBy, String masterAddress, String masterHaAddress, int topicsIgnored) {
+        boolean accepted() {
+            return refusal == null;
+        }
+
+        static Registered refused(String why, String heldBy) {
+            return new Registered(why, heldBy, null, null, 0);
+        }
+    }
 
     private static final class Living {
         final String brokerName;
         final long brokerId;
         final String haAddress;
-        final DataVersion version;
+        DataVersion version;
         final long connectionId;
         long seenMillis;
 
@@ -112,23 +121,39 @@ final class RouteTable {
     }
 
     /**
-     * Takes a registration that came on a connection.
+     * Takes a registration that came on a connection. A name and id belong to the address that has them for as long as it lives, whatever version the
+     * newcomer claims: two processes that take turns would send each client to one and its messages to the other. The same address is the same broker,
+     * also on a new connection.
      *
      * @param nowMillis time for expiry, from any origin
      */
     synchronized Registered register(Registration asked, long connectionId, long nowMillis) {
         Broker broker = brokers.get(asked.brokerName());
         if (broker != null) {
-            if (!broker.cluster.equals(asked.cluster())) {
-                return new Registered(false, null, null, 0);
-            }
             String holder = broker.addresses.get(asked.brokerId());
-            if (holder != null && !holder.equals(asked.address()) && isNewer(holder, asked)) {
-                return new Registered(false, null, null, 0);
+            String any = broker.addresses.firstEntry().getValue();
+            boolean onlyItself = broker.addresses.size() == 1 && any.equals(asked.address());
+            if (!broker.cluster.equals(asked.cluster()) && !onlyItself) {
+                return Registered.refused(
+                        "the name " + asked.brokerName() + " is that of a living broker at " + any + " in cluster "
+                                + broker.cluster,
+                        any);
+            }
+            if (holder != null && !holder.equals(asked.address())) {
+                long silentMillis = nowMillis - living.get(new Address(broker.cluster, holder)).seenMillis;
+                return Registered.refused(
+                        "broker " + asked.brokerName() + " id " + asked.brokerId() + " is registered and lives at "
+                                + holder + " (last heard " + silentMillis + " ms ago)",
+                        holder);
             }
         }
         if (living.size() >= MAX_BROKERS && !living.containsKey(asked.key())) {
-            return new Registered(false, null, null, 0);
+            return Registered.refused("there are " + MAX_BROKERS + " living brokers, which is the limit", null);
+        }
+        if (broker != null && !broker.cluster.equals(asked.cluster())) {
+            // The same process, started in another cluster.
+            remove(new Address(broker.cluster, asked.address()));
+            broker = null;
         }
         Living before = living.get(asked.key());
         if (before != null && (before.brokerId != asked.brokerId() || !before.brokerName.equals(asked.brokerName()))) {
@@ -141,10 +166,7 @@ final class RouteTable {
             broker = new Broker(asked.cluster());
             brokers.put(asked.brokerName(), broker);
         }
-        String replaced = broker.addresses.put(asked.brokerId(), asked.address());
-        if (replaced != null && !replaced.equals(asked.address())) {
-            living.remove(new Address(asked.cluster(), replaced));
-        }
+        broker.addresses.put(asked.brokerId(), asked.address());
         broker.enableActingMaster = asked.enableActingMaster();
         broker.zone = asked.zone();
         living.put(asked.key(), new Living(asked, connectionId, nowMillis));
@@ -158,16 +180,11 @@ final class RouteTable {
             }
         }
         if (asked.brokerId() == BrokerData.MASTER_ID) {
-            return new Registered(true, null, null, ignored);
+            return new Registered(null, null, null, null, ignored);
         }
         String master = broker.addresses.get(BrokerData.MASTER_ID);
         Living masterLiving = master == null ? null : living.get(new Address(asked.cluster(), master));
-        return new Registered(true, master, masterLiving == null ? null : masterLiving.haAddress, ignored);
-    }
-
-    private boolean isNewer(String holder, Registration asked) {
-        Living held = living.get(new Address(asked.cluster(), holder));
-        return held != null && held.version.stateVersion() > asked.version().stateVersion();
+        return new Registered(null, null, master, masterLiving == null ? null : masterLiving.haAddress, ignored);
     }
 
     /** The master speaks for its name; without one the slave with the lowest id does, when it was allowed to act. */
@@ -224,10 +241,18 @@ final class RouteTable {
         return known == null ? null : known.version;
     }
 
-    /** Forgets one broker process; false when it is not known under that name and id. */
-    synchronized boolean unregister(Address address, String brokerName, long brokerId) {
+    /**
+     * Forgets one broker process; false when it is not known under that name and id, or somebody else asks: neither on the connection it registered on
+     * nor from the host of its address.
+     */
+    synchronized boolean unregister(
+            Address address, String brokerName, long brokerId, long connectionId, String peerHost) {
         Living known = living.get(address);
-        return known != null && known.brokerName.equals(brokerName) && known.brokerId == brokerId && remove(address);
+        return known != null
+                && known.brokerName.equals(brokerName)
+                && known.brokerId == brokerId
+                && (known.connectionId == connectionId || address.address().startsWith(peerHost + ":"))
+                && remove(address);
     }
 
     /** Forgets what registered on a connection and not since on another one; returns the addresses. */
@@ -316,11 +341,19 @@ final class RouteTable {
         return count;
     }
 
-    /** Forgets a topic, in one cluster only when it is given. */
+    /**
+     * Forgets a topic, in one cluster only when it is given. A broker that still has it brings it back with its next registration: a topic is deleted at the
+     * brokers, and nobody can hide one that they serve.
+     */
     synchronized void deleteTopic(String topic, String clusterOrNull) {
         Map<String, QueueData> entries = topics.get(topic);
         if (entries == null) {
             return;
+        }
+        for (Living broker : living.values()) {
+            if (entries.containsKey(broker.brokerName)) {
+                broker.version = DataVersion.NONE;
+            }
         }
         entries.keySet().removeIf(name -> {
             boolean goes = clusterOrNull == null || brokers.get(name).cluster.equals(clusterOrNull);

@@ -75,11 +75,12 @@ class RouteTableTest {
 
     @Test
     void aSlaveLearnsItsMasterAndDoesNotSpeakForTopics() {
-        assertThat(table.register(broker("a", 1, "h2:1", 1, "T"), 2, 0)).isEqualTo(new Registered(true, null, null, 0));
+        assertThat(table.register(broker("a", 1, "h2:1", 1, "T"), 2, 0))
+                .isEqualTo(new Registered(null, null, null, null, 0));
         assertThat(table.route("T")).isNull();
         table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
         assertThat(table.register(broker("a", 1, "h2:1", 1, "T"), 2, 0))
-                .isEqualTo(new Registered(true, "h1:1", "ha-h1:1", 0));
+                .isEqualTo(new Registered(null, null, "h1:1", "ha-h1:1", 0));
         assertThat(table.route("T").brokerDatas().get(0).brokerAddrs()).isEqualTo(Map.of(0L, "h1:1", 1L, "h2:1"));
         assertThat(table.members("C", "a")).hasSize(2);
         assertThat(table.members("D", "a")).isEmpty();
@@ -93,27 +94,53 @@ class RouteTableTest {
     }
 
     @Test
-    void theNewerOfTwoProcessesWithOneIdHoldsIt() {
-        Registration newer =
-                new Registration("C", "a", 0, "h1:1", null, false, null, new DataVersion(7, 1, 1), List.of());
-        table.register(newer, 1, 0);
-        assertThat(table.register(broker("a", 0, "h2:1", 1, "T"), 2, 0).accepted())
-                .isFalse();
+    void aLivingBrokerKeepsItsNameWhateverTheNewcomerClaims() {
+        table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
+        Registration claims =
+                new Registration("C", "a", 0, "h2:1", null, false, null, new DataVersion(7, 99, 99), List.of());
+        Registered refused = table.register(claims, 2, 5_000);
+        assertThat(refused.accepted()).isFalse();
+        assertThat(refused.heldBy()).isEqualTo("h1:1");
+        assertThat(refused.refusal()).contains("broker a id 0", "h1:1", "5000 ms");
         assertThat(table.members("C", "a")).containsEntry(0L, "h1:1");
-        Registration newest =
-                new Registration("C", "a", 0, "h3:1", null, false, null, new DataVersion(7, 1, 1), List.of());
-        assertThat(table.register(newest, 3, 0).accepted()).isTrue();
-        assertThat(table.members("C", "a")).containsEntry(0L, "h3:1");
-        // The one replaced is not alive any more: its end changes nothing.
+        assertThat(table.version(claims.key())).isNull();
+        assertThat(table.connectionClosed(2)).as("it was never in").isEmpty();
+        // The holder goes on, also over a new connection while the old one is half open.
+        assertThat(table.register(broker("a", 0, "h1:1", 1, "T"), 3, 6_000).accepted())
+                .isTrue();
         assertThat(table.connectionClosed(1)).isEmpty();
-        assertThat(table.members("C", "a")).hasSize(1);
+        assertThat(table.register(claims, 2, 7_000).accepted()).isFalse();
+        // Gone is gone: by its connection, or by its silence.
+        table.connectionClosed(3);
+        assertThat(table.register(claims, 2, 8_000).accepted()).isTrue();
+        table.expire(8_000 + EXPIRY + 1, EXPIRY);
+        assertThat(table.register(broker("a", 0, "h1:1", 1, "T"), 4, 9_000).accepted())
+                .isTrue();
+    }
+
+    @Test
+    void aTopicThatABrokerStillServesComesBack() {
+        table.register(broker("a", 0, "h1:1", 1, "T", "U"), 1, 0);
+        table.deleteTopic("T", null);
+        assertThat(table.route("T")).isNull();
+        table.register(broker("a", 0, "h1:1", 1, "T", "U"), 1, 1);
+        assertThat(table.route("T")).isNotNull();
+        table.deleteTopic("T", null);
+        table.register(broker("a", 0, "h1:1", 1, "U"), 1, 2);
+        assertThat(table.route("T")).isNull();
     }
 
     @Test
     void aNameBelongsToOneCluster() {
         table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
         Registration other = new Registration("D", "a", 0, "h2:1", null, false, null, DataVersion.NONE, List.of());
-        assertThat(table.register(other, 2, 0).accepted()).isFalse();
+        assertThat(table.register(other, 2, 0).heldBy()).isEqualTo("h1:1");
+        Registration moved = new Registration("D", "a", 0, "h1:1", null, false, null, DataVersion.NONE, List.of());
+        assertThat(table.register(moved, 1, 0).accepted())
+                .as("the same process in another cluster")
+                .isTrue();
+        assertThat(table.members("D", "a")).hasSize(1);
+        assertThat(table.members("C", "a")).isEmpty();
     }
 
     @Test
@@ -159,11 +186,14 @@ class RouteTableTest {
     @Test
     void unregisteringNeedsTheRightNameAndId() {
         table.register(broker("a", 0, "h1:1", 1, "T"), 1, 0);
-        assertThat(table.unregister(new Address("C", "h1:1"), "b", 0)).isFalse();
-        assertThat(table.unregister(new Address("C", "h1:1"), "a", 1)).isFalse();
-        assertThat(table.unregister(new Address("D", "h1:1"), "a", 0)).isFalse();
+        assertThat(table.unregister(new Address("C", "h1:1"), "b", 0, 1, "h1")).isFalse();
+        assertThat(table.unregister(new Address("C", "h1:1"), "a", 1, 1, "h1")).isFalse();
+        assertThat(table.unregister(new Address("D", "h1:1"), "a", 0, 1, "h1")).isFalse();
+        assertThat(table.unregister(new Address("C", "h1:1"), "a", 0, 2, "h2"))
+                .as("another peer")
+                .isFalse();
         assertThat(table.route("T")).isNotNull();
-        assertThat(table.unregister(new Address("C", "h1:1"), "a", 0)).isTrue();
+        assertThat(table.unregister(new Address("C", "h1:1"), "a", 0, 2, "h1")).isTrue();
         assertThat(table.route("T")).isNull();
     }
 
@@ -210,7 +240,7 @@ class RouteTableTest {
                 switch (chance.nextInt(6)) {
                     case 0 -> random.expire(now, EXPIRY);
                     case 1 -> random.connectionClosed(chance.nextInt(4));
-                    case 2 -> random.unregister(new Address("C", address), name, id);
+                    case 2 -> random.unregister(new Address("C", address), name, id, chance.nextInt(4), "h9");
                     case 3 -> random.deleteTopic("T" + chance.nextInt(3), chance.nextInt(2) == 0 ? null : "C");
                     default ->
                         random.register(

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.platform;
 
+import java.security.SecureRandom;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Where randomness comes from. A seeded chance gives the same numbers for the same seed on every JDK. Safe from any
- * thread, but only one thread at a time gets a reproducible sequence. Not for secrets.
+ * thread, but only one thread at a time gets a reproducible sequence. Not for secrets, but for {@link #nextSecret}.
  */
 public interface Chance {
 
@@ -25,6 +26,11 @@ public interface Chance {
     /** Fills the whole array. */
     void nextBytes(byte[] target);
 
+    /** Fills the whole array with bytes that nobody can guess, unless the chance is seeded. */
+    default void nextSecret(byte[] target) {
+        nextBytes(target);
+    }
+
     /** True in the given share of cases: 0 never, 1 always. */
     default boolean happens(double probability) {
         return nextDouble() < probability;
@@ -41,6 +47,11 @@ public interface Chance {
             @Override
             public long nextLong() {
                 return ThreadLocalRandom.current().nextLong();
+            }
+
+            @Override
+            public void nextSecret(byte[] target) {
+                new SecureRandom().nextBytes(target);
             }
         };
     }

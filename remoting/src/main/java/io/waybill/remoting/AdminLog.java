@@ -8,7 +8,6 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -32,13 +31,10 @@ public final class AdminLog {
 
     static final int MOST_CHARACTERS = 400;
     static final int MOST_LINES = 200;
-    private static final long INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long INTERVAL_MILLIS = 10_000;
 
-    private final Clock clock;
+    private final LogRateLimiter limiter;
     private final Consumer<String> lines;
-    private long startNanos;
-    private int written;
-    private long leftOut;
 
     public AdminLog(Clock clock) {
         this(clock, LOG::info);
@@ -46,9 +42,8 @@ public final class AdminLog {
 
     /** @param lines takes the lines in place of the log */
     public AdminLog(Clock clock, Consumer<String> lines) {
-        this.clock = clock;
+        this.limiter = new LogRateLimiter(clock, MOST_LINES, INTERVAL_MILLIS);
         this.lines = lines;
-        this.startNanos = clock.nanoTime();
     }
 
     /** The handler with a line for each of its requests. {@code name} is that of the request code. */
@@ -117,6 +112,11 @@ public final class AdminLog {
         }
 
         @Override
+        public long arrivedNanos() {
+            return request.arrivedNanos();
+        }
+
+        @Override
         public void reply(Command response) {
             done(response.code(), response.remark(), response.code() == 0 ? response.body() : null);
             request.reply(response);
@@ -138,7 +138,7 @@ public final class AdminLog {
             if (!done.compareAndSet(false, true)) {
                 return;
             }
-            String more = admit();
+            String more = limiter.admit();
             if (more == null) {
                 return;
             }
@@ -153,23 +153,6 @@ public final class AdminLog {
             add(line, "remark", remark);
             lines.accept(line + more);
         }
-    }
-
-    /** Null when the line must not be written, else what to write behind it. */
-    private synchronized String admit() {
-        long now = clock.nanoTime();
-        if (now - startNanos >= INTERVAL_NANOS) {
-            startNanos = now;
-            written = 0;
-        }
-        if (written == MOST_LINES) {
-            leftOut++;
-            return null;
-        }
-        written++;
-        String more = leftOut == 0 ? "" : " (" + leftOut + " such lines were left out before)";
-        leftOut = 0;
-        return more;
     }
 
     /** The fields, and the beginning of the body if it is text. */

@@ -67,6 +67,11 @@ class AdminLogTest {
         }
 
         @Override
+        public long arrivedNanos() {
+            return 0;
+        }
+
+        @Override
         public void reply(Command response) {
             replies.add(response);
         }

@@ -3,9 +3,11 @@ package io.waybill.server;
 
 import io.waybill.namesrv.NameServer;
 import io.waybill.namesrv.NameServerSettings;
+import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 
 /** A name server alone in this process. */
 public final class NamesrvServer implements AutoCloseable {
@@ -35,14 +37,34 @@ public final class NamesrvServer implements AutoCloseable {
      * @throws StartException saying in one sentence what did not work and in another what to do
      */
     public static NamesrvServer start(String host, int port, boolean insecure) throws StartException {
+        return start(host, port, insecure, null);
+    }
+
+    /**
+     * Starts it with a directory for its key-value table (the configuration of ordered topics).
+     *
+     * @param port 0 takes a free one
+     * @param insecure that an address which other machines may reach is meant
+     * @param data the directory, made if missing; null to keep the table in memory
+     * @throws StartException saying in one sentence what did not work and in another what to do
+     */
+    public static NamesrvServer start(String host, int port, boolean insecure, Path data) throws StartException {
         Steps steps = new Steps();
         try {
+            Files files = null;
+            if (data != null) {
+                Files opened = steps.run("open the data directory " + data, () -> Files.real(data));
+                steps.undoing(steps.run("take the data directory " + data, () -> opened.lock("namesrv.lock")));
+                files = opened;
+            }
+            Files kept = files;
             Platform platform = Platform.real();
             steps.undoing(platform.duties());
             EventLoops loops = steps.undoing(EventLoops.shared());
             NameServer namesrv = steps.undoing(steps.run(
                     "start the name server on " + host + ":" + port,
-                    () -> NameServer.start(NameServerSettings.on(host, port).withInsecure(insecure), loops, platform)));
+                    () -> NameServer.start(
+                            NameServerSettings.on(host, port).withInsecure(insecure), loops, platform, kept)));
             return new NamesrvServer(steps, WaybillServer.reachable(host, namesrv.address()));
         } catch (StartException | RuntimeException e) {
             steps.close();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.server;
 
+import io.waybill.broker.NameTaken;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.BindException;
@@ -49,6 +50,9 @@ final class Steps implements AutoCloseable {
                 return "another process uses this port, or the address is not of this machine:"
                         + " stop that process, choose another port, or 0 for any free one";
             }
+        }
+        if (e instanceof NameTaken taken) {
+            return taken.advice();
         }
         String reason = reason(e);
         if (reason.contains("in use by process") || reason.contains("is locked")) {

@@ -47,7 +47,8 @@ public final class WaybillServer implements AutoCloseable {
                             NameServerSettings.on(asked.host(), settings.namesrvPort())
                                     .withInsecure(asked.insecure()),
                             loops,
-                            platform)));
+                            platform,
+                            files)));
             InetSocketAddress namesrvAddress = namesrv.address();
             BrokerSettings filled = asked.with("port", settings.brokerPort())
                     .with("namesrv", text(reachable(asked.host(), namesrvAddress)) + others(asked))

@@ -3,6 +3,7 @@ package io.waybill.broker.group;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Pages;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
@@ -10,6 +11,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.CheckClientBody;
 import io.waybill.protocol.body.ConsumerList;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
+import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.GroupHeader;
@@ -18,7 +20,9 @@ import io.waybill.protocol.header.UnregisterClientHeader;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The requests about groups and their members that need no file of their own. */
 public final class Memberships {
@@ -96,8 +100,16 @@ public final class Memberships {
     }
 
     private void allGroups(Request request) {
+        SubscriptionGroupTable table = groups.snapshot();
+        List<Map.Entry<String, SubscriptionGroupConfig>> sorted =
+                List.copyOf(table.subscriptionGroupTable().entrySet());
+        Pages page =
+                Pages.of(request.command().fields(), "groupSeq", "maxGroupNum", table.dataVersion(), sorted.size());
+        Map<String, SubscriptionGroupConfig> part = new LinkedHashMap<>();
+        sorted.subList(page.from(), page.to()).forEach(group -> part.put(group.getKey(), group.getValue()));
         request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(groups.snapshot().toJson())
+                .field("totalGroupNum", sorted.size())
+                .body(new SubscriptionGroupTable(table.dataVersion(), part).toJson())
                 .build());
     }
 

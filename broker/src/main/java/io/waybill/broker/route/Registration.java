@@ -9,17 +9,23 @@ import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.RegisterBrokerBody;
+import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.body.TopicConfigTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.BrokerHeader;
 import io.waybill.protocol.header.RegisterBrokerHeader;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +40,14 @@ import org.slf4j.LoggerFactory;
 public final class Registration implements TopicPublisher, Duty {
     private static final Logger log = LoggerFactory.getLogger(Registration.class);
 
-    private static final int MOST_PLAIN_BYTES = 8 << 20;
+    /** By the estimates below, which are never too small. */
+    private static final long MOST_PART_BYTES = 4 << 20;
+
+    private static final long TOPIC_BYTES = 256;
+    private static final long ATTRIBUTE_BYTES = 8;
+
+    /** In JSON: an escaped one. */
+    private static final long MOST_CHARACTER_BYTES = 6;
 
     private final NameServers nameServers;
     private final Topics topics;
@@ -55,6 +68,11 @@ public final class Registration implements TopicPublisher, Duty {
     private volatile DutyHandle self;
     /** Name servers whose last registration failed, so that only changes are logged. */
     private final Map<String, Boolean> failing = new ConcurrentHashMap<>();
+
+    /** By name server the sentence with which it says that another living broker has this one's name. */
+    private final Map<String, String> conflicts = new ConcurrentHashMap<>();
+
+    private volatile Consumer<String> conflictListener = sentence -> {};
 
     /**
      * @param address where clients reach this broker, as {@code host:port}
@@ -117,9 +135,10 @@ public final class Registration implements TopicPublisher, Duty {
         }
         CompletableFuture<?>[] answers;
         try {
-            Command request = request();
+            TopicConfigTable table = topics.snapshot();
+            List<List<TopicConfig>> parts = parts(table);
             answers = settings.nameServers().stream()
-                    .map(nameServer -> register(nameServer, request))
+                    .map(nameServer -> register(nameServer, table, parts))
                     .toArray(CompletableFuture<?>[]::new);
         } catch (RuntimeException e) {
             log.warn("The registration could not be sent", e);
@@ -142,16 +161,112 @@ public final class Registration implements TopicPublisher, Duty {
         wake();
     }
 
-    private CompletableFuture<Void> register(String nameServer, Command request) {
-        return nameServers
-                .call(nameServer, request, settings.registerTimeoutMillis())
-                .handle((response, error) -> {
-                    note(nameServer, response, error);
-                    return null;
-                });
+    /** The topics in parts that fit a frame each, whatever their names and attributes. */
+    static List<List<TopicConfig>> parts(TopicConfigTable table) {
+        List<List<TopicConfig>> parts = new ArrayList<>();
+        List<TopicConfig> part = new ArrayList<>();
+        long bytes = 0;
+        for (TopicConfig topic : table.topicConfigTable().values()) {
+            long size = TOPIC_BYTES + 2L * topic.topicName().length();
+            for (Map.Entry<String, String> attribute : topic.attributes().entrySet()) {
+                size += ATTRIBUTE_BYTES
+                        + attribute.getKey().length()
+                        + MOST_CHARACTER_BYTES * (long) attribute.getValue().length();
+            }
+            if (bytes + size > MOST_PART_BYTES && !part.isEmpty()) {
+                parts.add(part);
+                part = new ArrayList<>();
+                bytes = 0;
+            }
+            part.add(topic);
+            bytes += size;
+        }
+        parts.add(part);
+        return parts;
+    }
+
+    /**
+     * One registration with one name server. A table of one part is sent each time, which also says that this broker lives. A larger one only if the name
+     * server does not have it: asking for the version says the same.
+     */
+    private CompletableFuture<Void> register(String nameServer, TopicConfigTable table, List<List<TopicConfig>> parts) {
+        CompletableFuture<Command> answer;
+        if (parts.size() == 1) {
+            answer = call(nameServer, request(table.dataVersion(), parts.get(0)));
+        } else {
+            Command question = Command.request(RequestCode.QUERY_DATA_VERSION)
+                    .header(me())
+                    .body(table.dataVersion().toJson())
+                    .build();
+            answer = call(nameServer, question)
+                    .thenCompose(known -> known.code() == ResponseCode.SUCCESS
+                                    && !known.fields().getBoolean("changed", true)
+                            ? CompletableFuture.completedFuture(known)
+                            : sendParts(nameServer, table.dataVersion(), parts, 0));
+        }
+        return answer.handle((response, error) -> {
+            note(nameServer, response, error);
+            return null;
+        });
+    }
+
+    /** One after the other; the version stands with the last one, so that a name server that missed one is sent all again. */
+    private CompletableFuture<Command> sendParts(
+            String nameServer, DataVersion version, List<List<TopicConfig>> parts, int index) {
+        boolean isLast = index == parts.size() - 1;
+        // A version of its own for each: a name server reads the topics only when it differs from the one before.
+        DataVersion partVersion =
+                isLast ? version : new DataVersion(version.stateVersion(), version.timestamp(), -1 - index);
+        CompletableFuture<Command> answer = call(nameServer, request(partVersion, parts.get(index)));
+        return isLast
+                ? answer
+                : answer.thenCompose(response -> response.code() == ResponseCode.SUCCESS
+                        ? sendParts(nameServer, version, parts, index + 1)
+                        : CompletableFuture.completedFuture(response));
+    }
+
+    private CompletableFuture<Command> call(String nameServer, Command request) {
+        return nameServers.call(nameServer, request, settings.registerTimeoutMillis());
+    }
+
+    private BrokerHeader me() {
+        return new BrokerHeader(settings.brokerName(), address, settings.clusterName(), settings.brokerId());
+    }
+
+    /**
+     * Sets who is told when a name server says that another living broker has this one's name, and with null when none says so any more; once, before
+     * the first registration.
+     */
+    public void onConflict(Consumer<String> listener) {
+        this.conflictListener = listener;
+    }
+
+    /** The sentence about another living broker of this name; null when there is none. */
+    public String conflict() {
+        for (String sentence : conflicts.values()) {
+            return sentence;
+        }
+        return null;
+    }
+
+    private void noteConflict(String nameServer, Command response) {
+        String heldBy = response.fields().get("heldBy");
+        String before = conflict();
+        if (response.code() == ResponseCode.SUCCESS) {
+            conflicts.remove(nameServer);
+        } else if (heldBy != null) {
+            conflicts.put(nameServer, "name server " + nameServer + " refuses this broker: " + response.remark());
+        }
+        String now = conflict();
+        if (!Objects.equals(before, now)) {
+            conflictListener.accept(now);
+        }
     }
 
     private void note(String nameServer, Command response, Throwable error) {
+        if (response != null) {
+            noteConflict(nameServer, response);
+        }
         boolean failed = error != null || response.code() != ResponseCode.SUCCESS;
         Boolean before = failing.put(nameServer, failed);
         if (failed && !Boolean.TRUE.equals(before)) {
@@ -164,12 +279,10 @@ public final class Registration implements TopicPublisher, Duty {
         }
     }
 
-    private Command request() {
-        RegisterBrokerBody all = new RegisterBrokerBody(topics.snapshot());
-        byte[] plain = all.toJson();
-        // Compressed it says less (no order, no flags), but a table of 100 000 topics would not fit a frame otherwise.
-        boolean compressed = plain.length > MOST_PLAIN_BYTES;
-        byte[] body = compressed ? all.toCompressed() : plain;
+    private Command request(DataVersion version, List<TopicConfig> part) {
+        Map<String, TopicConfig> byName = new LinkedHashMap<>();
+        part.forEach(topic -> byName.put(topic.topicName(), topic));
+        byte[] body = new RegisterBrokerBody(new TopicConfigTable(version, byName)).toJson();
         return Command.request(RequestCode.REGISTER_BROKER)
                 .header(new RegisterBrokerHeader(
                         settings.brokerName(),
@@ -179,7 +292,7 @@ public final class Registration implements TopicPublisher, Duty {
                         settings.brokerId(),
                         0,
                         false,
-                        compressed,
+                        false,
                         RegisterBrokerBody.crc(ByteBuffer.wrap(body)),
                         null))
                 .body(body)
@@ -220,9 +333,8 @@ public final class Registration implements TopicPublisher, Duty {
             waiting = new ArrayList<>();
         }
         told.forEach(Runnable::run);
-        Command request = Command.request(RequestCode.UNREGISTER_BROKER)
-                .header(new BrokerHeader(settings.brokerName(), address, settings.clusterName(), settings.brokerId()))
-                .build();
+        Command request =
+                Command.request(RequestCode.UNREGISTER_BROKER).header(me()).build();
         CompletableFuture<?>[] answers = settings.nameServers().stream()
                 .map(nameServer -> nameServers
                         .call(nameServer, request, settings.registerTimeoutMillis())

@@ -24,11 +24,13 @@ public final class DelayedSends {
     private final Store store;
     private final TimerSettings settings;
     private final String brokerName;
+    private final RecallSigner signer;
 
-    public DelayedSends(Store store, TimerSettings settings, String brokerName) {
+    public DelayedSends(Store store, TimerSettings settings, String brokerName, RecallSigner signer) {
         this.store = store;
         this.settings = settings;
         this.brokerName = brokerName;
+        this.signer = signer;
     }
 
     /** A cheap test on encoded properties; false means that {@link #delayOf} would say NONE. */
@@ -147,7 +149,7 @@ public final class DelayedSends {
     /** The handle that recalls a message, or null when there is none. */
     public String recallHandle(String topic, long dueMillis, String uniqueKey) {
         boolean recallable = uniqueKey != null && !Names.isRetry(topic);
-        return recallable ? new RecallHandle(topic, brokerName, dueMillis, uniqueKey).encode() : null;
+        return recallable ? new RecallHandle(topic, brokerName, dueMillis, uniqueKey).encode(signer) : null;
     }
 
     /**

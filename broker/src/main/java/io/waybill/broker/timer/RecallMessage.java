@@ -29,15 +29,22 @@ public final class RecallMessage implements RequestHandler {
     private final Store store;
     private final TimerSettings settings;
     private final String brokerName;
+    private final RecallSigner signer;
     private final Predicate<String> topicExists;
     private final Executor blocking;
 
     /** @param blocking for looking at messages that may have to come from the disk */
     public RecallMessage(
-            Store store, TimerSettings settings, String brokerName, Predicate<String> topicExists, Executor blocking) {
+            Store store,
+            TimerSettings settings,
+            String brokerName,
+            RecallSigner signer,
+            Predicate<String> topicExists,
+            Executor blocking) {
         this.store = store;
         this.settings = settings;
         this.brokerName = brokerName;
+        this.signer = signer;
         this.topicExists = topicExists;
         this.blocking = blocking;
     }
@@ -59,7 +66,7 @@ public final class RecallMessage implements RequestHandler {
         }
         RecallHandle handle;
         try {
-            handle = RecallHandle.parse(header.recallHandle());
+            handle = RecallHandle.parse(header.recallHandle(), signer);
         } catch (IllegalArgumentException e) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, e.getMessage());
             return;

@@ -19,6 +19,8 @@ public final class TopicAttributes {
     private static final Set<String> MESSAGE_TYPES =
             Set.of("UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION", PRIORITY, "MIXED", "LITE");
 
+    private static final int MAX_NAME_LENGTH = 128;
+
     private static final long LONGEST_DEDUP_MILLIS = 366 * 86_400_000L;
 
     private TopicAttributes() {}
@@ -36,6 +38,12 @@ public final class TopicAttributes {
 
     /** Null when fine, else the sentence that names attribute, what it may be and what was seen. */
     static String refusal(Map<String, String> attributes) {
+        for (Map.Entry<String, String> attribute : attributes.entrySet()) {
+            String refusal = refusal(attribute.getKey(), attribute.getValue());
+            if (refusal != null) {
+                return refusal;
+            }
+        }
         String type = attributes.get(MESSAGE_TYPE);
         if (type != null && !MESSAGE_TYPES.contains(type)) {
             return "attribute " + MESSAGE_TYPE + " must be one of UNSPECIFIED, NORMAL, FIFO, DELAY, TRANSACTION,"
@@ -44,6 +52,26 @@ public final class TopicAttributes {
         String window = attributes.get(DEDUP);
         if (window != null && windowMillis(window) == 0) {
             return "attribute " + DEDUP + " must be a time such as 7d, 12h, 30m or 10s, at most 366d, seen: " + window;
+        }
+        return null;
+    }
+
+    /** Of any attribute: its name is one word, its value one line. */
+    private static String refusal(String name, String value) {
+        boolean isWord = !name.isEmpty()
+                && name.length() <= MAX_NAME_LENGTH
+                && name.chars()
+                        .allMatch(c -> c >= 'a' && c <= 'z'
+                                || c >= 'A' && c <= 'Z'
+                                || c >= '0' && c <= '9'
+                                || "._-".indexOf(c) >= 0);
+        if (!isWord) {
+            return "the name of an attribute must have 1 to " + MAX_NAME_LENGTH
+                    + " letters, digits and . _ - only, seen: "
+                    + (name.length() <= MAX_NAME_LENGTH ? "'" + name + "'" : name.length() + " characters");
+        }
+        if (value == null || value.chars().anyMatch(c -> c < ' ' || c >= 0x7f && c < 0xa0)) {
+            return "attribute " + name + " must have a value without control characters";
         }
         return null;
     }

@@ -64,6 +64,7 @@ public final class Topics {
     private volatile TopicPublisher publisher = TopicPublisher.NONE;
     private volatile Consumer<String> listener = topic -> {};
     private volatile DataVersion version;
+    private volatile Snapshot latest;
 
     /** Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it. */
     public Topics(Store store, BrokerSettings settings) {
@@ -112,8 +113,26 @@ public final class Topics {
     public TopicConfigTable snapshot() {
         // The version first: a change in between is then announced once more, never lost.
         DataVersion current = version;
-        return new TopicConfigTable(current, new TreeMap<>(table));
+        Snapshot known = latest;
+        if (known != null && known.table().dataVersion().equals(current)) {
+            return known.table();
+        }
+        Map<String, TopicConfig> byName = new TreeMap<>(table);
+        TopicConfigTable taken = new TopicConfigTable(current, byName);
+        latest = new Snapshot(taken, List.copyOf(byName.values()));
+        return taken;
     }
+
+    /** The topics of a snapshot by name. */
+    List<TopicConfig> sorted(TopicConfigTable snapshot) {
+        Snapshot known = latest;
+        return known != null && known.table() == snapshot
+                ? known.sorted()
+                : List.copyOf(snapshot.topicConfigTable().values());
+    }
+
+    /** The latest snapshot, so that a table read or registered in many parts is sorted once. */
+    private record Snapshot(TopicConfigTable table, List<TopicConfig> sorted) {}
 
     public boolean isBuiltIn(String topic) {
         return builtIn.containsKey(topic);

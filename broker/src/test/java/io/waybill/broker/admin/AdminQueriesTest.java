@@ -94,7 +94,7 @@ class AdminQueriesTest {
                 .as("its messages may come back")
                 .isEqualTo(2);
         broker.topic("empty", 1);
-        broker.offsets.commit("shipping", "empty", 0, 0, broker.connect());
+        broker.offsets.commit("shipping", "empty", 0, 0);
         delete("empty");
         ask(Command.request(RequestCode.CLEAN_UNUSED_TOPIC));
         assertThat(broker.offsets.query("shipping", "empty", 0)).isEqualTo(-1);

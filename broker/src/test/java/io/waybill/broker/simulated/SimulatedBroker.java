@@ -20,6 +20,7 @@ import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueEngine;
 import io.waybill.broker.timer.RecallMessage;
+import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerRequests;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
@@ -110,7 +111,8 @@ public final class SimulatedBroker implements AutoCloseable {
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
-        delays = new DelayedSends(store, timers, NAME);
+        RecallSigner signer = RecallSigner.of(store, platform.chance());
+        delays = new DelayedSends(store, timers, NAME, signer);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         halves = new HalfSends(store, clock, transactions, delays);
@@ -126,7 +128,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         new Memberships(groups, members, topics).register(routes);
         new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
-        new RecallMessage(store, timers, NAME, topic -> topics.find(topic) != null, blocking).register(routes);
+        new RecallMessage(store, timers, NAME, signer, topic -> topics.find(topic) != null, blocking).register(routes);
         new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking)
                 .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)

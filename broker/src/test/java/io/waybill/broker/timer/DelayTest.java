@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.protocol.ResponseCode;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -18,7 +20,7 @@ class DelayTest {
         for (int i = 0; i < pairs.length; i += 2) {
             properties.put(pairs[i], pairs[i + 1]);
         }
-        return new DelayedSends(null, TimerSettings.defaults(), "broker-a").delayOf(properties, NOW);
+        return new DelayedSends(null, TimerSettings.defaults(), "broker-a", null).delayOf(properties, NOW);
     }
 
     @Test
@@ -89,18 +91,22 @@ class DelayTest {
 
     @Test
     void aRecallHandleNamesWhatTheStockClientExpects() {
-        // From a captured request: v1 ProtoTopic broker-a 1795349743001 FD00...
-        String handle =
+        // From a captured request: v1 ProtoTopic broker-a 1795349743001 FD00..., and our signature behind it.
+        String captured =
                 "djEgUHJvdG9Ub3BpYyBicm9rZXItYSAxNzk1MzQ5NzQzMDAxIEZEMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAyM0UwMzRF"
                         + "MEUyRjJBNkVDNkE5QzYwMDBD";
-        RecallHandle parsed = RecallHandle.parse(handle);
+        RecallSigner signer = new RecallSigner("a secret".getBytes(StandardCharsets.UTF_8));
+        String text = new String(Base64.getUrlDecoder().decode(captured), StandardCharsets.UTF_8);
+        String handle = Base64.getUrlEncoder()
+                .encodeToString((text + '.' + signer.sign(text)).getBytes(StandardCharsets.UTF_8));
+        RecallHandle parsed = RecallHandle.parse(handle, signer);
         assertThat(parsed.topic()).isEqualTo("ProtoTopic");
         assertThat(parsed.brokerName()).isEqualTo("broker-a");
         assertThat(parsed.dueMillis()).isEqualTo(1_795_349_743_000L);
         assertThat(parsed.uniqueKey()).isEqualTo("FD0000000000000000000000000000023E034E0E2F2A6EC6A9C6000C");
-        assertThat(parsed.encode()).isEqualTo(handle);
-        for (String bad : new String[] {"", "???", "djEgYQ==", "x".repeat(5_000)}) {
-            assertThatThrownBy(() -> RecallHandle.parse(bad)).isInstanceOf(IllegalArgumentException.class);
+        assertThat(parsed.encode(signer)).isEqualTo(handle);
+        for (String bad : new String[] {"", "???", "djEgYQ==", "x".repeat(5_000), captured}) {
+            assertThatThrownBy(() -> RecallHandle.parse(bad, signer)).isInstanceOf(IllegalArgumentException.class);
         }
     }
 }

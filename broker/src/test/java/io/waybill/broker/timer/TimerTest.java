@@ -11,6 +11,8 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.RecallHeader;
 import io.waybill.protocol.message.Message;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -199,10 +201,34 @@ class TimerTest {
         assertThat(recall("bills", handle).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         assertThat(recall("nowhere", handle).code()).isEqualTo(ResponseCode.TOPIC_NOT_EXIST);
         assertThat(recall("orders", "bm9uc2Vuc2U=").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
-        String elsewhere = new RecallHandle("orders", "broker-b", broker.now() + 60_000, "u1").encode();
+        String elsewhere = new RecallHandle("orders", "broker-b", broker.now() + 60_000, "u1")
+                .encode(RecallSigner.of(broker.store, Chance.seeded(1)));
         assertThat(recall("orders", elsewhere).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         broker.pass(60_000);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");
+    }
+
+    @Test
+    void whoKnowsOnlyTheUniqueKeyRecallsNothing() {
+        String handle = delayed("u1", "TIMER_DELAY_SEC", "60");
+        String text = new String(Base64.getUrlDecoder().decode(handle), StandardCharsets.UTF_8);
+        assertThat(text.split(" ")).as("as stock clients split it").hasSize(5).contains("broker-a", "orders");
+        String unsigned = text.substring(0, text.lastIndexOf('.'));
+        String otherTime = text.replace(" " + (broker.now() + 60_001) + " ", " " + (broker.now() + 60_002) + " ");
+        String guessed = new RecallHandle("orders", "broker-a", broker.now() + 60_000, "u1")
+                .encode(new RecallSigner(new byte[32]));
+        for (String forged : List.of(encoded(unsigned), encoded(otherTime), guessed)) {
+            Command answer = recall("orders", forged);
+            assertThat(answer.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+            assertThat(answer.remark()).contains("signed");
+        }
+        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        broker.crash(5);
+        assertThat(recall("orders", handle).code()).as("also in another life").isZero();
+    }
+
+    private static String encoded(String text) {
+        return Base64.getUrlEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
     }
 
     @Test

@@ -4,6 +4,7 @@ package io.waybill.cli.run;
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.server.NamesrvServer;
 import io.waybill.server.WaybillServer;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -12,7 +13,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "namesrv",
         description = {
-            "Runs a name server alone until SIGTERM or Ctrl-C; it keeps no files.",
+            "Runs a name server alone until SIGTERM or Ctrl-C; it keeps no files unless --data is given.",
             "Prints one line READY ... when it serves."
         },
         footer = {"", "Example: waybill namesrv --port 9876"})
@@ -32,6 +33,12 @@ public final class NamesrvCommand implements Callable<Integer> {
     private int port;
 
     @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Directory that keeps its key-value table, such as the configuration of ordered topics.")
+    private Path data;
+
+    @Option(
             names = "--insecure",
             description = "Allow an address that other machines reach, although nobody is asked who they are.")
     private boolean insecure;
@@ -39,7 +46,7 @@ public final class NamesrvCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         int checked = ServerOptions.port("--port", port);
-        NamesrvServer server = Serving.start(() -> NamesrvServer.start(host, checked, insecure));
+        NamesrvServer server = Serving.start(() -> NamesrvServer.start(host, checked, insecure, data));
         Serving.until(Serving.ready(WaybillServer.text(server.address()), "none"));
         return ExitCode.DONE;
     }

@@ -289,7 +289,7 @@ public final class TopicCommand implements Callable<Integer> {
             footer = {
                 "",
                 "Example: waybill topic delete old-orders --yes",
-                "         waybill topic delete orders --yes --force   (though groups have not read everything)"
+                "         waybill topic delete orders --yes --force"
             })
     static final class Delete extends ClusterCommand {
         @Parameters(paramLabel = "TOPIC", description = "Its name.")

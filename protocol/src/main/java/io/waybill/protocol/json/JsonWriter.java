@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.protocol.json;
 
+import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Utf8Sink;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -10,12 +11,15 @@ import java.util.Map;
 /**
  * Writes JSON text step by step into memory. Commas and colons come by themselves. Where a key is due, {@link #beginObject} starts an object
  * that serves as key, which is how fastjson writes maps keyed by objects: {@code {{"topic":"T"}:5}}. Calls in an impossible order throw
- * IllegalStateException. Not thread-safe.
+ * IllegalStateException; a text longer than an answer can be throws {@link BadField}. Not thread-safe.
  */
 public final class JsonWriter {
     private static final byte TOP = 0;
     private static final byte ARRAY = 1;
     private static final byte OBJECT = 2;
+
+    /** What fits a frame: a text that grows with the number of topics or groups is refused before it is whole, not after. */
+    static final int MAX_BYTES = (16 << 20) - (64 << 10);
 
     private final Utf8Sink out = new Utf8Sink(256);
     private byte[] kinds = new byte[16];
@@ -178,6 +182,9 @@ public final class JsonWriter {
     }
 
     private void separate() {
+        if (out.size() > MAX_BYTES) {
+            throw new BadField("answer", "at most " + MAX_BYTES + " bytes", "more; ask for a part of it");
+        }
         int count = counts[depth]++;
         if (kinds[depth] == OBJECT && (count & 1) == 1) {
             out.put(':');

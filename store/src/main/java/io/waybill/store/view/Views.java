@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class Views implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Views.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 4;
+    private static final int VERSION = 5;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
