@@ -204,7 +204,7 @@ final class HostFile implements StoreFile {
     }
 
     private long usableBytes() throws IOException {
-        return java.nio.file.Files.getFileStore(path).getUsableSpace();
+        return HostFiles.usableBytes(path);
     }
 
     @Override

@@ -8,17 +8,25 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Files of this machine. No path leaves the root: names are checked before a path is built from them. */
 final class HostFiles implements Files {
     private static final boolean WINDOWS = java.io.File.separatorChar == '\\';
+
+    private static final Logger LOG = LoggerFactory.getLogger(HostFiles.class);
 
     /** Lock files held by this process. */
     private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
@@ -28,22 +36,50 @@ final class HostFiles implements Files {
     HostFiles(Path root) {
         this.root = root.toAbsolutePath().normalize();
         try {
-            java.nio.file.Files.createDirectories(this.root);
+            java.nio.file.Files.createDirectories(this.root, attributes(this.root, "rwx------"));
+            if (!java.nio.file.Files.isDirectory(this.root)) {
+                throw new NotDirectoryException(this.root.toString());
+            }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot make the directory " + this.root + ": " + reason(e), e);
+            IOException explained = new IOException(FileReasons.ofDirectory(this.root, e), e);
+            throw new UncheckedIOException(explained.getMessage(), explained);
+        }
+    }
+
+    /** What is stored is nobody else's business. Where the file system has other rules, it keeps them. */
+    private static FileAttribute<?>[] attributes(Path path, String permissions) {
+        return path.getFileSystem().supportedFileAttributeViews().contains("posix")
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+                }
+                : new FileAttribute<?>[0];
+    }
+
+    private static FileChannel channel(Path path, OpenOption... options) throws IOException {
+        return FileChannel.open(path, Set.of(options), attributes(path, "rw-------"));
+    }
+
+    private interface Call<T> {
+        T run() throws IOException;
+    }
+
+    private static <T> T explained(Path path, Call<T> call) throws IOException {
+        try {
+            return call.run();
+        } catch (IOException e) {
+            throw FileReasons.explained(path, e);
         }
     }
 
     @Override
     public StoreFile open(String name, OpenMode mode) throws IOException {
         Path path = hostPath(name);
-        FileChannel channel = switch (mode) {
+        FileChannel channel = explained(path, () -> switch (mode) {
             case READ -> FileChannel.open(path, StandardOpenOption.READ);
             case READ_WRITE -> FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
             case CREATE_NEW ->
-                FileChannel.open(
-                        path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-        };
+                channel(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+        });
         return new HostFile(name, path, channel, mode);
     }
 
@@ -59,8 +95,13 @@ final class HostFiles implements Files {
 
     @Override
     public List<String> list(String directory) throws IOException {
+        Path path = directoryPath(directory);
+        return explained(path, () -> names(path));
+    }
+
+    private static List<String> names(Path directory) throws IOException {
         List<String> names = new ArrayList<>();
-        try (var entries = java.nio.file.Files.newDirectoryStream(directoryPath(directory))) {
+        try (var entries = java.nio.file.Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
                 names.add(entry.getFileName().toString());
             }
@@ -71,18 +112,32 @@ final class HostFiles implements Files {
 
     @Override
     public void createDirectories(String name) throws IOException {
-        java.nio.file.Files.createDirectories(hostPath(name));
+        Path path = hostPath(name);
+        try {
+            java.nio.file.Files.createDirectories(path, attributes(path, "rwx------"));
+        } catch (IOException e) {
+            throw new IOException(FileReasons.ofDirectory(path, e), e);
+        }
     }
 
     @Override
     public void rename(String from, String to) throws IOException {
-        java.nio.file.Files.move(
-                hostPath(from), hostPath(to), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        explained(
+                hostPath(to),
+                () -> java.nio.file.Files.move(
+                        hostPath(from),
+                        hostPath(to),
+                        StandardCopyOption.ATOMIC_MOVE,
+                        StandardCopyOption.REPLACE_EXISTING));
     }
 
     @Override
     public void delete(String name) throws IOException {
-        java.nio.file.Files.delete(hostPath(name));
+        Path path = hostPath(name);
+        explained(path, () -> {
+            java.nio.file.Files.delete(path);
+            return null;
+        });
     }
 
     @Override
@@ -91,9 +146,12 @@ final class HostFiles implements Files {
         if (WINDOWS) {
             return; // directories cannot be opened there, and renames are journalled
         }
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
+        explained(path, () -> {
+            try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+            return null;
+        });
     }
 
     @Override
@@ -106,7 +164,7 @@ final class HostFiles implements Files {
             throw locked(path, " by process " + ProcessHandle.current().pid() + " (this one)");
         }
         try {
-            FileChannel channel = lockedChannel(path);
+            FileChannel channel = explained(path, () -> lockedChannel(path));
             return () -> {
                 if (channel.isOpen()) {
                     channel.close();
@@ -126,7 +184,7 @@ final class HostFiles implements Files {
 
     private static FileChannel lockedChannel(Path path) throws IOException {
         FileChannel channel =
-                FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+                channel(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
             java.nio.channels.FileLock held;
             try {
@@ -137,15 +195,24 @@ final class HostFiles implements Files {
             if (held == null) {
                 throw locked(path, holder(channel));
             }
-            channel.truncate(0);
-            channel.write(
-                    ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)),
-                    0);
+            sayHolder(channel);
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
         return channel;
+    }
+
+    /** A courtesy to whoever is refused; a disk without a free byte must not keep the store shut. */
+    private static void sayHolder(FileChannel channel) {
+        try {
+            channel.truncate(0);
+            channel.write(
+                    ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)),
+                    0);
+        } catch (IOException e) {
+            LOG.warn("the process id cannot be written into the lock file: {}", e.getMessage());
+        }
     }
 
     /** The process id its holder wrote into the lock file; a courtesy, so its failures are not. */
@@ -162,7 +229,17 @@ final class HostFiles implements Files {
 
     @Override
     public long usableBytes() throws IOException {
-        return java.nio.file.Files.getFileStore(root).getUsableSpace();
+        return usableBytes(root);
+    }
+
+    /** Without opening anything: the file store looks for its mount point first, and finds none when descriptors are short. */
+    static long usableBytes(Path path) throws IOException {
+        long bytes = path.toFile().getUsableSpace();
+        if (bytes > 0) {
+            return bytes;
+        }
+        // None, or it cannot be told.
+        return explained(path, () -> java.nio.file.Files.getFileStore(path).getUsableSpace());
     }
 
     @Override
@@ -177,11 +254,6 @@ final class HostFiles implements Files {
 
     private Path directoryPath(String directory) throws NoSuchFileException {
         return directory.isEmpty() ? root : hostPath(directory);
-    }
-
-    private static String reason(IOException e) {
-        String message = e.getMessage();
-        return e.getClass().getSimpleName() + (message == null ? "" : " " + message);
     }
 
     @Override

@@ -4,6 +4,7 @@ package io.waybill.platform;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -40,6 +41,78 @@ class HostFilesTest extends FilesContract {
                             "by process " + ProcessHandle.current().pid())
                     .withMessageContaining("choose another directory");
         }
+    }
+
+    /** What is stored is nobody else's business. */
+    @Test
+    void filesAndDirectoriesAreTheOwnersAlone() throws IOException {
+        assumeTrue(java.nio.file.FileSystems.getDefault()
+                .supportedFileAttributeViews()
+                .contains("posix"));
+        Files files = files();
+        files.createDirectories("log/deeper");
+        files.open("log/one", OpenMode.CREATE_NEW).close();
+        files.lock("lock").close();
+        for (String file : new String[] {"log/one", "lock"}) {
+            assertThat(permissions(files.hostPath(file))).isEqualTo("rw-------");
+        }
+        for (Path made : new Path[] {
+            files.hostPath("log"),
+            files.hostPath("log/deeper"),
+            directory.resolve("not/there"),
+            directory.resolve("not")
+        }) {
+            assertThat(permissions(made)).isEqualTo("rwx------");
+        }
+    }
+
+    private static String permissions(Path path) throws IOException {
+        return java.nio.file.attribute.PosixFilePermissions.toString(java.nio.file.Files.getPosixFilePermissions(path));
+    }
+
+    @Test
+    void aDirectoryThatCannotBeUsedSaysWhyAndWhatToDo() throws IOException {
+        Path file = java.nio.file.Files.writeString(directory.resolve("file"), "x");
+        assertThatExceptionOfType(UncheckedIOException.class)
+                .isThrownBy(() -> Files.real(file))
+                .withMessageContaining(file + " is a file and not a directory: choose another directory");
+        assertThatExceptionOfType(UncheckedIOException.class)
+                .isThrownBy(() -> Files.real(file.resolve("data")))
+                .withMessageContaining(file + " is a file and not a directory");
+        Path link = directory.resolve("link");
+        try {
+            java.nio.file.Files.createSymbolicLink(link, directory.resolve("gone"));
+        } catch (IOException | UnsupportedOperationException e) {
+            assumeTrue(false, "no links here: " + e);
+        }
+        assertThatExceptionOfType(UncheckedIOException.class)
+                .isThrownBy(() -> Files.real(link))
+                .withMessageContaining("is a link to " + directory.resolve("gone") + ", which is not there");
+        assertThatExceptionOfType(UncheckedIOException.class)
+                .isThrownBy(() -> Files.real(link))
+                .satisfies(e -> assertThat(e.getCause().getMessage()).contains("is a link to"));
+    }
+
+    /** The machine's own exceptions say nothing but the path, or the wrong thing. */
+    @Test
+    void reasonsAreWordsWithAnAdvice() {
+        Path path = directory.resolve("log");
+        assertThat(FileReasons.explained(path, new java.nio.file.AccessDeniedException(path.toString())))
+                .hasMessageContaining("no permission for " + path)
+                .hasMessageContaining("runs as user");
+        assertThat(FileReasons.explained(
+                        path, new java.nio.file.FileSystemException(path.toString(), null, "Too many open files")))
+                .hasMessageContaining("too many files and connections are open")
+                .hasMessageContaining("ulimit -n");
+        assertThat(FileReasons.explained(
+                        path, new java.nio.file.FileSystemException(path.toString(), null, "Read-only file system")))
+                .hasMessageContaining("mounted read-only");
+        assertThat(FileReasons.explained(path, new IOException("No space left on device")))
+                .hasMessageContaining("free some space");
+        IOException plain = new IOException("something else");
+        assertThat(FileReasons.explained(path, plain)).isSameAs(plain);
+        IOException gone = new java.nio.file.NoSuchFileException("x");
+        assertThat(FileReasons.explained(path, gone)).isSameAs(gone);
     }
 
     /** Tries a lock as a process of its own: prints what came of it. */
@@ -104,6 +177,6 @@ class HostFilesTest extends FilesContract {
         java.nio.file.Files.createFile(file);
         assertThatExceptionOfType(UncheckedIOException.class)
                 .isThrownBy(() -> Files.real(file))
-                .withMessageContaining("cannot make the directory");
+                .withMessageContaining("is a file and not a directory");
     }
 }

@@ -61,6 +61,12 @@ final class Steps implements AutoCloseable {
         if (e instanceof IllegalArgumentException || reason.contains("set insecure=true")) {
             return "change what the sentence names; --set KEY=VALUE changes a setting, --list-settings shows them";
         }
+        if (reason.contains("written by a newer version")) {
+            return "start the version that wrote it or a newer one, or choose another data directory";
+        }
+        if (reason.contains("maxClockAheadMillis=0")) {
+            return "the first lines of docs/replay.md say what a store ahead of the clock means";
+        }
         if (reason.startsWith("damage in")) {
             return "nothing was changed; 'waybill store check' on the directory shows the whole extent."
                     + " Restore the directory from a copy, or start with another one";

@@ -107,7 +107,8 @@ public final class Store implements AutoCloseable {
             try {
                 views = openViews(files, backend);
             } catch (IllegalStateException | UncheckedIOException e) {
-                throw new StoreException("the views cannot be opened: " + e.getMessage(), e);
+                String why = e instanceof UncheckedIOException u ? u.getCause().getMessage() : e.getMessage();
+                throw new StoreException("the views cannot be opened: " + why, e);
             }
             return new Store(lock, views, CommitLog.open(files, platform, settings, views));
         } catch (IOException e) {

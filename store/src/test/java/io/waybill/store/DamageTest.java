@@ -320,6 +320,22 @@ class DamageTest {
         }
     }
 
+    /** For want of descriptors the log cannot grow either, but the disk is not full. */
+    @Test
+    void aSegmentThatCannotBeMadeIsNotCalledAFullDisk() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            Outcome last = null;
+            for (int i = 0; i < 40 && (last == null || last instanceof Stored); i++) {
+                sim.files.failAt(FileCall.CREATE, 1, Fault.EIO);
+                last = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(900)), done));
+            }
+            sim.files.heal();
+            assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.NO_SEGMENT);
+            assertThat(((Failed) last).text()).contains("no further segment").doesNotContain("full");
+            assertThat(sim.store.state().isOpen()).isTrue();
+        }
+    }
+
     @Test
     void aHeldDirectoryIsRefused() throws Exception {
         Simulation sim = Simulation.sync();

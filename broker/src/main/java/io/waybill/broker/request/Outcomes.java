@@ -18,8 +18,8 @@ public final class Outcomes {
         }
         if (outcome instanceof Failed failed) {
             return switch (failed.cause()) {
-                // Clients take 14 elsewhere or try again; all three may pass.
-                case FROZEN, DISK_FULL, CLOSED -> ResponseCode.SERVICE_NOT_AVAILABLE;
+                // Clients take 14 elsewhere or try again; all of these may pass.
+                case FROZEN, DISK_FULL, NO_SEGMENT, CLOSED -> ResponseCode.SERVICE_NOT_AVAILABLE;
                 case TOO_LARGE -> ResponseCode.MESSAGE_ILLEGAL;
                 case OVERLOADED -> ResponseCode.SYSTEM_BUSY;
             };
@@ -33,6 +33,7 @@ public final class Outcomes {
             String what = switch (failed.cause()) {
                 case FROZEN -> "this broker no longer takes writes after a failed write to its log";
                 case DISK_FULL -> "the disk of this broker is full";
+                case NO_SEGMENT -> "the log of this broker cannot grow now";
                 case CLOSED -> "this broker is closing";
                 case TOO_LARGE -> "the message is too large to be stored";
                 case OVERLOADED -> "[OVERLOAD] too many changes wait to be stored";

@@ -13,6 +13,8 @@ public record Failed(Cause cause, boolean maybeStored, String text) implements O
         FROZEN,
         /** No room for another segment. Works again as soon as there is. */
         DISK_FULL,
+        /** No further segment can be made for another reason, say for want of descriptors. Works again as soon as it can. */
+        NO_SEGMENT,
         CLOSED,
         /** The change does not fit a segment. */
         TOO_LARGE,

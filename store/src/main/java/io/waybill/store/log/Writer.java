@@ -2,6 +2,7 @@
 package io.waybill.store.log;
 
 import io.waybill.platform.Clock;
+import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Entry;
@@ -415,11 +416,11 @@ final class Writer implements Duty, Changes.InFlight {
                     if (failure == null) {
                         return false;
                     }
-                    failDiskFull(change, failure);
+                    failWithoutSegment(change, failure);
                     return true;
                 }
             } else if (!change.isControl() && segment.end() - end - wanted < reserve() && maker.failure() != null) {
-                failDiskFull(change, maker.failure());
+                failWithoutSegment(change, maker.failure());
                 return true;
             }
             long room = segment.end() - end;
@@ -537,8 +538,9 @@ final class Writer implements Duty, Changes.InFlight {
                         : "the views cannot be written, so no more can be taken until they are: " + failure);
     }
 
-    private static void failDiskFull(Change change, IOException failure) {
-        change.fail(Failed.Cause.DISK_FULL, false, "no further segment can be made: " + failure.getMessage());
+    private static void failWithoutSegment(Change change, IOException failure) {
+        Failed.Cause cause = failure instanceof DiskFullException ? Failed.Cause.DISK_FULL : Failed.Cause.NO_SEGMENT;
+        change.fail(cause, false, "no further segment can be made: " + failure.getMessage());
     }
 
     // ---- what is in flight, for those who restate
