@@ -681,6 +681,11 @@ public final class Store implements AutoCloseable {
         return views.progressOf(group);
     }
 
+    /** How many offsets are committed. Looks at all of them. */
+    public int progressCount() {
+        return views.progressCount();
+    }
+
     public List<ProgressEntry> progressAll() {
         return views.progressAll();
     }

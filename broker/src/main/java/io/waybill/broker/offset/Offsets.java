@@ -33,11 +33,19 @@ import org.slf4j.LoggerFactory;
  * much at most and never forward. A reset is recorded at once and wins: until a pull of the group has been told
  * ({@link #takeReset}), commits for that queue are ignored, since they come from before; a crash does not change that.
  * Safe from any thread.
+ *
+ * <p>In memory is what the log does not have yet, and what was committed lately: at most {@value #MOST_CACHED} of it. So many offsets as a peer may
+ * invent are never kept: a queue that no group has committed for is refused when {@value #MOST_OFFSETS} are.
  */
 public final class Offsets implements Duty {
     private static final Logger log = LoggerFactory.getLogger(Offsets.class);
     /** Entries in one progress record; keeps a record well below the size of a frame. */
     private static final int RECORD_ENTRIES = 2_000;
+
+    /** Of groups times queues; listing them all takes 60 MB. */
+    static final int MOST_OFFSETS = 400_000;
+    /** Offsets that the log has and that are kept in memory all the same. */
+    static final int MOST_CACHED = 20_000;
 
     /** No group has this name. Its entries are the resets nobody was told of yet; their topic is group, space, topic. */
     private static final String RESETS = "reset:";
@@ -80,6 +88,11 @@ public final class Offsets implements Duty {
     private final Map<Key, Long> table = new ConcurrentHashMap<>();
 
     private final Set<Key> dirty = ConcurrentHashMap.newKeySet();
+    /** How many offsets there are, in memory or in the log only. */
+    private final AtomicInteger count = new AtomicInteger();
+
+    private final int mostOffsets;
+    private final int mostCached;
     private final Map<Key, Long> resets = new ConcurrentHashMap<>();
     /** Resets that are over, and the log does not know it yet. */
     private final Set<Key> over = ConcurrentHashMap.newKeySet();
@@ -99,10 +112,17 @@ public final class Offsets implements Duty {
      * @param isOnline whether a group has consumers connected
      */
     public Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline) {
+        this(store, settings, isOnline, MOST_OFFSETS, MOST_CACHED);
+    }
+
+    Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline, int mostOffsets, int mostCached) {
+        this.mostOffsets = mostOffsets;
+        this.mostCached = mostCached;
         this.store = store;
         this.isOnline = isOnline;
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.offsetFlushMillis());
         this.startMillis = store.nowMillis();
+        this.count.set(store.progressCount());
         for (ProgressEntry reset : store.progressOf(RESETS)) {
             int middle = reset.topic().indexOf(' ');
             Key key = new Key(reset.topic().substring(0, middle), reset.topic().substring(middle + 1), reset.queueId());
@@ -156,6 +176,13 @@ public final class Offsets implements Duty {
         if (refusal != null) {
             return new Committed(false, refusal, true);
         }
+        if (before < 0 && count.get() >= mostOffsets) {
+            return new Committed(
+                    false,
+                    "ignored: " + mostOffsets
+                            + " offsets of groups are kept, the limit; delete groups that nobody uses",
+                    false);
+        }
         long end = store.range(topic, queueId).maxOffset();
         long offset = Math.min(wanted, end);
         if (!commit(group, topic, queueId, offset)) {
@@ -183,12 +210,19 @@ public final class Offsets implements Duty {
         // Inside compute, because a reset of the same key must win whenever it comes.
         table.compute(key, (same, before) -> {
             state.taken = !resets.containsKey(key);
+            state.isNew = before == null || before == NONE;
             state.changed = state.taken && (before == null || before != offset);
+            if (state.changed) {
+                dirty.add(key); // or it could be taken out of memory as what the log has already
+            }
             return state.taken ? Long.valueOf(offset) : before;
         });
         if (state.changed) {
-            // After the value: whoever takes the mark away must find the new value.
+            // And after the value: whoever takes the mark away must find the new value.
             dirty.add(key);
+            if (state.isNew && store.progress(group, topic, queueId) < 0) {
+                count.incrementAndGet();
+            }
         }
         return state.taken;
     }
@@ -196,6 +230,12 @@ public final class Offsets implements Duty {
     private static final class CommitState {
         boolean taken;
         boolean changed;
+        boolean isNew;
+    }
+
+    /** How many offsets are in memory. */
+    int inMemory() {
+        return table.size();
     }
 
     /** The committed offset, or -1 when there is none. */
@@ -356,6 +396,7 @@ public final class Offsets implements Duty {
                     gone.add(mark(key, NONE));
                 }
                 table.put(key, NONE);
+                count.decrementAndGet();
                 dirty.add(key);
                 gone.add(entry(key, NONE));
                 outsideListener.changed(key.group(), key.topic(), key.queueId(), NONE, true);
@@ -436,12 +477,12 @@ public final class Offsets implements Duty {
                 }
             }
             if (!entries.isEmpty()) {
-                store.commitProgress(entries, outcome -> recorded(outcome, keys, ended));
+                store.commitProgress(entries, outcome -> recorded(outcome, keys, ended, entries));
             }
         }
     }
 
-    private void recorded(Outcome outcome, List<Key> keys, List<Key> ended) {
+    private void recorded(Outcome outcome, List<Key> keys, List<Key> ended, List<ProgressEntry> entries) {
         if (outcome instanceof Failed failed) {
             // Kept for the next run: a full disk may pass, and a frozen store refuses without cost.
             dirty.addAll(keys);
@@ -449,6 +490,21 @@ public final class Offsets implements Duty {
             log.warn("Consumer offsets of {} queues are only in memory: {}", keys.size(), failed.text());
         } else {
             keys.forEach(key -> table.remove(key, NONE));
+            forgetRecorded(entries);
+        }
+    }
+
+    /** What the log has need not be in memory as well, except for what is asked again soon. */
+    private void forgetRecorded(List<ProgressEntry> entries) {
+        for (ProgressEntry entry : entries) {
+            if (table.size() <= mostCached) {
+                return;
+            }
+            Key key = new Key(entry.group(), entry.topic(), entry.queueId());
+            table.computeIfPresent(key, (same, offset) -> {
+                boolean isRecorded = offset == entry.offset() && !dirty.contains(key) && !resets.containsKey(key);
+                return isRecorded ? null : offset;
+            });
         }
     }
 

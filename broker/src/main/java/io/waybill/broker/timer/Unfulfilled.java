@@ -4,6 +4,7 @@ package io.waybill.broker.timer;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.Store;
 import java.nio.ByteBuffer;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -13,17 +14,15 @@ import java.util.Map;
  */
 final class Unfulfilled {
     private static final int MOST_REMEMBERED = 4_096;
+    /** Of conditions, which peers write and which may be as long as all properties of a message: of characters, two bytes each. */
+    private static final int MOST_CHARACTERS = 1 << 20;
 
     /** No message that was stored since then and stands before the position fulfils the condition. */
     private record Seen(long sinceMillis, long upTo) {}
 
     private final Store store;
-    private final Map<Unless, Seen> known = new LinkedHashMap<>(16, 0.75f, true) {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Unless, Seen> eldest) {
-            return size() > MOST_REMEMBERED;
-        }
-    };
+    private final Map<Unless, Seen> known = new LinkedHashMap<>(16, 0.75f, true);
+    private long characters;
 
     Unfulfilled(Store store) {
         this.store = store;
@@ -36,7 +35,7 @@ final class Unfulfilled {
         if (seen == null || sinceMillis < seen.sinceMillis()) {
             ByteBuffer found = unless.fulfilledBy(store, sinceMillis, 0);
             if (found == null) {
-                known.put(unless, new Seen(sinceMillis, applied));
+                remember(unless, new Seen(sinceMillis, applied));
             }
             return found;
         }
@@ -45,8 +44,30 @@ final class Unfulfilled {
             return newest;
         }
         // When the newest one that fits came too early, nothing is known for delayed messages older than this one.
-        known.put(unless, new Seen(newest == null ? seen.sinceMillis() : sinceMillis, applied));
+        remember(unless, new Seen(newest == null ? seen.sinceMillis() : sinceMillis, applied));
         return null;
+    }
+
+    private void remember(Unless unless, Seen seen) {
+        if (known.put(unless, seen) == null) {
+            characters += length(unless);
+            Iterator<Unless> eldest = known.keySet().iterator();
+            while (known.size() > MOST_REMEMBERED || characters > MOST_CHARACTERS) {
+                characters -= length(eldest.next());
+                eldest.remove();
+            }
+        }
+    }
+
+    private static int length(Unless unless) {
+        return unless.topic().length()
+                + unless.key().length()
+                + (unless.tag() == null ? 0 : unless.tag().length());
+    }
+
+    /** How many characters of conditions are remembered. */
+    long characters() {
+        return characters;
     }
 
     /** Where in the log the next look for the condition begins; 0 = at the oldest message. */

@@ -271,4 +271,15 @@ class UnlessTest {
         }
         assertThat(broker.store.pendingDueCount()).isZero();
     }
+
+    /** Conditions are as long as peers write them: 4,096 of 30 KB were 240 MB. */
+    @Test
+    void longConditionsAreForgottenEarlier() {
+        Unfulfilled conditions = new Unfulfilled(broker.store);
+        for (int i = 0; i < 200; i++) {
+            Unless unless = Unless.parse("orders|" + "k".repeat(30_000) + i);
+            assertThat(conditions.find(unless, 0)).isNull();
+        }
+        assertThat(conditions.characters()).isBetween(900_000L, 1L << 20);
+    }
 }

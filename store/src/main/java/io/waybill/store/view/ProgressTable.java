@@ -49,6 +49,15 @@ final class ProgressTable {
         return find(new byte[0], null, position);
     }
 
+    int count() {
+        int[] count = new int[1];
+        table.scan(new byte[0], null, (key, value) -> {
+            count[0]++;
+            return true;
+        });
+        return count[0];
+    }
+
     TreeSet<String> groups(String topic) {
         TreeSet<String> groups = new TreeSet<>();
         for (ProgressEntry entry : below(Long.MAX_VALUE)) {

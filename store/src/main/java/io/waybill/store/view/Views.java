@@ -593,6 +593,11 @@ public final class Views implements AutoCloseable {
         return progress.of(group);
     }
 
+    /** How many offsets are committed. Looks at all of them. */
+    public int progressCount() {
+        return progress.count();
+    }
+
     public List<ProgressEntry> progressAll() {
         return progress.below(Long.MAX_VALUE);
     }
