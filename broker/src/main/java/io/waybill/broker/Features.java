@@ -113,14 +113,14 @@ final class Features {
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
         TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
         RecallSigner signer = RecallSigner.of(store, platform.chance());
-        DelayedSends delays = new DelayedSends(store, timers, broker, signer);
+        DelayedSends delays = new DelayedSends(store, timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         HalfSends halves = new HalfSends(store, clock, transactions, delays);
         TransactionChecks checks =
                 new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, broker);
         members.onProducer(checks::producerRegistered);
-        dueEngine = new DueEngine(store, clock, checks);
+        dueEngine = new DueEngine(store, clock, checks, topics::readableQueue);
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();

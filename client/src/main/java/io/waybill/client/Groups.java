@@ -156,6 +156,8 @@ public interface Groups {
         FILTERED_OUT,
         /** A member owns the queue and does not fetch from it, or not fast enough. */
         QUEUE_OWNED,
+        /** It stands in a queue that the topic no longer has: it was made smaller. */
+        QUEUE_REMOVED,
         /** An ordered queue is held by a message that fails. */
         LOCKED_BY_FAILING,
         /** It failed and waits for its next delivery. */

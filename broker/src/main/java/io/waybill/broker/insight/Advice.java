@@ -14,6 +14,11 @@ final class Advice {
                 + group;
     }
 
+    static String moreQueues(String topic, int queues) {
+        return "give the topic its queues back until they are read: waybill topic create " + topic + " --queues "
+                + queues;
+    }
+
     static String filter(String group, String topic, long millis) {
         return "change the subscription, or send it with another tag; to read it all the same: waybill replay " + topic
                 + " --from " + Times.at(millis) + " --into " + group + "-check";

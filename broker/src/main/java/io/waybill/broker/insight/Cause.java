@@ -7,6 +7,7 @@ enum Cause {
     NOT_SUBSCRIBED,
     FILTERED_OUT,
     QUEUE_OWNED,
+    QUEUE_REMOVED,
     IN_FLIGHT,
     LOCKED_BY_FAILING,
     IN_RETRY,

@@ -309,6 +309,20 @@ final class Doctor {
 
     // ---- a message that is visible in a queue
 
+    /** Consumers ask for the queues the topic has now; who held this one before may go on for a while. */
+    private Finding queueRemoved(Copy copy) {
+        TopicConfig config = topics.find(copy.topic());
+        if (config == null || copy.queueId() < config.readQueueNums()) {
+            return null;
+        }
+        return new Finding(Cause.QUEUE_REMOVED, copy.topic())
+                .fact("readQueueNums", config.readQueueNums())
+                .says("It stands in queue " + copy.queueId() + ", and topic " + copy.topic() + " has only "
+                        + config.readQueueNums()
+                        + " to read since it was made smaller: no consumer asks for that queue.")
+                .advises(Advice.moreQueues(copy.topic(), copy.queueId() + 1));
+    }
+
     private Finding visible(Copy copy) {
         Standing standing = standings.of(group, copy.topic(), copy.queueId());
         Wants wants = standings.wants(group, copy.topic());
@@ -318,6 +332,9 @@ final class Doctor {
             return isWanted ? passed(copy, standing) : filteredOut(copy, wants, true);
         }
         Finding finding = disabled(copy.topic());
+        if (finding == null) {
+            finding = queueRemoved(copy);
+        }
         if (finding == null) {
             finding = nobody(copy.topic());
         }

@@ -498,7 +498,7 @@ public final class DeadLetterDesk implements Duty {
         if (!Perm.isWriteable(topic.perm())) {
             throw new BadValue("topic " + target, "open for sending", "perm " + topic.perm());
         }
-        int queues = Math.max(1, topic.writeQueueNums());
+        int queues = Math.max(1, Math.min(topic.writeQueueNums(), topic.readQueueNums()));
         int queueId = job.redrive.toGroupOnly() ? chance.nextInt(queues) : queueOf(letter, origin, queues);
         return job.redrive.of(letter, origin, target, queueId, clock.wallMillis());
     }

@@ -25,12 +25,15 @@ public final class DelayedSends {
     private final TimerSettings settings;
     private final String brokerName;
     private final RecallSigner signer;
+    private final Placement placement;
 
-    public DelayedSends(Store store, TimerSettings settings, String brokerName, RecallSigner signer) {
+    public DelayedSends(
+            Store store, TimerSettings settings, String brokerName, RecallSigner signer, Placement placement) {
         this.store = store;
         this.settings = settings;
         this.brokerName = brokerName;
         this.signer = signer;
+        this.placement = placement;
     }
 
     /** A cheap test on encoded properties; false means that {@link #delayOf} would say NONE. */
@@ -44,6 +47,11 @@ public final class DelayedSends {
     /** Whether clients may take back a delayed message. */
     public boolean isRecallEnabled() {
         return settings.recallEnabled();
+    }
+
+    /** In which queue a message of a topic becomes visible. */
+    public Placement placement() {
+        return placement;
     }
 
     public DelayLevels levels() {

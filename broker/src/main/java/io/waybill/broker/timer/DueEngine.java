@@ -57,6 +57,7 @@ public final class DueEngine implements Duty {
     private final Store store;
     private final Clock clock;
     private final DueChecks checks;
+    private final Placement placement;
 
     /** A step of the wall clock that is taken for one; less is the ordinary work of time servers. */
     static final long SET_BACK_MILLIS = 2_000;
@@ -85,10 +86,11 @@ public final class DueEngine implements Duty {
     private volatile boolean wasSetBack;
     private volatile boolean judging;
 
-    public DueEngine(Store store, Clock clock, DueChecks checks) {
+    public DueEngine(Store store, Clock clock, DueChecks checks, Placement placement) {
         this.store = store;
         this.clock = clock;
         this.checks = checks;
+        this.placement = placement;
         this.unfulfilled = new Unfulfilled(store);
     }
 
@@ -271,7 +273,8 @@ public final class DueEngine implements Duty {
     }
 
     private MessageDraft visibleCopy(ByteBuffer stored, PendingDue due) {
-        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0);
+        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
+                .queueId(placement.queueOf(StoredMessage.topic(stored, 0), StoredMessage.queueId(stored, 0)));
         byte[] properties = copy.properties();
         if (MessageProperties.has(properties, MessageProperties.UNLESS)) {
             copy.properties(MessageProperties.without(

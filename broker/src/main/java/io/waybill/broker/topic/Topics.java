@@ -104,6 +104,19 @@ public final class Topics {
         return config != null && queueId >= 0 && queueId < Math.max(config.readQueueNums(), config.writeQueueNums());
     }
 
+    /**
+     * The queue in which a message that was sent to this one becomes visible now: the same, unless the topic has fewer to read since. Then all of a queue go
+     * to the one of its number modulo the new count, where new messages of the same keys go if the old count is a multiple of the new one.
+     */
+    public int readableQueue(String topic, int queueId) {
+        TopicConfig config = table.get(topic);
+        if (config == null || queueId < config.readQueueNums()) {
+            return queueId;
+        }
+        int queues = Math.max(1, Math.min(config.readQueueNums(), config.writeQueueNums()));
+        return queueId % queues;
+    }
+
     /** Every topic, by name. */
     public Collection<TopicConfig> all() {
         return Collections.unmodifiableCollection(new TreeMap<>(table).values());

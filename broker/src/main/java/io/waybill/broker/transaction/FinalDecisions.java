@@ -73,6 +73,9 @@ final class FinalDecisions {
             DelayedSends.withoutUnless(properties);
             copy.properties(properties);
         }
+        if (dueMillis == 0) {
+            copy.queueId(delays.placement().queueOf(StoredMessage.topic(stored, 0), StoredMessage.queueId(stored, 0)));
+        }
         store.decide(half.handle(), Decision.COMMIT, fromCheck, by, copy.build(), dueMillis, done);
     }
 

@@ -112,14 +112,14 @@ public final class SimulatedBroker implements AutoCloseable {
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.chance());
-        delays = new DelayedSends(store, timers, NAME, signer);
+        delays = new DelayedSends(store, timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         halves = new HalfSends(store, clock, transactions, delays);
         TransactionChecks checks =
                 new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, NAME);
         members.onProducer(checks::producerRegistered);
-        DueEngine due = new DueEngine(store, clock, checks);
+        DueEngine due = new DueEngine(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);

@@ -20,7 +20,7 @@ class DelayTest {
         for (int i = 0; i < pairs.length; i += 2) {
             properties.put(pairs[i], pairs[i + 1]);
         }
-        return new DelayedSends(null, TimerSettings.defaults(), "broker-a", null).delayOf(properties, NOW);
+        return new DelayedSends(null, TimerSettings.defaults(), "broker-a", null, null).delayOf(properties, NOW);
     }
 
     @Test
