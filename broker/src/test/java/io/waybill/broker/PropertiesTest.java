@@ -7,7 +7,9 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.BatchBody;
 import io.waybill.protocol.message.Message;
@@ -314,6 +316,19 @@ class PropertiesTest {
         assertThat(batch(0x8, none, none).result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
         assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(2);
         assertThat(broker.store.openHalfCount()).isZero();
+    }
+
+    /** RocketMQ takes them since 5.0 and filters nothing. */
+    @Test
+    void aFilterClassIsRefused() {
+        Asked beat = broker.ask(TestBroker.heartbeat(
+                "c1", "shipping", new SubscriptionData("orders", "my.Filter", Set.of(), Set.of(), 1, "TAG", true)));
+        assertThat(beat.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(beat.remark()).contains("classFilterMode");
+        Asked pulled = broker.ask(TestBroker.pulling(
+                "readers", "orders", 0, 0, TestBroker.SUBSCRIPTION | PullHeader.FLAG_CLASS_FILTER, "*"));
+        assertThat(pulled.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+        assertThat(pulled.remark()).contains("class filters");
     }
 
     @Test

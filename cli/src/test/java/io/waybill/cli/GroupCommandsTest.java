@@ -9,9 +9,16 @@ import io.waybill.client.PushConsumer;
 import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
+import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.HeartbeatData;
+import io.waybill.protocol.body.SubscriptionData;
+import io.waybill.protocol.frame.Command;
 import io.waybill.server.EmbeddedBroker;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -197,6 +204,37 @@ class GroupCommandsTest {
             assertThat(busy.err()).contains("stop its consumers first");
         }
         assertThat(run("group", "members", "clerks").err()).contains("no member of clerks is connected");
+    }
+
+    @Test
+    void twoProcessesWithOneClientIdAreToldOf() throws Exception {
+        byte[] heartbeat = Command.request(RequestCode.HEART_BEAT)
+                .body(new HeartbeatData(
+                                "10.0.0.7@1",
+                                List.of(new ConsumerData(
+                                        "twins",
+                                        ConsumerData.CONSUME_PASSIVELY,
+                                        ConsumerData.CLUSTERING,
+                                        ConsumerData.FROM_LAST_OFFSET,
+                                        List.of(SubscriptionData.of("calls", "*")),
+                                        false)),
+                                List.of())
+                        .toJson())
+                .build()
+                .encode();
+        String[] address = broker.brokerAddress().split(":");
+        try (Socket one = new Socket(address[0], Integer.parseInt(address[1]));
+                Socket other = new Socket(address[0], Integer.parseInt(address[1]))) {
+            for (Socket socket : List.of(one, other, one)) {
+                socket.getOutputStream().write(heartbeat);
+                socket.getInputStream().read(); // it is in force when it is answered
+            }
+            Ran members = run("group", "members", "twins");
+            assertThat(members.lines()).hasSize(3);
+            assertThat(members.err()).contains("2 connections use the client id 10.0.0.7@1");
+            assertThat(run("doctor", "group", "twins").out())
+                    .contains("CLIENT_ID_SHARED", "2 processes use the client id 10.0.0.7@1");
+        }
     }
 
     private static String idOf(String key) {

@@ -148,6 +148,10 @@ final class HeartBeat implements RequestHandler {
     private static String unreadable(HeartbeatData data) {
         for (ConsumerData consumer : data.consumers()) {
             for (SubscriptionData subscription : consumer.subscriptions()) {
+                if (subscription.classFilterMode()) {
+                    return "subscription of group '" + consumer.groupName() + "' to topic '" + subscription.topic()
+                            + "': classFilterMode is not offered; use tags or SQL92";
+                }
                 try {
                     Subscription.of(subscription);
                 } catch (BadField e) {

@@ -71,6 +71,11 @@ final class PullChecks {
     /** @param known the filter a waiting pull has; null when it comes */
     private Checked check(PullHeader header, Connection connection, SubscriptionGroupConfig group, Filter known) {
         String name = header.consumerGroup();
+        if ((header.sysFlag() & PullHeader.FLAG_CLASS_FILTER) != 0) {
+            return Checked.refused(
+                    ResponseCode.SUBSCRIPTION_PARSE_FAILED,
+                    "sysFlag: class filters (0x8) are not offered; use tags or SQL92");
+        }
         if (group == null) {
             String illegal = Names.checkGroup(name);
             return illegal != null
