@@ -15,6 +15,8 @@ import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.PullHeader;
+import io.waybill.protocol.json.JsonWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Set;
@@ -137,11 +139,45 @@ class GroupTest {
     }
 
     @Test
-    void anOlderSubscriptionDoesNotUndoANewerOne() {
+    void theGroupWantsWhatAMemberToldLastWhateverTheClocksOfItsMembersSay() {
         broker.send("orders", 0, "m", "TAGS", "PAID");
-        beat(broker.connect(), "c1", "shipping", SubscriptionData.of("orders", "PAID", 9));
-        beat(broker.connect(), "c2", "shipping", SubscriptionData.of("orders", "CREATED", 3));
+        FakeConnection first = broker.connect();
+        beat(first, "c1", "shipping", SubscriptionData.of("orders", "CREATED", 9));
+        beat(broker.connect(), "c2", "shipping", SubscriptionData.of("orders", "PAID", 3));
+        beat(first, "c1", "shipping", SubscriptionData.of("orders", "CREATED", 9));
         Asked pulled = broker.ask(TestBroker.pulling("shipping", "orders", 0, 0, 0, null));
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m");
+    }
+
+    @Test
+    void aSubscriptionMadeByAClockThatWasPutBackCounts() {
+        broker.send("orders", 0, "m", "TAGS", "PAID");
+        FakeConnection one = broker.connect();
+        beat(one, "c1", "shipping", SubscriptionData.of("orders", "CREATED", 1_795_000_000_000L));
+        beat(one, "c1", "shipping", SubscriptionData.of("orders", "CREATED || PAID", 1_794_000_000_000L));
+        Asked pulled = broker.ask(
+                one,
+                TestBroker.pulling(new PullHeader(
+                        "shipping", "orders", 0, 0, 32, 0, 0, 0, null, 1_794_000_000_000L, null, 0, null)));
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m");
+    }
+
+    @Test
+    void aHeartbeatThatWaitedForItsRetryTopicDoesNotUndoALaterOne() {
+        broker.send("orders", 0, "m", "TAGS", "PAID");
+        FakeConnection one = broker.connect();
+        CompletableFuture<Command> held = new CompletableFuture<>();
+        broker.nameServerAnswer = held;
+        Asked first =
+                broker.begin(one, TestBroker.heartbeat("c1", "shipping", SubscriptionData.of("orders", "CREATED", 1)));
+        broker.settle();
+        assertThat(first.isOpen()).isTrue();
+        // The topic is known by now, only the name server has not answered.
+        beat(one, "c1", "shipping", SubscriptionData.of("orders", "PAID", 2));
+        held.complete(Command.response(0, null).build());
+        broker.settle();
+        assertThat(first.result()).isZero();
+        Asked pulled = broker.ask(one, TestBroker.pulling("shipping", "orders", 0, 0, 0, null));
         assertThat(TestBroker.bodies(pulled)).containsExactly("m");
     }
 
@@ -262,7 +298,84 @@ class GroupTest {
         assertThat(TestBroker.bodies(broker.ask(TestBroker.pulling("shipping", "orders", 0, 0, 0, null))))
                 .containsExactly("m");
         assertThat(v2(one, 98, true).field("IS_SUB_CHANGE")).isEqualTo("true");
-        assertThat(v2(broker.connect(), 99, true).field("IS_SUB_CHANGE")).isEqualTo("true");
+    }
+
+    private static Command runningInfo(SubscriptionData... subscriptions) {
+        JsonWriter json = new JsonWriter().beginObject().name("subscriptionSet").beginArray();
+        for (SubscriptionData one : subscriptions) {
+            one.write(json);
+        }
+        return Command.response(ResponseCode.SUCCESS, null)
+                .body(json.endArray().endObject().toByteArray())
+                .build();
+    }
+
+    @Test
+    void afterARestartAShortHeartbeatIsCompletedByAQuestion() {
+        broker.send("orders", 0, "m", "TAGS", "PAID");
+        FakeConnection other = broker.connect();
+        beat(other, "c2", "shipping", SubscriptionData.of("orders", "PAID", 1));
+        FakeConnection one = broker.connect();
+        Asked beat = v2(one, 99, true);
+        Asked pulled = broker.ask(one, TestBroker.pulling("shipping", "orders", 0, 0, 0, null));
+        assertThat(beat.isOpen()).as("not in force yet").isTrue();
+        assertThat(members("shipping")).containsExactly("c2");
+        assertThat(one.take())
+                .singleElement()
+                .satisfies(asked -> assertThat(asked.code()).isEqualTo(RequestCode.GET_CONSUMER_RUNNING_INFO));
+        one.answer(runningInfo(SubscriptionData.of("orders", "PAID", 7)));
+        broker.settle();
+        assertThat(beat.result()).isZero();
+        assertThat(beat.field("IS_SUB_CHANGE")).as("the next one shall be full").isEqualTo("true");
+        assertThat(members("shipping")).containsExactly("c1", "c2");
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m");
+        assertThat(broker.features.members().consumerGroup("shipping").conflicts())
+                .isEmpty();
+    }
+
+    @Test
+    void aPullThatCameBeforeTheAnswerIsServedByIt() {
+        broker.send("orders", 0, "m", "TAGS", "PAID");
+        FakeConnection one = broker.connect();
+        Asked beat = v2(one, 99, true);
+        Asked pulled = broker.ask(one, TestBroker.pulling("shipping", "orders", 0, 0, 0, null));
+        assertThat(pulled.isOpen()).isTrue();
+        one.answer(runningInfo(SubscriptionData.of("orders", "*", 7)));
+        broker.settle();
+        assertThat(beat.result()).isZero();
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m");
+    }
+
+    @Test
+    void whoDoesNotTellWhatItWantsIsAMemberThatWantsNothingYet() {
+        for (Command answer : List.of(
+                Command.response(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, "what?")
+                        .build(),
+                Command.response(0, null).body(new byte[] {'x'}).build(),
+                runningInfo(SubscriptionData.of("or/ders", "*", 7)))) {
+            FakeConnection one = broker.connect();
+            Asked beat = v2(one, 99, true);
+            one.answer(answer);
+            broker.settle();
+            assertThat(beat.result()).isZero();
+            assertThat(beat.field("IS_SUB_CHANGE")).isEqualTo("true");
+            assertThat(members("shipping")).containsExactly("c1");
+            assertThat(v2(one, 99, true).result()).as("asked once").isZero();
+            broker.gone(one);
+        }
+    }
+
+    @Test
+    void aFullHeartbeatThatOvertakesTheAnswerHolds() {
+        broker.send("orders", 0, "m", "TAGS", "PAID");
+        FakeConnection one = broker.connect();
+        Asked beat = v2(one, 99, true);
+        v2(one, 98, false, SubscriptionData.of("orders", "PAID", 3));
+        one.answer(runningInfo(SubscriptionData.of("orders", "CREATED", 7)));
+        broker.settle();
+        assertThat(beat.result()).isZero();
+        Asked pulled = broker.ask(one, TestBroker.pulling("shipping", "orders", 0, 0, 0, null));
+        assertThat(TestBroker.bodies(pulled)).containsExactly("m");
     }
 
     @Test

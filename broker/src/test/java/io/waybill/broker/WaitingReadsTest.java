@@ -14,6 +14,7 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.NotificationHeader;
 import io.waybill.protocol.header.PopHeader;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.UnregisterClientHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Connection;
@@ -157,37 +158,60 @@ class WaitingReadsTest {
 
     // ---- what is wanted
 
+    /** Stock clients filter what they get by what they wanted when they asked: only a new pull can bring it. */
+    private static void assertComesAgain(Asked held) {
+        assertThat(held.isOpen()).as("ended at once").isFalse();
+        assertThat(held.result()).isEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
+        assertThat(held.number("nextBeginOffset")).as("nothing is passed").isEqualTo(1);
+    }
+
     @Test
     void whatCameWhileAnotherThingWasWantedIsLookedAtOnceMore() {
         Asked held = pull();
+        Asked carrying = carrying();
         broker.send(TOPIC, 0, "of-B", "TAGS", "B");
         assertThat(held.isOpen()).isTrue();
+        assertThat(carrying.isOpen()).isTrue();
         subscribe("A || B");
-        assertThat(TestBroker.bodies(held)).as("at once").containsExactly("of-B");
-        assertThat(held.number("nextBeginOffset")).isEqualTo(2);
+        assertComesAgain(held);
+        assertComesAgain(carrying);
+        assertThat(TestBroker.bodies(pull())).containsExactly("of-B");
     }
 
     @Test
-    void whatComesAfterTheChangeIsNotPassed() {
-        for (Supplier<Asked> reader : List.<Supplier<Asked>>of(this::pull, this::pop)) {
-            subscribe("A");
-            Asked held = reader.get();
-            subscribe("A || B");
-            broker.send(TOPIC, 0, "of-B", "TAGS", "B");
-            assertThat(held.isOpen()).isFalse();
-            assertThat(TestBroker.bodies(held)).containsExactly("of-B");
+    void whatComesAfterTheChangeIsNotPassedByPops() {
+        Asked held = pop();
+        subscribe("A || B");
+        assertThat(held.result()).isEqualTo(ResponseCode.POLLING_TIMEOUT);
+        broker.send(TOPIC, 0, "of-B", "TAGS", "B");
+        assertThat(TestBroker.bodies(pop(null))).containsExactly("of-B");
+    }
+
+    @Test
+    void aPopThatSaysWhatItWantsLeavesTheOtherForTheNext() {
+        pop(null);
+        Asked held = pop("A");
+        subscribe("A || B");
+        broker.send(TOPIC, 0, "of-B", "TAGS", "B");
+        assertThat(held.isOpen()).isTrue();
+        assertThat(TestBroker.bodies(pop("A || B"))).containsExactly("of-B");
+    }
+
+    @Test
+    void aPullOnItsWayWhenTheSubscriptionChangedIsNotServedByTheNewOne() {
+        subscribe("A || B"); // version 2, after A
+        broker.send(TOPIC, 0, "of-B", "TAGS", "B");
+        for (int flags : new int[] {0, TestBroker.SUBSCRIPTION}) {
+            assertComesAgain(broker.ask(client, versioned(1, flags)));
+            assertThat(TestBroker.bodies(broker.ask(client, versioned(2, 0)))).containsExactly("of-B");
         }
+        // A client that names another version than its heartbeats is not held up for ever.
+        assertThat(TestBroker.bodies(broker.ask(client, versioned(0, 0)))).containsExactly("of-B");
     }
 
-    @Test
-    void whatIsNotWantedAnyMoreIsNotGiven() {
-        subscribe("A || B");
-        Asked held = pull();
-        subscribe("B");
-        broker.send(TOPIC, 0, "of-A", "TAGS", "A");
-        assertThat(held.isOpen()).isTrue();
-        broker.send(TOPIC, 0, "of-B", "TAGS", "B");
-        assertThat(TestBroker.bodies(held)).containsExactly("of-B");
+    private static Command versioned(long version, int flags) {
+        return TestBroker.pulling(
+                new PullHeader(GROUP, TOPIC, 0, 1, 32, flags, 0, 15_000, "A", version, "TAG", 0, "broker-a"));
     }
 
     @Test
@@ -226,8 +250,7 @@ class WaitingReadsTest {
                 return null;
             }
         });
-        Asked pulled = broker.ask(client, TestBroker.pulling(GROUP, TOPIC, 0, 1, 0, null));
-        assertThat(TestBroker.bodies(pulled)).containsExactly("of-B");
+        assertComesAgain(broker.ask(client, TestBroker.pulling(GROUP, TOPIC, 0, 1, 0, null)));
     }
 
     @Test

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * A consumer group with members: how they consume and what they subscribe to.
  *
- * <p>What always holds: every member keeps its own subscriptions; the group's subscription to a topic is the newest of its members'. If members of a group
+ * <p>What always holds: every member keeps its own subscriptions; the group's subscription to a topic is the one that a member told last. If members of a group
  * that shares its queues want different things of a topic, that is a {@link Conflict}. Read from any thread, changed only by {@link Members} under its lock.
  */
 public final class ConsumerGroup {
@@ -151,9 +151,7 @@ public final class ConsumerGroup {
     /** Notes a newer version of a subscription whose expression is the same. */
     void renewed(Subscription subscription) {
         newest.merge(
-                subscription.data().topic(),
-                subscription,
-                (old, fresh) -> fresh.version() > old.version() ? fresh : old);
+                subscription.data().topic(), subscription, (old, fresh) -> fresh.told() > old.told() ? fresh : old);
     }
 
     /** Works out anew what follows from the members; returns the conflicts that are new or other than before. */
@@ -161,7 +159,7 @@ public final class ConsumerGroup {
         Map<String, Subscription> best = new TreeMap<>();
         for (Member member : members.values()) {
             member.subscriptions()
-                    .forEach((topic, own) -> best.merge(topic, own, (a, b) -> a.version() >= b.version() ? a : b));
+                    .forEach((topic, own) -> best.merge(topic, own, (a, b) -> a.told() >= b.told() ? a : b));
         }
         newest.putAll(best);
         newest.keySet().retainAll(best.keySet());

@@ -30,6 +30,9 @@ final class HeartBeat implements RequestHandler {
     private static final Logger log = LoggerFactory.getLogger(HeartBeat.class);
     private static final int MAX_GROUPS = 4096;
     private static final int MAX_TOPICS = 1024;
+    /** Groups of one heartbeat whose members are asked for what it leaves out. */
+    private static final int MAX_ASKED = 64;
+
     private static final int MAX_BYTES = 1 << 20;
 
     private final Groups groups;
@@ -48,6 +51,7 @@ final class HeartBeat implements RequestHandler {
             throw new BadField(
                     "body", "at most " + MAX_BYTES + " bytes", request.command().bodyLength() + " bytes");
         }
+        long arrival = members.arrival();
         HeartbeatData data = HeartbeatData.parse(request.command().body());
         String refusal = refusal(data);
         if (refusal != null) {
@@ -74,7 +78,7 @@ final class HeartBeat implements RequestHandler {
             }
         }
         if (wanting.isEmpty()) {
-            apply(request, data);
+            apply(request, data, arrival);
             return;
         }
         AtomicInteger missing = new AtomicInteger(wanting.size());
@@ -82,20 +86,84 @@ final class HeartBeat implements RequestHandler {
             topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), change -> {
                 warnIfRefused(config.groupName(), change);
                 if (missing.decrementAndGet() == 0) {
-                    apply(request, data);
+                    apply(request, data, arrival);
                 }
             });
         }
     }
 
-    private void apply(Request request, HeartbeatData data) {
+    private void apply(Request request, HeartbeatData data, long arrival) {
+        List<ConsumerData> unknown = new ArrayList<>();
+        if (data.withoutSub()) {
+            for (ConsumerData consumer : data.consumers()) {
+                boolean isKnown = members.isMember(consumer.groupName(), data.clientId(), request.connection());
+                if (!isKnown && unknown.size() < MAX_ASKED) {
+                    unknown.add(consumer);
+                }
+            }
+        }
+        if (unknown.isEmpty()) {
+            applyKnown(request, data, arrival);
+            return;
+        }
+        List<ConsumerData> known = new ArrayList<>(data.consumers());
+        known.removeAll(unknown);
+        AtomicInteger open = new AtomicInteger(unknown.size());
+        for (ConsumerData consumer : unknown) {
+            members.fresh()
+                    .ask(
+                            consumer.groupName(),
+                            request.connection(),
+                            data.clientId(),
+                            () -> {
+                                if (open.decrementAndGet() == 0) {
+                                    applyKnown(request, with(data, known, true), arrival);
+                                }
+                            },
+                            told -> applyTold(request, data, consumer, told, arrival));
+        }
+    }
+
+    private static HeartbeatData with(HeartbeatData data, List<ConsumerData> consumers, boolean withoutSub) {
+        return new HeartbeatData(data.clientId(), consumers, data.producers(), data.heartbeatFingerprint(), withoutSub);
+    }
+
+    /** The client was asked for what its heartbeat left out; when it did not tell, it is a member that wants nothing until it does. */
+    private void applyTold(
+            Request request, HeartbeatData data, ConsumerData consumer, List<SubscriptionData> told, long arrival) {
+        ConsumerData complete = new ConsumerData(
+                consumer.groupName(),
+                consumer.consumeType(),
+                consumer.messageModel(),
+                consumer.consumeFromWhere(),
+                told == null ? List.of() : told,
+                consumer.unitMode());
+        HeartbeatData whole = new HeartbeatData(data.clientId(), List.of(complete), List.of(), 0, told == null);
+        if (told != null && (refusal(whole) != null || unreadable(whole) != null)) {
+            applyTold(request, data, consumer, null, arrival);
+            return;
+        }
+        try {
+            members.heartbeat(
+                    request.connection(),
+                    request.command().language(),
+                    request.command().version(),
+                    whole,
+                    arrival);
+        } catch (BadField e) {
+            log.debug("A member of group {} that was asked is one too many", consumer.groupName(), e);
+        }
+    }
+
+    private void applyKnown(Request request, HeartbeatData data, long arrival) {
         boolean fullWanted;
         try {
             fullWanted = members.heartbeat(
                     request.connection(),
                     request.command().language(),
                     request.command().version(),
-                    data);
+                    data,
+                    arrival);
         } catch (BadField e) {
             request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
             return;

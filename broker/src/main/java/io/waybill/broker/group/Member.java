@@ -13,6 +13,9 @@ public final class Member {
     private volatile Map<String, Subscription> subscriptions = Map.of();
     private volatile byte language;
     private volatile int version;
+    /** Of the newest heartbeat that said what it wants; guarded by {@link Members}. */
+    private long newestArrival;
+
     private volatile long lastSeenNanos;
     private volatile long lastSeenMillis;
 
@@ -26,6 +29,15 @@ public final class Member {
         this.version = clientVersion;
         this.lastSeenNanos = nowNanos;
         this.lastSeenMillis = nowMillis;
+    }
+
+    /** Whether nothing that came later was applied already: one heartbeat may overtake another that waits for a topic to be made. */
+    boolean isNewest(long arrival) {
+        if (arrival < newestArrival) {
+            return false;
+        }
+        newestArrival = arrival;
+        return true;
     }
 
     public String clientId() {

@@ -28,6 +28,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -74,6 +75,9 @@ public final class Members implements Duty {
 
     private final MemoryBudget memory;
 
+    private final AtomicLong arrivals = new AtomicLong();
+    private final FreshSubscriptions fresh = new FreshSubscriptions(this);
+
     /** The members' wishes are told by peers: a crowd of them must not fill the log. */
     private final LogBudget conflictLines;
 
@@ -106,6 +110,11 @@ public final class Members implements Duty {
     private static final class ProducerGroup {
         final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
         final AtomicInteger turn = new AtomicInteger();
+    }
+
+    /** Asks members what they want. */
+    public FreshSubscriptions fresh() {
+        return fresh;
     }
 
     // ---- reads
@@ -182,6 +191,12 @@ public final class Members implements Duty {
         return null;
     }
 
+    /** Whether the client is a member of the group on this connection. */
+    boolean isMember(String group, String clientId, Connection connection) {
+        ConsumerGroup consumer = consumers.get(group);
+        return consumer != null && consumer.member(new MemberKey(connection.id(), clientId)) != null;
+    }
+
     /** The id of the consumer that sent its heartbeat for the group on this connection, or null. */
     public String clientId(String group, Connection connection) {
         Member member = memberOn(group, connection);
@@ -232,13 +247,19 @@ public final class Members implements Duty {
         this.wishListener = listener;
     }
 
+    /** The number of something that was told now; what comes later gets a larger one. */
+    long arrival() {
+        return arrivals.incrementAndGet();
+    }
+
     /**
      * Applies a heartbeat; when this returns, pulls and member lists see it.
      *
+     * @param arrival of {@link #arrival}
      * @return whether the client must send a full heartbeat the next time
      * @throws BadField when the connection would be a member of too many groups; nothing is applied
      */
-    boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data) {
+    boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data, long arrival) {
         Set<String> changed = new LinkedHashSet<>();
         Set<String> newProducers = new LinkedHashSet<>();
         boolean fullWanted;
@@ -263,7 +284,7 @@ public final class Members implements Duty {
                 }
             }
             for (ConsumerData consumer : data.consumers()) {
-                if (applyConsumer(connection, language, version, data, consumer)) {
+                if (applyConsumer(connection, language, version, data, consumer, arrival)) {
                     changed.add(consumer.groupName());
                 }
             }
@@ -365,7 +386,12 @@ public final class Members implements Duty {
     }
 
     private boolean applyConsumer(
-            Connection connection, byte language, int version, HeartbeatData data, ConsumerData consumer) {
+            Connection connection,
+            byte language,
+            int version,
+            HeartbeatData data,
+            ConsumerData consumer,
+            long arrival) {
         ConsumerGroup group = consumers.computeIfAbsent(consumer.groupName(), ConsumerGroup::new);
         boolean wasBroadcasting = group.isBroadcasting();
         group.describe(consumer.consumeType(), consumer.messageModel(), consumer.consumeFromWhere());
@@ -376,8 +402,8 @@ public final class Members implements Duty {
             member = new Member(data.clientId(), connection);
         }
         member.seen(language, version, clock.nanoTime(), clock.wallMillis());
-        if (!data.withoutSub()) {
-            changed |= replaceSubscriptions(group, member, consumer.subscriptions());
+        if (!data.withoutSub() && member.isNewest(arrival)) {
+            changed |= replaceSubscriptions(group, member, consumer.subscriptions(), arrival);
         }
         if (changed) {
             group.add(key, member); // with its subscriptions: a group must not look as if one member wanted nothing
@@ -401,11 +427,11 @@ public final class Members implements Duty {
 
     /** Sets what a member wants; true when that is something else than before, not only a newer version of it. */
     private static boolean replaceSubscriptions(
-            ConsumerGroup group, Member member, Collection<SubscriptionData> wanted) {
+            ConsumerGroup group, Member member, Collection<SubscriptionData> wanted, long arrival) {
         Map<String, Subscription> known = member.subscriptions();
         Map<String, Subscription> own = new HashMap<>();
         for (SubscriptionData data : wanted) {
-            own.put(data.topic(), newer(known.get(data.topic()), data));
+            own.put(data.topic(), Subscription.told(data, known.get(data.topic()), arrival));
         }
         return apply(group, member, own);
     }
@@ -425,12 +451,10 @@ public final class Members implements Duty {
         return changed;
     }
 
-    /** The newer version wins: an answer or heartbeat may have been overtaken by another one. */
-    private static Subscription newer(Subscription known, SubscriptionData data) {
-        return known != null && known.version() >= data.subVersion() ? known : Subscription.of(data, known);
-    }
-
-    /** Applies what the member on a connection told when asked: newer subscriptions win, none is added or taken away. */
+    /**
+     * Applies what the member on a connection told when asked: newer versions win, since a heartbeat may have overtaken the answer; none is added or taken
+     * away.
+     */
     void refresh(String name, Connection connection, Collection<SubscriptionData> told) {
         boolean changed;
         synchronized (this) {
@@ -442,7 +466,11 @@ public final class Members implements Duty {
             Map<String, Subscription> own = new HashMap<>(member.subscriptions());
             for (SubscriptionData data : told) {
                 // Only what it subscribed to before: an answer is no way to bring new topics.
-                own.computeIfPresent(data.topic(), (topic, known) -> newer(known, data));
+                own.computeIfPresent(
+                        data.topic(),
+                        (topic, known) -> known.version() >= data.subVersion()
+                                ? known
+                                : Subscription.told(data, known, arrival()));
             }
             changed = apply(group, member, own);
             if (changed) {

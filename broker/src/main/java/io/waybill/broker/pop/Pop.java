@@ -113,11 +113,8 @@ final class Pop extends Turns {
 
     // ---- what was decided about it
 
-    /** Sets what it gets, as decided when the rules had this number; if that is something else than before, all is looked at once more. */
+    /** Sets what it gets, as decided when the rules had this number. */
     void decided(PopChecks.Checked checked, long number) {
-        if (wish.filter() != checked.filter()) {
-            scannedTo = Map.of();
-        }
         int mostRetries = wish.kind() == Kind.TAKE ? UsedUp.mostRetries(checked.group()) : wish.mostRetries();
         wish = new Wish(
                 wish.kind(),

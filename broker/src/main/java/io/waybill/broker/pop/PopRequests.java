@@ -6,28 +6,24 @@ import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.UsedUp;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Chance;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.NotificationHeader;
 import io.waybill.protocol.header.PeekHeader;
-import io.waybill.protocol.header.PopHandle;
 import io.waybill.protocol.header.PopHeader;
-import io.waybill.protocol.header.PopReply;
 import io.waybill.remoting.Request;
 
 /**
  * The requests that look for messages: POP (200050), PEEK (200052), NOTIFICATION (200054), and POLLING_INFO (200055) about those that wait. Checks a
  * request and hands it to {@link Popping}. Runs on the event loop and does not block.
  *
- * <p>A pop needs no heartbeat: a proxy pops for clients the broker does not know.
+ * <p>A pop needs no heartbeat: a proxy pops for clients the broker does not know. How long it may wait counts from its arrival here; the time at which
+ * its client says it was born is that of another clock and decides nothing.
  */
 final class PopRequests {
     private static final int MOST_MESSAGES = 32;
-    /** The client's clock may be ahead or behind by so much; beyond it the pop is not worth holding. */
-    private static final long LATE_MILLIS = 500;
 
     private static final long MOST_INVISIBLE_MILLIS = 30L * 24 * 3_600_000;
     private static final int MAX_ATTEMPT_LENGTH = 255;
@@ -36,7 +32,6 @@ final class PopRequests {
     private final Rules rules;
     private final Popping popping;
     private final WaitingPops waiting;
-    private final Clock clock;
     private final Chance chance;
     private final int mostBytes;
 
@@ -46,13 +41,11 @@ final class PopRequests {
             Popping popping,
             WaitingPops waiting,
             BrokerSettings settings,
-            Clock clock,
             Chance chance) {
         this.checks = checks;
         this.rules = rules;
         this.popping = popping;
         this.waiting = waiting;
-        this.clock = clock;
         this.chance = chance;
         this.mostBytes = settings.pullMaxBytes();
     }
@@ -76,20 +69,6 @@ final class PopRequests {
         if (checked == null) {
             return;
         }
-        long left = header.bornTime() + header.pollTime() - clock.wallMillis();
-        if (left < -LATE_MILLIS) {
-            request.reply(Command.response(ResponseCode.POLLING_TIMEOUT, "the pop came too late to be held")
-                    .header(new PopReply(
-                            clock.wallMillis(),
-                            header.invisibleTime(),
-                            header.order() ? PopHandle.ORDERED : 0,
-                            0,
-                            "",
-                            "",
-                            null))
-                    .build());
-            return;
-        }
         start(
                 request,
                 asked,
@@ -109,7 +88,7 @@ final class PopRequests {
                         checked.expression(),
                         checked.filter(),
                         UsedUp.mostRetries(checked.group())),
-                header.pollTime() > 0 ? left : 0);
+                header.pollTime());
     }
 
     private void peek(Request request) {
@@ -124,15 +103,7 @@ final class PopRequests {
         NotificationHeader header = NotificationHeader.read(request.command().fields());
         PopChecks.Asked asked = new PopChecks.Asked(
                 header.consumerGroup(), header.topic(), header.queueId(), header.expType(), header.exp());
-        long left = header.bornTime() + header.pollTime() - clock.wallMillis();
-        look(
-                request,
-                Pop.Kind.NOTIFY,
-                asked,
-                1,
-                header.order(),
-                attempt(header.attemptId()),
-                header.pollTime() > 0 ? left : 0);
+        look(request, Pop.Kind.NOTIFY, asked, 1, header.order(), attempt(header.attemptId()), header.pollTime());
     }
 
     private void look(

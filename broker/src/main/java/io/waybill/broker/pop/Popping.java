@@ -115,7 +115,7 @@ final class Popping {
         do {
             int reasons = pop.takeReasons();
             if (!isServed(pop)) {
-                continue; // it is refused
+                continue; // it is answered
             }
             pop.startTurn(reasons, clock.wallMillis());
             int wanted = pop.wish().maxCount() - pop.count();
@@ -128,7 +128,7 @@ final class Popping {
         } while (pop.goesOn());
     }
 
-    /** Decides anew what the pop gets if something changed meanwhile; false when it is refused. */
+    /** Decides anew what the pop gets if something changed meanwhile; false when it is answered: refused, or to come again. */
     private boolean isServed(Pop pop) {
         long number = rules.number();
         if (pop.decidedAt() == number || pop.count() > 0 || pop.isAnswered()) {
@@ -147,6 +147,12 @@ final class Popping {
         }
         if (checked.isRefused()) {
             refuse(pop, checked.code(), checked.text());
+            return false;
+        }
+        if (pop.wish().filter() != checked.filter()) {
+            // Its client wants something else by now, and filters what it gets by what it wanted when it asked.
+            end(pop);
+            pop.answer(() -> sendEmpty(pop));
             return false;
         }
         pop.decided(checked, number);

@@ -56,7 +56,7 @@ public final class Pops {
         Popping popping = new Popping(
                 store, queues, waiting, members, topics, journal, stats, limits, rules, checks, clock, coldReads);
         waiting.lookBy(popping);
-        requests = new PopRequests(checks, rules, popping, waiting, settings, clock, chance);
+        requests = new PopRequests(checks, rules, popping, waiting, settings, chance);
         acks = new Acks(store, topics, queues, waiting, journal, clock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);

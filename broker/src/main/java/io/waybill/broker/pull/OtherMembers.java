@@ -271,18 +271,15 @@ final class OtherMembers implements Diversion {
                 return;
             }
             long wait = SHORTEST_WAIT_MILLIS << Math.max(0, Math.min(times - MOST_AT_ONCE, MOST_DOUBLINGS));
+            long due = clock.wallMillis() + wait; // due times are judged by this clock, store time may be ahead of it
             int queueId = Math.max(0, target);
             DelayedSends.markDelayed(
-                    Delay.dueAt(now + wait, 0),
-                    Names.retryTopic(group.name()),
-                    queueId,
-                    clock.wallMillis(),
-                    properties);
+                    Delay.dueAt(due, 0), Names.retryTopic(group.name()), queueId, clock.wallMillis(), properties);
             store.putDue(
                     copy.queueId(queueId)
                             .properties(CopyRoom.encodeWaiting(properties))
                             .build(),
-                    now + wait,
+                    due,
                     done);
         }
 

@@ -32,6 +32,7 @@ final class Pull extends Turns {
 
     // Of whoever works on the pull.
     private Filter filter;
+    private Filter told;
     private int topicSysFlag;
     private int groupSysFlag;
     private long decidedAt;
@@ -89,16 +90,19 @@ final class Pull extends Turns {
 
     // ---- what was decided about it
 
-    /** Sets what it gets, as decided when the rules had this number; if that is something else than before, all is looked at once more. */
+    /** Sets what it gets, as decided when the rules had this number. */
     void decided(PullChecks.Checked checked, long number) {
-        if (filter != checked.filter()) {
-            scannedTo = offset();
-        }
+        told = checked.told();
         filter = checked.filter();
         topicSysFlag = checked.topic().topicSysFlag();
         groupSysFlag = checked.group().groupSysFlag();
         home = checked.home();
         decidedAt = number;
+    }
+
+    /** What its client was known to want; null when nobody said it. */
+    Filter told() {
+        return told;
     }
 
     long decidedAt() {

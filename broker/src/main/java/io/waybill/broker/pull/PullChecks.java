@@ -38,6 +38,8 @@ final class PullChecks {
     /**
      * What was decided.
      *
+     * @param told what the client's heartbeat or its group's said it wants, also when the pull carries it; null when nobody said it
+     * @param isOutdated whether the pull is of a time when its client wanted something else: it shall come again
      * @param home the group whose other members count; null for somebody who only reads under its name
      * @param code 0, or the code of a refusal, with its text
      */
@@ -45,11 +47,13 @@ final class PullChecks {
             SubscriptionGroupConfig group,
             TopicConfig topic,
             Filter filter,
+            Filter told,
+            boolean isOutdated,
             ConsumerGroup home,
             int code,
             String text) {
         static Checked refused(int code, String text) {
-            return new Checked(null, null, null, null, code, text);
+            return new Checked(null, null, null, null, false, null, code, text);
         }
 
         boolean isRefused() {
@@ -93,17 +97,22 @@ final class PullChecks {
         if (refusal != null) {
             return refusal;
         }
-        boolean isCarried = (header.sysFlag() & SUBSCRIPTION) != 0;
         ConsumerGroup online = members.consumerGroup(name);
-        if (isCarried) {
-            try {
-                Filter filter = known != null ? known : Filter.of(header.expressionType(), header.subscription());
-                return new Checked(group, topic, filter, homeOfCarried(online, header, connection), 0, null);
-            } catch (BadField e) {
-                return Checked.refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, e.getMessage());
-            }
+        Member member = online == null ? null : online.memberOn(connection);
+        Subscription own =
+                member == null ? null : online.subscriptionsOf(member).get(header.topic());
+        if ((header.sysFlag() & SUBSCRIPTION) == 0) {
+            return byHeartbeats(header, group, topic, online, own, known == null);
         }
-        return byHeartbeats(header, connection, group, topic, online, known == null);
+        try {
+            Filter filter = known != null ? known : Filter.of(header.expressionType(), header.subscription());
+            return own == null
+                    ? new Checked(group, topic, filter, null, false, null, 0, null)
+                    : new Checked(
+                            group, topic, filter, own.filter(), own.isOutdated(header.subVersion()), online, 0, null);
+        } catch (BadField e) {
+            return Checked.refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, e.getMessage());
+        }
     }
 
     private Checked ofTopic(PullHeader header, TopicConfig topic) {
@@ -136,17 +145,12 @@ final class PullChecks {
         return null;
     }
 
-    private static ConsumerGroup homeOfCarried(ConsumerGroup online, PullHeader header, Connection connection) {
-        Member member = online == null ? null : online.memberOn(connection);
-        return member != null && online.subscriptionsOf(member).containsKey(header.topic()) ? online : null;
-    }
-
     private static Checked byHeartbeats(
             PullHeader header,
-            Connection connection,
             SubscriptionGroupConfig config,
             TopicConfig topic,
             ConsumerGroup online,
+            Subscription own,
             boolean isFirst) {
         String name = header.consumerGroup();
         if (online == null) {
@@ -158,9 +162,6 @@ final class PullChecks {
                     ResponseCode.NO_PERMISSION,
                     "group '" + name + "' may not broadcast: consumeBroadcastEnable is false");
         }
-        Member member = online.memberOn(connection);
-        Subscription own =
-                member == null ? null : online.subscriptionsOf(member).get(header.topic());
         Subscription subscription = own != null ? own : online.subscription(header.topic());
         if (subscription == null) {
             return Checked.refused(
@@ -173,6 +174,8 @@ final class PullChecks {
                     "subscription of group '" + name + "' to topic '" + header.topic() + "' is older here ("
                             + subscription.version() + ") than the pull's (" + header.subVersion() + ")");
         }
-        return new Checked(config, topic, subscription.filter(), online, 0, null);
+        boolean isOutdated = subscription.isOutdated(header.subVersion());
+        Filter filter = subscription.filter();
+        return new Checked(config, topic, filter, filter, isOutdated, online, 0, null);
     }
 }

@@ -44,7 +44,7 @@ final class PullMessage implements RequestHandler {
             BrokerSettings settings) {
         this.checks = checks;
         this.rules = rules;
-        this.fresh = new FreshSubscriptions(members);
+        this.fresh = members.fresh();
         this.offsets = offsets;
         this.otherMembers = otherMembers;
         this.reading = reading;
@@ -64,6 +64,11 @@ final class PullMessage implements RequestHandler {
                 && mayAsk
                 && !request.isOneway()
                 && fresh.ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
+            return;
+        }
+        boolean isUnknown = checked.code() == ResponseCode.SUBSCRIPTION_NOT_EXIST && mayAsk && !request.isOneway();
+        if (isUnknown
+                && fresh.isAsked(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
             return;
         }
         if (checked.isRefused()) {
@@ -89,6 +94,10 @@ final class PullMessage implements RequestHandler {
                 Math.min(header.maxMsgNums(), pullMaxCount),
                 header.maxMsgBytes() > 0 ? Math.min(header.maxMsgBytes(), pullMaxBytes) : pullMaxBytes);
         pull.decided(checked, number);
+        if (checked.isOutdated()) {
+            reading.comeAgain(pull);
+            return;
+        }
         if (pull.home() != null && Names.isRetry(header.topic())) {
             otherMembers.reads(pull.home(), header.topic(), header.queueId(), request.connection());
         }

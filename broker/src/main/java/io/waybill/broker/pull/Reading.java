@@ -174,7 +174,7 @@ final class Reading {
     private boolean read(Pull pull, int reasons) {
         for (int looks = 0; looks < MOST_LOOKS; looks++) {
             long number = rules.number();
-            if (pull.decidedAt() != number && !decideAgain(pull, reasons, number)) {
+            if (pull.decidedAt() != number && !decideAgain(pull, number)) {
                 return true;
             }
             int granted = (int) limits.take(pull.group(), pull.maxCount());
@@ -202,26 +202,32 @@ final class Reading {
                 return true;
             }
         }
-        // Something changes all the time: the client comes again, and has passed nothing.
-        QueueRange range = store.range(pull.topic(), pull.queueId());
-        answer(pull, Decision.noMatch(pull.offset()), range.minOffset(), range.maxOffset());
+        comeAgain(pull); // something changes all the time
         return true;
     }
 
     /** Something changed since it was decided what the pull gets. False when the turn ends here. */
-    private boolean decideAgain(Pull pull, int reasons, long number) {
-        long before = pull.scannedTo();
+    private boolean decideAgain(Pull pull, long number) {
         PullChecks.Checked checked = checks.again(pull);
         if (checked.isRefused()) {
             refuse(pull, checked.code(), checked.text());
             return false;
         }
-        pull.decided(checked, number);
-        if (pull.scannedTo() != before) {
-            pull.note(reasons | Pull.LOOK); // what was passed may not be in memory any more
+        if (checked.isOutdated() || pull.told() != null && pull.told() != checked.told()) {
+            comeAgain(pull);
             return false;
         }
+        pull.decided(checked, number);
         return true;
+    }
+
+    /**
+     * Ends a pull from when its client wanted something else; nothing is passed. It cannot be served by what is wanted now: stock clients filter once more
+     * what they get by what they wanted when they asked, and pass the rest.
+     */
+    void comeAgain(Pull pull) {
+        QueueRange range = store.range(pull.topic(), pull.queueId());
+        answer(pull, Decision.noMatch(pull.offset()), range.minOffset(), range.maxOffset());
     }
 
     /** Gives the client its messages after those that are not for it are kept elsewhere. */

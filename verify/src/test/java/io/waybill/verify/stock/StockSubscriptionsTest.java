@@ -172,4 +172,24 @@ class StockSubscriptionsTest {
         assertThat(inboxes.get(0).bodies()).allMatch(body -> body.startsWith("OLD"));
         assertThat(inboxes.get(1).bodies()).allMatch(body -> body.startsWith("OLD"));
     }
+
+    @Test
+    void whatIsWantedFromNowOnIsNotPassedByThePullsThatWait() throws Exception {
+        String topic = Stock.unique("changed");
+        DefaultMQProducer producer = stock.producer();
+        producer.createTopic("TBW102", topic, 1, null);
+        Stock.Inbox inbox = member(Stock.unique("readers"), topic, MessageSelector.byTag("A"));
+        producer.send(message(topic, "A", "", "a"));
+        Stock.await(
+                "the first, so that the next pull waits",
+                LIMIT,
+                () -> inbox.bodies().contains("a"));
+        for (int i = 0; i < 5; i++) {
+            String tags = "A || B" + i;
+            members.get(0).subscribe(topic, tags);
+            producer.send(message(topic, "B" + i, "", "b" + i));
+            String wanted = "b" + i;
+            Stock.await(tags, LIMIT, () -> inbox.bodies().contains(wanted));
+        }
+    }
 }
