@@ -152,6 +152,7 @@ class WaitingReadsTest {
                 .field("writeQueueNums", 4)
                 .field("perm", perm)
                 .field("topicFilterType", "SINGLE_TAG")
+                .field("force", "true")
                 .build());
         assertThat(put.result()).as(put.remark()).isZero();
     }
@@ -354,6 +355,7 @@ class WaitingReadsTest {
         Asked pop = pop();
         broker.ask(Command.request(RequestCode.DELETE_TOPIC_IN_BROKER)
                 .field("topic", TOPIC)
+                .field("force", "true")
                 .build());
         for (Asked held : List.of(pull, carrying, pop)) {
             assertThat(held.result()).isEqualTo(ResponseCode.TOPIC_NOT_EXIST);

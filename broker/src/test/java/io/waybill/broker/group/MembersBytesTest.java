@@ -60,7 +60,7 @@ class MembersBytesTest {
     }
 
     private void send(FakeConnection connection, HeartbeatData data) {
-        members.heartbeat(connection, (byte) 0, 400, data);
+        members.heartbeat(connection, (byte) 0, 400, data, members.arrival());
     }
 
     @Test
@@ -100,7 +100,8 @@ class MembersBytesTest {
         send(connection, beat("c", "shipping", 1, 1));
         for (int i = 0; i < 100; i++) {
             HeartbeatData nobody = new HeartbeatData("ghost" + i, List.of(), List.of(), 7, false);
-            assertThat(members.heartbeat(connection, (byte) 0, 400, nobody)).isTrue();
+            assertThat(members.heartbeat(connection, (byte) 0, 400, nobody, members.arrival()))
+                    .isTrue();
             assertThat(members.connectionOf("ghost" + i)).isNull();
         }
     }
