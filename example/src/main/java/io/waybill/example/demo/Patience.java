@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Waits as long as something moves, however slowly. When nothing has moved for long, it looks at the machine: on one that is busy nothing is known
@@ -17,11 +18,17 @@ final class Patience {
     /** Longer than the broker's longest pause between two checks of the demo, and than any time-out of the client. */
     private static final Duration SILENCE = Duration.ofSeconds(90);
 
-    private final Path disk;
+    private final Duration silence;
+    private final Supplier<Machine> machine;
 
     /** @param disk a directory on the disk that the server writes to */
     Patience(Path disk) {
-        this.disk = disk;
+        this(SILENCE, () -> Machine.measure(disk));
+    }
+
+    Patience(Duration silence, Supplier<Machine> machine) {
+        this.silence = silence;
+        this.machine = machine;
     }
 
     /** What waits; shows how far it is. */
@@ -43,8 +50,8 @@ final class Patience {
             if (now != seen) {
                 seen = now;
                 sinceNanos = System.nanoTime();
-            } else if (System.nanoTime() - sinceNanos > SILENCE.toNanos()) {
-                requireTime("nothing moved for " + SILENCE.toSeconds() + " s while it waited for " + what);
+            } else if (System.nanoTime() - sinceNanos > silence.toNanos()) {
+                requireTime("nothing moved for " + silence.toSeconds() + " s while it waited for " + what);
                 return done.getAsBoolean();
             }
             shown.show(now);
@@ -66,8 +73,8 @@ final class Patience {
                 if (!late) {
                     throw e;
                 }
-                if (System.nanoTime() - startNanos > SILENCE.toNanos()) {
-                    requireTime("no answer for " + SILENCE.toSeconds() + " s to " + what + " (" + e.getMessage() + ")");
+                if (System.nanoTime() - startNanos > silence.toNanos()) {
+                    requireTime("no answer for " + silence.toSeconds() + " s to " + what + " (" + e.getMessage() + ")");
                     throw e;
                 }
                 TimeUnit.MILLISECONDS.sleep(100);
@@ -77,9 +84,9 @@ final class Patience {
 
     /** Returns only on a machine with time to spare. */
     void requireTime(String what) throws TooSlow {
-        Machine machine = Machine.measure(disk);
-        if (machine.isBusy()) {
-            throw new TooSlow(what + ", and " + machine);
+        Machine now = machine.get();
+        if (now.isBusy()) {
+            throw new TooSlow(what + ", and " + now);
         }
     }
 }
