@@ -754,6 +754,11 @@ public final class Store implements AutoCloseable {
         return log.stats();
     }
 
+    /** The time by which unique keys expire: it passes evenly, whatever the wall clock does. */
+    public long keyTimeMillis() {
+        return log.keyTimeMillis();
+    }
+
     /** How far the store's newest time is ahead of the clock, which was ahead when it was written; 0 if it is not. */
     public long aheadMillis() {
         return log.aheadMillis();

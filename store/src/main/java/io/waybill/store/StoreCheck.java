@@ -91,6 +91,7 @@ public final class StoreCheck {
     private final long dropped;
     private long visible;
     private long lastStoreTime = Long.MIN_VALUE;
+    private long lastKeyTime;
 
     private static final class QueueFold {
         /** Offset of the first message that is there; -1 if none is. */
@@ -314,9 +315,10 @@ public final class StoreCheck {
     private void unique(LogInspection.FrameInfo info, Entry.Unique entry) {
         List<String> name = List.of(entry.key().topic(), entry.key().key());
         Entry.Unique before = uniques.put(name, entry);
+        lastKeyTime = Math.max(lastKeyTime, entry.atMillis());
         if (before != null
                 && !before.first().equals(entry.first())
-                && before.key().untilMillis() > info.storeTimeMillis()) {
+                && before.key().untilMillis() > entry.atMillis()) {
             find(info, "the unique key " + name + " of " + before.first() + " is taken by " + entry.first());
         }
         if (entry.first().queueOffset() < 0) {
@@ -436,7 +438,7 @@ public final class StoreCheck {
         Map<PopKey, PopState> states = new HashMap<>();
         views.popKeys().forEach(key -> states.put(key, views.popState(key)));
         same("the pop states", states, pops);
-        uniques.values().removeIf(entry -> entry.key().untilMillis() <= lastStoreTime);
+        uniques.values().removeIf(entry -> entry.key().untilMillis() <= lastKeyTime);
         uniques.forEach((name, entry) -> {
             KeyHolder holder = views.holder(name.get(0), name.get(1));
             if (holder == null

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
+import io.waybill.store.view.UniqueKey;
 import org.junit.jupiter.api.Test;
 
 /** What a wall clock that jumps may do and may not do. */
@@ -35,6 +36,50 @@ class ClockTest {
                             .storeTimeMillis())
                     .isEqualTo(start + YEAR);
         }
+    }
+
+    /** Two hours forward and back, with what that does to views and retention: the key is held for its time, and not longer. */
+    @Test
+    void aUniqueKeyOutlivesJumpsOfTheClockAndEndsAtItsTime() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 20_000, 0, 1_000).withCheckpoint(4_096, 500));
+        long start = sim.clock.wallMillis();
+        UniqueKey key = new UniqueKey("t", "k", sim.store.keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.put(key, draft("t", "first"), done));
+        sim.clock.set(start + 2 * HOUR);
+        UniqueKey other = new UniqueKey("t", "other", sim.store.keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.put(other, draft("t", "in the future"), done));
+        fill(sim, 40);
+        sim.duties.advance(10_000);
+        assertThat(sim.store.oldestPosition())
+                .as("its record was dropped and restated")
+                .isPositive();
+        assertDuplicate(sim, key);
+        sim.clock.set(start + 11_000);
+        assertDuplicate(sim, key);
+        sim.close();
+        sim.files = sim.files.copy();
+        sim.open();
+        assertDuplicate(sim, key);
+        sim.backend.deleteAll();
+        sim.store.close();
+        sim.files = sim.files.kill();
+        sim.backend.deleteAll();
+        sim.open();
+        assertDuplicate(sim, key);
+        sim.clock.set(start - YEAR);
+        sim.duties.advance(HOUR - 60_000);
+        assertDuplicate(sim, key);
+        sim.duties.advance(60_000);
+        UniqueKey again = new UniqueKey("t", "k", sim.store.keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.put(again, draft("t", "second"), done));
+        assertDuplicate(sim, again);
+        sim.close();
+    }
+
+    private static void assertDuplicate(Simulation sim, UniqueKey key) {
+        assertThat(sim.outcome((s, done) -> s.put(key, draft("t", "again"), done)))
+                .matches(o -> o instanceof Refused refused && refused.reason() == Refused.Reason.DUPLICATE);
     }
 
     @Test

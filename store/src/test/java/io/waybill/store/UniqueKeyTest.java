@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 /** Keys that one message of a topic holds, and what else is found by key or kept for people. */
 class UniqueKeyTest {
     private static UniqueKey key(Simulation sim, String key) {
-        return new UniqueKey("t", key, sim.store.nowMillis() + 60_000);
+        return new UniqueKey("t", key, sim.store.keyTimeMillis() + 60_000);
     }
 
     private static FirstStored prior(Outcome outcome) {

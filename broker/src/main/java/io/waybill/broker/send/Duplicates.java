@@ -50,7 +50,7 @@ final class Duplicates {
                     "at most " + MAX_KEY_LENGTH + " characters in a topic with " + TopicAttributes.DEDUP,
                     key.length() + " characters");
         }
-        return new UniqueKey(topic.topicName(), key, store.nowMillis() + windowMillis);
+        return new UniqueKey(topic.topicName(), key, store.keyTimeMillis() + windowMillis);
     }
 
     /** The first message when this outcome says that there was one, else null. */

@@ -145,7 +145,7 @@ final class ResumeCheck implements RequestHandler {
             half.property(RESUMED_BY, by);
         }
         UniqueKey once = new UniqueKey(
-                Names.TRANS_CHECK_MAX_TIME_TOPIC, RESUMED_FROM + " " + handle, store.nowMillis() + ONCE_MILLIS);
+                Names.TRANS_CHECK_MAX_TIME_TOPIC, RESUMED_FROM + " " + handle, store.keyTimeMillis() + ONCE_MILLIS);
         store.putHalf(once, half.build(), producerGroup, clock.wallMillis(), outcome -> {
             if (!(outcome instanceof Stored stored)) {
                 begun.remove(offset);

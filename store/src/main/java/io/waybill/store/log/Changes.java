@@ -141,7 +141,8 @@ final class Changes {
         static void hold(UniqueKey unique, int queueId, Stored stored, FrameBuilder frame, Pending pending) {
             FirstStored first =
                     new FirstStored(stored.position(), stored.queueOffset(), queueId, stored.storeTimeMillis());
-            frame.unique(unique, Records.text(unique.topic()), Records.text(unique.key()), first);
+            frame.unique(
+                    unique, Records.text(unique.topic()), Records.text(unique.key()), first, pending.keyTimeMillis());
             pending.holds(frame.index(), unique, first);
         }
     }
@@ -219,7 +220,12 @@ final class Changes {
                 UniqueKey unique = uniques.get(i);
                 if (stored[i] != null && unique != null) {
                     FirstStored first = now.get(new UniqueKey(unique.topic(), unique.key(), 0));
-                    frame.unique(unique, Records.text(unique.topic()), Records.text(unique.key()), first);
+                    frame.unique(
+                            unique,
+                            Records.text(unique.topic()),
+                            Records.text(unique.key()),
+                            first,
+                            pending.keyTimeMillis());
                     pending.holds(frame.index(), unique, first);
                 }
             }
@@ -1045,7 +1051,12 @@ final class Changes {
         Stored encode(FrameBuilder frame, Pending pending) {
             for (KeyHolder holder : current) {
                 UniqueKey key = holder.key();
-                frame.unique(key, Records.text(key.topic()), Records.text(key.key()), holder.first());
+                frame.unique(
+                        key,
+                        Records.text(key.topic()),
+                        Records.text(key.key()),
+                        holder.first(),
+                        pending.keyTimeMillis());
                 // So that a rollback, a cancellation or another restatement in flight sees it.
                 pending.holds(frame.index(), key, holder.first());
             }

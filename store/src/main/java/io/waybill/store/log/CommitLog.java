@@ -43,6 +43,7 @@ public final class CommitLog {
     private final Views views;
     private final LogReader reader;
     private final Applier applier;
+    private final KeyTime keyTime;
     private final Writer writer;
     private final SegmentMaker maker;
     private final Flusher flusher;
@@ -114,7 +115,8 @@ public final class CommitLog {
         reader = new LogReader(segments, positions);
         applier = new Applier(settings, views, positions, state, recovered.nextIndex() - 1);
         maker = new SegmentMaker(files, settings, segments.newest().end());
-        writer = new Writer(platform.clock(), settings, state, positions, segments, maker, applier, views, recovered);
+        keyTime = new KeyTime(clock, views.keyTimeMillis());
+        writer = new Writer(clock, settings, state, positions, segments, maker, applier, views, recovered, keyTime);
         flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
         retention = new Retention(
@@ -327,6 +329,10 @@ public final class CommitLog {
 
     public long nowMillis() {
         return writer.nowMillis();
+    }
+
+    public long keyTimeMillis() {
+        return keyTime.millis();
     }
 
     /** How far the newest frame's store time is ahead of the clock; 0 if it is not. */

@@ -454,7 +454,7 @@ final class FrameBuilder {
         frame.entries.add(new Entry.PopRestated(position, key, state));
     }
 
-    void unique(UniqueKey key, byte[] topicBytes, byte[] keyBytes, FirstStored first) {
+    void unique(UniqueKey key, byte[] topicBytes, byte[] keyBytes, FirstStored first, long atMillis) {
         long position = header(Records.uniqueSize(topicBytes, keyBytes), Records.UNIQUE);
         Records.putText(buffer, topicBytes);
         Records.putText(buffer, keyBytes);
@@ -462,8 +462,9 @@ final class FrameBuilder {
                 .putLong(first.position())
                 .putLong(first.queueOffset())
                 .putInt(first.queueId())
-                .putLong(first.storeTimeMillis());
-        frame.entries.add(new Entry.Unique(position, key, first));
+                .putLong(first.storeTimeMillis())
+                .putLong(atMillis);
+        frame.entries.add(new Entry.Unique(position, key, first, atMillis));
     }
 
     /** The texts are group, topic and client of each entry in turn. */

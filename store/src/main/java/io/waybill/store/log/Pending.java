@@ -10,7 +10,6 @@ import io.waybill.store.view.PendingHalf;
 import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
-import java.util.function.LongSupplier;
 
 /**
  * What is pending as the writer must see it: the views, corrected by the decisions in frames that are not applied yet. That
@@ -35,12 +34,15 @@ final class Pending {
 
     private record Held(long untilMillis, FirstStored first) {}
 
-    private final LongSupplier frameTimeMillis;
+    private final KeyTime keyTime;
 
-    /** The supplier says the store time of the frame that is being built or would be opened. */
-    Pending(Views views, LongSupplier frameTimeMillis) {
+    Pending(Views views, KeyTime keyTime) {
         this.views = views;
-        this.frameTimeMillis = frameTimeMillis;
+        this.keyTime = keyTime;
+    }
+
+    long keyTimeMillis() {
+        return keyTime.millis();
     }
 
     void now(long millis) {
@@ -196,7 +198,7 @@ final class Pending {
             first = known.first();
             untilMillis = known.key().untilMillis();
         }
-        return untilMillis <= frameTimeMillis.getAsLong() || isReleased(first) ? null : first;
+        return untilMillis <= keyTime.millis() || isReleased(first) ? null : first;
     }
 
     private Held heldInFlight(UniqueKey unique) {

@@ -46,7 +46,8 @@ import java.util.List;
  *   12 POP           the bytes of PopDelta.encode
  *   13 POP_STATE     group text, topic text, queueId 4, the bytes of PopState.encode
  *   14 ANSWERED      handle 8, client text, answer text
- *   15 UNIQUE        topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8
+ *   15 UNIQUE        topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8;
+ *                   version 2: atMillis 8
  *   16 JOURNAL       n 4, n x (kind 1, group text, topic text, queueId 4, from 8, to 8, client text, firstMillis 8, lastMillis 8)
  *   17 DROPPED       upTo 8         all below may be missing: forced before retention deletes it
  *   18 CONFLICT      handle 8, decided 1, decidedMillis 8, decidedBy text, late 1, fromCheck 1, atMillis 8, by text, messageId text,
@@ -99,7 +100,7 @@ final class Records {
     static int version(int kind) {
         return switch (kind) {
             case CHECKED -> 3;
-            case PENDING_HALF, CANCELLED -> 2;
+            case PENDING_HALF, CANCELLED, UNIQUE -> 2;
             default -> 1;
         };
     }
@@ -139,7 +140,7 @@ final class Records {
     }
 
     static int uniqueSize(byte[] topic, byte[] key) {
-        return HEADER + 2 + topic.length + 2 + key.length + 8 + 8 + 8 + 4 + 8;
+        return HEADER + 2 + topic.length + 2 + key.length + 8 + 8 + 8 + 4 + 8 + 8;
     }
 
     /** The texts are group, topic and client of each entry in turn. */
@@ -367,7 +368,7 @@ final class Records {
             case UNIQUE -> {
                 UniqueKey key = new UniqueKey(getText(b), getText(b), b.getLong());
                 FirstStored first = new FirstStored(b.getLong(), b.getLong(), b.getInt(), b.getLong());
-                into.add(new Entry.Unique(position, key, first));
+                into.add(new Entry.Unique(position, key, first, version > 1 ? b.getLong() : storeTime));
             }
             case JOURNAL -> {
                 int n = b.getInt();

@@ -109,7 +109,8 @@ final class Writer implements Duty, Changes.InFlight {
             SegmentMaker maker,
             Applier applier,
             Views views,
-            Recovered recovered) {
+            Recovered recovered,
+            KeyTime keyTime) {
         this.clock = clock;
         this.settings = settings;
         this.state = state;
@@ -119,7 +120,7 @@ final class Writer implements Duty, Changes.InFlight {
         this.applier = applier;
         this.views = views;
         this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
-        this.pending = new Pending(views, this::frameTimeMillis);
+        this.pending = new Pending(views, keyTime);
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.keptFrameBytes(), queues);
         this.maxNewBytes = settings.maxWaitingBytes() / 4 * 3;
@@ -432,11 +433,6 @@ final class Writer implements Duty, Changes.InFlight {
         change.outcome(change.encode(builder, pending));
         builder.addWaiting(change);
         return true;
-    }
-
-    /** The store time a change judged now will get, or an earlier one. */
-    private long frameTimeMillis() {
-        return builder.isOpen() ? builder.storeTimeMillis() : nowMillis();
     }
 
     private long reserve() {

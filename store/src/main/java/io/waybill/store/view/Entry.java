@@ -135,8 +135,8 @@ public sealed interface Entry {
     /** A whole pop state, restated (carry-forward): it is so, whatever was before. Must not be changed. */
     record PopRestated(long position, PopKey key, PopState state) implements Entry {}
 
-    /** A message holds a unique key; also restated (carry-forward), with what was first said of the message. */
-    record Unique(long position, UniqueKey key, FirstStored first) implements Entry {}
+    /** A message holds a unique key; also restated (carry-forward), with what was first said of the message. At: the key time then. */
+    record Unique(long position, UniqueKey key, FirstStored first, long atMillis) implements Entry {}
 
     /** What happened to runs of messages. */
     record Journal(long position, List<JournalEntry> entries) implements Entry {}

@@ -13,12 +13,17 @@ import java.util.function.Predicate;
  *   0 | topic | key                -> until 8 | position of the record 8 | position 8 | queueOffset 8 | queueId 4 | storeTime 8
  *   1 | position of the record 8   -> topic | key
  *   2 | handle 8                   -> topic | key       of a half or delayed message
+ *   3                              -> key time of the last record 8
  * </pre>
+ *
+ * The key time stands in the records and only grows, so that every fold of the same log forgets the same keys.
  */
 final class UniqueKeys {
     private static final int HOLDER = 0;
     private static final int BY_POSITION = 1;
     private static final int BY_HANDLE = 2;
+    private static final int TIME = 3;
+    private static final byte[] TIME_KEY = {TIME};
     /** Rows deleted with one checkpoint. */
     private static final int MAX_CLEANED = 20_000;
 
@@ -26,6 +31,10 @@ final class UniqueKeys {
     private final Table table;
     /** Whether there may be rows: without, nothing costs anything. */
     private volatile boolean used;
+    /** Of the last record; what expired before is not there any more. */
+    private volatile long timeMillis;
+    /** The same as of the generation that is written next. */
+    private volatile long closedMillis;
 
     UniqueKeys(ViewsBackend backend, Table table) {
         this.backend = backend;
@@ -34,6 +43,9 @@ final class UniqueKeys {
             used = true;
             return false;
         });
+        byte[] time = used ? table.get(TIME_KEY) : null;
+        timeMillis = time == null ? 0 : new Unpacker(time, 0).i64();
+        closedMillis = timeMillis;
     }
 
     private static byte[] name(String topic, String key) {
@@ -70,6 +82,10 @@ final class UniqueKeys {
                         .i64(first.storeTimeMillis())
                         .done());
         table.putNew(number(BY_POSITION, entry.position()), name);
+        if (entry.atMillis() > timeMillis) {
+            timeMillis = entry.atMillis();
+            table.put(TIME_KEY, new Packer(8).i64(timeMillis).done());
+        }
         if (first.queueOffset() < 0) {
             table.put(number(BY_HANDLE, first.position()), name);
         }
@@ -94,13 +110,24 @@ final class UniqueKeys {
         }
     }
 
+    /** The key time of the last record; 0 if there is none. */
+    long timeMillis() {
+        return timeMillis;
+    }
+
+    /** A generation is closed and will be written. */
+    void closed() {
+        closedMillis = timeMillis;
+    }
+
     // ---- duty thread
 
     /**
      * Deletes rows whose time is past, in the order of the log, up to the first that still counts. Before the table's own
      * changes, in the same batch.
      */
-    void clean(Batch batch, long storeTimeMillis) {
+    void clean(Batch batch) {
+        long past = closedMillis;
         if (!used) {
             return;
         }
@@ -112,7 +139,7 @@ final class UniqueKeys {
             byte[] row = backend.get(Family.UNIQUE, name(topic, text));
             KeyHolder holder = row == null ? null : decode(topic, text, row);
             if (holder != null && holder.position() == new Unpacker(key, 1).i64()) {
-                if (holder.key().untilMillis() > storeTimeMillis) {
+                if (holder.key().untilMillis() > past) {
                     return false;
                 }
                 batch.delete(Family.UNIQUE, name(topic, text));
@@ -137,9 +164,9 @@ final class UniqueKeys {
     }
 
     /** The first of those whose record stands below a position and whose time is not past, in the order of the log. */
-    List<KeyHolder> below(long position, long storeTimeMillis, int most) {
+    List<KeyHolder> below(long position, int most) {
         List<KeyHolder> found = new ArrayList<>();
-        visitBelow(position, storeTimeMillis, holder -> {
+        visitBelow(position, holder -> {
             found.add(holder);
             return found.size() < most;
         });
@@ -147,27 +174,31 @@ final class UniqueKeys {
     }
 
     /** All of them, until the visitor has enough. */
-    void visitBelow(long position, long storeTimeMillis, Predicate<KeyHolder> visitor) {
+    void visitBelow(long position, Predicate<KeyHolder> visitor) {
+        long past = timeMillis;
         if (used) {
             table.scan(number(BY_POSITION, 0), number(BY_POSITION, Math.max(0, position)), (key, value) -> {
                 Unpacker name = new Unpacker(value, 0);
                 KeyHolder holder = get(name.text(), name.text());
                 boolean counts = holder != null
                         && holder.position() == new Unpacker(key, 1).i64()
-                        && holder.key().untilMillis() > storeTimeMillis;
+                        && holder.key().untilMillis() > past;
                 return !counts || visitor.test(holder);
             });
         }
     }
 
     /** Whether a pair of the table still counts. */
-    boolean isKept(byte[] key, byte[] value, long storeTimeMillis) {
+    boolean isKept(byte[] key, byte[] value) {
+        if (key[0] == TIME) {
+            return false; // a log whose records are all dropped has none
+        }
         boolean isHolder = key[0] == HOLDER;
         Unpacker name = isHolder ? new Unpacker(key, 1) : new Unpacker(value, 0);
         String topic = name.text();
         String text = name.text();
         KeyHolder holder = isHolder ? decode(topic, text, value) : get(topic, text);
-        if (holder == null || holder.key().untilMillis() <= storeTimeMillis) {
+        if (holder == null || holder.key().untilMillis() <= timeMillis) {
             return false;
         }
         long number = isHolder ? 0 : new Unpacker(key, 1).i64();

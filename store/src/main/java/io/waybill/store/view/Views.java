@@ -342,6 +342,7 @@ public final class Views implements AutoCloseable {
         }
         dirty = false;
         dueMessages.saveCounts();
+        uniques.closed();
         queues.swap();
         keys.swap();
         pops.swap();
@@ -352,6 +353,11 @@ public final class Views implements AutoCloseable {
         gatheredBytes = 0;
         prepared = new Mark(applied, transactions.openCount(), dueMessages.count(), droppedTo);
         return true;
+    }
+
+    /** The key time of the last record of a unique key; 0 if there is none. */
+    public long keyTimeMillis() {
+        return uniques.timeMillis();
     }
 
     private List<Table> tables() {
@@ -377,7 +383,7 @@ public final class Views implements AutoCloseable {
                     dueMessages.clean(batch, oldest);
                     journal.clean(batch, oldest);
                 }
-                uniques.clean(batch, mark.checkpoint.storeTimeMillis());
+                uniques.clean(batch);
                 queues.write(batch, oldest);
                 keys.write(batch, oldest);
                 pops.write(batch);
@@ -416,7 +422,7 @@ public final class Views implements AutoCloseable {
                 progress.below(position),
                 catalog.below(position),
                 pops.below(position),
-                uniques.below(position, applied.storeTimeMillis(), MOST_UNIQUES),
+                uniques.below(position, MOST_UNIQUES),
                 queues.basesBelow(position));
     }
 
@@ -483,7 +489,7 @@ public final class Views implements AutoCloseable {
 
     /** Visits the holders of unique keys whose record stands below a position, in the order of the log, until the visitor has enough. */
     public void visitUniquesBelow(long position, Predicate<KeyHolder> visitor) {
-        uniques.visitBelow(position, applied.storeTimeMillis(), visitor);
+        uniques.visitBelow(position, visitor);
     }
 
     /** Who holds a unique key; null if nobody does. Its time may be past. Costs next to nothing where none was ever held. */
@@ -727,7 +733,7 @@ public final class Views implements AutoCloseable {
             case TRANSACTIONS -> transactions.isKept(key, value);
             case DUE -> dueMessages.isKept(key, value);
             case JOURNAL -> journal.isKept(key);
-            case UNIQUE -> uniques.isKept(key, value, applied.storeTimeMillis());
+            case UNIQUE -> uniques.isKept(key, value);
             default -> true;
         };
     }

@@ -31,7 +31,7 @@ class CarriedTest {
             List<Entry> restated = new ArrayList<>();
             for (KeyHolder holder : some) {
                 carried.add(holder.key().key());
-                restated.add(new Entry.Unique(end, holder.key(), holder.first()));
+                restated.add(new Entry.Unique(end, holder.key(), holder.first(), 1_000));
                 end += 100;
             }
             views.apply(restated, end, round, 1, 1_000);
@@ -43,6 +43,9 @@ class CarriedTest {
 
     private static Entry.Unique unique(long position, int number) {
         return new Entry.Unique(
-                position, new UniqueKey("t", "k" + number, 100_000), new FirstStored(position, number, 0, 1_000));
+                position,
+                new UniqueKey("t", "k" + number, 100_000),
+                new FirstStored(position, number, 0, 1_000),
+                1_000);
     }
 }

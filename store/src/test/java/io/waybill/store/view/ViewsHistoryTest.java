@@ -139,7 +139,7 @@ class ViewsHistoryTest {
             }
             long position = model.log.get(chance.nextInt(model.log.size())).base();
             Carried carried = views.pendingBefore(position);
-            Carried expected = model.carried(position, views.applied().storeTimeMillis());
+            Carried expected = model.carried(position, views.keyTimeMillis());
             assertThat(carried.halves()).isEqualTo(expected.halves());
             assertThat(carried.dues()).isEqualTo(expected.dues());
             assertThat(carried.progress()).isEqualTo(expected.progress());

@@ -232,7 +232,7 @@ final class ViewsModel {
 
     private void unique(UniqueKey key, FirstStored first) {
         long position = place(50);
-        building.add(new Entry.Unique(position, key, first));
+        building.add(new Entry.Unique(position, key, first, now));
         uniques.put(key.key(), new KeyHolder(key, first, position));
     }
 
@@ -574,8 +574,8 @@ final class ViewsModel {
         return finish();
     }
 
-    /** What {@link Views#pendingBefore} is to say after a frame of store time {@code applied}. */
-    Carried carried(long position, long applied) {
+    /** What {@link Views#pendingBefore} is to say if the last unique key was claimed at {@code keyTime}. */
+    Carried carried(long position, long keyTime) {
         Map<QueueKey, Long> queueBases = new HashMap<>();
         evidence.forEach((key, at) -> {
             if (at < position) {
@@ -604,7 +604,7 @@ final class ViewsModel {
                         .toList(),
                 uniques.values().stream()
                         .filter(holder ->
-                                holder.position() < position && holder.key().untilMillis() > applied)
+                                holder.position() < position && holder.key().untilMillis() > keyTime)
                         .sorted(Comparator.comparing(KeyHolder::position))
                         .toList(),
                 queueBases);
