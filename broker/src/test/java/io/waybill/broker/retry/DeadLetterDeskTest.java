@@ -336,10 +336,10 @@ class DeadLetterDeskTest {
 
     @Test
     void aGroupWithoutLettersIsUnknown() {
-        assertThat(ask(RequestCode.LIST_DEAD, "{'group':'nobody'}").code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        assertThat(ask(RequestCode.LIST_DEAD, "{'group':'nobody'}").code()).isEqualTo(ResponseCode.QUERY_NOT_FOUND);
         assertThat(ask(RequestCode.SETTLE_DEAD, "{'group':'nobody','all':true,'action':'DISCARD','by':'kim'}")
                         .code())
-                .isEqualTo(ResponseCode.SYSTEM_ERROR);
+                .isEqualTo(ResponseCode.QUERY_NOT_FOUND);
     }
 
     @Test
