@@ -128,7 +128,6 @@ final class AdminDeadLetters implements DeadLetters {
         MessageChecks.group(group);
         Checks.given("which", which);
         Checks.given("by", by);
-        cluster.requireGroup(group);
         Map<String, String> brokers = Cluster.only(cluster.living(), which.broker());
         if (!which.offsets().isEmpty() && brokers.size() > 1) {
             throw Failures.invalid(
@@ -139,6 +138,9 @@ final class AdminDeadLetters implements DeadLetters {
             List<Long> offsets = which.offsets().isEmpty() ? open(broker, address, group) : which.offsets();
             settle(new Order(broker, address, group, how, by, reason), offsets, outcomes);
         });
+        if (outcomes.isEmpty()) {
+            cluster.requireGroup(group); // nothing to settle, or nobody who could have had it
+        }
         return List.copyOf(outcomes);
     }
 

@@ -387,6 +387,8 @@ final class FakeBroker implements AutoCloseable {
                             Command.response(0, null).body(stored.duplicate()).build());
                 }
             }
+            case RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG ->
+                body(request, "{\"subscriptionGroupTable\":{}}".getBytes(StandardCharsets.UTF_8));
             default -> request.refuse(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, "not faked: " + command.code());
         }
     }
