@@ -238,6 +238,33 @@ class QuarantineTest {
                 .isZero();
     }
 
+    /** A member that stood still lost its queue; another one is past the message that it gives up when it goes on. */
+    @Test
+    void whatIsGivenUpByWhoLostTheQueueDoesNotPutTheGroupBack() {
+        send("a", "a0");
+        send("b", "b0");
+        send("a", "a1");
+        MessageQueue queue = new MessageQueue("orders", "broker-a", 0);
+        FakeConnection second = broker.connect();
+        broker.ask(
+                second,
+                Command.request(RequestCode.LOCK_BATCH_MQ)
+                        .body(new LockBatchBody("g", "c2", Set.of(queue), false).toJson())
+                        .build());
+        broker.features.offsets().commit("g", "orders", 0, 3);
+
+        byte[] properties = TestBroker.properties(
+                "RETRY_TOPIC", "orders", "UNIQ_KEY", "unique-0a0", "__SHARDINGKEY", "a", "DELAY", "4");
+        Asked givenUp = broker.ask(member, TestBroker.sending(TestBroker.sendHeader(RETRY, 0, properties), "a0"));
+        broker.pass(200);
+        assertThat(givenUp.result()).as(givenUp.remark()).isZero();
+        assertThat(broker.features.offsets().query("g", "orders", 0)).isEqualTo(3);
+        assertThat(keys()).isEmpty();
+        assertThat(broker.store.range("%DLQ%g", 0).maxOffset())
+                .as("kept, for people")
+                .isEqualTo(1);
+    }
+
     @Test
     void aPowerCutBetweenAnyTwoStepsLosesNothingAndKeepsTheOrder() {
         for (int seed = 1; seed <= 20; seed++) {

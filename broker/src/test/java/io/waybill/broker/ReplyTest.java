@@ -198,6 +198,24 @@ class ReplyTest {
     }
 
     @Test
+    void whoPassesARequestOnIsNotTakenForItsClient() {
+        FakeConnection asker = broker.connect();
+        asking(asker, "asker@1", "3000");
+        FakeConnection forwarder = broker.connect();
+        asking(forwarder, "asker@1", "3000");
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@1"));
+        assertThat(asker.take()).isNotEmpty();
+        assertThat(forwarder.take()).isEmpty();
+
+        broker.gone(asker);
+        FakeConnection back = broker.connect();
+        asking(back, "asker@1", "3000");
+        back.take();
+        broker.ask(reply(RequestCode.SEND_REPLY_MESSAGE_V2, TOPIC, "asker@1"));
+        assertThat(back.take()).as("on its new connection").isNotEmpty();
+    }
+
+    @Test
     void aRequesterIsForgottenWithItsConnectionAndAfterItsTime() {
         FakeConnection gone = broker.connect();
         asking(gone, "asker@1", "3000");

@@ -155,6 +155,32 @@ class UnreadQueuesTest {
     }
 
     @Test
+    void aQueueThatAMemberPopsIsLeftAlone() {
+        FakeConnection a = member("a", "orders");
+        member("b", "parcels");
+        send(4);
+        byte[] info = new ConsumerRunningInfo(
+                        Map.of(),
+                        List.of(),
+                        Map.of(),
+                        Map.of(orders(-1), new ConsumerRunningInfo.PopInfo(0, false, 0)),
+                        Map.of(),
+                        Map.of(),
+                        null)
+                .toJson();
+        untouched(a, () -> {
+            for (Command asked : a.take()) {
+                if (asked.code() == RequestCode.GET_CONSUMER_RUNNING_INFO) {
+                    a.answer(Command.response(ResponseCode.SUCCESS, null)
+                            .body(info)
+                            .build());
+                }
+            }
+            broker.settle();
+        });
+    }
+
+    @Test
     void amemberThatDoesNotAnswerIsTakenForTheOwner() {
         FakeConnection a = member("a", "orders");
         FakeConnection silent = member("c", "orders");

@@ -64,6 +64,9 @@ final class UnreadQueues implements Duty {
 
     private static final long ANSWER_MILLIS = 3_000;
     private static final int CONFIRMATIONS = 2;
+    /** What a client that pops calls its queue when it pops from all. */
+    private static final int ALL_QUEUES = -1;
+
     static final int ROUND_MESSAGES = 32;
     private static final int ROUND_BYTES = 256 << 10;
     static final int MOST_ROUNDS = 64;
@@ -215,7 +218,9 @@ final class UnreadQueues implements Duty {
         Deque<Queue> unread = new ArrayDeque<>();
         for (Queue queue : suspects) {
             Set<MessageQueue> known = owned.get(queue.group());
-            if (known == null || known.contains(new MessageQueue(queue.topic(), brokerName, queue.queueId()))) {
+            if (known == null
+                    || known.contains(new MessageQueue(queue.topic(), brokerName, queue.queueId()))
+                    || known.contains(new MessageQueue(queue.topic(), brokerName, ALL_QUEUES))) {
                 continue;
             }
             int times = confirmed.getOrDefault(queue, 0) + 1;
@@ -239,9 +244,10 @@ final class UnreadQueues implements Duty {
                 return null;
             }
             try {
-                owned.addAll(ConsumerRunningInfo.parse(answer.join().body())
-                        .mqTable()
-                        .keySet());
+                ConsumerRunningInfo info =
+                        ConsumerRunningInfo.parse(answer.join().body());
+                owned.addAll(info.mqTable().keySet());
+                owned.addAll(info.mqPopTable().keySet());
             } catch (RuntimeException e) { // a peer's malformed text: as one that did not answer
                 log.debug("A member told its queues in a form that cannot be read", e);
                 return null;

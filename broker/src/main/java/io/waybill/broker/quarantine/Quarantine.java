@@ -455,6 +455,11 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         String queueTopic = StoredMessage.topic(found, 0);
         int queueId = StoredMessage.queueId(found, 0);
         long offset = StoredMessage.queueOffset(found, 0);
+        if (offsets.query(group, queueTopic, queueId) > offset) {
+            // Its client lost the queue meanwhile and another one is past it: the group must not go back for it.
+            then.accept(null);
+            return;
+        }
         park(group, topic, key, "given up by its consumer", client, (changed, refusal) -> {
             if (refusal != null) {
                 then.accept(null);

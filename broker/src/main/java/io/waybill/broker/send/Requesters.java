@@ -52,11 +52,11 @@ final class Requesters {
             }
         }
         long until = now + TimeUnit.MILLISECONDS.toNanos(waitMillis(ttlMillis));
-        asked.merge(
-                clientId,
-                new Asked(connection, until),
-                (before, fresh) ->
-                        before.connection() == connection && before.untilNanos() - until > 0 ? before : fresh);
+        // The first one holds: a consumer that passes the message on sends the same property.
+        asked.merge(clientId, new Asked(connection, until), (before, fresh) -> {
+            boolean isOwn = before.connection() == connection && before.untilNanos() - until <= 0;
+            return isOwn || isOver(before, now) ? fresh : before;
+        });
     }
 
     private static long waitMillis(String ttlMillis) {

@@ -165,7 +165,7 @@ final class SendMessage implements RequestHandler {
             takeCancel(request, header, half);
             return;
         }
-        if ((marks & PropertyMarks.ASKS) != 0) {
+        if ((marks & PropertyMarks.ASKS) != 0 && !Names.isRetry(topic.topicName())) {
             requesters.asks(
                     MessageProperties.get(properties, MessageProperties.REPLY_TO_CLIENT),
                     MessageProperties.get(properties, MessageProperties.TTL),
