@@ -39,7 +39,7 @@ final class FileReasons {
     }
 
     /** Null for a reason that needs no more words than it has. */
-    private static String known(Path path, IOException e) {
+    private static String known(Object path, IOException e) {
         String said = reason(e);
         if (e instanceof AccessDeniedException || said.contains("Permission denied")) {
             return "no permission for " + path + ": this process runs as user " + System.getProperty("user.name")
@@ -75,12 +75,26 @@ final class FileReasons {
                 : message;
     }
 
-    /** The same exception with its reason; those that say in their type that a file is there or not stay what they are. */
-    static IOException explained(Path path, IOException e) {
-        boolean isTold = e instanceof NoSuchFileException
-                || e instanceof FileAlreadyExistsException
-                || e instanceof DiskFullException;
-        String known = isTold ? null : known(path, e);
+    /**
+     * The exception with its reason and the name that is shown for the file, which may reach other machines; those that say in
+     * their type that a file is there or not stay of their type.
+     */
+    static IOException explained(Object shown, IOException e) {
+        if (e instanceof NoSuchFileException) {
+            return caused(new NoSuchFileException(shown.toString(), null, "it is not there"), e);
+        }
+        if (e instanceof FileAlreadyExistsException) {
+            return caused(new FileAlreadyExistsException(shown.toString(), null, "it is there already"), e);
+        }
+        String known = e instanceof DiskFullException ? null : known(shown, e);
+        if (known == null && e instanceof FileSystemException) {
+            known = shown + ": " + reason(e);
+        }
         return known == null ? e : new IOException(known, e);
+    }
+
+    private static IOException caused(IOException told, IOException cause) {
+        told.initCause(cause);
+        return told;
     }
 }

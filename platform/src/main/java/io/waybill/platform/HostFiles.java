@@ -59,22 +59,26 @@ final class HostFiles implements Files {
         return FileChannel.open(path, Set.of(options), attributes(path, "rw-------"));
     }
 
+    private static String shown(String directory) {
+        return directory.isEmpty() ? "the directory" : directory;
+    }
+
     private interface Call<T> {
         T run() throws IOException;
     }
 
-    private static <T> T explained(Path path, Call<T> call) throws IOException {
+    private static <T> T explained(Object shown, Call<T> call) throws IOException {
         try {
             return call.run();
         } catch (IOException e) {
-            throw FileReasons.explained(path, e);
+            throw FileReasons.explained(shown, e);
         }
     }
 
     @Override
     public StoreFile open(String name, OpenMode mode) throws IOException {
         Path path = hostPath(name);
-        FileChannel channel = explained(path, () -> switch (mode) {
+        FileChannel channel = explained(name, () -> switch (mode) {
             case READ -> FileChannel.open(path, StandardOpenOption.READ);
             case READ_WRITE -> FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
             case CREATE_NEW ->
@@ -96,7 +100,7 @@ final class HostFiles implements Files {
     @Override
     public List<String> list(String directory) throws IOException {
         Path path = directoryPath(directory);
-        return explained(path, () -> names(path));
+        return explained(shown(directory), () -> names(path));
     }
 
     private static List<String> names(Path directory) throws IOException {
@@ -123,7 +127,7 @@ final class HostFiles implements Files {
     @Override
     public void rename(String from, String to) throws IOException {
         explained(
-                hostPath(to),
+                to,
                 () -> java.nio.file.Files.move(
                         hostPath(from),
                         hostPath(to),
@@ -134,7 +138,7 @@ final class HostFiles implements Files {
     @Override
     public void delete(String name) throws IOException {
         Path path = hostPath(name);
-        explained(path, () -> {
+        explained(name, () -> {
             java.nio.file.Files.delete(path);
             return null;
         });
@@ -146,7 +150,7 @@ final class HostFiles implements Files {
         if (WINDOWS) {
             return; // directories cannot be opened there, and renames are journalled
         }
-        explained(path, () -> {
+        explained(shown(directory), () -> {
             try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
                 channel.force(true);
             }
@@ -239,7 +243,8 @@ final class HostFiles implements Files {
             return bytes;
         }
         // None, or it cannot be told.
-        return explained(path, () -> java.nio.file.Files.getFileStore(path).getUsableSpace());
+        return explained(
+                "the directory", () -> java.nio.file.Files.getFileStore(path).getUsableSpace());
     }
 
     @Override

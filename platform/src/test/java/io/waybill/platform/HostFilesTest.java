@@ -111,8 +111,13 @@ class HostFilesTest extends FilesContract {
                 .hasMessageContaining("free some space");
         IOException plain = new IOException("something else");
         assertThat(FileReasons.explained(path, plain)).isSameAs(plain);
-        IOException gone = new java.nio.file.NoSuchFileException("x");
-        assertThat(FileReasons.explained(path, gone)).isSameAs(gone);
+        assertThat(FileReasons.explained("log/one", new java.nio.file.NoSuchFileException("/machine/log/one")))
+                .isInstanceOf(java.nio.file.NoSuchFileException.class)
+                .hasMessageContaining("log/one")
+                .hasMessageNotContaining("machine");
+        assertThatExceptionOfType(java.nio.file.NoSuchFileException.class)
+                .isThrownBy(() -> files().open("log/one", OpenMode.READ))
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain(directory.toString()));
     }
 
     /** Tries a lock as a process of its own: prints what came of it. */

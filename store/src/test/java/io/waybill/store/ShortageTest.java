@@ -197,4 +197,26 @@ class ShortageTest {
             sim.stored((s, done) -> s.put(of("t", 1_500_000), done));
         }
     }
+
+    /** Many small texts take more memory than their bytes: that counts. */
+    @Test
+    void keysCountWithWhatTheyTake() throws Exception {
+        try (Simulation sim = new Simulation(Simulation.SMALL
+                .withSegmentBytes(4 << 20)
+                .withMaxWaitingBytes(1 << 20)
+                .withMaxWaiting(65_536))) {
+            MessageDraft many = MessageDraft.copyOf(
+                            ByteBuffer.wrap(draft("t", "").bytes()), 0)
+                    .property("KEYS", "k ".repeat(128).trim())
+                    .build();
+            List<Outcome> outcomes = new ArrayList<>();
+            for (int i = 0; i < 1_000; i++) {
+                sim.store.put(many, outcomes::add);
+            }
+            assertThat(outcomes).as("refused at once").hasSizeGreaterThan(900);
+            sim.duties.runUntilIdle();
+            assertThat(outcomes.stream().filter(Stored.class::isInstance).count())
+                    .isBetween(50L, 100L);
+        }
+    }
 }

@@ -49,6 +49,11 @@ final class Changes {
         }
 
         @Override
+        long weight() {
+            return super.weight() + extraOf(message);
+        }
+
+        @Override
         boolean isControl() {
             return false;
         }
@@ -72,6 +77,11 @@ final class Changes {
         @Override
         int size() {
             return size;
+        }
+
+        @Override
+        long weight() {
+            return super.weight() + extraOf(messages);
         }
 
         @Override
@@ -109,6 +119,11 @@ final class Changes {
         @Override
         int size() {
             return plain.size() + Records.uniqueSize(topicBytes, keyBytes);
+        }
+
+        @Override
+        long weight() {
+            return plain.weight() + Records.uniqueSize(topicBytes, keyBytes);
         }
 
         @Override
@@ -177,6 +192,11 @@ final class Changes {
         }
 
         @Override
+        long weight() {
+            return super.weight() + extraOf(messages);
+        }
+
+        @Override
         boolean isControl() {
             return false;
         }
@@ -233,6 +253,19 @@ final class Changes {
         }
     }
 
+    /** A message is an object with texts, each of which takes far more than its bytes, and so is its entry. */
+    private static long extraOf(MessageDraft message) {
+        return 200 + 72L * message.keys().length;
+    }
+
+    private static long extraOf(List<MessageDraft> messages) {
+        long extra = 0;
+        for (MessageDraft message : messages) {
+            extra += extraOf(message);
+        }
+        return extra;
+    }
+
     private static List<MessageDraft> sameQueue(List<MessageDraft> batch) {
         if (batch.isEmpty()) {
             throw new IllegalArgumentException("a batch needs a message");
@@ -271,6 +304,11 @@ final class Changes {
         }
 
         @Override
+        long weight() {
+            return super.weight() + extraOf(message);
+        }
+
+        @Override
         boolean isControl() {
             return false;
         }
@@ -294,6 +332,11 @@ final class Changes {
         @Override
         int size() {
             return Records.DUE_FIXED + message.size();
+        }
+
+        @Override
+        long weight() {
+            return super.weight() + extraOf(message);
         }
 
         @Override
@@ -344,6 +387,11 @@ final class Changes {
         }
 
         @Override
+        long weight() {
+            return super.weight() + (copy == null ? 0 : extraOf(copy));
+        }
+
+        @Override
         Refused judge(Pending pending) {
             return pending.judgeHalf(handle);
         }
@@ -375,6 +423,11 @@ final class Changes {
         @Override
         int size() {
             return Records.HEADER + 8 + copy.size();
+        }
+
+        @Override
+        long weight() {
+            return super.weight() + extraOf(copy);
         }
 
         @Override
@@ -612,6 +665,11 @@ final class Changes {
         }
 
         @Override
+        long weight() {
+            return super.weight() + extraOf(copy);
+        }
+
+        @Override
         Refused judge(Pending pending) {
             Refused refused = pending.judgePublish(handle);
             return refused != null || unique == null ? refused : PutUnique.judge(unique, pending);
@@ -695,6 +753,11 @@ final class Changes {
         @Override
         int size() {
             return size;
+        }
+
+        @Override
+        long weight() {
+            return super.weight() + extraOf(messages);
         }
 
         @Override

@@ -44,8 +44,8 @@ final class ClockWatch {
         }
     }
 
-    /** Says what was set since the last look. */
-    void look(long storeMillis) {
+    /** Says what was set since the last look; returns the step in milliseconds, 0 for one not worth a line. */
+    long look(long storeMillis) {
         long nowWall = clock.wallMillis();
         long nowNanos = clock.nanoTime();
         long step = nowWall - wallMillis - (nowNanos - nanos) / 1_000_000;
@@ -62,7 +62,10 @@ final class ClockWatch {
                     "the machine's clock went back by {}; new messages are stamped {} until it has caught up",
                     shown(-step),
                     Instant.ofEpochMilli(Math.max(nowWall, storeMillis)));
+        } else {
+            return 0;
         }
+        return step;
     }
 
     private static String shown(long millis) {

@@ -24,8 +24,8 @@ final class LogReader {
     private static final int AHEAD = 64 << 10;
     /** A frame may claim this length and get the memory before its checksum is verified. */
     private static final int BELIEVED = 2 << 20;
-    /** More than any message can be; guards against sizes read from where no message is. */
-    private static final int MAX_MESSAGE = 64 << 20;
+    /** More than any message can be (15 MiB and properties); guards against sizes read from where no message is. */
+    private static final int MAX_MESSAGE = 16 << 20;
     /** From a message's first byte to its body with the longest hosts. */
     private static final int MAX_HEAD = 112;
 
