@@ -116,10 +116,10 @@ final class Features {
         DelayedSends delays = new DelayedSends(store, timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
-        HalfSends halves = new HalfSends(store, clock, transactions, delays);
-        TransactionChecks checks =
-                new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, broker);
+        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
         members.onProducer(checks::producerRegistered);
+        members.onProducerLeft(checks::producerLeft);
+        HalfSends halves = new HalfSends(store, clock, transactions, delays, members, checks);
         dueEngine = new DueEngine(store, clock, checks, topics::readableQueue);
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);

@@ -266,6 +266,16 @@ class CrashPointsTest {
                             .build());
         }
 
+        Asked publish(String step) {
+            return ask(
+                    step,
+                    Command.request(RequestCode.DECIDE_TRANSACTION)
+                            .body(("{\"id\":\"" + times.get("handle")
+                                            + "\",\"decision\":\"PUBLISH\",\"reason\":\"paid\"}")
+                                    .getBytes(StandardCharsets.UTF_8))
+                            .build());
+        }
+
         /** Whatever became of the half: with a commit it is visible, once. */
         void commitOpenOne() {
             for (PendingHalf half : open()) {
@@ -492,6 +502,41 @@ class CrashPointsTest {
                         }
                         life.pass(600_000);
                         assertThat(life.bodies(TOPIC)).isEmpty();
+                    }
+                },
+                new Flow("transaction rolled back, committed too late and published") {
+                    @Override
+                    void prepare(Life life) {
+                        super.prepare(life);
+                        life.producer();
+                    }
+
+                    @Override
+                    void run(Life life) {
+                        life.half("half");
+                        long handle = life.open().get(0).handle();
+                        life.times.put("handle", handle);
+                        life.end("end", handle, ROLLBACK, true);
+                        Asked late = life.end("late", handle, COMMIT, false);
+                        assertThat(late.reply().fields().get("decided")).isEqualTo("ROLLED_BACK");
+                        life.times.put("late", life.now());
+                        life.publish("publish");
+                        assertThat(life.publish("publish twice").result()).isEqualTo(604);
+                    }
+
+                    @Override
+                    void verify(Life life) {
+                        long handle = life.times.getOrDefault("handle", -1L);
+                        int seen = life.bodies(TOPIC).size();
+                        assertThat(seen).isIn(life.acked("publish") ? Set.of(1) : Set.of(0, 1));
+                        assertThat(life.broker.store.published(handle) != null).isEqualTo(seen == 1);
+                        assertThat(life.broker.store.conflictsOf(handle))
+                                .hasSizeBetween(life.times.containsKey("late") ? 1 : 0, 1);
+                        if (life.acked("end")) {
+                            life.publish("publish again");
+                            life.publish("publish once more");
+                            assertThat(life.bodies(TOPIC)).hasSize(1);
+                        }
                     }
                 },
                 new Flow("delay fired") {

@@ -7,6 +7,7 @@ import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.header.ResetOffsetHeader;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.message.Message;
@@ -167,6 +168,36 @@ class DoctorTest {
         assertThat(fact(finding, "checks")).isEqualTo("0");
         assertThat(Long.parseLong(fact(finding, "nextCheck"))).isGreaterThan(broker.clock.wallMillis());
         assertThat(finding.getString("advice")).contains("waybill tx commit h1");
+    }
+
+    @Test
+    void itsServiceCommittedTooLate() {
+        dialogue.join(G, "c1", "orders", "*");
+        send(0, "h3", "TRAN_MSG", "true", "PGROUP", "tellers");
+        long handle = broker.store.openHalves(1).get(0).handle();
+        for (int decision : new int[] {12, 8}) {
+            broker.ask(
+                    broker.connect(),
+                    Command.request(RequestCode.END_TRANSACTION)
+                            .header(new EndTransactionHeader(
+                                    "orders", "tellers", 0, handle, decision, false, "h3", "h3", "broker-a"))
+                            .build());
+        }
+        JsonObject finding = dialogue.cause(G, "h3");
+        expect(finding, "NOT_FOUND", "rolled back");
+        assertThat(finding.getString("advice")).contains("waybill tx publish h3");
+        JsonObject topic = dialogue.doctor(G, "").stream()
+                .filter(f -> f.getString("cause").equals("TRANSACTION_CONFLICT"))
+                .findFirst()
+                .orElseThrow();
+        expect(topic, "TRANSACTION_CONFLICT", "Of 1 transactions of orders service and queue disagree");
+        assertThat(topic.getString("advice")).contains("waybill tx list --conflicts --topic orders");
+        assertThat(dialogue.ask(
+                                RequestCode.DECIDE_TRANSACTION,
+                                "{\"id\":\"h3\",\"decision\":\"PUBLISH\",\"reason\":\"paid\"}")
+                        .result())
+                .isZero();
+        assertThat(dialogue.doctor(G, "")).extracting(f -> f.getString("cause")).doesNotContain("TRANSACTION_CONFLICT");
     }
 
     @Test

@@ -142,7 +142,7 @@ class MatrixTest {
             assertThat(message.properties().containsKey("_SYS_MSG_PRIORITY_"))
                     .isEqualTo(wish.priority && wish.queue() == PRIORITY);
             assertThat(message.properties().containsKey("__SHARDINGKEY")).isEqualTo(wish.ordered);
-            assertThat(message.properties()).doesNotContainKeys("TRAN_MSG", "WAYBILL_UNLESS", "WAYBILL_UNLESS_SINCE");
+            assertThat(message.properties()).doesNotContainKeys("WAYBILL_UNLESS", "WAYBILL_UNLESS_SINCE");
             assertThat(message.tags()).isEqualTo(wish.terms ? "CREATED" : null);
             assertThat(message.preparedTransactionOffset() > 0).isEqualTo(wish.transaction);
         }

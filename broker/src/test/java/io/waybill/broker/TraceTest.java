@@ -194,7 +194,7 @@ class TraceTest {
                 TestBroker.heartbeat(new io.waybill.protocol.body.HeartbeatData("p1", List.of(), List.of("tellers"))));
         String offsetId = send("h1", "TRAN_MSG", "true", "PGROUP", "tellers");
         assertThat(dialogue.events("h1")).containsExactly("HALF_STORED");
-        broker.pass(7_000);
+        broker.pass(6_000 + 30_000); // its sender never says who it is
         assertThat(dialogue.events("h1")).containsExactly("HALF_STORED", "CHECKED");
         broker.pass(1_000);
         dialogue.answer(

@@ -2,6 +2,7 @@
 package io.waybill.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.waybill.cli.Shell.Ran;
@@ -11,6 +12,7 @@ import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
+import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.WaybillClient;
@@ -272,6 +274,57 @@ class DeskCommandsTest {
         assertThat(run("message", "trace", "w2", "--topic", "wakes").out())
                 .containsSubsequence("DELAYED", "CANCELLED", "before its time: cancelled by");
         assertThat(run("timer", "list", "--topic", "no-such-topic").exitCode()).isEqualTo(3);
+    }
+
+    @Test
+    void aDecisionThatCameTooLateIsListedAndItsMessagePublishedOnce() {
+        Message order = Message.to("late-deals").key("deal-9").body("9").build();
+        try (WaybillClient client = WaybillClient.connect(broker.namesrvAddress());
+                TransactionProducer producer = client.transactionProducer("late-dealers")
+                        .listener(new TransactionListener() {
+                            @Override
+                            public Decision execute(Message message, Object argument) {
+                                // What another instance's listener does that finds no order yet.
+                                client.admin()
+                                        .transactions()
+                                        .decide(message.id(), Decision.ROLLBACK, "no such order", "kim");
+                                return Decision.COMMIT;
+                            }
+
+                            @Override
+                            public Decision check(ReceivedMessage message) {
+                                return Decision.UNKNOWN;
+                            }
+                        })
+                        .build()) {
+            assertThatThrownBy(() -> producer.send(order))
+                    .isInstanceOf(TransactionConflictException.class)
+                    .hasMessageContaining("no such order")
+                    .hasMessageContaining(order.id());
+        }
+        assertThat(run("tx", "list", "--conflicts", "--producer", "late-dealers", "-o", "json")
+                        .out())
+                .contains(order.id(), "\"late\":\"COMMIT\"", "\"decided\":\"ROLLED_BACK\"", "no such order");
+        assertThat(rows("tx", "list", "--conflicts", "--topic", "late-deals")).isEqualTo(1);
+        assertThat(rows("tx", "list", "--conflicts", "--older-than", "1h")).isZero();
+        assertThat(run("tx", "publish", order.id()).exitCode()).isEqualTo(2);
+        assertThat(run("tx", "publish", order.id(), "--reason", "paid").exitCode())
+                .isEqualTo(5);
+        assertThat(run("tx", "publish", order.id(), "--reason", "paid", "--dry-run")
+                        .err())
+                .contains("would be delivered");
+        assertThat(run("tx", "publish", "no-such-message", "--reason", "paid", "--yes")
+                        .exitCode())
+                .isEqualTo(3);
+        Ran published = run("tx", "publish", order.id(), "--reason", "paid", "--yes");
+        assertThat(published.exitCode()).as(published.err()).isZero();
+        assertThat(published.out()).contains("ROLLED_BACK", "publishedBy", "paid");
+        Ran again = run("tx", "publish", order.id(), "--reason", "paid", "--yes");
+        assertThat(again.exitCode()).isEqualTo(5);
+        assertThat(again.err()).contains("delivered after all", "paid");
+        assertThat(run("message", "trace", order.id()).out())
+                .containsSubsequence("HALF_STORED", "ROLLED_BACK", "CONFLICT", "PUBLISHED", "VISIBLE");
+        assertThat(run("tx", "show", order.id(), "-o", "json").out()).contains("\"conflicts\":[{", "\"publishedBy\":");
     }
 
     @Test

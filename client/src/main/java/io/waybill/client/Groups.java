@@ -174,6 +174,8 @@ public interface Groups {
         RATE_LIMITED,
         /** Its key is parked. */
         QUARANTINED,
+        /** Of some transactions of the topic service and queue disagree: a decision came too late. */
+        TRANSACTION_CONFLICT,
         /** It was consumed. */
         CONSUMED,
         /** A member has it and has not answered yet. */

@@ -16,6 +16,20 @@ public interface TransactionInspector {
     /** One transaction, open or decided, by its message id, with every question about it. */
     Optional<Details> find(String messageId);
 
+    /** Decisions that came too late, so that service and queue disagree; the newest last, as long as the brokers' logs keep them. */
+    List<Conflict> conflicts(Query query);
+
+    /**
+     * Delivers the message of a transaction that was rolled back after all, once, as long as the broker keeps it.
+     *
+     * @param reason why; recorded
+     * @param operator who; recorded
+     * @return its state afterwards; it stays ROLLED_BACK
+     * @throws WaybillException of kind REFUSED if it was delivered already or not rolled back (the sentence says how it stands) or its message is no
+     *     longer kept, NOT_FOUND if there is none
+     */
+    TransactionState publish(String messageId, String reason, String operator);
+
     /**
      * Decides an open transaction by hand.
      *
@@ -73,10 +87,45 @@ public interface TransactionInspector {
      * A transaction with its story.
      *
      * @param state where it stands
+     * @param sender the id of the client that sent it, which is asked first; null if it is not open or not known
      * @param checks the questions of the broker, the oldest first
      * @param properties the properties of its message; empty if the message is gone
+     * @param conflicts decisions that came too late
+     * @param publishedAt when its message was delivered although it was rolled back, or null
+     * @param publishedBy who wanted that, and why; or null
      */
-    record Details(TransactionState state, List<Check> checks, Map<String, String> properties) {}
+    record Details(
+            TransactionState state,
+            String sender,
+            List<Check> checks,
+            Map<String, String> properties,
+            List<Conflict> conflicts,
+            Instant publishedAt,
+            String publishedBy) {}
+
+    /**
+     * A decision that came too late and changed nothing.
+     *
+     * @param decided what had been decided
+     * @param late what came: COMMIT or ROLLBACK
+     * @param fromCheck whether it was the answer to a check
+     * @param publishedAt when the message was delivered after all, or null
+     * @param publishedBy who wanted that, and why; or null
+     */
+    record Conflict(
+            String messageId,
+            String broker,
+            String topic,
+            String producerGroup,
+            TransactionState.Stage decided,
+            Instant decidedAt,
+            String decidedBy,
+            Decision late,
+            boolean fromCheck,
+            Instant lateAt,
+            String lateBy,
+            Instant publishedAt,
+            String publishedBy) {}
 
     /**
      * One question of the broker.
@@ -84,7 +133,8 @@ public interface TransactionInspector {
      * @param at when it was asked
      * @param number the first is 1
      * @param client whom
+     * @param why why this client; null if the broker does not say
      * @param answer what it said, or null if it said nothing
      */
-    record Check(Instant at, int number, String client, String answer) {}
+    record Check(Instant at, int number, String client, String why, String answer) {}
 }

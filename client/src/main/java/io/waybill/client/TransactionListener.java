@@ -16,8 +16,9 @@ public interface TransactionListener {
     Decision execute(Message message, Object argument) throws Exception;
 
     /**
-     * Tells the outcome of a transaction whose decision has not reached the broker. Called on a listener thread, possibly several times and at the
-     * same time as {@link #execute}: answer UNKNOWN while it still runs.
+     * Tells the outcome of a transaction whose decision has not reached the broker. Called on a listener thread, possibly several times. Not called
+     * while {@link #execute} of the message runs in this process; but it may run in another process, or have been cut off with it: answer UNKNOWN
+     * unless the outcome is sure to stay, as with an outcome table in the service's database.
      *
      * @return the outcome; an exception counts as UNKNOWN
      */

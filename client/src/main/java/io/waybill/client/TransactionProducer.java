@@ -21,6 +21,7 @@ public interface TransactionProducer extends AutoCloseable {
      * not run.
      *
      * @param argument handed to the listener; may be null
+     * @throws TransactionConflictException if the transaction had been decided otherwise before the listener returned
      * @throws WaybillException if the half message was not (or not surely) stored; the listener was not run, and nothing becomes visible
      */
     TransactionReceipt send(Message message, Object argument);

@@ -5,7 +5,7 @@ package io.waybill.client;
  * Something did not work. The message says what happened, whether a message may have been stored, and what to do; the accessors say the same to
  * programs.
  */
-public final class WaybillException extends RuntimeException {
+public sealed class WaybillException extends RuntimeException permits TransactionConflictException {
     private static final long serialVersionUID = 1L;
 
     private final Kind kind;

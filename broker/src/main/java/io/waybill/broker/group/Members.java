@@ -19,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -81,7 +82,8 @@ public final class Members implements Duty {
     /** The members' wishes are told by peers: a crowd of them must not fill the log. */
     private final LogBudget conflictLines;
 
-    private volatile Consumer<String> producerListener = group -> {};
+    private volatile BiConsumer<String, Member> producerListener = (group, member) -> {};
+    private volatile BiConsumer<String, String> producerLeftListener = (group, clientId) -> {};
     private volatile Consumer<ConsumerGroup> conflictListener = group -> {};
     private volatile BiConsumer<String, Connection> wishListener = (group, connection) -> {};
 
@@ -109,6 +111,9 @@ public final class Members implements Duty {
 
     private static final class ProducerGroup {
         final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
+        /** The member that was heard last on each connection, for requests that name no client. */
+        final Map<Long, Member> byConnection = new ConcurrentHashMap<>();
+
         final AtomicInteger turn = new AtomicInteger();
     }
 
@@ -134,6 +139,23 @@ public final class Members implements Duty {
             }
         }
         return null;
+    }
+
+    /** A living connection of this client as a producer of the group, or null. */
+    public Connection producerOf(String group, String clientId) {
+        for (Member member : producersOf(group)) {
+            if (member.clientId().equals(clientId) && member.connection().isOpen()) {
+                return member.connection();
+            }
+        }
+        return null;
+    }
+
+    /** The id of the client that sent its last heartbeat as a producer of the group on this connection, or null. */
+    public String producerOn(String group, Connection connection) {
+        ProducerGroup producer = producers.get(group);
+        Member member = producer == null ? null : producer.byConnection.get(connection.id());
+        return member == null ? null : member.clientId();
     }
 
     /** The living connection on which a client sent its last heartbeat, or null. */
@@ -213,9 +235,8 @@ public final class Members implements Duty {
     public String nameOf(String group, Connection connection) {
         Member member = memberOn(group, connection);
         if (member == null) {
-            for (Member producer : producersOf(group)) {
-                member = producer.connection().id() == connection.id() ? producer : member;
-            }
+            ProducerGroup producer = producers.get(group);
+            member = producer == null ? null : producer.byConnection.get(connection.id());
         }
         InetSocketAddress address = connection.remoteAddress();
         String where = address.getHostString() + ":" + address.getPort();
@@ -229,9 +250,14 @@ public final class Members implements Duty {
 
     // ---- changes
 
-    /** Sets who is told the name of a producer group when somebody new is connected for it; once, at the start. */
-    public void onProducer(Consumer<String> listener) {
+    /** Sets who is told the name of a producer group and its new member when somebody is connected for it; once, at the start. */
+    public void onProducer(BiConsumer<String, Member> listener) {
         this.producerListener = listener;
+    }
+
+    /** Sets who is told the name of a producer group and the id of a client that said it leaves; once, at the start. */
+    public void onProducerLeft(BiConsumer<String, String> listener) {
+        this.producerLeftListener = listener;
     }
 
     /** Sets who is told of a group whose members want different things, whenever something about its members changed; once, at the start. */
@@ -261,7 +287,7 @@ public final class Members implements Duty {
      */
     boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data, long arrival) {
         Set<String> changed = new LinkedHashSet<>();
-        Set<String> newProducers = new LinkedHashSet<>();
+        Map<String, Member> newProducers = new LinkedHashMap<>();
         boolean fullWanted;
         synchronized (this) {
             if (!connection.isOpen()) {
@@ -279,8 +305,11 @@ public final class Members implements Duty {
             fullWanted = !isMember || !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
-                if (seen(producer.members, connection, data.clientId(), language, version)) {
-                    newProducers.add(group);
+                boolean isNew = seen(producer.members, connection, data.clientId(), language, version);
+                Member member = producer.members.get(new MemberKey(connection.id(), data.clientId()));
+                producer.byConnection.put(connection.id(), member);
+                if (isNew) {
+                    newProducers.put(group, member);
                 }
             }
             for (ConsumerData consumer : data.consumers()) {
@@ -530,6 +559,9 @@ public final class Members implements Duty {
                 fingerprints.remove(connection.id());
             }
         }
+        if (producerGroup != null) {
+            producerLeftListener.accept(producerGroup, clientId);
+        }
         if (changed) {
             wishListener.accept(consumerGroup, connection);
             announce(consumerGroup);
@@ -560,7 +592,13 @@ public final class Members implements Duty {
 
     private void removeProducer(String name, Predicate<MemberKey> gone) {
         ProducerGroup group = producers.get(name);
-        if (group != null && group.members.keySet().removeIf(gone) && group.members.isEmpty()) {
+        if (group == null) {
+            return;
+        }
+        for (MemberKey key : group.members.keySet().stream().filter(gone).toList()) {
+            group.byConnection.remove(key.connectionId(), group.members.remove(key));
+        }
+        if (group.members.isEmpty()) {
             producers.remove(name);
         }
     }

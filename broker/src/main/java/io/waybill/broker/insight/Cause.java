@@ -13,6 +13,7 @@ enum Cause {
     IN_RETRY,
     DELAYED,
     HALF,
+    TRANSACTION_CONFLICT,
     DEAD_LETTER,
     CONSUMED,
     BEYOND_OFFSET,

@@ -20,6 +20,7 @@ import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
 import io.waybill.store.view.CheckEvent;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.EndedDue;
 import io.waybill.store.view.JournalEntry;
@@ -39,6 +40,9 @@ import java.util.TreeSet;
  * one cause; what would stop it after that (nobody connected) follows as a further finding. Reads only; in one thread.
  */
 final class Doctor {
+    /** Late decisions looked through for a topic; all of them are in waybill tx list --conflicts. */
+    private static final int MOST_CONFLICTS = 50_000;
+
     static final String UNLESS = "WAYBILL_UNLESS";
 
     /** No progress for so long while a queue is locked means that its message fails: clients commit every 5 s. */
@@ -197,11 +201,20 @@ final class Doctor {
     private Finding ended(Life life, DecisionRecord decision, Copy copy) {
         Finding finding = copy == null ? new Finding(Cause.NOT_FOUND, life.topic()) : on(Cause.NOT_FOUND, copy);
         if (decision != null && decision.outcome() == Decision.ROLLBACK) {
+            DecisionConflict lateCommit = store.conflictsOf(decision.handle()).stream()
+                    .filter(conflict -> conflict.late() == Decision.COMMIT)
+                    .findFirst()
+                    .orElse(null);
             return finding.fact("rolledBackAt", decision.atMillis())
                     .fact("by", decision.by())
                     .says("Its transaction was rolled back on " + Times.ago(decision.atMillis(), nowMillis) + " by "
                             + decision.by() + ": nobody ever gets it.")
-                    .advises(Advice.trace(copy == null ? life.uniqueKey() : id(copy)));
+                    .fact("lateCommitBy", lateCommit == null ? null : lateCommit.by())
+                    .advises(
+                            lateCommit != null
+                                    ? "its service committed, too late: waybill tx publish " + lateCommit.messageId()
+                                            + " --reason TEXT delivers it after all"
+                                    : Advice.trace(copy == null ? life.uniqueKey() : id(copy)));
         }
         for (EndedDue ended : life.cancelled()) {
             return finding.fact("cancelledAt", ended.atMillis())
@@ -838,6 +851,33 @@ final class Doctor {
         return Copy.visible(first);
     }
 
+    /** Transactions of which service and queue disagree, and nobody has done anything about it here. */
+    private void lateDecisions(String topic, List<Finding> findings) {
+        int[] count = new int[2];
+        int[] looked = new int[1];
+        DecisionConflict[] last = new DecisionConflict[1];
+        store.visitConflicts(conflict -> {
+            if (conflict.topic().equals(topic) && store.published(conflict.handle()) == null) {
+                count[conflict.late() == Decision.COMMIT ? 0 : 1]++;
+                last[0] = conflict;
+            }
+            return ++looked[0] < MOST_CONFLICTS;
+        });
+        if (last[0] == null) {
+            return;
+        }
+        findings.add(new Finding(Cause.TRANSACTION_CONFLICT, topic)
+                .fact("lateCommits", count[0])
+                .fact("lateRollbacks", count[1])
+                .fact("lastAt", last[0].atMillis())
+                .fact("lastMessageId", last[0].messageId())
+                .fact("producerGroup", last[0].producerGroup())
+                .says("Of " + (count[0] + count[1]) + " transactions of " + topic + " service and queue disagree: "
+                        + count[0] + " were committed by their service after the queue had dropped the message, "
+                        + count[1] + " rolled back after it was delivered.")
+                .advises("list them: waybill tx list --conflicts --topic " + topic));
+    }
+
     private void waiting(String topic, Backlog.Row row, List<Finding> findings) {
         if (row.retrying.count() > 0) {
             findings.add(amount(Cause.IN_RETRY, topic, row.retrying)
@@ -854,6 +894,7 @@ final class Doctor {
                     .says(row.half.count() + " messages for " + topic + " wait for the decision of their transaction.")
                     .advises("list them: waybill tx list --topic " + topic));
         }
+        lateDecisions(topic, findings);
         if (row.dead.count() > 0) {
             findings.add(amount(Cause.DEAD_LETTER, topic, row.dead)
                     .says(row.dead.count() + " messages of " + topic + " are dead letters that nobody settled.")

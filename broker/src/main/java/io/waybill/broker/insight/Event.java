@@ -18,6 +18,8 @@ record Event(long atMillis, Name name, long order, Copy copy, String group, Stri
         CHECKED,
         COMMITTED,
         ROLLED_BACK,
+        CONFLICT,
+        PUBLISHED,
         EXHAUSTED,
         STORED,
         DELAYED,

@@ -10,10 +10,12 @@ import io.waybill.protocol.message.SysFlag;
 import io.waybill.store.Store;
 import io.waybill.store.view.CheckEvent;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.EndedDue;
 import io.waybill.store.view.JournalEntry;
 import io.waybill.store.view.PopState;
+import io.waybill.store.view.PublishRecord;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -215,8 +217,33 @@ final class Trace {
         }
     }
 
+    /** What came after the decision. */
+    private void late(long handle, Copy copy) {
+        for (DecisionConflict conflict : store.conflictsOf(handle)) {
+            String word = conflict.late() == Decision.COMMIT ? "a commit" : "a rollback";
+            add(
+                    conflict.atMillis(),
+                    Name.CONFLICT,
+                    copy,
+                    null,
+                    null,
+                    word + " of its transaction came too late and changed nothing, by " + conflict.by());
+        }
+        PublishRecord published = store.published(handle);
+        if (published != null) {
+            add(
+                    published.atMillis(),
+                    Name.PUBLISHED,
+                    copy,
+                    null,
+                    null,
+                    "delivered after all though it was rolled back, by " + published.by());
+        }
+    }
+
     private void decision(DecisionRecord decision, Copy copy) {
         checks(decision.handle(), copy);
+        late(decision.handle(), copy);
         Name name = switch (decision.outcome()) {
             case COMMIT -> Name.COMMITTED;
             case ROLLBACK -> Name.ROLLED_BACK;

@@ -263,6 +263,7 @@ final class SendMessage implements RequestHandler {
                     header.sysFlag(),
                     header.producerGroup(),
                     properties,
+                    request.connection(),
                     outcome -> replies.single(request, outcome, queueId, uniqueKey, null));
             return;
         }

@@ -54,7 +54,12 @@ public final class BrokerSettings {
             Setting.onOff("trace", true, "Tells clients that they may send message traces."),
             Setting.number("maxMessageBytes", 4 * MIB, 1, 15 * MIB, "Largest message or batch body, in bytes."),
             Setting.number("transactionTimeoutMillis", 6_000, 1, 30 * DAY, "Age of a half message at its first check."),
-            Setting.number("transactionCheckMillis", 30_000, 1, 30 * DAY, "Time between two checks of a half message."),
+            Setting.number(
+                    "transactionCheckMillis",
+                    30_000,
+                    1,
+                    30 * DAY,
+                    "Time between the first two checks of a half message; it doubles from check to check, up to ten times this. A sender that is away is waited for so long."),
             Setting.number("transactionCheckMax", 15, 1, 10_000, "Checks before a half message is given up."),
             Setting.text(
                     "messageDelayLevels",

@@ -11,13 +11,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Records what producers answer to checks without deciding. What always holds: the record of an answer stands behind the record of its check, and a
- * check has one at most, so that a client cannot fill the log by answering. An answer to a check of an earlier run of the broker is not recorded.
+ * check has one at most, so that a client cannot fill the log by answering. An answer to a check of an earlier run of the broker is not recorded, nor
+ * one to the oldest of more open checks than {@value #MOST_BYTES} bytes hold.
  *
  * <p>Thread-safe.
  */
 final class CheckAnswers {
     private static final Logger LOG = LoggerFactory.getLogger(CheckAnswers.class);
-    private static final int MOST_OPEN = 20_000;
+    static final int MOST_BYTES = 4 << 20;
+    /** Of an entry beside its texts, of which each character counts two bytes. */
+    private static final int ENTRY_BYTES = 160;
 
     private static final class Asked {
         private final String producerGroup;
@@ -30,17 +33,21 @@ final class CheckAnswers {
             this.producerGroup = producerGroup;
             this.uniqueKey = uniqueKey;
         }
+
+        int bytes() {
+            int letters = producerGroup.length()
+                    + (uniqueKey == null ? 0 : uniqueKey.length())
+                    + (client == null ? 0 : client.length());
+            return ENTRY_BYTES + 2 * letters;
+        }
     }
 
     private final Store store;
 
     /** Checks without an answer, by handle. Guarded by itself, with what is in it. */
-    private final Map<Long, Asked> open = new LinkedHashMap<>() {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Long, Asked> eldest) {
-            return size() > MOST_OPEN;
-        }
-    };
+    private final Map<Long, Asked> open = new LinkedHashMap<>();
+
+    private int bytes;
 
     CheckAnswers(Store store) {
         this.store = store;
@@ -49,15 +56,36 @@ final class CheckAnswers {
     /** A check is about to be sent: its answer may come before this thread goes on. */
     void asking(long handle, String producerGroup, String uniqueKey) {
         synchronized (open) {
-            open.remove(handle); // for its place in the order
-            open.put(handle, new Asked(producerGroup, uniqueKey));
+            remove(handle); // for its place in the order
+            Asked asked = new Asked(producerGroup, uniqueKey);
+            open.put(handle, asked);
+            bytes += asked.bytes();
+            makeRoom();
+        }
+    }
+
+    private void remove(long handle) {
+        Asked asked = open.remove(handle);
+        bytes -= asked == null ? 0 : asked.bytes();
+    }
+
+    private void makeRoom() {
+        while (bytes > MOST_BYTES) {
+            remove(open.keySet().iterator().next());
+        }
+    }
+
+    /** How many checks without an answer are kept in mind. */
+    int size() {
+        synchronized (open) {
+            return open.size();
         }
     }
 
     /** The check was not delivered after all, or its answer decided. */
     void forget(long handle) {
         synchronized (open) {
-            open.remove(handle);
+            remove(handle);
         }
     }
 
@@ -73,7 +101,7 @@ final class CheckAnswers {
             if (asked.answer == null) {
                 return;
             }
-            open.remove(handle);
+            remove(handle);
         }
         record(handle, asked.client, asked.answer);
     }
@@ -85,6 +113,7 @@ final class CheckAnswers {
      * @return whether a check of this group was open
      */
     boolean answered(long handle, String producerGroup, Set<String> ids, String client, String answer) {
+        String name = DecisionWords.cut(client);
         synchronized (open) {
             Asked asked = open.get(handle);
             if (asked == null
@@ -94,13 +123,15 @@ final class CheckAnswers {
                 return false;
             }
             if (!asked.recorded) {
-                asked.client = client;
+                asked.client = name;
                 asked.answer = answer;
+                bytes += 2 * name.length();
+                makeRoom();
                 return true;
             }
-            open.remove(handle);
+            remove(handle);
         }
-        record(handle, client, answer);
+        record(handle, name, answer);
         return true;
     }
 

@@ -22,22 +22,26 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import java.nio.ByteBuffer;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * DECIDE_TRANSACTION (30563): an operator commits or rolls back an open transaction by hand, or has one asked about again that was given up. Who, from
- * where and why is kept in the decision's record for as long as the log keeps it, or in the properties of the resumed message.
+ * DECIDE_TRANSACTION (30563): an operator commits or rolls back an open transaction by hand, has one asked about again that was given up, or has the
+ * message of one delivered that was rolled back. Who, from where and why is kept in the record of it for as long as the log keeps that, or in the
+ * properties of the resumed message.
  */
 final class DecideTransaction implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(DecideTransaction.class);
     private static final int MAX_TEXT_LENGTH = 256;
+    private static final Set<String> WORDS = Set.of("COMMIT", "ROLLBACK", "RESUME", "PUBLISH");
 
     private final Store store;
     private final TransactionLookup lookup;
     private final FinalDecisions decisions;
     private final ResumeCheck resumption;
+    private final PublishTransaction publication;
     private final Clock clock;
     private final Executor blocking;
 
@@ -46,12 +50,14 @@ final class DecideTransaction implements RequestHandler {
             TransactionLookup lookup,
             FinalDecisions decisions,
             ResumeCheck resumption,
+            PublishTransaction publication,
             Clock clock,
             Executor blocking) {
         this.store = store;
         this.lookup = lookup;
         this.decisions = decisions;
         this.resumption = resumption;
+        this.publication = publication;
         this.clock = clock;
         this.blocking = blocking;
     }
@@ -60,22 +66,20 @@ final class DecideTransaction implements RequestHandler {
     public void handle(Request request) {
         JsonObject wanted = Json.parse(request.command().body());
         String id = wanted.requireString("id");
-        Decision decision = switch (wanted.requireString("decision")) {
-            case "COMMIT" -> Decision.COMMIT;
-            case "ROLLBACK" -> Decision.ROLLBACK;
-            case "RESUME" -> null;
-            default -> throw new BadField("decision", "COMMIT, ROLLBACK or RESUME", wanted.getString("decision"));
-        };
+        String word = wanted.requireString("decision");
+        if (!WORDS.contains(word)) {
+            throw new BadField("decision", "COMMIT, ROLLBACK, RESUME or PUBLISH", word);
+        }
         String reason = shortText("reason", wanted.requireString("reason"));
         String operator = wanted.getString("operator");
         String by = "operator" + (operator == null ? "" : " " + shortText("operator", operator)) + " at "
                 + Asker.address(request) + ": " + reason;
         blocking.execute(() -> {
             try {
-                if (decision == null) {
-                    resume(request, id, by);
-                } else {
-                    decide(request, id, decision, by);
+                switch (word) {
+                    case "RESUME" -> resume(request, id, by);
+                    case "PUBLISH" -> publication.publish(request, id, by);
+                    default -> decide(request, id, Decision.valueOf(word), by);
                 }
             } catch (RuntimeException e) {
                 LOG.error("transaction {} could not be decided by hand", id, e);

@@ -3,10 +3,13 @@ package io.waybill.broker.transaction;
 
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
+import io.waybill.store.view.PublishRecord;
 import java.time.Instant;
 
 /** A decision in words for people and tools. */
 final class DecisionWords {
+    private static final int LONGEST_TEXT = 512;
+
     private DecisionWords() {}
 
     /** {@code COMMITTED}, {@code ROLLED_BACK} or {@code EXHAUSTED}. */
@@ -16,6 +19,16 @@ final class DecisionWords {
             case ROLLBACK -> "ROLLED_BACK";
             case EXHAUSTED -> "EXHAUSTED";
         };
+    }
+
+    /** As much of a text of a peer as is kept in records. */
+    static String cut(String text) {
+        return text.length() <= LONGEST_TEXT ? text : text.substring(0, LONGEST_TEXT - 3) + "...";
+    }
+
+    static String sentence(PublishRecord published) {
+        return "the transaction was rolled back, and its message was delivered after all at "
+                + Instant.ofEpochMilli(published.atMillis()) + " by " + published.by();
     }
 
     static String sentence(DecisionRecord decision) {

@@ -15,15 +15,19 @@ import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PublishRecord;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +37,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The half is found by the position its send was answered with, and must belong to the producer group and carry the unique key that the
  * request names, so that an id from another life of the store cannot end a foreign transaction. The first decision wins: the same word again
- * is answered with success, another word with 604 and what was decided. A half that names its own CHECK_IMMUNITY_TIME_IN_SECONDS is decided by an
+ * is answered with success, another word with 604 and what was decided; where service and queue disagree then, that is recorded before the answer. A half that names its own CHECK_IMMUNITY_TIME_IN_SECONDS is decided by an
  * answer to a check once that time is over: a word that nobody asked for is 604 then.
  */
 final class EndTransaction implements RequestHandler {
@@ -48,6 +52,7 @@ final class EndTransaction implements RequestHandler {
 
     private final Store store;
     private final FinalDecisions decisions;
+    private final TransactionChecks checks;
     private final CheckAnswers answers;
     private final TransactionSettings settings;
     private final Clock clock;
@@ -58,14 +63,15 @@ final class EndTransaction implements RequestHandler {
     EndTransaction(
             Store store,
             FinalDecisions decisions,
-            CheckAnswers answers,
+            TransactionChecks checks,
             TransactionSettings settings,
             Clock clock,
             BiFunction<String, Connection, String> clientNames,
             Executor blocking) {
         this.store = store;
         this.decisions = decisions;
-        this.answers = answers;
+        this.checks = checks;
+        this.answers = checks.answers();
         this.settings = settings;
         this.clock = clock;
         this.clientNames = clientNames;
@@ -121,10 +127,10 @@ final class EndTransaction implements RequestHandler {
         PendingHalf half = store.half(handle);
         ByteBuffer stored = half == null ? null : store.readPending(handle);
         if (stored == null) {
-            answerDecided(request, handle, wanted, store.decisionOf(handle));
+            answerDecided(request, header, wanted, store.decisionOf(handle));
             return;
         }
-        String refusal = refusal(half, stored, header);
+        String refusal = refusal(half.producerGroup(), stored, header);
         if (refusal != null) {
             warn("refused the end of transaction {}: {}{}", handle, refusal);
             request.refuse(ResponseCode.SYSTEM_ERROR, refusal);
@@ -136,10 +142,9 @@ final class EndTransaction implements RequestHandler {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, late);
             return;
         }
-        String by = "producer group " + header.producerGroup() + ", client "
-                + clientNames.apply(header.producerGroup(), request.connection());
-        answers.forget(handle);
-        Completion done = outcome -> answer(request, handle, wanted, outcome);
+        String by = nameOf(request, header);
+        checks.decided(handle);
+        Completion done = outcome -> answer(request, header, wanted, outcome);
         if (wanted == Decision.COMMIT) {
             decisions.commit(half, stored, header.fromTransactionCheck(), by, done);
         } else {
@@ -147,10 +152,15 @@ final class EndTransaction implements RequestHandler {
         }
     }
 
+    private String nameOf(Request request, EndTransactionHeader header) {
+        return DecisionWords.cut("producer group " + header.producerGroup() + ", client "
+                + clientNames.apply(header.producerGroup(), request.connection()));
+    }
+
     /** Null, or why this request may not end this half. */
-    private static String refusal(PendingHalf half, ByteBuffer stored, EndTransactionHeader header) {
-        if (!half.producerGroup().equals(header.producerGroup())) {
-            return "the half message belongs to producer group " + half.producerGroup() + ", the request names "
+    private static String refusal(String producerGroup, ByteBuffer stored, EndTransactionHeader header) {
+        if (!header.producerGroup().equals(producerGroup)) {
+            return "the half message belongs to producer group " + producerGroup + ", the request names "
                     + header.producerGroup();
         }
         String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
@@ -195,10 +205,11 @@ final class EndTransaction implements RequestHandler {
         }
     }
 
-    private void answer(Request request, long handle, Decision wanted, Outcome outcome) {
+    private void answer(Request request, EndTransactionHeader header, Decision wanted, Outcome outcome) {
+        long handle = header.commitLogOffset();
         if (outcome instanceof Refused refused) {
             DecisionRecord prior = refused.prior() instanceof DecisionRecord first ? first : store.decisionOf(handle);
-            answerDecided(request, handle, wanted, prior);
+            answerDecided(request, header, wanted, prior);
         } else {
             int code = Outcomes.code(outcome);
             if (code == ResponseCode.SUCCESS) {
@@ -210,16 +221,78 @@ final class EndTransaction implements RequestHandler {
         }
     }
 
-    private void answerDecided(Request request, long handle, Decision wanted, DecisionRecord prior) {
+    private void answerDecided(Request request, EndTransactionHeader header, Decision wanted, DecisionRecord prior) {
+        long handle = header.commitLogOffset();
         if (prior == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "there is no half message at position " + handle);
         } else if (prior.outcome() == wanted) {
             reply(request, DecisionWords.sentence(prior));
+        } else if (wanted == Decision.ROLLBACK && prior.outcome() == Decision.EXHAUSTED) {
+            // Nobody gets the message: nothing disagrees.
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(prior));
         } else {
-            String sentence = DecisionWords.sentence(prior);
-            warn("a late word on transaction {} changes nothing: {}{}", handle, sentence);
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, sentence);
+            PublishRecord published = wanted == Decision.COMMIT ? store.published(handle) : null;
+            if (published != null) {
+                reply(request, DecisionWords.sentence(published));
+            } else {
+                try {
+                    blocking.execute(() -> conflict(request, header, wanted, prior));
+                } catch (RejectedExecutionException e) {
+                    request.refuse(ResponseCode.SYSTEM_BUSY, "too much is under way to record a late decision");
+                }
+            }
         }
+    }
+
+    /** Service and queue disagree. The record stands before the answer; of what cannot be proved to be this transaction none is made. */
+    private void conflict(Request request, EndTransactionHeader header, Decision wanted, DecisionRecord prior) {
+        String sentence = DecisionWords.sentence(prior);
+        Command.Builder refusal = Command.response(ResponseCode.ILLEGAL_OPERATION, sentence);
+        try {
+            ByteBuffer message = messageOf(prior);
+            String group = message == null ? null : StoredMessage.property(message, 0, MessageProperties.PGROUP);
+            if (message == null || refusal(group, message, header) != null) {
+                warn("a late word on transaction {} changes nothing: {}{}", prior.handle(), sentence);
+                request.reply(refusal.build());
+                return;
+            }
+            refusal.field("decided", DecisionWords.state(prior.outcome()))
+                    .field("decidedTimestamp", prior.atMillis())
+                    .field("decidedBy", prior.by());
+            String realTopic = StoredMessage.property(message, 0, MessageProperties.REAL_TOPIC);
+            String uniqueKey = StoredMessage.property(message, 0, MessageProperties.UNIQ_KEY);
+            DecisionConflict conflict = new DecisionConflict(
+                    prior.handle(),
+                    0,
+                    prior.outcome(),
+                    prior.atMillis(),
+                    prior.by(),
+                    wanted,
+                    header.fromTransactionCheck(),
+                    0,
+                    nameOf(request, header),
+                    uniqueKey == null ? "" : DecisionWords.cut(uniqueKey),
+                    realTopic == null ? StoredMessage.topic(message, 0) : realTopic,
+                    group);
+            warn("{} of a transaction came too late, see waybill tx list --conflicts: {}{}", wanted, sentence);
+            store.conflict(conflict, outcome -> {
+                if (outcome instanceof Failed failed) {
+                    LOG.error("a conflict about transaction {} was not recorded: {}", prior.handle(), failed.text());
+                }
+                request.reply(refusal.build());
+            });
+        } catch (RuntimeException e) {
+            LOG.error("a conflict about transaction {} was not recorded", prior.handle(), e);
+            request.reply(refusal.build());
+        }
+    }
+
+    /** What is left of a decided transaction's message; null for nothing. */
+    private ByteBuffer messageOf(DecisionRecord decision) {
+        long handle = decision.handle();
+        ByteBuffer message =
+                decision.outcome() == Decision.ROLLBACK ? store.readRolledBack(handle) : store.readDecided(handle);
+        return message == null ? store.onceStored(handle) : message;
     }
 
     private static void reply(Request request, String remark) {

@@ -14,33 +14,36 @@ import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.RolledBack;
+import io.waybill.store.view.UniqueKey;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The three ways a half message ends. Decision and visible copy are one change of the log: both are there or neither.
+ * The three ways a half message ends, and how one that was rolled back is delivered after all. Decision and visible copy are one change of the log:
+ * both are there or neither.
  *
  * <p>The store lets the first decision win; the later ones complete with a refusal that carries the first. Thread-safe.
  */
 final class FinalDecisions {
-    /** Rolled back transactions that can still be shown with their message. */
+    /** Rolled back transactions that are found by their unique key; with {@link #LONGEST_KEY} some 1 MiB at most. */
     private static final int MOST_REMEMBERED = 2_000;
+
+    /** One with a longer key is found by its handle only. */
+    private static final int LONGEST_KEY = 255;
 
     private final Store store;
     private final Clock clock;
     private final DelayedSends delays;
 
-    /** The newest rolled back, by unique key: nothing in the log is visible of them. Guarded by itself. */
-    private final Map<String, RolledBack> rolledBack = new LinkedHashMap<>() {
+    /** Handles of the newest rolled back, by unique key: nothing in the log is visible of them. Guarded by itself. */
+    private final Map<String, Long> rolledBack = new LinkedHashMap<>() {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<String, RolledBack> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
             return size() > MOST_REMEMBERED;
         }
     };
-
-    /** @param message the record without its body */
-    record RolledBack(long handle, ByteBuffer message) {}
 
     FinalDecisions(Store store, Clock clock, DelayedSends delays) {
         this.store = store;
@@ -54,7 +57,25 @@ final class FinalDecisions {
      * @param stored the half as it stands in the log
      */
     void commit(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
-        MessageDraft.Builder copy = copyOf(half, stored)
+        Final last = visible(half.handle(), half.checks(), stored);
+        store.decide(half.handle(), Decision.COMMIT, fromCheck, by, last.copy(), last.dueMillis(), done);
+    }
+
+    /**
+     * Delivers a message that was rolled back, once: as a commit would have.
+     *
+     * @param stored the half as it stands in the log
+     * @param unique the key it claims again in a topic without duplicates, or null
+     */
+    void publish(RolledBack half, ByteBuffer stored, UniqueKey unique, String by, Completion done) {
+        Final last = visible(half.handle(), half.checks(), stored);
+        store.publish(half.handle(), by, unique, last.copy(), last.dueMillis(), done);
+    }
+
+    private record Final(MessageDraft copy, long dueMillis) {}
+
+    private Final visible(long handle, int checks, ByteBuffer stored) {
+        MessageDraft.Builder copy = copyOf(handle, checks, stored)
                 .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, 0), SysFlag.TRANSACTION_COMMIT));
         long dueMillis = 0;
         Map<String, String> properties = MessageProperties.decode(copy.properties());
@@ -76,7 +97,7 @@ final class FinalDecisions {
         if (dueMillis == 0) {
             copy.queueId(delays.placement().queueOf(StoredMessage.topic(stored, 0), StoredMessage.queueId(stored, 0)));
         }
-        store.decide(half.handle(), Decision.COMMIT, fromCheck, by, copy.build(), dueMillis, done);
+        return new Final(copy.build(), dueMillis);
     }
 
     void rollback(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
@@ -90,7 +111,7 @@ final class FinalDecisions {
 
     /** Sets the message aside where operators find it; nobody receives it by itself. */
     void exhaust(PendingHalf half, ByteBuffer stored, String by, Completion done) {
-        MessageDraft copy = copyOf(half, stored)
+        MessageDraft copy = copyOf(half.handle(), half.checks(), stored)
                 .property(MessageProperties.REAL_TOPIC, StoredMessage.topic(stored, 0))
                 .property(MessageProperties.REAL_QID, Integer.toString(StoredMessage.queueId(stored, 0)))
                 .topic(Names.TRANS_CHECK_MAX_TIME_TOPIC)
@@ -100,41 +121,25 @@ final class FinalDecisions {
     }
 
     private void remember(long handle, ByteBuffer stored) {
-        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0).body(new byte[0]);
-        String uniqueKey = copy.property(MessageProperties.UNIQ_KEY);
-        if (uniqueKey == null) {
-            return;
-        }
-        ByteBuffer message = ByteBuffer.wrap(copy.build().bytes());
-        StoredMessage.patchStoreTimestamp(message, 0, StoredMessage.storeTimestamp(stored, 0));
-        synchronized (rolledBack) {
-            rolledBack.put(uniqueKey, new RolledBack(handle, message));
+        String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
+        if (uniqueKey != null && uniqueKey.length() <= LONGEST_KEY) {
+            synchronized (rolledBack) {
+                rolledBack.put(uniqueKey, handle);
+            }
         }
     }
 
-    /** One of the newest rolled back in this run, by unique key; null when it is not among them. */
-    RolledBack rolledBack(String uniqueKey) {
+    /** The handle of one of the newest rolled back in this run, by unique key; null when it is not among them. */
+    Long rolledBack(String uniqueKey) {
         synchronized (rolledBack) {
             return rolledBack.get(uniqueKey);
         }
     }
 
-    /** The same by handle. */
-    RolledBack rolledBack(long handle) {
-        synchronized (rolledBack) {
-            for (RolledBack one : rolledBack.values()) {
-                if (one.handle() == handle) {
-                    return one;
-                }
-            }
-            return null;
-        }
-    }
-
-    private static MessageDraft.Builder copyOf(PendingHalf half, ByteBuffer stored) {
-        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0).preparedTransactionOffset(half.handle());
-        if (half.checks() > 0) {
-            copy.property(MessageProperties.TRANSACTION_CHECK_TIMES, Integer.toString(half.checks()));
+    private static MessageDraft.Builder copyOf(long handle, int checks, ByteBuffer stored) {
+        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0).preparedTransactionOffset(handle);
+        if (checks > 0) {
+            copy.property(MessageProperties.TRANSACTION_CHECK_TIMES, Integer.toString(checks));
         }
         return copy;
     }

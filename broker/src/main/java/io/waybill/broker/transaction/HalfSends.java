@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.group.Members;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.platform.Clock;
@@ -10,55 +11,58 @@ import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
+import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.Stored;
 import io.waybill.store.view.UniqueKey;
 import java.util.Map;
 
 /**
  * Half messages of transactional sends: stored once, invisible, in the form in which a commit will show them.
  *
- * <p>The stored half keeps topic, queue, body and properties; TRAN_MSG is gone, the transaction bits of sysFlag are clear, and
- * {@code __transactionId__} is the unique key. Its first check is due {@code transactionTimeoutMillis} after now by the broker's clock, or after
+ * <p>The stored half keeps topic, queue, body and properties, also TRAN_MSG: by it clients of RocketMQ tell a consumer the transaction's id. The
+ * transaction bits of sysFlag are clear, and {@code __transactionId__} is the unique key. Who sent it is kept with it, as far as that is known. Its first check is due {@code transactionTimeoutMillis} after now by the broker's clock, or after
  * CHECK_IMMUNITY_TIME_IN_SECONDS when that is a number of 0 or more.
  *
  * <p>Thread-safe, without state of its own.
  */
 public final class HalfSends {
+    /** A longer client id is not kept with a half message: its checks go to any member of the group. */
+    static final int MAX_SENDER_LENGTH = 255;
+
     private static final long LONGEST_IMMUNITY_SECONDS = 10L * 365 * 86_400;
 
     private final Store store;
     private final Clock clock;
     private final TransactionSettings settings;
     private final DelayedSends delays;
+    private final Members members;
+    private final TransactionChecks checks;
 
-    public HalfSends(Store store, Clock clock, TransactionSettings settings, DelayedSends delays) {
+    public HalfSends(
+            Store store,
+            Clock clock,
+            TransactionSettings settings,
+            DelayedSends delays,
+            Members members,
+            TransactionChecks checks) {
         this.store = store;
         this.clock = clock;
         this.settings = settings;
         this.delays = delays;
+        this.members = members;
+        this.checks = checks;
     }
 
     /**
      * Stores the half. The draft has all but sysFlag and properties; UNIQ_KEY is among the properties, which are changed.
      *
+     * @param unique null, or the key of which it must be the only message
      * @param producerGroup the group of the request, used when the message itself names none
+     * @param connection on which it came
      * @param done gets a {@code Stored} whose position is the handle of the transaction: the id of the reply is made from it
      * @throws BadValue when the properties leave no room for what the broker adds, or ask for a delay that cannot be kept
-     */
-    public void accept(
-            MessageDraft.Builder draft,
-            int sysFlag,
-            String producerGroup,
-            Map<String, String> properties,
-            Completion done) {
-        accept(null, draft, sysFlag, producerGroup, properties, done);
-    }
-
-    /**
-     * The same for a message that must be the only one with its key.
-     *
-     * @param unique null for none
      */
     public void accept(
             UniqueKey unique,
@@ -66,8 +70,8 @@ public final class HalfSends {
             int sysFlag,
             String producerGroup,
             Map<String, String> properties,
+            Connection connection,
             Completion done) {
-        properties.remove(MessageProperties.TRAN_MSG);
         properties.putIfAbsent(MessageProperties.PGROUP, producerGroup);
         String fault = Names.checkGroup(properties.get(MessageProperties.PGROUP));
         if (fault != null) { // it is asked for by heartbeats and written to logs
@@ -84,15 +88,26 @@ public final class HalfSends {
         MessageDraft half = draft.sysFlag(SysFlag.withTransactionState(sysFlag, SysFlag.TRANSACTION_NONE))
                 .properties(encoded)
                 .build();
+        String group = properties.get(MessageProperties.PGROUP);
+        String clientId = members.producerOn(group, connection);
+        boolean isKnown = clientId != null && clientId.length() <= MAX_SENDER_LENGTH;
         store.putHalf(
                 unique,
                 half,
-                properties.get(MessageProperties.PGROUP),
+                group,
+                isKnown ? clientId : "",
                 clock.wallMillis()
                         + firstCheckDelayMillis(
                                 properties.get(MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
                                 settings.timeoutMillis()),
-                done);
+                isKnown
+                        ? done
+                        : outcome -> {
+                            if (outcome instanceof Stored stored) {
+                                checks.sentOn(stored.position(), connection);
+                            }
+                            done.done(outcome);
+                        });
     }
 
     /** Age of the half at its first check; the property is null when absent. */

@@ -13,11 +13,17 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.PendingHalf;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.concurrent.Executor;
 
-/** LIST_TRANSACTIONS (30561): open transactions, oldest first; of one producer group, topic or span of ages if wanted. */
+/**
+ * LIST_TRANSACTIONS (30561): open transactions, oldest first, or the decisions that came too late; of one producer group, topic or span of ages if
+ * wanted.
+ */
 final class ListTransactions implements RequestHandler {
     private static final int MOST = 1_000;
     private static final int USUAL = 100;
@@ -42,9 +48,10 @@ final class ListTransactions implements RequestHandler {
         JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
         Wish wish = Wish.read(wanted);
         int max = Math.max(1, Math.min(wanted.getInt("max", USUAL), MOST));
+        boolean conflicts = wanted.getBoolean("conflicts", false);
         blocking.execute(() -> {
             try {
-                byte[] answer = list(wish, max);
+                byte[] answer = conflicts ? conflicts(wish, max) : list(wish, max);
                 request.reply(Command.response(ResponseCode.SUCCESS, null)
                         .body(answer)
                         .build());
@@ -74,12 +81,34 @@ final class ListTransactions implements RequestHandler {
             return equals(new Wish(null, null, 0, Long.MAX_VALUE));
         }
 
-        boolean fits(PendingHalf half, long nowMillis) {
-            long ageMillis = Math.max(0, nowMillis - half.storeTimeMillis());
-            return (group == null || group.equals(half.producerGroup()))
+        boolean fits(String producerGroup, long sinceMillis, long nowMillis) {
+            long ageMillis = Math.max(0, nowMillis - sinceMillis);
+            return (group == null || group.equals(producerGroup))
                     && ageMillis >= minAgeMillis
                     && ageMillis <= maxAgeMillis;
         }
+    }
+
+    /** Those on the newest half messages, the newest last. */
+    private byte[] conflicts(Wish wish, int max) {
+        long nowMillis = clock.wallMillis();
+        Deque<DecisionConflict> found = new ArrayDeque<>();
+        store.visitConflicts(conflict -> {
+            if (wish.fits(conflict.producerGroup(), conflict.atMillis(), nowMillis)
+                    && (wish.topic() == null || wish.topic().equals(conflict.topic()))) {
+                found.add(conflict);
+                if (found.size() > max) {
+                    found.remove();
+                }
+            }
+            return true;
+        });
+        JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
+        json.field("open", store.openHalfCount()).name("conflicts").beginArray();
+        for (DecisionConflict conflict : found) {
+            TransactionJson.conflict(json, conflict, store.published(conflict.handle()));
+        }
+        return json.endArray().endObject().toByteArray();
     }
 
     private byte[] list(Wish wish, int max) {
@@ -92,7 +121,7 @@ final class ListTransactions implements RequestHandler {
             if (listed == max) {
                 break;
             }
-            if (!wish.fits(half, nowMillis)) {
+            if (!wish.fits(half.producerGroup(), half.storeTimeMillis(), nowMillis)) {
                 continue;
             }
             ByteBuffer stored = store.readPending(half.handle());

@@ -55,6 +55,7 @@ final class ShowTransaction implements RequestHandler {
             return;
         }
         boolean open = found.decision() == null;
+        String sender = found.half() == null ? "" : found.half().sender();
         JsonWriter json = new JsonWriter().beginObject();
         json.field("state", open ? "OPEN" : DecisionWords.state(found.decision().outcome()));
         json.name("transaction");
@@ -70,9 +71,10 @@ final class ShowTransaction implements RequestHandler {
                 json.field("body", Base64.getEncoder().encodeToString(shown));
             }
         }
-        TransactionJson.checks(json, store.checksOf(found.handle()), found.decision());
+        TransactionJson.checks(json, store.checksOf(found.handle()), sender, found.decision());
         if (!open) {
             TransactionJson.decision(json, found.decision());
+            TransactionJson.late(json, store.conflictsOf(found.handle()), store.published(found.handle()));
         }
         request.reply(Command.response(ResponseCode.SUCCESS, null)
                 .body(json.endObject().toByteArray())

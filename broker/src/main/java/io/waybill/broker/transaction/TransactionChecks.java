@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.group.Member;
+import io.waybill.broker.group.Members;
 import io.waybill.broker.timer.DelayedSends;
 import io.waybill.broker.timer.DueChecks;
 import io.waybill.broker.timer.DueDone;
@@ -17,35 +19,48 @@ import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.PendingHalf;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Asks producers about half messages they left undecided.
  *
- * <p>What always holds: every open half has one entry in the store's due index. A check counts only when it was written to a connection that
- * was still open afterwards. Without a producer nothing is counted: the half waits, at growing intervals, and is asked about soon after a
- * producer of its group appears. After {@code checkMax} counted checks and one more interval of silence the message is set aside. Whatever goes
- * wrong with one half concerns that half only.
+ * <p>What always holds: every open half has one entry in the store's due index. A check goes to the client that sent the half message, on whatever
+ * connection it has now; to another member of the group only when that client has been away for {@code checkMillis}, or said that it leaves, or is
+ * not known. A check counts only when it was written to a connection that was still open afterwards; the time to the next one grows. Without a
+ * producer nothing is counted: the half waits, at growing intervals, and is asked about soon after its sender, or a producer of a group that had none,
+ * appears. After {@code checkMax} counted checks and one more interval of silence the message is set aside. Whatever goes wrong with one half concerns
+ * that half only.
  *
  * <p>The due engine's thread runs {@link #run}; {@link #producerRegistered} may come from any thread and only takes notes.
  */
 public final class TransactionChecks implements DueChecks {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionChecks.class);
 
-    /** Producers tried for one check before the group counts as gone. */
+    /** Connections tried for one check before the group counts as gone. */
     private static final int MAX_ATTEMPTS = 3;
+
+    /** Half messages remembered whose sender's heartbeat has not come; of the oldest beyond it, any member is asked. */
+    private static final int MAX_UNNAMED = 20_000;
+
+    /** Senders whose absence is timed; those beyond count as gone. Of each a name of at most some 500 bytes is kept. */
+    private static final int MAX_AWAY = 10_000;
+
+    /** An absence that is over for so long is forgotten: should a half of that client still be open, it is waited for once more. */
+    private static final long ABSENCE_NANOS = TimeUnit.HOURS.toNanos(1);
 
     /** The longest time between two looks for a producer that is gone. */
     private static final long LONGEST_WAIT_MILLIS = 600_000;
@@ -59,33 +74,61 @@ public final class TransactionChecks implements DueChecks {
     private final Store store;
     private final Clock clock;
     private final TransactionSettings settings;
-    private final Producers producers;
-    private final BiFunction<String, Connection, String> clientNames;
+    private final Members members;
     private final FinalDecisions decisions;
     private final CheckAnswers answers;
     private final String brokerName;
 
-    /** Handles waiting for a producer, by group. Guarded by itself, like the two below. */
+    /** Handles waiting for a producer, by group, or for their sender, by its name of {@link #awaited}. Guarded by itself, like those below. */
     private final Map<String, Set<Long>> waiting = new HashMap<>();
 
     private int waitingCount;
+
+    /** Since when senders that were looked for in vain are away, by the monotonic clock and their name of {@link #awaited}. */
+    private final Map<String, Long> away = new LinkedHashMap<>();
+
+    /** Who sent a half message before the first heartbeat. */
+    private final Map<Long, Unnamed> unnamed = new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Long, Unnamed> eldest) {
+            return size() > MAX_UNNAMED;
+        }
+    };
+
     private List<Long> overdue = new ArrayList<>();
     private volatile Runnable wakeEngine = () -> {};
 
-    /** @param clientNames who speaks for a group on a connection */
+    /** A connection, and the id of its client once a heartbeat told it. */
+    private static final class Unnamed {
+        private final Connection connection;
+        private String clientId;
+
+        Unnamed(Connection connection) {
+            this.connection = connection;
+        }
+    }
+
+    /**
+     * Whom a check goes to.
+     *
+     * @param connection null to wait
+     * @param sender the client that sent the half message; empty if not known
+     * @param awaited who is waited for, if not for any producer of the group; else null
+     * @param waitMillis how long it is waited for that one
+     */
+    private record Choice(Connection connection, CheckReason reason, String sender, String awaited, long waitMillis) {}
+
     public TransactionChecks(
             Store store,
             Clock clock,
             TransactionSettings settings,
-            Producers producers,
-            BiFunction<String, Connection, String> clientNames,
+            Members members,
             DelayedSends delays,
             String brokerName) {
         this.store = store;
         this.clock = clock;
         this.settings = settings;
-        this.producers = producers;
-        this.clientNames = clientNames;
+        this.members = members;
         this.answers = new CheckAnswers(store);
         this.decisions = new FinalDecisions(store, clock, delays);
         this.brokerName = brokerName;
@@ -102,17 +145,72 @@ public final class TransactionChecks implements DueChecks {
         wakeEngine = wake;
     }
 
-    /** A heartbeat brought a producer of the group: what waited for one is asked about now. */
-    public void producerRegistered(String producerGroup) {
+    /** A half message came on a connection whose client is not known as a producer of the group yet. */
+    void sentOn(long handle, Connection connection) {
         synchronized (waiting) {
-            Set<Long> handles = waiting.remove(producerGroup);
-            if (handles == null) {
-                return;
-            }
-            waitingCount -= handles.size();
-            overdue.addAll(handles);
+            unnamed.put(handle, new Unnamed(connection));
         }
-        wakeEngine.run();
+    }
+
+    /** The transaction was decided. */
+    void decided(long handle) {
+        answers.forget(handle);
+        synchronized (waiting) {
+            unnamed.remove(handle);
+        }
+    }
+
+    /** A heartbeat brought a producer of the group: what waited for one, or for this one, is asked about now. */
+    public void producerRegistered(String producerGroup, Member member) {
+        String onConnection = awaited(producerGroup, member.connection());
+        String byId = awaited(producerGroup, member.clientId());
+        synchronized (waiting) {
+            for (Unnamed sender : unnamed.values()) {
+                if (sender.clientId == null
+                        && sender.connection.id() == member.connection().id()) {
+                    sender.clientId = shortId(member.clientId());
+                }
+            }
+            away.remove(onConnection);
+            away.remove(byId);
+        }
+        release(producerGroup, byId, onConnection);
+    }
+
+    /** A client left the group: it is not waited for. */
+    public void producerLeft(String producerGroup, String clientId) {
+        String name = awaited(producerGroup, clientId);
+        synchronized (waiting) {
+            if (clientId.length() <= HalfSends.MAX_SENDER_LENGTH && away.size() < MAX_AWAY) {
+                away.put(name, clock.nanoTime() - TimeUnit.MILLISECONDS.toNanos(settings.checkMillis()));
+            }
+        }
+        release(name);
+    }
+
+    private void release(String... names) {
+        boolean any = false;
+        synchronized (waiting) {
+            for (String name : names) {
+                Set<Long> handles = waiting.remove(name);
+                if (handles != null) {
+                    waitingCount -= handles.size();
+                    overdue.addAll(handles);
+                    any = true;
+                }
+            }
+        }
+        if (any) {
+            wakeEngine.run();
+        }
+    }
+
+    private static String awaited(String producerGroup, String clientId) {
+        return producerGroup + "\nclient " + clientId;
+    }
+
+    private static String awaited(String producerGroup, Connection connection) {
+        return producerGroup + "\nconnection " + connection.id();
     }
 
     @Override
@@ -155,17 +253,23 @@ public final class TransactionChecks implements DueChecks {
         }
         String uniqueKey = StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
         answers.asking(handle, half.producerGroup(), uniqueKey);
-        Connection asked = ask(half, stored);
-        if (asked != null) {
-            noLongerWaiting(half);
-            String client = clientNames.apply(half.producerGroup(), asked);
-            long nextMillis = clock.wallMillis() + settings.checkMillis();
-            store.checked(handle, half.checks() + 1, nextMillis, client, o -> settle(o, done));
-            answers.recorded(handle);
-        } else {
+        Choice asked = ask(half, stored);
+        if (asked.connection() == null) {
             answers.forget(handle);
-            await(half, done);
+            await(half, asked, done);
+            return;
         }
+        noLongerWaiting(half, asked);
+        int number = half.checks() + 1;
+        store.checked(
+                handle,
+                number,
+                clock.wallMillis() + settings.intervalMillis(number),
+                DecisionWords.cut(members.nameOf(half.producerGroup(), asked.connection())),
+                asked.reason(),
+                half.sender().isEmpty() ? asked.sender() : "",
+                o -> settle(o, done));
+        answers.recorded(handle);
     }
 
     private void exhaust(PendingHalf half, ByteBuffer stored, DueDone done) {
@@ -179,26 +283,83 @@ public final class TransactionChecks implements DueChecks {
         decisions.exhaust(half, stored, by, o -> settle(o, done));
     }
 
-    /** The living connection a check was written to, or null. */
-    private Connection ask(PendingHalf half, ByteBuffer stored) {
+    /** Writes the check to whom it is for; without a connection if it is to wait. */
+    private Choice ask(PendingHalf half, ByteBuffer stored) {
         Command check = null;
         for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-            Connection connection = producers.next(half.producerGroup());
-            if (connection == null) {
-                return null;
+            Choice choice = choose(half);
+            if (choice.connection() == null) {
+                return choice;
             }
-            if (!connection.isOpen()) {
-                continue;
-            }
-            if (check == null) {
-                check = checkCommand(half, stored);
-            }
-            connection.send(check);
-            if (connection.isOpen()) {
-                return connection;
+            check = check == null ? checkCommand(half, stored) : check;
+            choice.connection().send(check);
+            if (choice.connection().isOpen()) {
+                return choice;
             }
         }
-        return null;
+        return new Choice(null, CheckReason.WAITING, "", null, 0);
+    }
+
+    private Choice choose(PendingHalf half) {
+        String group = half.producerGroup();
+        String sender = half.sender();
+        String name = null;
+        if (sender.isEmpty()) {
+            Unnamed known = unnamed(half.handle(), group);
+            sender = known == null || known.clientId == null ? "" : known.clientId;
+            if (known != null && sender.isEmpty() && known.connection.isOpen()) {
+                name = awaited(group, known.connection); // its heartbeat is to come
+            }
+        }
+        if (!sender.isEmpty()) {
+            Connection own = members.producerOf(group, sender);
+            if (own != null) {
+                return new Choice(own, CheckReason.SENDER, sender, null, 0);
+            }
+            name = awaited(group, sender);
+        }
+        long left = name == null ? 0 : expectedMillis(name);
+        if (left > 0) {
+            return new Choice(null, CheckReason.WAITING, sender, name, left);
+        }
+        Connection any = members.producerOf(group);
+        CheckReason reason = any == null
+                ? CheckReason.WAITING
+                : sender.isEmpty() ? CheckReason.SENDER_UNKNOWN : CheckReason.SENDER_AWAY;
+        return new Choice(any, reason, sender, null, 0);
+    }
+
+    private Unnamed unnamed(long handle, String group) {
+        synchronized (waiting) {
+            Unnamed known = unnamed.get(handle);
+            if (known != null && known.clientId == null) {
+                known.clientId = shortId(members.producerOn(group, known.connection));
+            }
+            return known;
+        }
+    }
+
+    private static String shortId(String clientId) {
+        return clientId != null && clientId.length() <= HalfSends.MAX_SENDER_LENGTH ? clientId : null;
+    }
+
+    /** How long a sender that is not there is still waited for; 0 if it counts as gone. */
+    private long expectedMillis(String name) {
+        long now = clock.nanoTime();
+        synchronized (waiting) {
+            Long since = away.get(name);
+            if (since == null) {
+                if (away.size() >= MAX_AWAY) {
+                    away.values().removeIf(began -> now - began > ABSENCE_NANOS);
+                }
+                if (away.size() >= MAX_AWAY) {
+                    return 0;
+                }
+                away.put(name, now);
+                since = now;
+            }
+            return Math.max(0, settings.checkMillis() - TimeUnit.NANOSECONDS.toMillis(now - since));
+        }
     }
 
     private Command checkCommand(PendingHalf half, ByteBuffer stored) {
@@ -219,36 +380,53 @@ public final class TransactionChecks implements DueChecks {
                 .build();
     }
 
-    private void await(PendingHalf half, DueDone done) {
+    private void await(PendingHalf half, Choice choice, DueDone done) {
+        String name = choice.awaited() == null ? half.producerGroup() : choice.awaited();
         synchronized (waiting) {
             if (waitingCount < MAX_WAITING
-                    && waiting.computeIfAbsent(half.producerGroup(), g -> new LinkedHashSet<>())
-                            .add(half.handle())) {
+                    && waiting.computeIfAbsent(name, g -> new LinkedHashSet<>()).add(half.handle())) {
                 waitingCount++;
             }
         }
-        if (producers.next(half.producerGroup()) != null) { // one came while this was being noted
-            producerRegistered(half.producerGroup());
+        if (choose(half).connection() != null) { // one came while this was being noted
+            release(name);
         }
-        // The interval grows with the age, so that a group that is gone for good costs ever less.
         long nowMillis = clock.wallMillis();
-        long grown = Math.min((nowMillis - half.storeTimeMillis()) / 8, LONGEST_WAIT_MILLIS);
+        // The interval grows with the age, so that a group that is gone for good costs ever less.
+        long grown = Math.max(
+                settings.checkMillis(), Math.min((nowMillis - half.storeTimeMillis()) / 8, LONGEST_WAIT_MILLIS));
         store.checked(
                 half.handle(),
                 half.checks(),
-                nowMillis + Math.max(settings.checkMillis(), grown),
+                nowMillis + (choice.awaited() == null ? grown : choice.waitMillis()),
                 "",
+                CheckReason.WAITING,
+                half.sender().isEmpty() ? choice.sender() : "",
                 o -> settle(o, done));
     }
 
-    private void noLongerWaiting(PendingHalf half) {
+    private void noLongerWaiting(PendingHalf half, Choice asked) {
+        long handle = half.handle();
+        String group = half.producerGroup();
         synchronized (waiting) {
-            Set<Long> handles = waiting.get(half.producerGroup());
-            if (handles != null && handles.remove(half.handle())) {
-                waitingCount--;
-                if (handles.isEmpty()) {
-                    waiting.remove(half.producerGroup());
-                }
+            noLongerWaiting(handle, group);
+            Unnamed known = unnamed.get(handle);
+            if (known != null) {
+                noLongerWaiting(handle, awaited(group, known.connection));
+            }
+            if (!asked.sender().isEmpty()) {
+                noLongerWaiting(handle, awaited(group, asked.sender()));
+                unnamed.remove(handle); // the record of this check says it
+            }
+        }
+    }
+
+    private void noLongerWaiting(long handle, String name) {
+        Set<Long> handles = waiting.get(name);
+        if (handles != null && handles.remove(handle)) {
+            waitingCount--;
+            if (handles.isEmpty()) {
+                waiting.remove(name);
             }
         }
     }
@@ -281,15 +459,10 @@ public final class TransactionChecks implements DueChecks {
         }
     }
 
-    /**
-     * After a restart: a half that was waiting for its group stands farther in the future than any delivered check or first check of a
-     * normal half would. What is nearer comes soon enough by itself.
-     */
+    /** After a restart: what waited for a producer goes on waiting. */
     private void rememberWaiting() {
-        long nowMillis = clock.wallMillis();
         for (PendingHalf half : store.openHalves(MAX_WAITING)) {
-            long aheadMillis = half.nextCheckMillis() - nowMillis;
-            if (aheadMillis > settings.checkMillis() && (half.checks() > 0 || isPastFirstCheck(half))) {
+            if (half.waits()) {
                 waiting.computeIfAbsent(half.producerGroup(), g -> new LinkedHashSet<>())
                         .add(half.handle());
                 waitingCount++;
@@ -304,7 +477,7 @@ public final class TransactionChecks implements DueChecks {
         try {
             for (PendingHalf half : store.openHalves(MAX_SET_BACK)) {
                 long aheadMillis = half.nextCheckMillis() - nowMillis;
-                if (aheadMillis > settings.checkMillis() && half.checks() > 0
+                if (aheadMillis > settings.intervalMillis(half.checks()) && half.checks() > 0
                         || aheadMillis > 0 && half.checks() == 0 && aheadMillis > firstCheckDelayMillis(half)) {
                     farAway.add(half);
                 }
@@ -322,7 +495,7 @@ public final class TransactionChecks implements DueChecks {
         AtomicInteger open = new AtomicInteger(farAway.size());
         AtomicBoolean settled = new AtomicBoolean(true);
         for (PendingHalf half : farAway) {
-            long interval = half.checks() > 0 ? settings.checkMillis() : firstCheckDelayMillis(half);
+            long interval = half.checks() > 0 ? settings.intervalMillis(half.checks()) : firstCheckDelayMillis(half);
             store.checked(half.handle(), half.checks(), nowMillis + interval, "", outcome -> {
                 if (outcome instanceof Failed) {
                     settled.set(false);
@@ -341,16 +514,5 @@ public final class TransactionChecks implements DueChecks {
                 : HalfSends.firstCheckDelayMillis(
                         StoredMessage.property(stored, 0, MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
                         settings.timeoutMillis());
-    }
-
-    private boolean isPastFirstCheck(PendingHalf half) {
-        ByteBuffer stored = store.readPending(half.handle());
-        return stored != null
-                && StoredMessage.storeTimestamp(stored, 0)
-                                + HalfSends.firstCheckDelayMillis(
-                                        StoredMessage.property(
-                                                stored, 0, MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
-                                        settings.timeoutMillis())
-                        <= clock.wallMillis();
     }
 }

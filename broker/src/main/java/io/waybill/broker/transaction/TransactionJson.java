@@ -6,9 +6,12 @@ import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.view.CheckEvent;
+import io.waybill.store.view.CheckReason;
 import io.waybill.store.view.Decision;
+import io.waybill.store.view.DecisionConflict;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.PendingHalf;
+import io.waybill.store.view.PublishRecord;
 import java.net.InetSocketAddress;
 import java.util.List;
 
@@ -29,6 +32,9 @@ final class TransactionJson {
         json.field("bornTimestamp", message.bornTimestamp()).field("storeTimestamp", message.storeTimestamp());
         json.field("ageMillis", Math.max(0, nowMillis - message.storeTimestamp()));
         if (half != null) {
+            if (!half.sender().isEmpty()) {
+                json.field("sender", half.sender());
+            }
             json.field("checks", half.checks()).field("nextCheckTimestamp", half.nextCheckMillis());
         }
         json.field("tags", message.tags());
@@ -44,10 +50,10 @@ final class TransactionJson {
     }
 
     /**
-     * The member {@code checkHistory}, oldest first. The answer that decided is not recorded apart from the decision: it is told of the client that
+     * The member {@code checkHistory}, oldest first, each with the reason why this client. The answer that decided is not recorded apart from the decision: it is told of the client that
      * gave it.
      */
-    static void checks(JsonWriter json, List<CheckEvent> checks, DecisionRecord decision) {
+    static void checks(JsonWriter json, List<CheckEvent> checks, String sender, DecisionRecord decision) {
         CheckEvent decisive = decision == null ? null : decisive(checks, decision);
         json.name("checkHistory").beginArray();
         for (CheckEvent check : checks) {
@@ -56,6 +62,10 @@ final class TransactionJson {
                 json.field("number", check.number());
             }
             json.field("client", check.client());
+            String why = why(check.reason(), sender);
+            if (why != null) {
+                json.field("why", why);
+            }
             if (check == decisive) {
                 json.field("answer", DecisionWords.state(decision.outcome()))
                         .field("answeredMillis", decision.atMillis());
@@ -65,6 +75,17 @@ final class TransactionJson {
             json.endObject();
         }
         json.endArray();
+    }
+
+    /** Why this client was asked; null if that is not recorded. */
+    private static String why(CheckReason reason, String sender) {
+        return switch (reason) {
+            case SENDER -> "the sender of the half message";
+            case SENDER_AWAY ->
+                "another one: the sender" + (sender.isEmpty() ? "" : ", " + sender + ",") + " is not connected";
+            case SENDER_UNKNOWN -> "any one: the sender is not known";
+            case NONE, WAITING -> null;
+        };
     }
 
     /** The latest check without an answer, of the client that decided if it was asked. */
@@ -80,6 +101,38 @@ final class TransactionJson {
             }
         }
         return latest;
+    }
+
+    /** The members {@code conflicts}, unless there are none, and {@code published}. */
+    static void late(JsonWriter json, List<DecisionConflict> conflicts, PublishRecord published) {
+        if (!conflicts.isEmpty()) {
+            json.name("conflicts").beginArray();
+            conflicts.forEach(conflict -> conflict(json, conflict, null));
+            json.endArray();
+        }
+        if (published != null) {
+            json.name("published").beginObject();
+            json.field("timestamp", published.atMillis())
+                    .field("by", published.by())
+                    .endObject();
+        }
+    }
+
+    /** A decision that came too late; with {@code published} if the message was delivered after all. */
+    static void conflict(JsonWriter json, DecisionConflict conflict, PublishRecord published) {
+        json.beginObject().field("handle", conflict.handle());
+        json.field("transactionId", conflict.messageId());
+        json.field("topic", conflict.topic());
+        json.field("producerGroup", conflict.producerGroup());
+        json.field("decided", DecisionWords.state(conflict.decided()));
+        json.field("decidedTimestamp", conflict.decidedMillis());
+        json.field("decidedBy", conflict.decidedBy());
+        json.field("late", conflict.late().name());
+        json.field("fromCheck", conflict.fromCheck());
+        json.field("timestamp", conflict.atMillis());
+        json.field("by", conflict.by());
+        late(json, List.of(), published);
+        json.endObject();
     }
 
     /** The member {@code decision}. */

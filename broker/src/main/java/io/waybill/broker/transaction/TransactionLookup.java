@@ -7,6 +7,7 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.Store;
+import io.waybill.store.view.Decision;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.PendingHalf;
 import java.nio.ByteBuffer;
@@ -31,7 +32,7 @@ final class TransactionLookup {
 
     /**
      * @param half null when it is decided
-     * @param stored the half, or the message it became, or a rolled back one without its body; null when nothing is left to read
+     * @param stored the half, also of a rolled back one, or the message it became; null when nothing is left to read
      * @param decision null while it is open
      */
     record Found(long handle, PendingHalf half, ByteBuffer stored, DecisionRecord decision) {}
@@ -48,9 +49,7 @@ final class TransactionLookup {
         }
         return found != null
                 ? found
-                : newer(
-                        rolledBack(decisions.rolledBack(id)),
-                        topic == null ? decidedInAnyTopic(id) : decidedByUniqueKey(topic, id));
+                : newer(rolledBack(id), topic == null ? decidedInAnyTopic(id) : decidedByUniqueKey(topic, id));
     }
 
     /** Of two decided transactions with one unique key: after a resume there are several. */
@@ -77,17 +76,33 @@ final class TransactionLookup {
         if (half != null) {
             return new Found(handle, half, store.readPending(handle), null);
         }
-        Found rolledBack = rolledBack(decisions.rolledBack(handle));
-        if (rolledBack != null) {
-            return rolledBack;
-        }
-        DecisionRecord decision = store.decisionOf(handle);
-        return decision == null ? null : new Found(handle, null, store.readDecided(handle), decision);
+        return decided(handle);
     }
 
-    private Found rolledBack(FinalDecisions.RolledBack known) {
-        DecisionRecord decision = known == null ? null : store.decisionOf(known.handle());
-        return decision == null ? null : new Found(known.handle(), null, known.message(), decision);
+    private Found decided(long handle) {
+        DecisionRecord decision = store.decisionOf(handle);
+        if (decision == null) {
+            return null;
+        }
+        ByteBuffer stored =
+                decision.outcome() == Decision.ROLLBACK ? store.readRolledBack(handle) : store.readDecided(handle);
+        return new Found(handle, null, stored, decision);
+    }
+
+    /** Of this run, or of an earlier one if a decision on it came too late. */
+    private Found rolledBack(String uniqueKey) {
+        Long handle = decisions.rolledBack(uniqueKey);
+        long[] late = {handle == null ? -1 : handle};
+        if (handle == null) {
+            int[] looked = new int[1];
+            store.visitConflicts(conflict -> {
+                if (conflict.messageId().equals(uniqueKey)) {
+                    late[0] = conflict.handle();
+                }
+                return ++looked[0] < MOST_SCANNED;
+            });
+        }
+        return late[0] < 0 ? null : decided(late[0]);
     }
 
     Found openByUniqueKey(String uniqueKey) {

@@ -36,17 +36,17 @@ public final class Transactions {
             Executor blocking) {
         decisions = new FinalDecisions(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
-        end = new EndTransaction(store, decisions, checks.answers(), settings, clock, clientNames, blocking);
+        end = new EndTransaction(store, decisions, checks, settings, clock, clientNames, blocking);
         list = new ListTransactions(store, clock, brokerName, blocking);
         show = new ShowTransaction(store, lookup, clock, blocking);
         resume = new ResumeCheck(store, lookup, clock, blocking);
-        decide = new DecideTransaction(store, lookup, decisions, resume, clock, blocking);
+        PublishTransaction publish = new PublishTransaction(store, topics, lookup, decisions, clock);
+        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock, blocking);
     }
 
     /** The handle of a transaction rolled back lately, by unique key; null when none is known. */
     public Long rolledBack(String uniqueKey) {
-        FinalDecisions.RolledBack known = decisions.rolledBack(uniqueKey);
-        return known == null ? null : known.handle();
+        return decisions.rolledBack(uniqueKey);
     }
 
     public void register(Routes routes) {

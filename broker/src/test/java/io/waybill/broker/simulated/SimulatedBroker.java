@@ -115,10 +115,10 @@ public final class SimulatedBroker implements AutoCloseable {
         delays = new DelayedSends(store, timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
-        halves = new HalfSends(store, clock, transactions, delays);
-        TransactionChecks checks =
-                new TransactionChecks(store, clock, transactions, members::producerOf, members::nameOf, delays, NAME);
+        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
         members.onProducer(checks::producerRegistered);
+        members.onProducerLeft(checks::producerLeft);
+        halves = new HalfSends(store, clock, transactions, delays, members, checks);
         DueEngine due = new DueEngine(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
@@ -224,11 +224,15 @@ public final class SimulatedBroker implements AutoCloseable {
 
     public FakeConnection producer(String group) {
         FakeConnection connection = connect();
-        HeartbeatData heartbeat = new HeartbeatData("client-" + connection.id(), List.of(), List.of(group));
+        heartbeat(connection, "client-" + connection.id(), group);
+        return connection;
+    }
+
+    public void heartbeat(FakeConnection connection, String clientId, String producerGroup) {
+        HeartbeatData heartbeat = new HeartbeatData(clientId, List.of(), List.of(producerGroup));
         request(
                 connection,
                 Command.request(RequestCode.HEART_BEAT).body(heartbeat.toJson()).build());
-        return connection;
     }
 
     public void gone(FakeConnection connection) {
@@ -297,15 +301,25 @@ public final class SimulatedBroker implements AutoCloseable {
         return stored(done -> store.put(draft, done));
     }
 
-    /** Sends a half message; its handle. */
+    /** A half message of somebody who is gone; its handle. */
     public long half(String producerGroup, String topic, int queueId, Map<String, String> properties) {
+        FakeConnection nobody = connect();
+        nobody.close();
+        return half(nobody, producerGroup, topic, queueId, properties);
+    }
+
+    /** Sends a half message; its handle. */
+    public long half(
+            FakeConnection from, String producerGroup, String topic, int queueId, Map<String, String> properties) {
         properties.put(MessageProperties.TRAN_MSG, "true");
         properties.put(MessageProperties.PGROUP, producerGroup);
         return stored(done -> halves.accept(
+                        null,
                         draft(topic, queueId, "half of " + properties.get(MessageProperties.UNIQ_KEY)),
                         4,
                         producerGroup,
                         properties,
+                        from,
                         done))
                 .position();
     }

@@ -31,9 +31,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Half messages from the send to every end they can take. Checks: first after 6 s, then every 30 s, 15 of them. */
+/** Half messages from the send to every end they can take. Checks: first after 6 s, then after 30, 60, 120, 240 and every 300 s, 15 of them. */
 class TransactionTest {
     private static final String GROUP = "orders-service";
+    /** From the first check to the last. */
+    private static final long LAST_CHECK_MILLIS = 1_000 * (30 + 60 + 120 + 240 + 10 * 300);
+
     private static final int COMMIT = 8;
     private static final int ROLLBACK = 12;
     private static final int UNKNOWN = 0;
@@ -106,7 +109,8 @@ class TransactionTest {
                 .containsEntry("PGROUP", GROUP)
                 .containsEntry("TAGS", "CREATED")
                 .containsEntry("WAIT", "true")
-                .doesNotContainKeys("TRAN_MSG", "REAL_TOPIC", "REAL_QID", "TRANSACTION_CHECK_TIMES");
+                .containsEntry("TRAN_MSG", "true") // by this a consumer of RocketMQ knows the transaction's id
+                .doesNotContainKeys("REAL_TOPIC", "REAL_QID", "TRANSACTION_CHECK_TIMES");
         assertThat(broker.store.decisionOf(handle).by()).contains(GROUP).contains("127.0.0.1");
     }
 
@@ -202,10 +206,12 @@ class TransactionTest {
     void afterAllChecksTheMessageIsSetAsideAndNeverDelivered() {
         FakeConnection producer = broker.producer(GROUP);
         long handle = half("u1", "TAGS", "CREATED");
-        broker.pass(6_000 + 14 * 30_000);
+        broker.pass(6_000 + LAST_CHECK_MILLIS);
         assertThat(checks(producer)).hasSize(15);
         assertThat(broker.store.half(handle).checks()).isEqualTo(15);
-        broker.pass(30_000);
+        broker.pass(299_999);
+        assertThat(broker.store.half(handle)).isNotNull();
+        broker.pass(1);
         assertThat(checks(producer)).isEmpty();
         assertThat(broker.store.half(handle)).isNull();
         assertThat(broker.store.decisionOf(handle).outcome()).isEqualTo(Decision.EXHAUSTED);
@@ -226,7 +232,7 @@ class TransactionTest {
     void anExhaustedTransactionCanBeResumed() {
         FakeConnection producer = broker.producer(GROUP);
         half("u1", "TAGS", "CREATED");
-        broker.pass(6_000 + 15 * 30_000);
+        broker.pass(6_000 + LAST_CHECK_MILLIS + 300_000);
         checks(producer);
         String id = broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0).get(0).offsetId();
         Command resume = Command.request(RequestCode.RESUME_CHECK_HALF_MESSAGE)
@@ -277,8 +283,115 @@ class TransactionTest {
         assertThat(broker.store.half(handle).checks()).isEqualTo(1);
     }
 
+    /** Two instances of a service: the one that runs the transaction is asked, not the one that knows nothing of it. */
     @Test
-    void checksGoRoundTheProducersOfTheGroupAndNobodyElse() {
+    void theFirstChecksGoToTheSenderAndOnlyAfterItsDeathToTheOther() {
+        FakeConnection sender = broker.producer(GROUP);
+        FakeConnection other = broker.producer(GROUP);
+        for (int i = 0; i < 1_000; i++) {
+            broker.half(sender, GROUP, "orders", i % 4, SimulatedBroker.properties("u" + i));
+        }
+        broker.pass(6_000);
+        assertThat(checks(sender)).hasSize(1_000);
+        assertThat(checks(other)).isEmpty();
+        broker.gone(sender);
+        broker.pass(30_000 + 29_999);
+        assertThat(checks(other)).as("it may come back").isEmpty();
+        broker.pass(1);
+        assertThat(checks(other)).hasSize(1_000);
+        assertThat(history("u7"))
+                .extracting(check -> check.getString("why"))
+                .containsExactly(
+                        "the sender of the half message", "another one: the sender, client-1, is not connected");
+        JsonObject shown = ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u7\"}");
+        assertThat(shown.getObject("transaction").getString("sender")).isEqualTo("client-1");
+    }
+
+    @Test
+    void aSenderThatReconnectedIsAskedOnItsNewConnection() {
+        FakeConnection sender = broker.connect();
+        broker.heartbeat(sender, "shop@1", GROUP);
+        broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.gone(sender);
+        FakeConnection other = broker.producer(GROUP);
+        broker.pass(10_000);
+        FakeConnection again = broker.connect();
+        broker.heartbeat(again, "shop@1", GROUP);
+        assertThat(checks(again)).hasSize(1);
+        assertThat(checks(other)).isEmpty();
+        broker.restart();
+        FakeConnection earlier = broker.producer(GROUP);
+        broker.pass(25_000);
+        FakeConnection third = broker.connect();
+        broker.heartbeat(third, "shop@1", GROUP);
+        broker.pass(30_000);
+        assertThat(checks(third)).hasSize(1);
+        assertThat(checks(earlier)).isEmpty();
+    }
+
+    /** A stock client sends before its first heartbeat, and that comes up to 30 s later. */
+    @Test
+    void aHalfFromBeforeTheFirstHeartbeatIsOfTheClientThatThenNamesItself() {
+        FakeConnection other = broker.producer(GROUP);
+        FakeConnection sender = broker.connect();
+        long handle = broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u2"));
+        broker.pass(30_000);
+        assertThat(checks(other)).isEmpty();
+        broker.heartbeat(sender, "shop@1", GROUP);
+        assertThat(checks(sender)).hasSize(2);
+        assertThat(broker.store.half(handle).sender()).isEqualTo("shop@1");
+        broker.restart();
+        FakeConnection first = broker.producer(GROUP);
+        FakeConnection again = broker.connect();
+        broker.heartbeat(again, "shop@1", GROUP);
+        broker.pass(60_000);
+        assertThat(checks(again)).hasSize(2);
+        assertThat(checks(first)).isEmpty();
+    }
+
+    @Test
+    void whoeverNeverNamesItselfIsNotWaitedForWithoutEnd() {
+        FakeConnection other = broker.producer(GROUP);
+        FakeConnection mute = broker.connect();
+        broker.half(mute, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.pass(6_000 + 30_000);
+        assertThat(checks(other)).hasSize(1);
+        assertThat(history("u1").get(0).getString("why")).contains("not known");
+    }
+
+    @Test
+    void whoeverSaidThatItLeavesIsNotWaitedFor() {
+        FakeConnection sender = broker.producer(GROUP);
+        FakeConnection other = broker.producer(GROUP);
+        broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.request(
+                sender,
+                Command.request(RequestCode.UNREGISTER_CLIENT)
+                        .field("clientID", "client-1")
+                        .field("producerGroup", GROUP)
+                        .build());
+        broker.gone(sender);
+        broker.pass(6_000);
+        assertThat(checks(other)).hasSize(1);
+    }
+
+    @Test
+    void theTimeBetweenChecksGrows() {
+        FakeConnection producer = broker.producer(GROUP);
+        half("u1");
+        broker.pass(6_000);
+        assertThat(checks(producer)).hasSize(1);
+        for (int seconds : new int[] {30, 60, 120, 240, 300, 300}) {
+            broker.pass(seconds * 1_000 - 1);
+            assertThat(checks(producer)).isEmpty();
+            broker.pass(1);
+            assertThat(checks(producer)).as("after %d s", seconds).hasSize(1);
+        }
+    }
+
+    @Test
+    void checksOfAnUnknownSenderGoRoundTheProducersOfTheGroupAndNobodyElse() {
         FakeConnection a = broker.producer(GROUP);
         FakeConnection b = broker.producer(GROUP);
         FakeConnection stranger = broker.producer("billing");
@@ -569,7 +682,7 @@ class TransactionTest {
         broker.pass(30_000);
         broker.gone(second); // and never says anything
         FakeConnection third = broker.producer(GROUP);
-        broker.pass(30_000);
+        broker.pass(60_000);
         end(third, handle, GROUP, "u1", COMMIT, true);
         for (int i = 0; i < 2; i++) {
             List<JsonObject> checks = history("u1");
@@ -628,6 +741,160 @@ class TransactionTest {
         assertThat(end(rolledBack, "u2", COMMIT).remark()).contains("lee").contains("a test");
     }
 
+    // ---- decisions that come too late
+
+    private static String quoted(String json) {
+        return json.replace('\'', '"');
+    }
+
+    private List<JsonObject> conflicts(String more) {
+        return ask(RequestCode.LIST_TRANSACTIONS, quoted("{'conflicts':true" + more + "}"))
+                .getArray("conflicts")
+                .objects("conflicts");
+    }
+
+    private Command publish(String id) {
+        return broker.request(
+                broker.connect(),
+                Command.request(RequestCode.DECIDE_TRANSACTION)
+                        .body(quoted("{'id':'" + id
+                                        + "','decision':'PUBLISH','reason':'the order is paid','operator':'kim'}")
+                                .getBytes())
+                        .build());
+    }
+
+    /** The order that was lost: the listener of another instance found nothing yet and said ROLLBACK, then the service committed. */
+    @Test
+    void aCommitAfterTheRollbackIsAnsweredRecordedAndListed() {
+        FakeConnection sender = broker.producer(GROUP);
+        FakeConnection other = broker.producer(GROUP);
+        long handle = broker.half(sender, GROUP, "orders", 1, SimulatedBroker.properties("u1"));
+        end(other, handle, GROUP, "u1", ROLLBACK, true);
+        broker.pass(1_000);
+        long lateMillis = broker.now();
+        for (int i = 0; i < 3; i++) {
+            Command late = end(sender, handle, GROUP, "u1", COMMIT, false);
+            assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+            assertThat(late.fields().get("decided")).isEqualTo("ROLLED_BACK");
+            assertThat(late.fields().get("decidedBy")).contains(GROUP).contains("client-2");
+            assertThat(late.fields().requireLong("decidedTimestamp")).isEqualTo(lateMillis - 1_000);
+        }
+        assertThat(end(broker.connect(), handle, "thief", "u1", COMMIT, false)
+                        .fields()
+                        .get("decided"))
+                .isNull();
+        assertThat(end(sender, handle, GROUP, "u2", COMMIT, false).fields().get("decided"))
+                .isNull();
+        for (int i = 0; i < 2; i++) {
+            List<JsonObject> found = conflicts("");
+            assertThat(found).hasSize(1);
+            JsonObject one = found.get(0);
+            assertThat(one.getString("transactionId")).isEqualTo("u1");
+            assertThat(one.getString("topic")).isEqualTo("orders");
+            assertThat(one.getString("producerGroup")).isEqualTo(GROUP);
+            assertThat(one.getString("decided")).isEqualTo("ROLLED_BACK");
+            assertThat(one.getString("late")).isEqualTo("COMMIT");
+            assertThat(one.getString("by")).contains("client-1");
+            assertThat(one.getLong("timestamp", 0)).isEqualTo(lateMillis);
+            assertThat(conflicts(",'topic':'billing'")).isEmpty();
+            assertThat(conflicts(",'group':'" + GROUP + "','max':1")).hasSize(1);
+            broker.restart();
+        }
+        assertThat(ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"u1\"}")
+                        .getArray("conflicts")
+                        .objects("conflicts"))
+                .hasSize(1);
+    }
+
+    @Test
+    void aRollbackAfterTheCommitIsAConflictAndTheSameWordAgainIsNone() {
+        long handle = half("u1");
+        end(handle, "u1", COMMIT);
+        assertThat(end(handle, "u1", COMMIT).code()).isZero();
+        assertThat(end(handle, "u1", ROLLBACK).fields().get("decided")).isEqualTo("COMMITTED");
+        long delayed = half("u2", "TIMER_DELAY_MS", "60000");
+        end(delayed, "u2", COMMIT);
+        assertThat(end(delayed, "u2", ROLLBACK).fields().get("decided")).isEqualTo("COMMITTED");
+        assertThat(conflicts("")).extracting(c -> c.getString("late")).containsExactly("ROLLBACK", "ROLLBACK");
+    }
+
+    @Test
+    void aCommitOfWhatWasGivenUpIsAConflictAndARollbackIsNot() {
+        broker.producer(GROUP);
+        long handle = half("u1");
+        broker.pass(6_000 + LAST_CHECK_MILLIS + 300_000);
+        assertThat(end(handle, "u1", ROLLBACK).fields().get("decided")).isNull();
+        assertThat(end(handle, "u1", COMMIT).fields().get("decided")).isEqualTo("EXHAUSTED");
+        assertThat(conflicts("")).extracting(c -> c.getString("decided")).containsExactly("EXHAUSTED");
+        assertThat(publish("u1").remark()).contains("resume it");
+    }
+
+    @Test
+    void aRolledBackMessageIsPublishedOnceWithItsReason() {
+        FakeConnection sender = broker.producer(GROUP);
+        long handle = broker.half(
+                sender, GROUP, "orders", 1, SimulatedBroker.properties("u1", "TAGS", "CREATED", "KEYS", "order-1"));
+        end(handle, "u1", ROLLBACK);
+        end(handle, "u1", COMMIT);
+        broker.restart(); // found by the conflict, not by what this run remembers
+        Command published = publish("u1");
+        assertThat(published.code()).as(published.remark()).isZero();
+        for (int i = 0; i < 2; i++) {
+            assertThat(broker.visible("orders", 1)).hasSize(1);
+            Message message = broker.visible("orders", 1).get(0);
+            assertThat(message.uniqueKey()).isEqualTo("u1");
+            assertThat(message.properties()).containsEntry("TAGS", "CREATED").containsEntry("KEYS", "order-1");
+            assertThat(message.preparedTransactionOffset()).isEqualTo(handle);
+            assertThat(SysFlag.transactionState(message.sysFlag())).isEqualTo(SysFlag.TRANSACTION_COMMIT);
+            assertThat(publish("u1").remark())
+                    .contains("delivered after all")
+                    .contains("kim")
+                    .contains("the order is paid");
+            JsonObject shown = ask(RequestCode.SHOW_TRANSACTION, "{\"id\":\"" + handle + "\"}");
+            assertThat(shown.getString("state")).isEqualTo("ROLLED_BACK");
+            assertThat(shown.getObject("published").getString("by")).endsWith(": the order is paid");
+            assertThat(conflicts("").get(0).getObject("published").getString("by"))
+                    .contains("kim");
+            assertThat(end(handle, "u1", COMMIT).code())
+                    .as("what the service wants is so")
+                    .isZero();
+            broker.restart();
+        }
+    }
+
+    @Test
+    void onlyWhatWasRolledBackAndIsKeptIsPublished() {
+        long open = half("open");
+        long committed = half("committed");
+        end(committed, "committed", COMMIT);
+        assertThat(publish("open").remark()).contains("commit it instead");
+        assertThat(publish("committed").remark()).contains("was committed");
+        assertThat(publish("unknown").code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        long delayed = half("delayed", "TIMER_DELAY_MS", "60000");
+        end(delayed, "delayed", ROLLBACK);
+        assertThat(publish("" + delayed).code()).isZero();
+        broker.pass(59_000);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("committed");
+        assertThat(publish("" + delayed).remark()).contains("delivered after all");
+        broker.pass(1_000);
+        assertThat(broker.visibleKeys("orders", 1)).containsExactly("committed", "delayed");
+        assertThat(broker.store.half(open)).isNotNull();
+    }
+
+    @Test
+    void whatTellsOfPeersIsKeptWithinBytes() {
+        CheckAnswers answers = new CheckAnswers(broker.store);
+        String longest = "k".repeat(32_000);
+        for (int i = 0; i < 1_000; i++) {
+            answers.asking(i, GROUP, longest);
+        }
+        assertThat(answers.size()).isBetween(1, CheckAnswers.MOST_BYTES / 64_000);
+        assertThat(answers.answered(999, GROUP, Set.of(longest), "kim", "UNKNOWN"))
+                .isTrue();
+        assertThat(answers.answered(0, GROUP, Set.of(longest), "kim", "UNKNOWN"))
+                .isFalse();
+    }
+
     // ---- resumption
 
     private Command decide(String id, String word) {
@@ -645,7 +912,7 @@ class TransactionTest {
         FakeConnection producer = broker.producer(GROUP);
         long handle = half("u1", "TAGS", "CREATED", "KEYS", "order-1", "__SHARDINGKEY", "customer-1");
         assertThat(decide("u1", "RESUME").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
-        broker.pass(6_000 + 15 * 30_000);
+        broker.pass(6_000 + LAST_CHECK_MILLIS + 300_000);
         checks(producer);
         Command resumed = decide("u1", "RESUME");
         assertThat(resumed.code()).as(resumed.remark()).isZero();
@@ -720,9 +987,9 @@ class TransactionTest {
     void aResumedOneThatIsGivenUpAgainCanBeResumedAgain() {
         broker.producer(GROUP);
         half("u1");
-        broker.pass(6_000 + 15 * 30_000);
+        broker.pass(6_000 + LAST_CHECK_MILLIS + 300_000);
         assertThat(decide("u1", "RESUME").code()).isZero();
-        broker.pass(16 * 30_000);
+        broker.pass(LAST_CHECK_MILLIS + 300_000);
         assertThat(broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)).hasSize(2);
         assertThat(decide("u1", "RESUME").code()).isZero();
         assertThat(decide("u1", "ROLLBACK").code()).isZero();

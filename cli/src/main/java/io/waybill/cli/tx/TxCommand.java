@@ -12,6 +12,7 @@ import io.waybill.client.Admin;
 import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
 import io.waybill.client.TransactionInspector.Check;
+import io.waybill.client.TransactionInspector.Conflict;
 import io.waybill.client.TransactionInspector.Details;
 import io.waybill.client.TransactionInspector.Query;
 import io.waybill.client.WaybillClient;
@@ -35,14 +36,16 @@ import picocli.CommandLine.Parameters;
             TxCommand.Show.class,
             TxCommand.Commit.class,
             TxCommand.Rollback.class,
-            TxCommand.Resume.class
+            TxCommand.Resume.class,
+            TxCommand.Publish.class
         })
 public final class TxCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
         throw new Failure(
-                ExitCode.USAGE, "say what to do: list, show, commit, rollback or resume; see waybill tx --help");
+                ExitCode.USAGE,
+                "say what to do: list, show, commit, rollback, resume or publish; see waybill tx --help");
     }
 
     private static Map<String, Object> row(TransactionState state) {
@@ -71,7 +74,32 @@ public final class TxCommand implements Callable<Integer> {
         row.put("check", check.number());
         row.put("at", check.at());
         row.put("client", check.client());
+        row.put("why", check.why());
         row.put("answer", check.answer());
+        return row;
+    }
+
+    private static Map<String, Object> row(Conflict conflict) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("messageId", conflict.messageId());
+        row.put("topic", conflict.topic());
+        row.put("producerGroup", conflict.producerGroup());
+        row.put("decided", conflict.decided().toString());
+        row.put("decidedAt", conflict.decidedAt());
+        row.put("decidedBy", conflict.decidedBy());
+        row.put("late", conflict.late().toString());
+        row.put("lateAt", conflict.lateAt());
+        row.put("lateBy", conflict.lateBy());
+        row.put("published", conflict.publishedAt());
+        row.put("publishedBy", conflict.publishedBy());
+        return row;
+    }
+
+    private static Map<String, Object> all(Details details) {
+        Map<String, Object> row = all(details.state());
+        row.put("sender", details.sender());
+        row.put("published", details.publishedAt());
+        row.put("publishedBy", details.publishedBy());
         return row;
     }
 
@@ -88,13 +116,20 @@ public final class TxCommand implements Callable<Integer> {
 
     @Command(
             name = "list",
-            description = "Lists open transactions, oldest first.",
+            description = "Lists open transactions, oldest first; or decisions that came too late, newest last.",
             footer = {
                 "",
                 "Example: waybill tx list --max 20 -o json",
-                "         waybill tx list --topic orders --older-than 10m"
+                "         waybill tx list --topic orders --older-than 10m",
+                "         waybill tx list --conflicts"
             })
     static final class ListOpen implements Callable<Integer> {
+        @Option(
+                names = "--conflicts",
+                description = "Decisions that came too late, so that service and queue disagree;"
+                        + " ages count from the late decision.")
+        private boolean conflicts;
+
         @Option(names = "--topic", paramLabel = "TOPIC", description = "Only of this topic.")
         private String topic;
 
@@ -136,10 +171,14 @@ public final class TxCommand implements Callable<Integer> {
                     max);
             try (WaybillClient client = cluster.connect()) {
                 List<Map<String, Object>> rows = new ArrayList<>();
-                client.admin().transactions().list(query).forEach(state -> rows.add(row(state)));
+                if (conflicts) {
+                    client.admin().transactions().conflicts(query).forEach(conflict -> rows.add(row(conflict)));
+                } else {
+                    client.admin().transactions().list(query).forEach(state -> rows.add(row(state)));
+                }
                 output.list(rows);
                 if (rows.isEmpty()) {
-                    output.note("no open transactions");
+                    output.note(conflicts ? "no decision came too late" : "no open transactions");
                 }
                 return ExitCode.DONE;
             }
@@ -148,7 +187,8 @@ public final class TxCommand implements Callable<Integer> {
 
     @Command(
             name = "show",
-            description = "Shows one transaction, open or decided, with every check: when, whom, what it answered.",
+            description =
+                    "Shows one transaction, open or decided, with every check: when, whom, why, what it answered.",
             footer = {"", "Example: waybill tx show 7F0000010A2B18B4AAC21F3C9D5E0000"})
     static final class Show implements Callable<Integer> {
         @Parameters(paramLabel = "ID", description = "Its message id.")
@@ -164,16 +204,22 @@ public final class TxCommand implements Callable<Integer> {
         public Integer call() {
             try (WaybillClient client = cluster.connect()) {
                 Details details = client.admin().transactions().find(id).orElseThrow(() -> unknown(id));
-                Map<String, Object> row = all(details.state());
+                Map<String, Object> row = all(details);
                 List<Map<String, Object>> checks = new ArrayList<>();
                 details.checks().forEach(check -> checks.add(row(check)));
+                List<Map<String, Object>> conflicts = new ArrayList<>();
+                details.conflicts().forEach(conflict -> conflicts.add(row(conflict)));
                 if (output.isJson()) {
                     row.put("checkHistory", checks);
+                    row.put("conflicts", conflicts);
                     row.put("properties", details.properties());
                     output.one(row);
                 } else {
                     output.one(row);
                     output.list(checks);
+                    if (!conflicts.isEmpty()) {
+                        output.list(conflicts);
+                    }
                 }
                 return ExitCode.DONE;
             }
@@ -251,6 +297,51 @@ public final class TxCommand implements Callable<Integer> {
             confirmation.confirm("Opening the transaction " + id + " of " + state.producerGroup() + " again");
             output().one(all(
                     client.admin().transactions().resume(id, reason == null ? "no reason given" : reason, operator())));
+            return ExitCode.DONE;
+        }
+    }
+
+    @Command(
+            name = "publish",
+            description = {
+                "Delivers the message of a transaction that was rolled back after all, once.",
+                "For a service that committed after somebody had answered ROLLBACK for it."
+            },
+            footer = {
+                "",
+                "Example: waybill tx publish 7F0000010A2B18B4AAC21F3C9D5E0000 --reason 'the order is paid' --yes"
+            })
+    static final class Publish extends ClusterCommand {
+        @Parameters(paramLabel = "ID", description = "Its message id.")
+        private String id;
+
+        @Option(
+                names = "--reason",
+                paramLabel = "TEXT",
+                required = true,
+                description = "Recorded with it, after your user name.")
+        private String reason;
+
+        @Mixin
+        private Confirmation confirmation;
+
+        @Override
+        protected int run(WaybillClient client) {
+            Details details = client.admin().transactions().find(id).orElseThrow(() -> unknown(id));
+            if (confirmation.dryRun()) {
+                output().one(all(details));
+                output().note(
+                                details.publishedAt() != null
+                                        ? "was published before: nothing would be done"
+                                        : details.state().stage() == TransactionState.Stage.ROLLED_BACK
+                                                ? "would be delivered"
+                                                : "is not rolled back: nothing would be done");
+                return ExitCode.DONE;
+            }
+            confirmation.confirm("Delivering the message " + id + " of "
+                    + details.state().producerGroup() + " although it was rolled back");
+            client.admin().transactions().publish(id, reason, operator());
+            output().one(all(client.admin().transactions().find(id).orElseThrow(() -> unknown(id))));
             return ExitCode.DONE;
         }
     }

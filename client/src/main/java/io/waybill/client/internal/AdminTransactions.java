@@ -27,6 +27,57 @@ final class AdminTransactions implements TransactionInspector {
 
     @Override
     public List<TransactionState> list(Query query) {
+        JsonWriter question = question(query).endObject();
+        List<TransactionState> all = new ArrayList<>();
+        cluster.brokers().forEach((broker, address) -> {
+            JsonObject answer = cluster.json(
+                    address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for its transactions");
+            for (JsonObject transaction : answer.getArray("transactions").objects("transactions")) {
+                all.add(state(broker, transaction, TransactionState.Stage.OPEN, null));
+            }
+        });
+        all.sort(Comparator.comparing(TransactionState::storedAt));
+        return List.copyOf(all.subList(0, Math.min(query.max(), all.size())));
+    }
+
+    @Override
+    public List<Conflict> conflicts(Query query) {
+        JsonWriter question = question(query).field("conflicts", true).endObject();
+        List<Conflict> all = new ArrayList<>();
+        cluster.brokers().forEach((broker, address) -> {
+            JsonObject answer = cluster.json(
+                    address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for late decisions");
+            all.addAll(conflicts(broker, answer));
+        });
+        all.sort(Comparator.comparing(Conflict::lateAt));
+        return List.copyOf(all.subList(Math.max(0, all.size() - query.max()), all.size()));
+    }
+
+    private static List<Conflict> conflicts(String broker, JsonObject answer) {
+        List<Conflict> found = new ArrayList<>();
+        if (answer.has("conflicts")) {
+            for (JsonObject one : answer.getArray("conflicts").objects("conflicts")) {
+                JsonObject published = one.getObject("published");
+                found.add(new Conflict(
+                        one.getString("transactionId"),
+                        broker,
+                        one.getString("topic"),
+                        one.getString("producerGroup"),
+                        stage(one.getString("decided")),
+                        Cluster.instant(one, "decidedTimestamp"),
+                        one.getString("decidedBy"),
+                        Cluster.constant(Decision.class, one.getString("late"), Decision.UNKNOWN),
+                        one.getBoolean("fromCheck", false),
+                        Cluster.instant(one, "timestamp"),
+                        one.getString("by"),
+                        published == null ? null : Cluster.instant(published, "timestamp"),
+                        published == null ? null : published.getString("by")));
+            }
+        }
+        return found;
+    }
+
+    private static JsonWriter question(Query query) {
         Checks.positive("max", query.max());
         JsonWriter question = new JsonWriter().beginObject().field("max", query.max());
         if (query.topic() != null) {
@@ -41,17 +92,7 @@ final class AdminTransactions implements TransactionInspector {
         if (query.maxAge() != null) {
             question.field("maxAgeMillis", query.maxAge().toMillis());
         }
-        question.endObject();
-        List<TransactionState> all = new ArrayList<>();
-        cluster.living().forEach((broker, address) -> {
-            JsonObject answer = cluster.json(
-                    address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for its transactions");
-            for (JsonObject transaction : answer.getArray("transactions").objects("transactions")) {
-                all.add(state(broker, transaction, TransactionState.Stage.OPEN, null));
-            }
-        });
-        all.sort(Comparator.comparing(TransactionState::storedAt));
-        return List.copyOf(all.subList(0, Math.min(query.max(), all.size())));
+        return question;
     }
 
     @Override
@@ -75,14 +116,19 @@ final class AdminTransactions implements TransactionInspector {
                 .map(answer -> details(broker, answer));
     }
 
-    private static Details details(String broker, JsonObject answer) {
-        JsonObject kept = answer.getObject("transaction"); // missing when nothing of the message is left
-        JsonObject json = kept == null ? Json.parse("{}") : kept;
-        String word = answer.getString("state");
+    private static TransactionState.Stage stage(String word) {
         TransactionState.Stage stage = Cluster.constant(TransactionState.Stage.class, word, null);
         if (stage == null) {
             throw Cluster.unknownWord("transaction state", word);
         }
+        return stage;
+    }
+
+    private static Details details(String broker, JsonObject answer) {
+        JsonObject kept = answer.getObject("transaction"); // missing when nothing of the message is left
+        JsonObject json = kept == null ? Json.parse("{}") : kept;
+        String word = answer.getString("state");
+        TransactionState.Stage stage = stage(word);
         List<Check> checks = new ArrayList<>();
         // With the transaction, or beside it when nothing of the message is left.
         JsonObject holder = json.has("checkHistory") ? json : answer;
@@ -91,6 +137,7 @@ final class AdminTransactions implements TransactionInspector {
                     Instant.ofEpochMilli(one.getLong("timestamp", 0)),
                     one.getInt("number", 0),
                     one.getString("client"),
+                    one.getString("why"),
                     one.getString("answer")));
         }
         TransactionState state = state(broker, json, stage, answer.getObject("decision"));
@@ -109,7 +156,15 @@ final class AdminTransactions implements TransactionInspector {
                     state.decidedAt(),
                     state.decidedBy());
         }
-        return new Details(state, List.copyOf(checks), Cluster.texts(answer.getObject("properties")));
+        JsonObject published = answer.getObject("published");
+        return new Details(
+                state,
+                json.getString("sender"),
+                List.copyOf(checks),
+                Cluster.texts(answer.getObject("properties")),
+                conflicts(broker, answer),
+                published == null ? null : Cluster.instant(published, "timestamp"),
+                published == null ? null : published.getString("by"));
     }
 
     @Override
@@ -123,6 +178,11 @@ final class AdminTransactions implements TransactionInspector {
     @Override
     public TransactionState resume(String messageId, String reason, String operator) {
         return change(messageId, "RESUME", reason, operator);
+    }
+
+    @Override
+    public TransactionState publish(String messageId, String reason, String operator) {
+        return change(messageId, "PUBLISH", reason, operator);
     }
 
     private TransactionState change(String messageId, String decision, String reason, String operator) {

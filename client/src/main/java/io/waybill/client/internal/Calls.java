@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.Admin.TransactionState.Stage;
 import io.waybill.client.Decision;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TopicQueue;
+import io.waybill.client.TransactionConflictException;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -35,6 +37,7 @@ final class Calls {
     private static final int COMMIT_OFFSET = 0x1;
     private static final int SUSPEND = 0x2;
     private static final int SUBSCRIPTION = 0x4;
+    private static final int ILLEGAL_OPERATION = 604;
     private static final int PULL_BYTES = 256 << 10;
 
     /** A pull's call may last this much longer than the broker holds it. */
@@ -245,9 +248,22 @@ final class Calls {
         return remark == null ? request : request.remark(remark);
     }
 
+    /** Fails with a {@link TransactionConflictException} if it was decided otherwise before. */
     CompletableFuture<Void> endTransaction(
             String address, String group, HalfId half, Decision decision, String remark) {
-        return ask(address, endRequest(group, half, decision, false, remark)).thenAccept(reply -> {});
+        Command request = endRequest(group, half, decision, false, remark).build();
+        return links.call(address, request, timings.callTimeout()).thenAccept(reply -> {
+            String decided = reply.fields().get("decided");
+            if (reply.code() == ILLEGAL_OPERATION && decided != null) {
+                throw new TransactionConflictException(
+                        half.messageId(),
+                        decision,
+                        Cluster.constant(Stage.class, decided, Stage.OPEN),
+                        Instant.ofEpochMilli(reply.fields().getLong("decidedTimestamp", 0)),
+                        reply.fields().get("decidedBy"));
+            }
+            Links.successful(reply);
+        });
     }
 
     /** The decision as a one-way request. */

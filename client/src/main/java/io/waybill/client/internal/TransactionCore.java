@@ -6,6 +6,7 @@ import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.TopicQueue;
+import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
@@ -230,10 +231,14 @@ final class TransactionCore implements TransactionProducer {
                         new IllegalStateException("the address of broker " + id.broker() + " is gone"))
                 : context.calls().endTransaction(address, group, id, executed.decision(), remark(executed.failure()));
         return told.handle((done, failure) -> {
-            if (failure == null || Failures.unwrap(failure) instanceof Refusal) {
+            Throwable inner = Failures.unwrap(failure);
+            if (inner == null || inner instanceof Refusal || inner instanceof TransactionConflictException) {
                 run.ended();
             } else {
                 run.untold();
+            }
+            if (inner instanceof TransactionConflictException conflict) {
+                throw conflict;
             }
             if (failure != null) {
                 LOG.warn(

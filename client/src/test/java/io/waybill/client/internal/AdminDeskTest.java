@@ -76,13 +76,13 @@ class AdminDeskTest {
         nextJson(
                 RequestCode.SHOW_TRANSACTION,
                 "{\"state\":\"OPEN\",\"transaction\":{\"transactionId\":\"TX\",\"checkHistory\":[{\"timestamp\":5,"
-                        + "\"number\":1,\"client\":\"c1\",\"answer\":\"UNKNOWN\"},{\"timestamp\":6,\"number\":2,"
+                        + "\"number\":1,\"client\":\"c1\",\"why\":\"the sender\",\"answer\":\"UNKNOWN\"},{\"timestamp\":6,\"number\":2,"
                         + "\"client\":\"c2\"}]},\"properties\":{\"KEYS\":\"a\"}}");
         TransactionInspector.Details details = admin.transactions().find("TX").orElseThrow();
         assertThat(details.checks())
                 .containsExactly(
-                        new TransactionInspector.Check(Instant.ofEpochMilli(5), 1, "c1", "UNKNOWN"),
-                        new TransactionInspector.Check(Instant.ofEpochMilli(6), 2, "c2", null));
+                        new TransactionInspector.Check(Instant.ofEpochMilli(5), 1, "c1", "the sender", "UNKNOWN"),
+                        new TransactionInspector.Check(Instant.ofEpochMilli(6), 2, "c2", null, null));
         assertThat(details.properties()).containsEntry("KEYS", "a");
 
         nextJson(RequestCode.SHOW_TRANSACTION, "{\"state\":\"OPEN\",\"transaction\":{}}");

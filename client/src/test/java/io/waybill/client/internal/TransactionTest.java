@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.Admin;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
+import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
@@ -20,6 +22,7 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -165,6 +168,44 @@ class TransactionTest {
         TransactionReceipt receipt = producer.send(order());
         assertThat(receipt.decided()).isFalse();
         assertThat(receipt.failure()).hasMessageContaining("no such half");
+    }
+
+    @Test
+    void aDecisionThatComesTooLateIsAnExceptionOfItsOwn() {
+        for (boolean async : new boolean[] {false, true}) {
+            broker.next(
+                    RequestCode.END_TRANSACTION,
+                    request -> request.reply(Command.response(604, "the transaction was rolled back")
+                            .field("decided", "ROLLED_BACK")
+                            .field("decidedTimestamp", 1_500)
+                            .field("decidedBy", "producer group tx, client other at 10.0.0.2:4711")
+                            .build()));
+            Message message = order();
+            assertThatThrownBy(() -> {
+                        if (async) {
+                            producer.sendAsync(message, null).get();
+                        } else {
+                            producer.send(message);
+                        }
+                    })
+                    .satisfies(thrown -> {
+                        Throwable inner = Failures.unwrap(thrown);
+                        assertThat(inner).isInstanceOfSatisfying(TransactionConflictException.class, conflict -> {
+                            assertThat(conflict.messageId()).isEqualTo(message.id());
+                            assertThat(conflict.decision()).isEqualTo(Decision.COMMIT);
+                            assertThat(conflict.outcome()).isEqualTo(Admin.TransactionState.Stage.ROLLED_BACK);
+                            assertThat(conflict.decidedAt()).isEqualTo(Instant.ofEpochMilli(1_500));
+                            assertThat(conflict.decidedBy()).contains("client other");
+                            assertThat(conflict.code()).isEqualTo(604);
+                            assertThat(conflict)
+                                    .hasMessageContaining("waybill tx publish " + message.id())
+                                    .hasMessageContaining("10.0.0.2");
+                        });
+                    });
+            answer = Decision.ROLLBACK;
+        }
+        broker.refuseNext(RequestCode.END_TRANSACTION, 604, "only the answer to a check ends it now");
+        assertThat(producer.send(order()).decided()).isFalse();
     }
 
     @Test

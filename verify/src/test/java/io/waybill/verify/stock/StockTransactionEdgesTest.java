@@ -242,7 +242,7 @@ class StockTransactionEdgesTest {
             assertThat(m.getQueueId()).isEqualTo(3);
             assertThat(m.getTags()).isEqualTo("PAID");
             assertThat(m.getProperty(MessageConst.PROPERTY_SHARDING_KEY)).isEqualTo("customer-7");
-            assertThat(m.getProperty("TRAN_MSG")).isNull();
+            assertThat(m.getProperty("TRAN_MSG")).isEqualTo("true");
         });
         assertThat(stock.admin()
                         .queryMessage(topic, "step-3", 10, 0, Long.MAX_VALUE)

@@ -76,9 +76,59 @@ class StockTransactionTest {
         assertThat(inbox.bodies()).containsExactlyInAnyOrder("kept", "sentinel");
         MessageExt got = inbox.messages().get(0);
         assertThat(got.getMsgId()).isEqualTo(committed.getMsgId());
-        assertThat(got.getProperty("TRAN_MSG")).isNull();
+        // As RocketMQ 5.5.0 delivers it; the client tells the transaction's id by TRAN_MSG.
+        assertThat(got.getTransactionId())
+                .isEqualTo(committed.getTransactionId())
+                .isNotNull();
+        assertThat(got.getProperty("TRAN_MSG")).isEqualTo("true");
+        assertThat(got.getProperty("REAL_TOPIC")).isNull();
+        assertThat(got.getProperty("REAL_QID")).isNull();
         assertThat(got.getPreparedTransactionOffset()).isNotNegative();
         assertThat(got.getKeys()).isEqualTo("k2");
+    }
+
+    /** Two instances of one service, as in issues of RocketMQ where the one that knew nothing rolled back the orders of the other. */
+    @Test
+    void theSenderIsAskedAsLongAsItLivesAndThenTheOther() throws Exception {
+        try (EmbeddedBroker own = EmbeddedBroker.with("transactionTimeoutMillis", "500")
+                        .with("transactionCheckMillis", "500")
+                        .start();
+                Stock clients = new Stock(own.namesrvAddress());
+                Stock others = new Stock(own.namesrvAddress())) {
+            String topic = Stock.unique("tx");
+            String group = Stock.unique("tx-group");
+            clients.createTopic(own.brokerAddress(), topic, java.util.Map.of());
+            Set<String> askedSender = ConcurrentHashMap.newKeySet();
+            Set<String> askedOther = ConcurrentHashMap.newKeySet();
+            TransactionMQProducer other = others.transactionProducer(group, listener(m -> fail(m), m -> {
+                askedOther.add(m.getKeys());
+                return LocalTransactionState.COMMIT_MESSAGE;
+            }));
+            other.getDefaultMQProducerImpl().getMqClientFactory().updateTopicRouteInfoFromNameServer(topic);
+            other.getDefaultMQProducerImpl().getMqClientFactory().sendHeartbeatToAllBrokerWithLock();
+            TransactionMQProducer sender =
+                    clients.transactionProducer(group, listener(m -> LocalTransactionState.UNKNOW, m -> {
+                        askedSender.add(m.getKeys());
+                        return LocalTransactionState.UNKNOW;
+                    }));
+            for (int i = 0; i < 1_000; i++) {
+                sender.sendMessageInTransaction(message(topic, "t", "k" + i, "order"), null);
+                if (i == 10) { // the first halves came before it
+                    sender.getDefaultMQProducerImpl().getMqClientFactory().sendHeartbeatToAllBrokerWithLock();
+                }
+            }
+            Stock.await("checks of all at the sender", LIMIT, () -> askedSender.size() == 1_000);
+            assertThat(askedOther).isEmpty();
+            sender.getDefaultMQProducerImpl()
+                    .getMqClientFactory()
+                    .getMQClientAPIImpl()
+                    .shutdown(); // no goodbye
+            Stock.await("checks of all at the other", LIMIT, () -> askedOther.size() == 1_000);
+        }
+    }
+
+    private static LocalTransactionState fail(Message message) {
+        throw new IllegalStateException("this producer sends nothing: " + message);
     }
 
     @Test
