@@ -89,7 +89,11 @@ final class Features {
         this.platform = platform;
         Clock clock = platform.clock();
         String broker = settings.brokerName();
+        // Lanes, so that no kind of request waits behind another one that peers may make expensive.
         Executor blocking = platform.duties().executor("broker-cold-read", settings.coldReadThreads());
+        Executor filters = platform.duties().executor("broker-filter", 1);
+        Executor returns = platform.duties().executor("broker-return", 1);
+        Executor operator = platform.duties().executor("broker-operator", 1);
 
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
@@ -124,7 +128,8 @@ final class Features {
         checks.onOverdue(dueEngine::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
-        pulls = new Pulls(store, topics, groups, members, offsets, journal, rules, stats, settings, clock, blocking);
+        pulls = new Pulls(
+                store, topics, groups, members, offsets, journal, rules, stats, settings, clock, blocking, filters);
 
         quarantine = new Quarantine(store, topics, offsets, clock, rules, blocking);
         pulls.diversions().add(quarantine);
@@ -144,7 +149,8 @@ final class Features {
                 settings,
                 clock,
                 platform.chance(),
-                blocking);
+                blocking,
+                filters);
         store.onVisible((topic, queueId, newMaxOffset) -> {
             pulls.parked().wake(topic, queueId);
             pops.wake(topic, queueId);
@@ -186,16 +192,15 @@ final class Features {
         new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
         TopicUses uses = new TopicUses(store, members, offsets);
-        new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
-        Transactions halfRequests =
-                new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, broker, blocking);
+        new TopicRequests(topics, uses::of, uses::ofQueues, clock, operator).register(routes);
+        Transactions halfRequests = new Transactions(
+                store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
         halfRequests.register(routes);
-        new TimerRequests(store, clock, timers, broker, blocking).register(routes);
-        new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, blocking)
+        new TimerRequests(store, clock, timers, broker, operator).register(routes);
+        new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, returns).register(routes);
+        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, returns)
                 .register(routes);
-        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, blocking)
-                .register(routes);
-        new Queries(store, members::subscription, blocking).register(routes);
+        new Queries(store, members::subscription, operator).register(routes);
         new Administration(
                         store,
                         topics,
@@ -207,13 +212,13 @@ final class Features {
                         clock,
                         quarantine::forget,
                         address.getAddress().getHostAddress() + ":" + address.getPort(),
-                        blocking)
+                        operator)
                 .register(routes);
-        deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+        deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), operator);
         quarantine.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
-        new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, blocking).register(routes);
+        new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, operator).register(routes);
         // Threads of its own: a scan must not hold up pulls of old messages.
         Executor scans = platform.duties().executor("broker-insight", 1);
         new Insight(

@@ -178,7 +178,7 @@ final class QueueReader {
                 next = offset + 1;
                 return true;
             }
-            if (count > 0 && bytes + size > maxBytes) {
+            if (count > 0 && bytes + size > maxBytes || text != null && text.isSpent()) {
                 return false;
             }
             if ((extent == null || !extent.contains(position, size)) && !locate(position, size, frameDelta)) {

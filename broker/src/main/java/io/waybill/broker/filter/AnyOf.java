@@ -11,6 +11,25 @@ record AnyOf(Filter[] filters) implements Filter {
     }
 
     @Override
+    public int units(ByteBuffer buffer, int at) {
+        int units = 0;
+        for (Filter filter : filters) {
+            units += filter.units(buffer, at);
+        }
+        return units;
+    }
+
+    @Override
+    public boolean isHeavy() {
+        for (Filter filter : filters) {
+            if (filter.isHeavy()) {
+                return true;
+            }
+        }
+        return filters.length > Metered.MOST_LIGHT_PARTS;
+    }
+
+    @Override
     public int weightBytes() {
         int bytes = 0;
         for (Filter filter : filters) {

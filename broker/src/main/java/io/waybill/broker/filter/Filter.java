@@ -27,6 +27,12 @@ public interface Filter {
     /** Whether the stored message that starts at {@code at} is wanted; neither position nor limit of the buffer counts. */
     boolean matches(ByteBuffer buffer, int at);
 
+    /** What it costs to ask {@link #matches} for a message, at the worst; a unit is about 30 ns. */
+    int units(ByteBuffer buffer, int at);
+
+    /** Whether asking it costs so much that no thread may do so which others wait for. */
+    boolean isHeavy();
+
     /** About what it takes of the heap; 0 for one that is shared by all. */
     int weightBytes();
 

@@ -2,6 +2,7 @@
 package io.waybill.broker.filter;
 
 import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.message.StoredMessage;
 import java.nio.ByteBuffer;
 import java.util.List;
 
@@ -15,8 +16,12 @@ final class SqlFilter implements Filter {
     private final SqlNode root;
     private final byte[][] names;
     private final int weightBytes;
+    private final int tokens;
+    private final int walks;
 
-    private SqlFilter(SqlNode root, byte[][] names, int weightBytes) {
+    private SqlFilter(SqlNode root, byte[][] names, int weightBytes, int tokens, int walks) {
+        this.tokens = tokens;
+        this.walks = walks;
         this.weightBytes = weightBytes;
         this.root = root;
         this.names = names;
@@ -28,8 +33,8 @@ final class SqlFilter implements Filter {
         SqlParser parser = new SqlParser(tokens);
         SqlNode root = parser.parse();
         // A node of at most 96 bytes for each token, and texts as characters, bytes and fallbacks of a search.
-        return new SqlFilter(
-                root, parser.names(), 96 * tokens.size() + (expression == null ? 0 : 7 * expression.length()));
+        int length = expression == null ? 0 : expression.length();
+        return new SqlFilter(root, parser.names(), 96 * tokens.size() + 7 * length, tokens.size(), parser.walks());
     }
 
     static BadField bad(String limit, String seen) {
@@ -39,6 +44,16 @@ final class SqlFilter implements Filter {
     @Override
     public boolean isAll() {
         return false;
+    }
+
+    @Override
+    public int units(ByteBuffer buffer, int at) {
+        return tokens + (1 + walks) * StoredMessage.propertiesLength(buffer, at) / Metered.BYTES_IN_UNIT;
+    }
+
+    @Override
+    public boolean isHeavy() {
+        return walks > 0 || tokens > Metered.MOST_LIGHT_PARTS;
     }
 
     @Override

@@ -53,6 +53,11 @@ final class SqlParser {
                 .toArray(byte[][]::new);
     }
 
+    /** How many operators may walk a whole property. */
+    int walks() {
+        return walks;
+    }
+
     private SqlNode or() {
         return chain(Kind.OR);
     }

@@ -65,6 +65,16 @@ final class TagFilter implements Filter {
     }
 
     @Override
+    public int units(ByteBuffer buffer, int at) {
+        return 1 + (StoredMessage.propertiesLength(buffer, at) + 16 * tags.length) / Metered.BYTES_IN_UNIT;
+    }
+
+    @Override
+    public boolean isHeavy() {
+        return tags.length > Metered.MOST_LIGHT_PARTS;
+    }
+
+    @Override
     public int weightBytes() {
         int bytes = 0;
         for (byte[] tag : tags) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.filter.Filter;
+import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
@@ -61,6 +61,7 @@ final class Popping {
     private final PopChecks checks;
     private final Clock clock;
     private final Executor coldReads;
+    private final Executor filters;
 
     Popping(
             Store store,
@@ -74,7 +75,8 @@ final class Popping {
             Rules rules,
             PopChecks checks,
             Clock clock,
-            Executor coldReads) {
+            Executor coldReads,
+            Executor filters) {
         this.store = store;
         this.queues = queues;
         this.waiting = waiting;
@@ -87,6 +89,7 @@ final class Popping {
         this.checks = checks;
         this.clock = clock;
         this.coldReads = coldReads;
+        this.filters = filters;
     }
 
     /** A new pop. When there is nothing to be had it waits for {@code holdMillis}; 0 = it does not wait. */
@@ -121,7 +124,8 @@ final class Popping {
             int wanted = pop.wish().maxCount() - pop.count();
             boolean isTaking = pop.wish().kind() == Pop.Kind.TAKE;
             pop.grant(isTaking ? (int) limits.take(pop.wish().group(), wanted) : wanted);
-            if (!turn(pop, mayBlock)) {
+            boolean isAway = !mayBlock && pop.wish().filter().isHeavy() && !waiting.isClosing();
+            if (isAway || !turn(pop, mayBlock)) {
                 away(pop);
                 return;
             }
@@ -159,10 +163,11 @@ final class Popping {
         return true;
     }
 
-    /** Goes on in a thread that may wait for the disk; the turn stays this pop's. */
+    /** Goes on in a thread that nobody else waits for; the turn stays this pop's. */
     private void away(Pop pop) {
         try {
-            coldReads.execute(() -> {
+            Executor lane = pop.wish().filter().isHeavy() ? filters : coldReads;
+            lane.execute(() -> {
                 if (turn(pop, true)) {
                     if (pop.goesOn()) {
                         work(pop, true);
@@ -239,8 +244,8 @@ final class Popping {
         Pop.Wish wish = pop.wish();
         boolean shared = isShared(wish);
         for (int looks = 0; !isEnough(pop, found); looks++) {
-            if (looks == MOST_LOOKS && !mayBlock) {
-                return false;
+            if (looks == MOST_LOOKS && !mayBlock || looks > 0 && wish.filter().isHeavy() && !waiting.isClosing()) {
+                return false; // and others of that thread have a turn
             }
             QueueRange range = store.range(wish.topic(), queue.key.queueId());
             PopQueue.Look look = queue.look(pop, range, shared, mayBlock);
@@ -314,7 +319,7 @@ final class Popping {
         Pop.Wish wish = pop.wish();
         int queueId = queue.key.queueId();
         int room = pop.roomForBytes() - bytesOf(found);
-        Filter filter = wish.filter();
+        Metered metered = Metered.of(wish.filter(), !wish.filter().isHeavy());
         Set<Long> leftAlone = new HashSet<>();
         long fromNanos = stats.nanos();
         ReadResult read = store.read(
@@ -324,8 +329,8 @@ final class Popping {
                 run.to(),
                 pop.roomForCount() - found.size(),
                 room,
-                filter.isAll() || shared ? null : filter::mayMatch,
-                filter.isAll() ? null : shared ? (buffer, at) -> sorted(wish, buffer, at, leftAlone) : filter::matches);
+                shared ? null : metered,
+                shared ? (buffer, at) -> sorted(wish, buffer, at, leftAlone) : metered);
         stats.read(fromNanos);
         if (rules.number() != pop.decidedAt()) {
             pop.outdated(); // what it read it may not be allowed, or may not want any more: it takes and passes nothing

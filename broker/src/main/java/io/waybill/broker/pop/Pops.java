@@ -43,7 +43,8 @@ public final class Pops {
             BrokerSettings settings,
             Clock clock,
             Chance chance,
-            Executor coldReads) {
+            Executor coldReads,
+            Executor filters) {
         PopQueues queues = new PopQueues(store, offsets, clock);
         waiting = new WaitingPops(
                 store,
@@ -54,7 +55,8 @@ public final class Pops {
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
         PopChecks checks = new PopChecks(topics, groups, members);
         Popping popping = new Popping(
-                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, clock, coldReads);
+                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, clock, coldReads,
+                filters);
         waiting.lookBy(popping);
         requests = new PopRequests(checks, rules, popping, waiting, settings, chance);
         acks = new Acks(store, topics, queues, waiting, journal, clock);

@@ -41,7 +41,8 @@ public final class Pulls {
             Stats stats,
             BrokerSettings settings,
             Clock clock,
-            Executor coldReads) {
+            Executor coldReads,
+            Executor filters) {
         parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
         OtherMembers others = new OtherMembers(store, topics, offsets, clock);
         otherMembers = others;
@@ -65,8 +66,8 @@ public final class Pulls {
                 clock,
                 coldReads);
         PullChecks checks = new PullChecks(topics, groups, members);
-        Reading reading =
-                new Reading(store, offsets, parked, journal, diversions, limits, rules, checks, stats, coldReads);
+        Reading reading = new Reading(
+                store, offsets, parked, journal, diversions, limits, rules, checks, stats, coldReads, filters);
         parked.readBy(reading);
         handler = new PullMessage(checks, rules, members, offsets, otherMembers, reading, settings);
         offsets.onReset((group, topic, queueId) -> {

@@ -2,6 +2,7 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
@@ -49,6 +50,7 @@ final class Reading {
     private final PullChecks checks;
     private final Stats stats;
     private final Executor coldReads;
+    private final Executor filters;
 
     Reading(
             Store store,
@@ -60,7 +62,8 @@ final class Reading {
             Rules rules,
             PullChecks checks,
             Stats stats,
-            Executor coldReads) {
+            Executor coldReads,
+            Executor filters) {
         this.store = store;
         this.offsets = offsets;
         this.parked = parked;
@@ -71,6 +74,7 @@ final class Reading {
         this.checks = checks;
         this.stats = stats;
         this.coldReads = coldReads;
+        this.filters = filters;
     }
 
     /** A new pull. When nothing is there yet it waits for {@code holdMillis}; 0 = it does not wait. */
@@ -109,21 +113,25 @@ final class Reading {
     private void work(Pull pull) {
         do {
             int reasons = pull.takeReasons();
-            if (!store.isHot(pull.topic(), pull.queueId(), pull.scannedTo())) {
-                away(pull, reasons);
+            if (pull.filter().isHeavy() && !parked.isClosing()) {
+                away(filters, pull, reasons);
                 return;
             }
-            if (!turn(pull, reasons)) {
+            if (!store.isHot(pull.topic(), pull.queueId(), pull.scannedTo())) {
+                away(coldReads, pull, reasons);
+                return;
+            }
+            if (!turn(pull, reasons, true)) {
                 return;
             }
         } while (pull.goesOn());
     }
 
-    /** Goes on in a thread that may wait for the disk; the turn stays this pull's. */
-    private void away(Pull pull, int reasons) {
+    /** Goes on in a thread that nobody else waits for; the turn stays this pull's. */
+    private void away(Executor lane, Pull pull, int reasons) {
         try {
-            coldReads.execute(() -> {
-                if (turn(pull, reasons)) {
+            lane.execute(() -> {
+                if (turn(pull, reasons, false)) {
                     resume(pull);
                 }
             });
@@ -140,10 +148,10 @@ final class Reading {
     }
 
     /** False when the turn goes on elsewhere and {@link #resume} ends it. */
-    private boolean turn(Pull pull, int reasons) {
+    private boolean turn(Pull pull, int reasons, boolean isInline) {
         try {
             if ((reasons & (Pull.FIRST | Pull.RESET)) == 0 || !answerReset(pull)) {
-                return read(pull, reasons);
+                return read(pull, reasons, isInline);
             }
         } catch (RuntimeException e) {
             failed(pull, e);
@@ -171,30 +179,38 @@ final class Reading {
         return true;
     }
 
-    private boolean read(Pull pull, int reasons) {
+    private boolean read(Pull pull, int reasons, boolean isInline) {
         for (int looks = 0; looks < MOST_LOOKS; looks++) {
             long number = rules.number();
             if (pull.decidedAt() != number && !decideAgain(pull, number)) {
                 return true;
+            }
+            Diversion.Sorter sorter = diversions.sorter(pull);
+            Filter filter = sorter == null ? pull.filter() : sorter.filter();
+            if (isInline && filter.isHeavy() && !parked.isClosing()) {
+                away(filters, pull, reasons);
+                return false;
             }
             int granted = (int) limits.take(pull.group(), pull.maxCount());
             if (granted == 0) {
                 throttle(pull, reasons);
                 return true;
             }
-            Diversion.Sorter sorter = diversions.sorter(pull);
-            Filter filter = sorter == null ? pull.filter() : sorter.filter();
+            Metered metered = Metered.of(filter, isInline);
             ReadResult read = store.read(
-                    pull.topic(),
-                    pull.queueId(),
-                    pull.scannedTo(),
-                    granted,
-                    pull.maxBytes(),
-                    filter.isAll() ? null : filter::mayMatch,
-                    filter.isAll() ? null : filter::matches);
+                    pull.topic(), pull.queueId(), pull.scannedTo(), granted, pull.maxBytes(), metered, metered);
             boolean isDecided = rules.number() == number;
             limits.giveBack(pull.group(), isDecided ? granted - read.count() : granted);
             if (isDecided) {
+                if (isInline
+                        && metered != null
+                        && metered.isSpent()
+                        && read.status() == ReadResult.Status.NO_MATCH
+                        && !parked.isClosing()) {
+                    pull.scannedTo(read.nextOffset());
+                    away(filters, pull, reasons);
+                    return false;
+                }
                 if (sorter != null && read.status() == ReadResult.Status.FOUND) {
                     return sort(pull, reasons, read, sorter);
                 }

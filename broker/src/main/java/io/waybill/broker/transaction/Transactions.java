@@ -23,6 +23,7 @@ public final class Transactions {
     /**
      * @param clientNames who speaks for a group on a connection
      * @param blocking for reading messages that may have to come from the disk
+     * @param operator the same for what people ask
      */
     public Transactions(
             Store store,
@@ -33,15 +34,16 @@ public final class Transactions {
             DelayedSends delays,
             BiFunction<String, Connection, String> clientNames,
             String brokerName,
-            Executor blocking) {
+            Executor blocking,
+            Executor operator) {
         decisions = new FinalDecisions(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
         end = new EndTransaction(store, decisions, checks, settings, clock, clientNames, blocking);
-        list = new ListTransactions(store, clock, brokerName, blocking);
-        show = new ShowTransaction(store, lookup, clock, blocking);
-        resume = new ResumeCheck(store, lookup, clock, blocking);
+        list = new ListTransactions(store, clock, brokerName, operator);
+        show = new ShowTransaction(store, lookup, clock, operator);
+        resume = new ResumeCheck(store, lookup, clock, operator);
         PublishTransaction publish = new PublishTransaction(store, topics, lookup, decisions, clock);
-        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock, blocking);
+        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock, operator);
     }
 
     /** The handle of a transaction rolled back lately, by unique key; null when none is known. */

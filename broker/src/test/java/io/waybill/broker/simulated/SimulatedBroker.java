@@ -129,7 +129,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new Memberships(groups, members, topics).register(routes);
         new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, signer, topic -> topics.find(topic) != null, blocking).register(routes);
-        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking)
+        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
                 .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
