@@ -7,6 +7,8 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.protocol.body.ConsumerData;
+import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.PullHeader;
@@ -329,6 +331,43 @@ class PropertiesTest {
                 "readers", "orders", 0, 0, TestBroker.SUBSCRIPTION | PullHeader.FLAG_CLASS_FILTER, "*"));
         assertThat(pulled.result()).isEqualTo(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
         assertThat(pulled.remark()).contains("class filters");
+    }
+
+    @Test
+    void unitsOfSendersAndReadersAreKeptOnTheTopicsTheyMake() {
+        broker.ask(TestBroker.sending(
+                new SendMessageHeader(
+                        "producers",
+                        "fresh",
+                        "TBW102",
+                        4,
+                        0,
+                        0,
+                        1,
+                        0,
+                        TestBroker.properties("UNIQ_KEY", "u"),
+                        0,
+                        true,
+                        -1,
+                        false,
+                        null),
+                "m"));
+        assertThat(broker.features.topics().find("fresh").topicSysFlag()).isEqualTo(1);
+        for (boolean isUnit : new boolean[] {true, false}) {
+            String group = "readers-" + isUnit;
+            broker.ask(TestBroker.heartbeat(new HeartbeatData(
+                    "c1",
+                    List.of(new ConsumerData(
+                            group,
+                            ConsumerData.CONSUME_PASSIVELY,
+                            ConsumerData.CLUSTERING,
+                            ConsumerData.FROM_LAST_OFFSET,
+                            List.of(SubscriptionData.of("fresh", "*", 1)),
+                            isUnit)),
+                    List.of())));
+            assertThat(broker.features.topics().find("%RETRY%" + group).topicSysFlag())
+                    .isEqualTo(isUnit ? 2 : 0);
+        }
     }
 
     @Test

@@ -14,7 +14,9 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,7 +65,7 @@ final class HeartBeat implements RequestHandler {
             request.refuse(ResponseCode.SUBSCRIPTION_PARSE_FAILED, refusal);
             return;
         }
-        List<SubscriptionGroupConfig> wanting = new ArrayList<>();
+        Map<SubscriptionGroupConfig, Boolean> wanting = new LinkedHashMap<>();
         for (ConsumerData consumer : data.consumers()) {
             SubscriptionGroupConfig config = groups.findOrCreate(consumer.groupName());
             if (config == null) {
@@ -74,7 +76,7 @@ final class HeartBeat implements RequestHandler {
             }
             boolean missing = topics.find(Names.retryTopic(consumer.groupName())) == null;
             if (missing && config.retryQueueNums() > 0) {
-                wanting.add(config);
+                wanting.put(config, consumer.unitMode());
             }
         }
         if (wanting.isEmpty()) {
@@ -82,14 +84,13 @@ final class HeartBeat implements RequestHandler {
             return;
         }
         AtomicInteger missing = new AtomicInteger(wanting.size());
-        for (SubscriptionGroupConfig config : wanting) {
-            topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), change -> {
-                warnIfRefused(config.groupName(), change);
-                if (missing.decrementAndGet() == 0) {
-                    apply(request, data, arrival);
-                }
-            });
-        }
+        wanting.forEach((config, isUnit) ->
+                topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), isUnit, change -> {
+                    warnIfRefused(config.groupName(), change);
+                    if (missing.decrementAndGet() == 0) {
+                        apply(request, data, arrival);
+                    }
+                }));
     }
 
     private void apply(Request request, HeartbeatData data, long arrival) {

@@ -47,6 +47,8 @@ public final class Topics {
 
     /** Of topicSysFlag: the topic's messages belong to a unit. */
     private static final int UNIT_FLAG = 1;
+    /** A retry topic of a group with members of a unit. */
+    private static final int UNIT_READERS_FLAG = 2;
 
     private final Store store;
     private final BrokerSettings settings;
@@ -208,12 +210,20 @@ public final class Topics {
      * sends says: for topics the broker itself needs, such as those of retries and dead letters.
      */
     public void ensure(String topic, int queues, Consumer<TopicChange> then) {
+        ensure(topic, queues, false, then);
+    }
+
+    /** The same for the retry topic of a group; a new one remembers whether the group's members belong to a unit. */
+    public void ensure(String topic, int queues, boolean isOfUnit, Consumer<TopicChange> then) {
         TopicConfig known = table.get(topic);
         if (known != null) {
             then.accept(TopicChange.done(known));
-        } else {
-            create(config(topic, queues, Perm.READ_WRITE), then);
+            return;
         }
+        int flags = isOfUnit ? UNIT_READERS_FLAG : 0;
+        create(
+                new TopicConfig(topic, queues, queues, Perm.READ_WRITE, TopicConfig.SINGLE_TAG, flags, false, Map.of()),
+                then);
     }
 
     private void create(TopicConfig wanted, Consumer<TopicChange> then) {

@@ -10,9 +10,13 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageAccessor;
+import org.apache.rocketmq.common.message.MessageConst;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -74,8 +78,13 @@ class StockTimerTest {
             Message past = message(topic, "", "", "past-" + i);
             past.setDeliverTimeMs(System.currentTimeMillis() - 5000);
             send(producer, past, 0, earliest);
+            Message cloud = message(topic, "", "", "cloud-" + i);
+            long start = System.currentTimeMillis() + 500;
+            MessageAccessor.putProperty(cloud, "__STARTDELIVERTIME", Long.toString(start));
+            producer.send(cloud);
+            earliest.put("cloud-" + i, start);
         }
-        Stock.await("all delayed messages", LIMIT, () -> arrived.size() == 25);
+        Stock.await("all delayed messages", LIMIT, () -> arrived.size() == 30);
         earliest.forEach((body, due) -> assertThat(arrived.get(body)).as(body).isGreaterThanOrEqualTo(due));
     }
 
@@ -103,6 +112,33 @@ class StockTimerTest {
         assertThat(inbox.bodies()).containsExactly("later");
         assertThatThrownBy(() -> producer.recallMessage(topic, result.getRecallHandle()))
                 .isInstanceOf(Exception.class);
+    }
+
+    @Test
+    void aCancelMarkerTakesADelayedMessageBackAndIsNotDelivered() throws Exception {
+        String topic = Stock.unique("marker");
+        DefaultMQProducer producer = stock.producer();
+        Stock.Inbox inbox = inboxOf(producer, topic);
+        Message cancelled = message(topic, "", "", "cancelled");
+        cancelled.setDelayTimeMs(2_000);
+        String key = producer.send(cancelled).getMsgId();
+        assertThat(producer.send(marker(topic, key)).getSendStatus()).isEqualTo(SendStatus.SEND_OK);
+        assertThatThrownBy(() -> producer.send(marker(topic, key)))
+                .isInstanceOfSatisfying(
+                        MQBrokerException.class,
+                        e -> assertThat(e.getResponseCode()).isEqualTo(604));
+        Message later = message(topic, "", "", "later");
+        later.setDelayTimeMs(2_500);
+        producer.send(later);
+        inbox.awaitCount(1, LIMIT);
+        assertThat(inbox.bodies()).containsExactly("later");
+    }
+
+    private static Message marker(String topic, String key) {
+        Message marker = message(topic, "", "", "0");
+        MessageAccessor.putProperty(marker, MessageConst.PROPERTY_TIMER_DEL_UNIQKEY, key);
+        marker.setDelayTimeMs(2_000);
+        return marker;
     }
 
     private Stock.Inbox inboxOf(DefaultMQProducer producer, String topic) throws Exception {
