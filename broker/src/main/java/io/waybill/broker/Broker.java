@@ -16,12 +16,15 @@ import io.waybill.remoting.RequestHandler;
 import io.waybill.remoting.ServerSettings;
 import io.waybill.store.Store;
 import io.waybill.store.log.StoreException;
+import io.waybill.store.log.StoreState;
 import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -120,6 +123,18 @@ public final class Broker implements AutoCloseable {
      */
     public static Broker start(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
             throws StoreException, IOException {
+        try {
+            return startOnce(settings, files, platform, loops);
+        } catch (ViewsDamaged e) {
+            // What topics and groups there are cannot be read. Opened again, the store rebuilds it before anything is
+            // served.
+            log.warn("The store is opened again, to rebuild what could not be read: {}", e.getMessage());
+            return startOnce(settings, files, platform, loops);
+        }
+    }
+
+    private static Broker startOnce(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
+            throws StoreException, IOException {
         Exposure.check(settings.host(), settings.insecure());
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
@@ -170,6 +185,19 @@ public final class Broker implements AutoCloseable {
     /** Where clients reach this broker. */
     public InetSocketAddress address() {
         return address;
+    }
+
+    /**
+     * Completes, with the reason, once the store froze after a failed write and this broker has left the name servers. Whoever runs it
+     * should then close it and start it again, best in a new process.
+     */
+    public CompletionStage<String> gone() {
+        return features.gone();
+    }
+
+    /** Whether the store takes no more changes until it is opened again. */
+    public boolean isFrozen() {
+        return store.state().kind() == StoreState.Kind.FROZEN;
     }
 
     @Override

@@ -74,6 +74,7 @@ final class Features {
     private final Quarantine quarantine;
     private final DueEngine dueEngine;
     private final Stats stats;
+    private final Departure departure;
     private final RequestHandler handler;
     private final List<DutyHandle> duties = new ArrayList<>();
 
@@ -234,6 +235,7 @@ final class Features {
                         broker,
                         scans)
                 .register(routes);
+        departure = new Departure(store, this::leave, clock, settings.registerTimeoutMillis());
         handler = routes.handler(new AdminChanges(
                 new AdminLog(clock), (group, connection) -> members.memberOn(group, connection) != null));
     }
@@ -270,6 +272,9 @@ final class Features {
         quarantine.startedAs(releasing);
         duties.add(releasing);
         duties.add(dueEngine.start(platform.duties()));
+        DutyHandle departing = platform.duties().start(departure);
+        departure.startedAs(departing);
+        duties.add(departing);
     }
 
     Members members() {
@@ -331,6 +336,11 @@ final class Features {
         pulls.parked().releaseAll();
         pops.waiting().releaseAll();
         return gone;
+    }
+
+    /** Completes with the reason once the store froze and this broker has left because of it. */
+    CompletableFuture<String> gone() {
+        return departure.gone();
     }
 
     /** Ends the duties; what groups committed last is handed to the store. */

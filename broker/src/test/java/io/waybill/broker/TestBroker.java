@@ -46,7 +46,7 @@ final class TestBroker implements AutoCloseable {
             Command.response(ResponseCode.SUCCESS, null).build());
 
     private final BrokerSettings settings;
-    private final ViewsBackend backend = ViewsBackend.memory();
+    final MemoryBackend backend = ViewsBackend.memory();
     SimulatedDuties duties;
     Store store;
     Features features;
@@ -85,14 +85,14 @@ final class TestBroker implements AutoCloseable {
     /** Everything that was not forced is lost, as the seed decides. */
     void crash(long seed) {
         files = files.crash(Chance.seeded(seed));
-        ((MemoryBackend) backend).crash();
+        backend.crash();
         open();
     }
 
     /** As kill -9: what was written stays, nothing else does. */
     void kill() {
         files = files.kill();
-        ((MemoryBackend) backend).crash();
+        backend.crash();
         open();
     }
 

@@ -8,15 +8,16 @@ import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.concurrent.CompletionStage;
 
 /** A broker alone in this process; it registers with the name servers of its settings. */
 public final class BrokerServer implements AutoCloseable {
     private final Steps steps;
-    private final InetSocketAddress address;
+    private final Broker broker;
 
-    private BrokerServer(Steps steps, InetSocketAddress address) {
+    private BrokerServer(Steps steps, Broker broker) {
         this.steps = steps;
-        this.address = address;
+        this.broker = broker;
     }
 
     /**
@@ -34,7 +35,7 @@ public final class BrokerServer implements AutoCloseable {
             Broker broker = steps.undoing(steps.run(
                     "start the broker on " + settings.host() + ":" + settings.port(),
                     () -> Broker.start(settings, files, platform, loops)));
-            return new BrokerServer(steps, broker.address());
+            return new BrokerServer(steps, broker);
         } catch (StartException | RuntimeException e) {
             steps.close();
             throw e;
@@ -43,7 +44,17 @@ public final class BrokerServer implements AutoCloseable {
 
     /** Where clients find it. */
     public InetSocketAddress address() {
-        return address;
+        return broker.address();
+    }
+
+    /** Completes, with the reason, once the broker's store froze and the broker left; the process should then be ended and started again. */
+    public CompletionStage<String> gone() {
+        return broker.gone();
+    }
+
+    /** Whether the broker's store takes no more changes until it is opened again. */
+    public boolean isFrozen() {
+        return broker.isFrozen();
     }
 
     /** Stops it. What was acknowledged is on the disk when this returns. Idempotent. */

@@ -9,6 +9,7 @@ import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
 import java.net.InetSocketAddress;
+import java.util.concurrent.CompletionStage;
 
 /**
  * A name server and a broker in this process. Once {@link #start} returned, both serve and the broker is known to the
@@ -19,11 +20,14 @@ public final class WaybillServer implements AutoCloseable {
     private static final long OWN_NAMESRV_MILLIS = 10_000;
 
     private final Steps steps;
+    private final Broker broker;
     private final InetSocketAddress namesrvAddress;
     private final InetSocketAddress brokerAddress;
 
-    private WaybillServer(Steps steps, InetSocketAddress namesrvAddress, InetSocketAddress brokerAddress) {
+    private WaybillServer(
+            Steps steps, Broker broker, InetSocketAddress namesrvAddress, InetSocketAddress brokerAddress) {
         this.steps = steps;
+        this.broker = broker;
         this.namesrvAddress = namesrvAddress;
         this.brokerAddress = brokerAddress;
     }
@@ -58,6 +62,7 @@ public final class WaybillServer implements AutoCloseable {
                     () -> Broker.start(filled, files, platform, loops)));
             return new WaybillServer(
                     steps,
+                    broker,
                     reachable(asked.host(), namesrvAddress),
                     new InetSocketAddress(
                             filled.advertisedHost(), broker.address().getPort()));
@@ -92,6 +97,16 @@ public final class WaybillServer implements AutoCloseable {
     /** The address as clients write it: {@code host:port}. */
     public static String text(InetSocketAddress address) {
         return address.getHostString() + ":" + address.getPort();
+    }
+
+    /** Completes, with the reason, once the broker's store froze and the broker left; the process should then be ended and started again. */
+    public CompletionStage<String> gone() {
+        return broker.gone();
+    }
+
+    /** Whether the broker's store takes no more changes until it is opened again. */
+    public boolean isFrozen() {
+        return broker.isFrozen();
     }
 
     /** Stops both. What was acknowledged is on the disk when this returns. Idempotent. */

@@ -737,12 +737,27 @@ public final class Store implements AutoCloseable {
         views.onDueEarlier(wake);
     }
 
+    /** Runs this once the store takes no more changes after a failed write or force; at once if that is so. It must not block. */
+    public void onFrozen(Runnable told) {
+        log.onFrozen(told);
+    }
+
     public Positions positions() {
         return log.positions();
     }
 
     public StoreState state() {
         return log.state();
+    }
+
+    /** What is wrong with the views, in a sentence for people; empty if nothing is. No message is lost by it. */
+    public String viewsTrouble() {
+        return log.viewsTrouble();
+    }
+
+    /** How often the views were made again since the store was opened. */
+    public long viewsRebuilds() {
+        return log.viewsRebuilds();
     }
 
     /** The first position the log still holds. */

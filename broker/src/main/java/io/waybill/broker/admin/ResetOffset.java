@@ -86,7 +86,7 @@ final class ResetOffset implements RequestHandler {
                 try {
                     reset(request, header, topic);
                 } catch (RuntimeException e) {
-                    request.refuse(ResponseCode.SYSTEM_ERROR, "the offsets were not reset; the broker's log says why");
+                    Outcomes.refuse(request, e, "the offsets were not reset; the broker's log says why");
                     throw e; // for the log
                 }
             });

@@ -2,6 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Members;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
@@ -13,12 +14,14 @@ import io.waybill.store.Store;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
 import io.waybill.store.view.QueueKey;
+import io.waybill.store.view.ViewsDamaged;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
+import java.util.function.LongSupplier;
 
 /**
  * GET_BROKER_RUNTIME_INFO (28): figures of the running broker by name, in the names and texts that tools of RocketMQ take apart.
@@ -54,7 +57,7 @@ final class RuntimeFigures implements RequestHandler {
                         .body(new KvTable(figures()).toJson())
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the figures could not be read; the broker's log says why");
+                Outcomes.refuse(request, e, "the figures could not be read; the broker's log says why");
                 throw e; // for the log
             }
         });
@@ -72,6 +75,15 @@ final class RuntimeFigures implements RequestHandler {
             earliest = millis < 0 ? earliest : Math.min(earliest, millis);
         }
         return earliest;
+    }
+
+    /** A figure that must be read from what is being rebuilt is left out: viewsState says why. */
+    private static void putIfKnown(Map<String, String> table, String name, LongSupplier figure) {
+        try {
+            table.put(name, Long.toString(figure.getAsLong()));
+        } catch (ViewsDamaged e) {
+            table.remove(name);
+        }
     }
 
     /** Messages per second of the last 10 s, 1 min and 10 min. */
@@ -158,12 +170,15 @@ final class RuntimeFigures implements RequestHandler {
                     "commitLogDirCapacity",
                     "Total : " + bytes(stats.diskBytes()) + ", Free : " + bytes(stats.usableDiskBytes()) + ".");
         }
-        table.put("earliestMessageTimeStamp", Long.toString(earliestMillis()));
-        table.put("openTransactions", Long.toString(store.openHalfCount()));
-        table.put("pendingDelayedMessages", Long.toString(store.pendingDueCount()));
+        putIfKnown(table, "earliestMessageTimeStamp", this::earliestMillis);
+        putIfKnown(table, "openTransactions", store::openHalfCount);
+        putIfKnown(table, "pendingDelayedMessages", store::pendingDueCount);
         table.put("sharedClientIdsFound", Long.toString(members.shared().count()));
         table.put("storeAheadOfClockMillis", Long.toString(store.aheadMillis()));
         table.put("storeState", store.state().kind().name());
+        String trouble = store.viewsTrouble();
+        table.put("viewsState", trouble.isEmpty() ? "OK" : trouble);
+        table.put("viewsRebuilds", Long.toString(store.viewsRebuilds()));
         table.put("brokerActive", Boolean.toString(store.state().isOpen()));
         table.put("brokerVersionDesc", "V5_5_0");
         table.put("brokerVersion", Integer.toString(Command.CURRENT_VERSION));

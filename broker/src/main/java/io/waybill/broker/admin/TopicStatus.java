@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
@@ -47,7 +48,7 @@ final class TopicStatus implements RequestHandler {
                         .body(stats(config).toJson())
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the topic could not be read; the broker's log says why");
+                Outcomes.refuse(request, e, "the topic could not be read; the broker's log says why");
                 throw e; // for the log
             }
         });

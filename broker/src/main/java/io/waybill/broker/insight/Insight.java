@@ -6,6 +6,7 @@ import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -221,8 +222,7 @@ public final class Insight {
                             .build());
                 }
             } catch (RuntimeException e) {
-                request.refuse(
-                        ResponseCode.SYSTEM_ERROR, "the question could not be answered; the broker's log says why");
+                Outcomes.refuse(request, e, "the question could not be answered; the broker's log says why");
                 throw e; // for the log
             }
         });

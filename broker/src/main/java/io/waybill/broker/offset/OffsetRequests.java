@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.offset;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
@@ -192,7 +193,7 @@ public final class OffsetRequests {
                 try {
                     work.run();
                 } catch (RuntimeException e) {
-                    request.refuse(ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
+                    Outcomes.refuse(request, e, "the read failed; the broker's log says why");
                     throw e;
                 }
             });

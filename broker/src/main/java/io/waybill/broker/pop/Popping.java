@@ -8,6 +8,7 @@ import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.pull.RateLimits;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
@@ -194,12 +195,14 @@ final class Popping {
             }
             finish(pop);
         } catch (RuntimeException e) {
-            log.error(
-                    "A pop of group {} for topic {} failed",
-                    pop.wish().group(),
-                    pop.wish().topic(),
-                    e);
-            refuse(pop, ResponseCode.SYSTEM_ERROR, "the pop was not served; the broker's log says why");
+            if (!Outcomes.isRebuilding(e)) {
+                log.error(
+                        "A pop of group {} for topic {} failed",
+                        pop.wish().group(),
+                        pop.wish().topic(),
+                        e);
+            }
+            refuse(pop, Outcomes.code(e), Outcomes.text(e, "the pop was not served; the broker's log says why"));
         }
         return true;
     }

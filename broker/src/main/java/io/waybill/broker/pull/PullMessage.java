@@ -4,6 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.group.FreshSubscriptions;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.protocol.Names;
@@ -110,8 +111,10 @@ final class PullMessage implements RequestHandler {
         try {
             serve(request, header, false);
         } catch (RuntimeException e) {
-            log.error("A pull of group {} failed", header.consumerGroup(), e);
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the pull was not served; the broker's log says why");
+            if (!Outcomes.isRebuilding(e)) {
+                log.error("A pull of group {} failed", header.consumerGroup(), e);
+            }
+            Outcomes.refuse(request, e, "the pull was not served; the broker's log says why");
         }
     }
 }

@@ -6,6 +6,7 @@ import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
 import io.waybill.protocol.Names;
@@ -160,8 +161,10 @@ final class Reading {
     }
 
     private void failed(Pull pull, RuntimeException e) {
-        log.error("A pull of topic {} queue {} at {} failed", pull.topic(), pull.queueId(), pull.scannedTo(), e);
-        refuse(pull, ResponseCode.SYSTEM_ERROR, "the read failed; the broker's log says why");
+        if (!Outcomes.isRebuilding(e)) {
+            log.error("A pull of topic {} queue {} at {} failed", pull.topic(), pull.queueId(), pull.scannedTo(), e);
+        }
+        refuse(pull, Outcomes.code(e), Outcomes.text(e, "the read failed; the broker's log says why"));
     }
 
     private boolean answerReset(Pull pull) {

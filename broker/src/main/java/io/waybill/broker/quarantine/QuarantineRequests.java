@@ -2,6 +2,7 @@
 package io.waybill.broker.quarantine;
 
 import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -115,7 +116,7 @@ public final class QuarantineRequests {
                 work.run();
             } catch (RuntimeException e) {
                 log.error("A request about the quarantine failed", e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the quarantine was not changed; the broker's log says why");
+                Outcomes.refuse(request, e, "the quarantine was not changed; the broker's log says why");
             }
         });
     }

@@ -2,6 +2,7 @@
 package io.waybill.broker.query;
 
 import io.waybill.broker.group.Subscription;
+import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
@@ -48,7 +49,7 @@ final class QueryConsumeQueue implements RequestHandler {
                         .body(entries(header))
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the queue could not be read; the broker's log says why");
+                Outcomes.refuse(request, e, "the queue could not be read; the broker's log says why");
                 throw e; // for the log
             }
         });

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.query;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.QueryMessageHeader;
@@ -55,7 +56,7 @@ final class QueryMessage implements RequestHandler {
         try {
             found = find(header, unique, most);
         } catch (RuntimeException e) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the query failed; the broker's log says why");
+            Outcomes.refuse(request, e, "the query failed; the broker's log says why");
             throw e; // for the log
         }
         if (found.isEmpty()) {

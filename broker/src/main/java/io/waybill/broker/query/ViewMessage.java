@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.query;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ViewMessageHeader;
@@ -35,7 +36,7 @@ final class ViewMessage implements RequestHandler {
         try {
             message = store.readAt(position);
         } catch (RuntimeException e) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the message could not be read; the broker's log says why");
+            Outcomes.refuse(request, e, "the message could not be read; the broker's log says why");
             throw e; // for the log
         }
         if (message == null) {

@@ -33,8 +33,10 @@ public final class Continuation {
         } catch (BadField e) {
             request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
         } catch (RuntimeException e) {
-            LOG.error("request {} failed", request.code(), e);
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the request failed; the broker's log says why");
+            if (!Outcomes.isRebuilding(e)) {
+                LOG.error("request {} failed", request.code(), e);
+            }
+            Outcomes.refuse(request, e, "the request failed; the broker's log says why");
         }
     }
 }

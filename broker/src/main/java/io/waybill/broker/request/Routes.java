@@ -5,6 +5,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
+import io.waybill.store.view.ViewsDamaged;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SortedSet;
@@ -82,6 +83,8 @@ public final class Routes {
             request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
         } catch (RejectedExecutionException e) {
             request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many requests wait for the disk");
+        } catch (ViewsDamaged e) {
+            Outcomes.refuse(request, e, "");
         }
     }
 }

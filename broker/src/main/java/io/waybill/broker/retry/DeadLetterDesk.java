@@ -115,7 +115,7 @@ public final class DeadLetterDesk implements Duty {
                 work.run();
             } catch (RuntimeException e) {
                 LOG.error("{} failed", what, e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, what + " failed; the broker's log says why");
+                Outcomes.refuse(request, e, what + " failed; the broker's log says why");
             }
         });
     }

@@ -107,8 +107,7 @@ public final class SendBack implements RequestHandler {
                 } catch (RuntimeException e) {
                     LOG.error(
                             "a message of group {} at {} could not be taken back", header.group(), header.offset(), e);
-                    request.refuse(
-                            ResponseCode.SYSTEM_ERROR, "the message was not taken back; the broker's log says why");
+                    Outcomes.refuse(request, e, "the message was not taken back; the broker's log says why");
                 }
             });
         }

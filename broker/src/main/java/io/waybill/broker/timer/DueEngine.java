@@ -14,9 +14,11 @@ import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.view.DueItem;
 import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.ViewsDamaged;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -130,7 +132,14 @@ public final class DueEngine implements Duty {
             return WHEN_WOKEN; // a completion wakes
         }
         int started = 0;
-        for (DueItem item : store.dueUpTo(nowMillis, inWork.size() + room).items()) {
+        List<DueItem> due;
+        try {
+            due = store.dueUpTo(nowMillis, inWork.size() + room).items();
+        } catch (ViewsDamaged e) {
+            LOG.warn("what is due cannot be read at the moment: {}", e.getMessage());
+            return TimeUnit.MILLISECONDS.toNanos(HOLD_MILLIS);
+        }
+        for (DueItem item : due) {
             if (started == room) {
                 break;
             }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
@@ -59,9 +60,7 @@ final class ListTimers implements RequestHandler {
                         .build());
             } catch (RuntimeException e) {
                 LOG.error("the delayed messages could not be listed", e);
-                request.refuse(
-                        ResponseCode.SYSTEM_ERROR,
-                        "the delayed messages could not be listed; the broker's log says why");
+                Outcomes.refuse(request, e, "the delayed messages could not be listed; the broker's log says why");
             }
         });
     }

@@ -89,7 +89,7 @@ public final class RecallMessage implements RequestHandler {
             try {
                 cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
             } catch (RuntimeException e) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the message was not recalled; the broker's log says why");
+                Outcomes.refuse(request, e, "the message was not recalled; the broker's log says why");
                 throw e; // for the log
             }
         });

@@ -83,7 +83,7 @@ final class DecideTransaction implements RequestHandler {
                 }
             } catch (RuntimeException e) {
                 LOG.error("transaction {} could not be decided by hand", id, e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not decided; the broker's log says why");
+                Outcomes.refuse(request, e, "the transaction was not decided; the broker's log says why");
             }
         });
     }

@@ -117,7 +117,7 @@ final class EndTransaction implements RequestHandler {
             end(request, header);
         } catch (RuntimeException e) {
             LOG.error("the end of transaction {} failed; a check will ask again", header.commitLogOffset(), e);
-            request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not ended; the broker's log says why");
+            Outcomes.refuse(request, e, "the transaction was not ended; the broker's log says why");
         }
     }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
@@ -56,8 +57,7 @@ final class ListTransactions implements RequestHandler {
                         .body(answer)
                         .build());
             } catch (RuntimeException e) {
-                request.refuse(
-                        ResponseCode.SYSTEM_ERROR, "the transactions could not be listed; the broker's log says why");
+                Outcomes.refuse(request, e, "the transactions could not be listed; the broker's log says why");
                 throw e; // for the log
             }
         });

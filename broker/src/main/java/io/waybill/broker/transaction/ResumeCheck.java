@@ -83,7 +83,7 @@ final class ResumeCheck implements RequestHandler {
                 request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
             } catch (RuntimeException e) {
                 LOG.error("code {} failed for log position {}", RequestCode.RESUME_CHECK_HALF_MESSAGE, position, e);
-                request.refuse(ResponseCode.SYSTEM_ERROR, "the transaction was not resumed; the broker's log says why");
+                Outcomes.refuse(request, e, "the transaction was not resumed; the broker's log says why");
             }
         });
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -41,8 +42,7 @@ final class ShowTransaction implements RequestHandler {
             try {
                 show(request, id, topic);
             } catch (RuntimeException e) {
-                request.refuse(
-                        ResponseCode.SYSTEM_ERROR, "the transaction could not be shown; the broker's log says why");
+                Outcomes.refuse(request, e, "the transaction could not be shown; the broker's log says why");
                 throw e; // for the log
             }
         });

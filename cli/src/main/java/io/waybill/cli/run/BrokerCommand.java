@@ -17,7 +17,8 @@ import picocli.CommandLine.Option;
         name = "broker",
         description = {
             "Runs a broker alone until SIGTERM or Ctrl-C; it registers with the name servers given.",
-            "Prints one line READY ... when it serves."
+            "Prints one line READY ... when it serves.",
+            "Ends with exit code 6 when its store froze after a failed write: start it again."
         },
         footer = {"", "Example: waybill broker --data ./data -n 127.0.0.1:9876 --set brokerName=broker-b --port 10921"})
 public final class BrokerCommand implements Callable<Integer> {
@@ -51,8 +52,11 @@ public final class BrokerCommand implements Callable<Integer> {
             return ExitCode.DONE;
         }
         int checked = ServerOptions.port("--port", port);
-        BrokerServer server = Serving.start(() -> BrokerServer.start(
-                data, options.settings().with("namesrv", cluster.namesrv()).with("port", checked)));
-        return Serving.until(Serving.ready(cluster.namesrv(), WaybillServer.text(server.address())));
+        BrokerServer server = Serving.start(
+                () -> BrokerServer.start(
+                        data,
+                        options.settings().with("namesrv", cluster.namesrv()).with("port", checked)),
+                BrokerServer::isFrozen);
+        return Serving.until(Serving.ready(cluster.namesrv(), WaybillServer.text(server.address())), server.gone());
     }
 }

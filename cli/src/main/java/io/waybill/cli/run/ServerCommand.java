@@ -17,7 +17,8 @@ import picocli.CommandLine.Option;
         name = "server",
         description = {
             "Runs a name server and a broker in one process until SIGTERM or Ctrl-C.",
-            "Prints one line READY ... when it serves. Log lines go to standard error."
+            "Prints one line READY ... when it serves. Log lines go to standard error.",
+            "Ends with exit code 6 when its store froze after a failed write: start it again."
         },
         footer = {"", "Example: waybill server --data ./data --flush sync --set autoCreateTopic=false"})
 public final class ServerCommand implements Callable<Integer> {
@@ -72,8 +73,9 @@ public final class ServerCommand implements Callable<Integer> {
                 ServerOptions.port("--namesrv-port", namesrvPort),
                 ServerOptions.port("--broker-port", brokerPort),
                 options.settings());
-        WaybillServer server = Serving.start(() -> WaybillServer.start(settings));
+        WaybillServer server = Serving.start(() -> WaybillServer.start(settings), WaybillServer::isFrozen);
         return Serving.until(
-                Serving.ready(WaybillServer.text(server.namesrvAddress()), WaybillServer.text(server.brokerAddress())));
+                Serving.ready(WaybillServer.text(server.namesrvAddress()), WaybillServer.text(server.brokerAddress())),
+                server.gone());
     }
 }

@@ -34,6 +34,10 @@ public final class StatusCommand extends ClusterCommand {
             if (broker.failure() != null) {
                 output().note(broker.name() + ": " + broker.failure());
             }
+            String views = broker.figures().getOrDefault("viewsState", "OK");
+            if (!views.equals("OK")) {
+                output().note(broker.name() + ": " + views);
+            }
             if (all && !output().isJson()) {
                 broker.figures().forEach((name, value) -> rows.add(figure(broker.name(), name, value)));
             } else {

@@ -11,10 +11,18 @@ public final class ExitCode {
     public static final int NOT_FOUND = 3;
     public static final int UNREACHABLE = 4;
     public static final int REFUSED = 5;
+    /** Of a server whose store froze: it can be started again at once, which recovers what was acknowledged. */
+    public static final int FROZEN = 6;
 
     /** For the foot of every help text. */
     public static final String[] LINES = {
-        "0:done", "1:failed", "2:wrong usage", "3:not found", "4:cannot reach or timed out", "5:refused",
+        "0:done",
+        "1:failed",
+        "2:wrong usage",
+        "3:not found",
+        "4:cannot reach or timed out",
+        "5:refused",
+        "6:the store of a server is frozen",
     };
 
     private ExitCode() {}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.view.Checkpoint;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.Views;
 import org.slf4j.Logger;
@@ -16,7 +17,7 @@ final class Applier {
 
     private final Views views;
     private final Positions positions;
-    private final LogState state;
+    private final ViewsRebuild rebuild;
     private volatile long appliedIndex;
     private volatile VisibleListener listener = NOBODY;
     private volatile StoredListener counter = (topic, messages, bytes) -> {};
@@ -34,11 +35,11 @@ final class Applier {
 
     private volatile String checkpointFailure;
 
-    Applier(StoreSettings settings, Views views, Positions positions, LogState state, long appliedIndex) {
+    Applier(StoreSettings settings, Views views, Positions positions, ViewsRebuild rebuild, long appliedIndex) {
         this.gatherBytes = settings.gatherBytes();
         this.views = views;
         this.positions = positions;
-        this.state = state;
+        this.rebuild = rebuild;
         this.appliedIndex = appliedIndex;
     }
 
@@ -58,17 +59,20 @@ final class Applier {
         return appliedIndex;
     }
 
-    /** The frame keeps the promise of the flush mode. False if the views failed: then nothing further may be applied. */
-    boolean confirm(WrittenFrame frame) {
+    /** As of the walk's current frame. */
+    static Checkpoint upTo(LogWalk walk) {
+        return new Checkpoint(
+                walk.frameEnd(), walk.index(), walk.epoch(), walk.storeTimeMillis(), 0, walk.base(), walk.checksum());
+    }
+
+    /** The frame keeps the promise of the flush mode. Views that cannot take it are rebuilt; the change is kept all the same. */
+    void confirm(WrittenFrame frame) {
         if (frame.hasBytes) {
             positions.confirm(frame.end);
-            try {
-                views.apply(frame.entries, frame.end, frame.index, frame.epoch, frame.storeTimeMillis);
-            } catch (RuntimeException | Error e) {
-                LOG.error("a confirmed frame at {} cannot be applied to the views", frame.end, e);
-                state.freeze("the views failed: " + e);
-                return false;
-            }
+            views.applyOrLose(
+                    frame.entries,
+                    new Checkpoint(
+                            frame.end, frame.index, frame.epoch, frame.storeTimeMillis, 0, frame.base, frame.checksum));
             positions.apply(frame.end);
             appliedIndex = frame.index;
             if (frame.end >= wakeCheckpointerAt
@@ -92,7 +96,6 @@ final class Applier {
                 LOG.error("a listener failed; the store goes on", e);
             }
         }
-        return true;
     }
 
     private void count(WrittenFrame frame) {
@@ -118,6 +121,16 @@ final class Applier {
 
     /** What must happen between two applies. */
     void housekeep() {
+        if (rebuild.takeOver(queue -> listener.visible(
+                queue.topic(),
+                queue.queueId(),
+                views.queue(queue.topic(), queue.queueId()).max()))) {
+            checkpointWanted = false;
+            checkpointFailure = null;
+            preparedPosition = -1;
+            wakeCheckpointerAt = 0;
+            wakeCheckpointer.run();
+        }
         long trim = trimTo;
         if (trim > trimmed) {
             views.trimBefore(trim);

@@ -11,6 +11,8 @@ import org.slf4j.LoggerFactory;
  * The duty that writes the views, so that recovery has little to replay and memory little to hold: after checkpointBytes of
  * log, a quarter of viewsBytes of memory, or checkpointMillis after something changed. A checkpoint is written only when the log is forced up to it: views must never know more than a
  * power cut leaves in the log.
+ *
+ * <p>While the views must be made again it does that instead ({@link ViewsRebuild}).
  */
 final class Checkpointer implements Duty {
     private static final Logger LOG = LoggerFactory.getLogger(Checkpointer.class);
@@ -26,6 +28,7 @@ final class Checkpointer implements Duty {
     private final Positions positions;
     private final Applier applier;
     private final Flusher flusher;
+    private final ViewsRebuild rebuild;
     private Runnable wakeApplier = () -> {};
     private Runnable wakeRetention = () -> {};
 
@@ -35,7 +38,13 @@ final class Checkpointer implements Duty {
     private volatile long written;
 
     Checkpointer(
-            Clock clock, StoreSettings settings, Views views, Positions positions, Applier applier, Flusher flusher) {
+            Clock clock,
+            StoreSettings settings,
+            Views views,
+            Positions positions,
+            Applier applier,
+            Flusher flusher,
+            ViewsRebuild rebuild) {
         this.clock = clock;
         this.everyBytes = settings.checkpointBytes();
         this.everyNanos = settings.checkpointMillis() * MILLI;
@@ -45,6 +54,7 @@ final class Checkpointer implements Duty {
         this.positions = positions;
         this.applier = applier;
         this.flusher = flusher;
+        this.rebuild = rebuild;
     }
 
     void start(Runnable nudgeApplier, Runnable retention) {
@@ -63,6 +73,11 @@ final class Checkpointer implements Duty {
 
     @Override
     public long run() {
+        if (rebuild.isWanted()) {
+            // Views that missed something are not written: the backend stays right as of its last checkpoint.
+            dirty = false;
+            return rebuild.run();
+        }
         long prepared = applier.preparedPosition();
         if (prepared >= 0) {
             if (positions.flushed() < prepared) {

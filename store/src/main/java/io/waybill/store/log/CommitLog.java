@@ -21,6 +21,8 @@ import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The log of one store, put together. Duties and what wakes them:
@@ -34,6 +36,8 @@ import java.util.List;
  * </pre>
  */
 public final class CommitLog {
+    private static final Logger LOG = LoggerFactory.getLogger(CommitLog.class);
+
     private final Files files;
     private final StoreSettings settings;
     private final Clock clock;
@@ -42,6 +46,7 @@ public final class CommitLog {
     private final Segments segments;
     private final Views views;
     private final LogReader reader;
+    private final ViewsRebuild rebuild;
     private final Applier applier;
     private final KeyTime keyTime;
     private final Writer writer;
@@ -113,12 +118,13 @@ public final class CommitLog {
         state = new LogState();
         positions = new Positions(settings.flush(), recovered.end());
         reader = new LogReader(segments, positions);
-        applier = new Applier(settings, views, positions, state, recovered.nextIndex() - 1);
+        rebuild = new ViewsRebuild(platform.clock(), settings, views, positions, segments);
+        applier = new Applier(settings, views, positions, rebuild, recovered.nextIndex() - 1);
         maker = new SegmentMaker(files, settings, segments.newest().end());
         keyTime = new KeyTime(clock, views.keyTimeMillis());
         writer = new Writer(clock, settings, state, positions, segments, maker, applier, views, recovered, keyTime);
         flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
-        checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher);
+        checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher, rebuild);
         retention = new Retention(
                 platform.clock(), files, settings, views, segments, positions, state, reader, writer, maker, applier);
 
@@ -133,6 +139,8 @@ public final class CommitLog {
         flusher.start(wakeFlusher, wakeCheckpointer);
         applier.start(wakeCheckpointer);
         checkpointer.start(nudgeApplier, wakeRetention);
+        rebuild.start(nudgeApplier);
+        views.onDamage(wakeCheckpointer);
         retention.start(wakeRetention, nudgeApplier, flusher::flushSoon);
 
         Duties duties = platform.duties();
@@ -315,6 +323,10 @@ public final class CommitLog {
         applier.counter(counter);
     }
 
+    public void onFrozen(Runnable told) {
+        state.onFrozen(told);
+    }
+
     public Positions positions() {
         return positions;
     }
@@ -364,6 +376,22 @@ public final class CommitLog {
                 usableDiskBytes);
     }
 
+    /** How the views are, in a sentence for people; empty if all is well. */
+    public String viewsTrouble() {
+        String damage = views.damage();
+        if (damage != null) {
+            String failure = rebuild.failure();
+            return damage + views.howFar() + (failure == null ? "" : " (the last try failed: " + failure + ")");
+        }
+        String failure = applier.checkpointFailure() == null ? views.unwritable() : applier.checkpointFailure();
+        return failure == null ? "" : "the views cannot be written: " + failure;
+    }
+
+    /** How often the views were made again since the store was opened. */
+    public long viewsRebuilds() {
+        return rebuild.rebuilds();
+    }
+
     /**
      * Refuses new changes, confirms those taken, closes the log with a mark and writes a checkpoint, unless the store is
      * frozen. The views stay open.
@@ -384,13 +412,13 @@ public final class CommitLog {
             settle();
         }
         maker.dispose();
+        rebuild.close();
         StoreException failure = null;
         if (state.isOpenForRole()) {
             try {
                 checkpoint();
             } catch (RuntimeException e) {
-                failure = new StoreException(
-                        "the last checkpoint failed, the next open replays more: " + e.getMessage(), e);
+                LOG.warn("the last checkpoint failed, the next start replays more of the log: {}", e.getMessage());
             }
         }
         state.closed();
@@ -422,6 +450,9 @@ public final class CommitLog {
     }
 
     private void checkpoint() {
+        if (views.damage() != null) {
+            return;
+        }
         if (applier.preparedPosition() >= 0) {
             views.writeCheckpoint(true);
             applier.checkpointWritten();

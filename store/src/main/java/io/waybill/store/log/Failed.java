@@ -19,6 +19,8 @@ public record Failed(Cause cause, boolean maybeStored, String text) implements O
         /** The change does not fit a segment. */
         TOO_LARGE,
         /** Too many changes wait for the writer. Try again. */
-        OVERLOADED
+        OVERLOADED,
+        /** What the change must be judged by is being rebuilt. Try again. */
+        REBUILDING
     }
 }

@@ -89,8 +89,8 @@ final class Flusher implements Duty, Writer.Confirmer {
             wake.run();
             return;
         }
-        if (!frame.isEmpty() && !applier.confirm(frame)) {
-            failFrozen(frame);
+        if (!frame.isEmpty()) {
+            applier.confirm(frame);
         }
         if (clean) {
             clean = false;
@@ -147,7 +147,9 @@ final class Flusher implements Duty, Writer.Confirmer {
                 return;
             }
             settled = next;
-            if (!isOpen || !applier.confirm(next)) {
+            if (isOpen) {
+                applier.confirm(next);
+            } else {
                 failFrozen(next);
             }
         }

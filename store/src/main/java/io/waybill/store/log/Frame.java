@@ -154,6 +154,10 @@ final class Frame {
         return b.getInt(at + LENGTH_AT);
     }
 
+    static int checksum(ByteBuffer b, int at) {
+        return b.getInt(at + CRC_AT);
+    }
+
     static long epoch(ByteBuffer b, int at) {
         return b.getLong(at + EPOCH_AT);
     }

@@ -169,6 +169,8 @@ final class FrameBuilder {
     ByteBuffer seal(long durable) {
         int length = buffer.position();
         Frame.seal(buffer, length, frame.epoch, frame.index, base, frame.storeTimeMillis, count, durable, crc);
+        frame.base = base;
+        frame.checksum = Frame.checksum(buffer, 0);
         frame.end = base + length;
         return buffer;
     }

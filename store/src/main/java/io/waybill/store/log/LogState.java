@@ -12,6 +12,7 @@ final class LogState {
 
     private final AtomicReference<StoreState> state = new AtomicReference<>(StoreState.OPEN);
     private final AtomicBoolean closing = new AtomicBoolean();
+    private volatile Runnable frozen = () -> {};
 
     StoreState get() {
         StoreState now = state.get();
@@ -33,6 +34,15 @@ final class LogState {
         if (state.compareAndSet(StoreState.OPEN, new StoreState(StoreState.Kind.FROZEN, reason))) {
             LOG.error(
                     "the store is frozen: {}. Confirmed data can still be read; restart when the disk is well", reason);
+            frozen.run();
+        }
+    }
+
+    /** Run, by the thread that met the failure, when the log is frozen; at once if it is. Must not block. */
+    void onFrozen(Runnable told) {
+        frozen = told;
+        if (state.get().kind() == StoreState.Kind.FROZEN) {
+            told.run();
         }
     }
 

@@ -185,6 +185,10 @@ final class LogWalk {
         return Frame.epoch(window, frameAt);
     }
 
+    int checksum() {
+        return Frame.checksum(window, frameAt);
+    }
+
     long storeTimeMillis() {
         return Frame.storeTimeMillis(window, frameAt);
     }

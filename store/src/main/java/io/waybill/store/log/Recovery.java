@@ -20,6 +20,9 @@ import org.slf4j.LoggerFactory;
  * checkpoint to the end was verified, forced and applied; behind the end there are only zeros; no segment stands behind the
  * last one with a frame. Doing it twice is doing it once.
  *
+ * <p>Views are believed only if the last frame they hold stands in the log as they know it; else, and if they cannot take what
+ * follows, they are made again from the log's oldest frame. They are never a reason not to start.
+ *
  * <p>Steps: list the segments, which must follow each other without a gap; force them, because what a killed process left in
  * the page cache is read here but may not be on disk; walk and apply; tell a torn tail from damage by proof (see
  * {@link Frame}); cut the tail and force the cut before anything can be appended.
@@ -97,6 +100,93 @@ final class Recovery {
     }
 
     private Result recover(Segment[] segments) throws IOException, StoreException {
+        Checkpoint known = views.checkpoint();
+        String foreign = segments.length == 0 ? null : mismatch(segments, known);
+        if (foreign != null) {
+            LOG.error(
+                    "the views do not belong to this log and are rebuilt from it: {}. If the log is an older copy, what came "
+                            + "after it is not in it",
+                    foreign);
+            views.startOver();
+        }
+        Result result;
+        try {
+            result = recoverWith(segments);
+        } catch (ViewsDamaged | IllegalStateException e) {
+            if (views.checkpoint().position() == 0) {
+                throw e;
+            }
+            LOG.warn("the views cannot take the log behind their checkpoint and are rebuilt from it: {}", e.toString());
+            views.startOver();
+            result = recoverWith(segments);
+        }
+        long end = result.recovered().end();
+        if (foreign != null && end < known.position()) {
+            LOG.error(
+                    "the log ends at position {}; views found beside it knew one up to {}: {} bytes of messages and "
+                            + "decisions are not in this log",
+                    end,
+                    known.position(),
+                    known.position() - end);
+        }
+        return result;
+    }
+
+    /**
+     * Why the views are not of this log as it is: it ends before them, or the last frame they hold is not the one that stands there.
+     * Null if they may be. A frame that is damaged but recognised is damage of the log, and the views are right.
+     */
+    private static String mismatch(Segment[] segments, Checkpoint checkpoint) throws IOException, StoreException {
+        long end = segments[segments.length - 1].end();
+        if (checkpoint.position() > end) {
+            return "they know the log up to position " + checkpoint.position() + ", but its files end at " + end;
+        }
+        long base = checkpoint.frameBase();
+        if (checkpoint.position() == 0 || base < segments[0].start()) {
+            return null;
+        }
+        Segment segment = segments[0];
+        for (Segment next : segments) {
+            if (next.start() <= base) {
+                segment = next;
+            }
+        }
+        ByteBuffer header = ByteBuffer.allocate(Frame.HEADER);
+        if (segment.read(base, header) < Frame.HEADER) {
+            return "the last frame they hold, at position " + base + ", is behind the end of " + segment.name();
+        }
+        int fits = 0;
+        fits += Frame.base(header, 0) == base ? 1 : 0;
+        fits += Frame.index(header, 0) == checkpoint.frameIndex() ? 1 : 0;
+        fits += Frame.epoch(header, 0) == checkpoint.epoch() ? 1 : 0;
+        fits += Frame.length(header, 0) == checkpoint.position() - base ? 1 : 0;
+        fits += Frame.checksum(header, 0) == checkpoint.frameChecksum() ? 1 : 0;
+        if (fits == 5) {
+            return null;
+        }
+        LogWalk walk = new LogWalk(segments, base, -1, 0);
+        boolean isWhole = walk.next() && walk.base() == base;
+        if (walk.newer() != null) {
+            throw walk.tooNew(walk.newer());
+        }
+        if (!isWhole && fits == 4) {
+            LOG.error(
+                    "damage in {} at byte {}: the last frame that the views hold does not read as it was written",
+                    segment.name(),
+                    base - segment.start());
+            return null;
+        }
+        return isWhole
+                ? "frame " + walk.index() + " of epoch " + walk.epoch() + " with checksum "
+                        + Integer.toHexString(walk.checksum()) + " stands at position " + base
+                        + ", where they know frame "
+                        + checkpoint.frameIndex() + " of epoch " + checkpoint.epoch() + " with checksum "
+                        + Integer.toHexString(checkpoint.frameChecksum())
+                : "no frame stands at position " + base + ", where they know frame " + checkpoint.frameIndex()
+                        + " of epoch " + checkpoint.epoch();
+    }
+
+    private Result recoverWith(Segment[] segments) throws IOException, StoreException {
         Checkpoint checkpoint = views.checkpoint();
         if (segments.length == 0) {
             if (checkpoint.position() > 0) {
@@ -109,13 +199,6 @@ final class Recovery {
             return new Result(new Segments(firstSegment()), new Recovered(0, 0, 0, 0));
         }
         long oldest = segments[0].start();
-        long newestEnd = segments[segments.length - 1].end();
-        if (checkpoint.position() > newestEnd) {
-            throw new StoreDamaged(
-                    segments[segments.length - 1].name(),
-                    segments[segments.length - 1].length(),
-                    "the log ends at position " + newestEnd + ", but the views know it up to " + checkpoint.position());
-        }
         if (checkpoint.position() > 0 && oldest > checkpoint.oldestPosition()) {
             // Retention deletes first and lets the next checkpoint know of it, so this alone proves nothing.
             LOG.info(
@@ -225,7 +308,7 @@ final class Recovery {
                                 walk.base() - walk.stoppedIn().start(),
                                 "the frame is intact but cannot be understood: " + wrong.text());
             }
-            views.apply(entries, walk.frameEnd(), walk.index(), walk.epoch(), walk.storeTimeMillis());
+            views.apply(entries, Applier.upTo(walk));
             saysDrops |= walk.saysDrops();
             now = new Recovered(
                     walk.frameEnd(),

@@ -14,6 +14,7 @@ import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -116,6 +117,10 @@ final class Retention implements Duty {
     @Override
     public long run() {
         clockWatch.look(writer.storeTimeMillis());
+        if (views.damage() != null) {
+            // What must be carried forward is not known for sure, and the rebuild reads the oldest segment.
+            return done();
+        }
         try {
             while (!broken && state.isOpen() && outstanding.get() == 0) {
                 if (failed != null) {
@@ -150,6 +155,9 @@ final class Retention implements Duty {
                 }
             }
             return outstanding.get() == 0 ? done() : WHEN_WOKEN;
+        } catch (ViewsDamaged e) {
+            LOG.warn("the oldest segment is kept for the moment: {}", e.getMessage());
+            return done();
         } catch (IOException | StoreDamaged e) {
             LOG.error("the oldest segment cannot be dropped: {}", e.getMessage());
             return done();

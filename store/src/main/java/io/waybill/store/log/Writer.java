@@ -8,6 +8,7 @@ import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Entry;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -350,6 +351,10 @@ final class Writer implements Duty, Changes.InFlight {
     private void takeBack(Change change, Throwable e) {
         builder.rollBack();
         pending.rollBack();
+        if (e instanceof ViewsDamaged) {
+            change.fail(Failed.Cause.REBUILDING, false, e.getMessage());
+            return;
+        }
         long now = clock.nanoTime();
         if (refusals++ == 0 || now - lastTold > TELL_EVERY_NANOS) {
             lastTold = now;
@@ -525,6 +530,13 @@ final class Writer implements Duty, Changes.InFlight {
     }
 
     private void failOverloaded(Change change) {
+        if (views.damage() != null) {
+            change.fail(
+                    Failed.Cause.REBUILDING,
+                    false,
+                    "the views are rebuilt from the log, and memory holds no more until they are: " + views.damage());
+            return;
+        }
         String failure = applier.checkpointFailure();
         change.fail(
                 Failed.Cause.OVERLOADED,

@@ -18,6 +18,8 @@ final class WrittenFrame {
     /** False for a barrier. */
     boolean hasBytes;
 
+    long base;
+    int checksum;
     long end;
     long index;
     long epoch;

@@ -155,9 +155,9 @@ final class ConsumeQueue implements QueueView {
         if ((end & Block.ENTRIES - 1) != 0 && floor.offset < end) {
             byte[] value = home.storedValue(key, end >> Block.SHIFT);
             if (value == null) {
-                throw new ViewsDamaged("the tail block of " + key + " below offset " + end + " is missing");
+                throw home.damaged("the tail block of " + key + " below offset " + end + " is missing");
             }
-            tail = Block.decode(end >> Block.SHIFT, value);
+            tail = home.decode(key, end >> Block.SHIFT, value);
             live = new Block[] {tail};
         }
     }

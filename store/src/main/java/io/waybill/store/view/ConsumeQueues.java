@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All queues. Only those with entries that no checkpoint holds are objects; the others are keys in the backend:
@@ -19,6 +21,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * </pre>
  */
 final class ConsumeQueues {
+    private static final Logger LOG = LoggerFactory.getLogger(ConsumeQueues.class);
     private static final int META = 0;
     private static final int BLOCK = 1;
     /** Decoded full blocks kept for readers: at most 256 times 8 KiB. */
@@ -38,6 +41,9 @@ final class ConsumeQueues {
 
     private long generation = 1;
     private List<ConsumeQueue> dirty = new ArrayList<>();
+
+    /** Queues that missed a message, and why: they are not read, appended to or written any more. */
+    private final Map<QueueKey, String> lost = new ConcurrentHashMap<>();
 
     /** Duty thread, handed over by the swap. */
     private List<ConsumeQueue> writing = List.of();
@@ -88,6 +94,42 @@ final class ConsumeQueues {
                 message.storeTimeMillis());
     }
 
+    /** The same of a log that serves: if the queue cannot take it, the queue is lost and the others go on. */
+    void messageOrLose(Entry.VisibleMessage message) {
+        if (!lost.isEmpty() && lost.containsKey(new QueueKey(message.topic(), message.queueId()))) {
+            return;
+        }
+        try {
+            message(message);
+        } catch (RuntimeException e) {
+            QueueKey key = new QueueKey(message.topic(), message.queueId());
+            LOG.warn("queue {} missed a message and must not be read until it is rebuilt", key, e);
+            lost.put(key, "queue " + key + " missed a message: " + e.getMessage());
+            backend.wake();
+        }
+    }
+
+    /** Why some queue must not be read; null if all may be. */
+    String loss() {
+        return lost.isEmpty() ? null : lost.values().stream().findAny().orElse(null);
+    }
+
+    /** Queues that must not be read. */
+    List<QueueKey> lost() {
+        return List.copyOf(lost.keySet());
+    }
+
+    private void refuseLost(QueueKey key) {
+        String loss = lost.isEmpty() ? null : lost.get(key);
+        if (loss != null) {
+            throw new ViewsDamaged(loss + "; it is rebuilt from the log, try again later");
+        }
+    }
+
+    ViewsDamaged damaged(String what) {
+        return backend.damaged(what);
+    }
+
     void base(Entry.QueueBase base) {
         touched(base.topic(), base.queueId(), base.nextOffset()).base(base.position(), base.nextOffset());
     }
@@ -108,6 +150,9 @@ final class ConsumeQueues {
 
     /** The queue, live and part of the current generation. */
     private ConsumeQueue touched(String topic, int queueId, long offsetIfUnknown) {
+        if (!lost.isEmpty()) {
+            refuseLost(new QueueKey(topic, queueId));
+        }
         int slot = (topic.hashCode() * 31 + queueId) & RECENT - 1;
         ConsumeQueue queue = recent[slot];
         if (queue == null
@@ -185,6 +230,7 @@ final class ConsumeQueues {
     }
 
     ConsumeQueue find(QueueKey key) {
+        refuseLost(key);
         ConsumeQueue queue = live.get(key);
         if (queue != null) {
             return queue;
@@ -268,13 +314,31 @@ final class ConsumeQueues {
         long number = offset >> Block.SHIFT;
         byte[] value = storedValue(key, number);
         if (value == null) {
+            refuseHole(key, number);
             return null;
         }
-        block = Block.decode(number, value);
+        block = decode(key, number, value);
         if (block.isFull()) {
             cache.set(cacheSlot(key, number), new CachedBlock(key, block));
         }
         return block.holds(offset) ? block : null;
+    }
+
+    /** A block that is not there was deleted below the queue's first offset; anywhere else it is a hole, which is not an empty queue. */
+    private void refuseHole(QueueKey key, long number) {
+        byte[] meta = backend.get(Family.QUEUE, metaKey(key));
+        Unpacker unpacker = meta == null ? null : new Unpacker(meta, 0);
+        if (unpacker == null || unpacker.i64() >> Block.SHIFT <= number) {
+            throw damaged("block " + number + " of queue " + key + " is missing");
+        }
+    }
+
+    Block decode(QueueKey key, long number, byte[] value) {
+        try {
+            return Block.decode(number, value);
+        } catch (ViewsDamaged e) {
+            throw damaged("queue " + key + ": " + e.getMessage());
+        }
     }
 
     byte[] storedValue(QueueKey key, long number) {

@@ -323,7 +323,7 @@ final class KeyIndex {
         backend.scan(Family.KEYS, runKey(BLOCK, run.id()), runKey(BLOCK, run.id() + 1), (key, value) -> {
             Sorted block = decode(value);
             if (filled[0] + block.size() > hashes.length) {
-                throw new ViewsDamaged("key run " + run.id() + " has more than its " + run.count() + " entries");
+                throw backend.damaged("key run " + run.id() + " has more than its " + run.count() + " entries");
             }
             System.arraycopy(block.hashes, 0, hashes, filled[0], block.size());
             System.arraycopy(block.positions, 0, positions, filled[0], block.size());
@@ -331,7 +331,7 @@ final class KeyIndex {
             return true;
         });
         if (filled[0] != run.count()) {
-            throw new ViewsDamaged("key run " + run.id() + " has " + filled[0] + " of " + run.count() + " entries");
+            throw backend.damaged("key run " + run.id() + " has " + filled[0] + " of " + run.count() + " entries");
         }
         return new Sorted(hashes, positions);
     }

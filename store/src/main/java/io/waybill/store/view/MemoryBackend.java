@@ -26,6 +26,11 @@ public final class MemoryBackend extends ViewsBackend {
     private final Deque<List<Replaced>> unflushed = new ArrayDeque<>();
 
     private volatile boolean failNextWrite;
+    private volatile Family damagedFamily;
+    private volatile boolean failing;
+    private volatile boolean alone;
+    /** What was made beside it; once this one is retired, or the process ended, it is what is there. */
+    private volatile MemoryBackend beside;
 
     MemoryBackend() {
         for (int i = 0; i < Family.values().length; i++) {
@@ -38,8 +43,36 @@ public final class MemoryBackend extends ViewsBackend {
         failNextWrite = true;
     }
 
+    /** Whatever is read of a table from now on is found to be damaged, for as long as this object is the one in use. */
+    public void damage(String tableName) {
+        for (Family family : Family.values()) {
+            if (family.tableName.equals(tableName)) {
+                damagedFamily = family;
+            }
+        }
+    }
+
+    /** From now on no read and no write succeeds, or all do again; nothing is damaged. */
+    public void fail(boolean now) {
+        failing = now;
+    }
+
+    /** Whether there is no room for another one beside it. */
+    public void alone(boolean now) {
+        alone = now;
+    }
+
+    /** The one in use: this one, or what took its place. */
+    public MemoryBackend inUse() {
+        MemoryBackend next = beside;
+        return next == null ? this : next.inUse();
+    }
+
     /** Loses everything since the last flush, as a power cut would. */
     public void crash() {
+        if (beside != null) {
+            beside.crash();
+        }
         lock.writeLock().lock();
         try {
             while (!unflushed.isEmpty()) {
@@ -52,6 +85,9 @@ public final class MemoryBackend extends ViewsBackend {
 
     /** Loses some of the last batches, none of them flushed: RocksDB may have written more than it was asked to. */
     public void crash(Chance chance) {
+        if (beside != null) {
+            beside.crash(chance);
+        }
         lock.writeLock().lock();
         try {
             int lost = chance.nextInt(unflushed.size() + 1);
@@ -81,6 +117,8 @@ public final class MemoryBackend extends ViewsBackend {
         try {
             tables.forEach(Map::clear);
             unflushed.clear();
+            beside = null;
+            damagedFamily = null;
         } finally {
             lock.writeLock().unlock();
         }
@@ -91,13 +129,56 @@ public final class MemoryBackend extends ViewsBackend {
     }
 
     @Override
-    void open() {}
+    void open() {
+        trusted();
+        MemoryBackend next = inUse();
+        if (next != this) {
+            lock.writeLock().lock();
+            try {
+                beside = null;
+                damagedFamily = null;
+                for (int i = 0; i < tables.size(); i++) {
+                    tables.set(i, next.tables.get(i));
+                }
+                unflushed.clear();
+                unflushed.addAll(next.unflushed);
+            } finally {
+                lock.writeLock().unlock();
+            }
+        }
+        refuseDamage(Family.META);
+    }
 
     @Override
     void close() {}
 
     @Override
+    ViewsBackend beside() {
+        if (alone) {
+            throw new ViewsDamaged("there is no room for another backend");
+        }
+        MemoryBackend next = new MemoryBackend();
+        beside = next;
+        return next;
+    }
+
+    @Override
+    void retire() {
+        tables.forEach(Map::clear);
+    }
+
+    private void refuseDamage(Family family) {
+        if (family == damagedFamily) {
+            throw damaged("the table " + family.tableName + " was told to be damaged");
+        }
+        if (failing) {
+            throw new ViewsDamaged("the backend was told to fail");
+        }
+    }
+
+    @Override
     byte[] get(Family family, byte[] key) {
+        refuseDamage(family);
         lock.readLock().lock();
         try {
             return table(family).get(key);
@@ -118,6 +199,7 @@ public final class MemoryBackend extends ViewsBackend {
 
     /** Copies pages of pairs out of the lock, so that a visitor may call back; a scan is as of one moment for each page. */
     private void visit(Family family, byte[] low, byte[] high, boolean down, PairVisitor visitor) {
+        refuseDamage(family);
         byte[] last = null;
         int page = 16;
         while (true) {
@@ -161,7 +243,7 @@ public final class MemoryBackend extends ViewsBackend {
 
     @Override
     void write(Batch batch) {
-        if (failNextWrite) {
+        if (failNextWrite || failing) {
             failNextWrite = false;
             throw new ViewsDamaged("the write was told to fail");
         }

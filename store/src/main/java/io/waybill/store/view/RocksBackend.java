@@ -3,8 +3,10 @@ package io.waybill.store.view;
 
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -44,12 +46,20 @@ import org.slf4j.LoggerFactory;
  * views are in our own memory.
  *
  * <p>Native handles must not be used after close: every call holds the read lock, close the write lock.
+ *
+ * <p>Where it lies: in {@code views}, or after a rebuild in {@code views.N}. The highest number counts, whatever is in the others:
+ * a rebuild that was cut short is a fold of the log up to its checkpoint as any other is. The next open gives it the plain name.
+ *
+ * <p>What RocksDB cannot write (no room, no descriptors, a disk that fails for a while) it does not write for ever: it must be
+ * opened anew. That is done here, once a file can be written again; without room to open it, it is opened for reading.
  */
 final class RocksBackend extends ViewsBackend {
     private static final Logger LOG = LoggerFactory.getLogger(RocksBackend.class);
     private static final String DIRECTORY = "views";
-    /** Its presence says that a read found damage: the next open starts from nothing. */
-    private static final String DAMAGE_MARK = "views.damaged";
+    /** Its presence beside the directory says that a read found damage: the next open starts from nothing. */
+    private static final String DAMAGE_MARK = ".damaged";
+    /** Written, forced and deleted before RocksDB is closed and opened anew. */
+    private static final String PROBE = "views-probe";
 
     private static final long BLOCK_CACHE_BYTES = 8L << 20;
     private static final long WRITE_BUFFER_BYTES = 4L << 20;
@@ -58,6 +68,10 @@ final class RocksBackend extends ViewsBackend {
     private static final double BLOOM_BITS_PER_KEY = 10;
 
     private final Files files;
+    /** 0 for the plain name; chosen by open unless this one was made beside another. */
+    private int number;
+
+    private boolean isBeside;
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
     private final List<ColumnFamilyHandle> handles = new ArrayList<>();
     /** To be closed in reverse order. */
@@ -67,8 +81,31 @@ final class RocksBackend extends ViewsBackend {
     private ReadOptions reads;
     private WriteOptions writes;
 
+    /** Why RocksDB is closed, or open for reading only; null while it can be written. Changed under the write lock. */
+    private volatile String unwritable;
+    /** Writes that failed one after the other. Duty thread. */
+    private int failures;
+
+    private volatile boolean retired;
+
     RocksBackend(Files files) {
         this.files = files;
+    }
+
+    private String directory() {
+        return name(number);
+    }
+
+    private static String name(int number) {
+        return number == 0 ? DIRECTORY : DIRECTORY + "." + number;
+    }
+
+    /** The number in a directory's name; -1 if it is none of ours. */
+    private static int numberOf(String name) {
+        if (name.equals(DIRECTORY)) {
+            return 0;
+        }
+        return name.matches("views\\.[1-9][0-9]{0,8}") ? Integer.parseInt(name.substring(DIRECTORY.length() + 1)) : -1;
     }
 
     private <T extends AbstractNativeReference> T keep(T reference) {
@@ -81,12 +118,18 @@ final class RocksBackend extends ViewsBackend {
         lock.writeLock().lock();
         try {
             if (db != null) {
-                throw new IllegalStateException("the views in " + DIRECTORY + " are open already");
+                throw new IllegalStateException("the views in " + directory() + " are open already");
             }
-            if (files.exists(DAMAGE_MARK)) {
+            trusted();
+            failures = 0;
+            unwritable = null;
+            if (!isBeside) {
+                choose();
+            }
+            if (files.exists(directory() + DAMAGE_MARK)) {
                 throw new ViewsDamaged("damage was found when they were last open");
             }
-            files.createDirectories(DIRECTORY);
+            files.createDirectories(directory());
             RocksLibrary.load(files);
             openDatabase();
         } catch (IOException e) {
@@ -94,6 +137,49 @@ final class RocksBackend extends ViewsBackend {
         } finally {
             lock.writeLock().unlock();
         }
+    }
+
+    /** Finds the newest directory, deletes those it took over from and gives it the plain name. */
+    private void choose() throws IOException {
+        List<Integer> numbers = new ArrayList<>();
+        for (String name : files.list("")) {
+            if (numberOf(name) >= 0) {
+                numbers.add(numberOf(name));
+            }
+        }
+        numbers.sort(null);
+        number = numbers.isEmpty() ? 0 : numbers.get(numbers.size() - 1);
+        if (number == 0) {
+            return;
+        }
+        for (int older : numbers.subList(0, numbers.size() - 1)) {
+            delete(older);
+        }
+        // A mark would now be one of the newer.
+        if (files.exists(DIRECTORY + DAMAGE_MARK)) {
+            files.delete(DIRECTORY + DAMAGE_MARK);
+        }
+        if (files.exists(directory() + DAMAGE_MARK)) {
+            return;
+        }
+        files.rename(directory(), DIRECTORY);
+        files.forceDirectory("");
+        number = 0;
+    }
+
+    private void delete(int which) throws IOException {
+        String directory = name(which);
+        if (files.exists(directory)) {
+            for (String name : files.list(directory)) {
+                files.delete(directory + "/" + name);
+            }
+            files.delete(directory);
+        }
+        // Last: a crash before this deletes again.
+        if (files.exists(directory + DAMAGE_MARK)) {
+            files.delete(directory + DAMAGE_MARK);
+        }
+        files.forceDirectory("");
     }
 
     private void openDatabase() {
@@ -124,15 +210,47 @@ final class RocksBackend extends ViewsBackend {
         }
         reads = keep(new ReadOptions());
         writes = keep(new WriteOptions()).setDisableWAL(true);
+        String path = files.hostPath(directory()).toString();
         try {
-            db = RocksDB.open(options, files.hostPath(DIRECTORY).toString(), descriptors, handles);
+            db = RocksDB.open(options, path, descriptors, handles);
         } catch (RocksDBException e) {
+            handles.clear();
+            if (!isDamage(e) && !isBusy(e) && files.exists(directory() + "/CURRENT")) {
+                openForReading(options, path, descriptors, e);
+                return;
+            }
             closeAll();
             if (isDamage(e)) {
-                throw new ViewsDamaged("RocksDB in " + DIRECTORY + ": " + e.getMessage(), e);
+                throw new ViewsDamaged("RocksDB in " + directory() + ": " + e.getMessage(), e);
             }
-            throw new IllegalStateException("RocksDB in " + DIRECTORY + " cannot be opened: " + e.getMessage(), e);
+            throw new IllegalStateException("RocksDB in " + directory() + " cannot be opened: " + e.getMessage(), e);
         }
+    }
+
+    /** Opening for writing writes, opening for reading does not: a full disk must not hide what is there. */
+    private void openForReading(
+            DBOptions options, String path, List<ColumnFamilyDescriptor> descriptors, RocksDBException why) {
+        try {
+            db = RocksDB.openReadOnly(options, path, descriptors, handles);
+        } catch (RocksDBException e) {
+            handles.clear();
+            closeAll();
+            if (isDamage(e)) {
+                throw new ViewsDamaged("RocksDB in " + directory() + ": " + e.getMessage(), e);
+            }
+            throw new IllegalStateException(
+                    "RocksDB in " + directory() + " cannot be opened: " + why.getMessage() + "; nor for reading: "
+                            + e.getMessage(),
+                    why);
+        }
+        unwritable = "RocksDB in " + directory() + " cannot be opened for writing: " + why.getMessage();
+        LOG.warn("{}; the views are served as of their last checkpoint and what the log holds behind it", unwritable);
+    }
+
+    /** Whether another one has it open. */
+    private static boolean isBusy(RocksDBException e) {
+        String message = String.valueOf(e.getMessage());
+        return message.contains("lock hold by current process") || message.contains("temporarily unavailable");
     }
 
     private ColumnFamilyOptions familyOptions(Cache cache, Filter bloom) {
@@ -192,23 +310,71 @@ final class RocksBackend extends ViewsBackend {
         lock.writeLock().lock();
         try {
             if (db != null) {
-                throw new IllegalStateException("the views in " + DIRECTORY + " are open");
+                throw new IllegalStateException("the views in " + directory() + " are open");
             }
-            if (files.exists(DIRECTORY)) {
-                for (String name : files.list(DIRECTORY)) {
-                    files.delete(DIRECTORY + "/" + name);
+            if (isBeside) {
+                delete(number);
+                return;
+            }
+            // Up from the oldest: a crash in between must not leave an older one that counts.
+            List<Integer> numbers = new ArrayList<>();
+            for (String name : files.list("")) {
+                String directory =
+                        name.endsWith(DAMAGE_MARK) ? name.substring(0, name.length() - DAMAGE_MARK.length()) : name;
+                if (numberOf(directory) >= 0 && !numbers.contains(numberOf(directory))) {
+                    numbers.add(numberOf(directory));
                 }
-                files.delete(DIRECTORY);
             }
-            // Last: a crash before this deletes again.
-            if (files.exists(DAMAGE_MARK)) {
-                files.delete(DAMAGE_MARK);
+            numbers.sort(null);
+            for (int old : numbers) {
+                delete(old);
             }
-            files.forceDirectory("");
+            number = 0;
         } catch (IOException e) {
             throw new UncheckedIOException("the directory of the views cannot be deleted", e);
         } finally {
             lock.writeLock().unlock();
+        }
+    }
+
+    @Override
+    ViewsBackend beside() {
+        RocksBackend next = new RocksBackend(files);
+        next.number = number + 1;
+        next.isBeside = true;
+        try {
+            // Of an earlier try in this process.
+            next.delete(next.number);
+        } catch (IOException e) {
+            throw new UncheckedIOException("the directory " + next.directory() + " cannot be emptied", e);
+        }
+        return next;
+    }
+
+    @Override
+    void retire() {
+        retired = true;
+        close();
+        lock.writeLock().lock();
+        try {
+            delete(number);
+        } catch (IOException e) {
+            LOG.warn("the directory {} cannot be deleted now; the next start does it: {}", directory(), e.toString());
+        } finally {
+            lock.writeLock().unlock();
+        }
+    }
+
+    @Override
+    void markDamage() {
+        String mark = directory() + DAMAGE_MARK;
+        try {
+            if (!retired && !files.exists(mark)) {
+                files.open(mark, OpenMode.CREATE_NEW).close();
+                files.forceDirectory("");
+            }
+        } catch (IOException e) {
+            LOG.warn("damage of the views cannot be marked: {}", e.toString());
         }
     }
 
@@ -218,24 +384,26 @@ final class RocksBackend extends ViewsBackend {
         held.lock();
         if (db == null) {
             held.unlock();
+            String why = unwritable;
+            if (retired) {
+                throw new ViewsDamaged("these views were replaced by rebuilt ones; try again");
+            }
+            if (why != null) {
+                throw new ViewsDamaged(why + "; try again later");
+            }
             throw new IllegalStateException("the views are closed");
         }
         return held;
     }
 
     private ViewsDamaged failed(String what, Family family, RocksDBException e) {
-        if (e.getStatus() != null && e.getStatus().getCode() == Status.Code.Corruption && !files.exists(DAMAGE_MARK)) {
-            try {
-                files.open(DAMAGE_MARK, OpenMode.CREATE_NEW).close();
-                files.forceDirectory("");
-            } catch (IOException another) {
-                LOG.warn("damage of the views cannot be marked: {}", another.toString());
-            }
-        }
-        return new ViewsDamaged(
-                "RocksDB in " + DIRECTORY + (family == null ? "" : ", " + family.tableName) + ": " + what + " failed: "
-                        + e.getMessage(),
-                e);
+        String text = "RocksDB in " + directory() + (family == null ? "" : ", " + family.tableName) + ": " + what
+                + " failed: " + e.getMessage();
+        // A sector that cannot be read does not come back; too few descriptors do.
+        boolean isUnreadable = family != null && text.contains("Input/output error");
+        return isUnreadable || e.getStatus() != null && e.getStatus().getCode() == Status.Code.Corruption
+                ? damaged(text, e)
+                : new ViewsDamaged(text + "; try again later", e);
     }
 
     private ColumnFamilyHandle handle(Family family) {
@@ -291,8 +459,65 @@ final class RocksBackend extends ViewsBackend {
     }
 
     @Override
+    String unwritable() {
+        return unwritable;
+    }
+
+    @Override
+    void beforeWriting() {
+        // The first failure may have passed by itself; RocksDB gets over some.
+        if (unwritable != null || failures > 1) {
+            openAnew();
+        }
+    }
+
+    @Override
     Batch newBatch() {
         return new Changes();
+    }
+
+    /** RocksDB keeps an error of its own threads until it is closed. Nothing is lost: the views keep what it has not flushed. */
+    private void openAnew() {
+        try {
+            probe();
+        } catch (IOException e) {
+            throw new ViewsDamaged("nothing can be written beside " + directory() + ": " + e.getMessage(), e);
+        }
+        lock.writeLock().lock();
+        try {
+            if (db == null && unwritable == null) {
+                throw new IllegalStateException("the views are closed");
+            }
+            closeAll();
+            unwritable = null;
+            try {
+                openDatabase();
+            } catch (ViewsDamaged e) {
+                unwritable = e.getMessage();
+                throw damaged(e.getMessage(), e);
+            } catch (IllegalStateException e) {
+                unwritable = e.getMessage();
+                throw new ViewsDamaged(e.getMessage(), e);
+            }
+            if (unwritable != null) {
+                throw new ViewsDamaged(unwritable);
+            }
+        } finally {
+            lock.writeLock().unlock();
+        }
+        LOG.info("RocksDB in {} was opened anew and can be written again", directory());
+        failures = 0;
+    }
+
+    private void probe() throws IOException {
+        if (files.exists(PROBE)) {
+            files.delete(PROBE);
+        }
+        try (StoreFile file = files.open(PROBE, OpenMode.CREATE_NEW)) {
+            file.write(0, ByteBuffer.allocate(4096));
+            file.force();
+        }
+        files.delete(PROBE);
     }
 
     @Override
@@ -301,6 +526,7 @@ final class RocksBackend extends ViewsBackend {
         try {
             db.write(writes, ((Changes) batch).batch);
         } catch (RocksDBException e) {
+            failures++;
             throw failed("a batch", null, e);
         } finally {
             held.unlock();
@@ -312,7 +538,9 @@ final class RocksBackend extends ViewsBackend {
         Lock held = opened();
         try (FlushOptions options = new FlushOptions().setWaitForFlush(true).setAllowWriteStall(true)) {
             db.flush(options, handles);
+            failures = 0;
         } catch (RocksDBException e) {
+            failures++;
             throw failed("a flush", null, e);
         } finally {
             held.unlock();

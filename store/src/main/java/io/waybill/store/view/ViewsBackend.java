@@ -8,7 +8,57 @@ import io.waybill.platform.Files;
  * some prefix of the batches, at least up to the last flush. Keys are ordered as unsigned bytes.
  */
 public abstract class ViewsBackend {
+    private volatile String damage;
+    private volatile Runnable onDamage = () -> {};
+
     ViewsBackend() {}
+
+    /** Why what it holds is not to be trusted as a whole; null as long as nothing wrong was found since it was opened. */
+    final String damage() {
+        return damage;
+    }
+
+    /** Notes that something wrong was found; the exception is for who asked. */
+    final ViewsDamaged damaged(String what) {
+        return damaged(what, null);
+    }
+
+    final ViewsDamaged damaged(String what, Throwable cause) {
+        if (damage == null) {
+            damage = what;
+            markDamage();
+            wake();
+        }
+        return new ViewsDamaged(what + "; it is rebuilt from the log, try again later", cause);
+    }
+
+    final void onDamage(Runnable wake) {
+        onDamage = wake;
+    }
+
+    /** Somebody must look at what went wrong. */
+    final void wake() {
+        onDamage.run();
+    }
+
+    /** Why nothing can be written to it now; null if it can, as far as known. */
+    String unwritable() {
+        return null;
+    }
+
+    /** It is opened: nothing wrong was found yet. */
+    final void trusted() {
+        damage = null;
+    }
+
+    /** Makes the next open start from nothing, also that of another process. */
+    void markDamage() {}
+
+    /** An empty backend of the same kind beside this one, which takes over once this one is retired. */
+    abstract ViewsBackend beside();
+
+    /** Closes it and deletes what it held: another one took over. Reads that are still under way are refused. */
+    abstract void retire();
 
     /** RocksDB in the directory {@code views} of the given files; opened by {@link Views#open}. */
     public static ViewsBackend rocks(Files files) {
@@ -46,6 +96,9 @@ public abstract class ViewsBackend {
 
     /** Visits keys downwards from {@code from} (inclusive) to {@code floor} (inclusive), otherwise as scan. */
     abstract void scanDown(Family family, byte[] from, byte[] floor, PairVisitor visitor);
+
+    /** Before a checkpoint is written: batches that were not flushed may be gone when this returns. */
+    void beforeWriting() {}
 
     abstract Batch newBatch();
 

@@ -2,8 +2,8 @@
 package io.waybill.store.view;
 
 /**
- * The backend of the views cannot be read or written. The log is not affected: the views can be deleted and are
- * rebuilt from it at the next open.
+ * The backend of the views cannot be read or written now, or what is asked for is rebuilt. The log is not affected, and nothing
+ * was answered wrongly: the same question has its answer later.
  */
 public final class ViewsDamaged extends RuntimeException {
     private static final long serialVersionUID = 1;

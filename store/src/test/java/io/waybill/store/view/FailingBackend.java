@@ -34,6 +34,16 @@ public final class FailingBackend extends ViewsBackend {
     }
 
     @Override
+    ViewsBackend beside() {
+        return memory.beside();
+    }
+
+    @Override
+    void retire() {
+        memory.retire();
+    }
+
+    @Override
     void open() {
         memory.open();
     }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker;
+
+import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
+import io.waybill.store.Store;
+import io.waybill.store.log.StoreState;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a broker does when its store froze: it says why, once; leaves the name servers, so that producers go elsewhere; answers
+ * what waits; and then tells whoever runs it, who should end the process: a start recovers everything that was acknowledged,
+ * and nothing else can. What was confirmed can be read until then.
+ */
+final class Departure implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(Departure.class);
+
+    private final Store store;
+    private final Supplier<CompletableFuture<Void>> leave;
+    private final Clock clock;
+    private final long mostNanos;
+    private final CompletableFuture<String> gone = new CompletableFuture<>();
+    private CompletableFuture<Void> leaving;
+    private long untilNanos;
+
+    Departure(Store store, Supplier<CompletableFuture<Void>> leave, Clock clock, long mostMillis) {
+        this.store = store;
+        this.leave = leave;
+        this.clock = clock;
+        this.mostNanos = TimeUnit.MILLISECONDS.toNanos(mostMillis);
+    }
+
+    void startedAs(DutyHandle handle) {
+        store.onFrozen(handle::wake);
+    }
+
+    /** Completes with the reason when the store froze and the name servers know, or did not answer in time. */
+    CompletableFuture<String> gone() {
+        return gone;
+    }
+
+    @Override
+    public String roleName() {
+        return "broker-departure";
+    }
+
+    @Override
+    public long run() {
+        StoreState state = store.state();
+        if (state.kind() != StoreState.Kind.FROZEN || gone.isDone()) {
+            return WHEN_WOKEN;
+        }
+        if (leaving == null) {
+            LOG.error(
+                    "The store is frozen ({}): this broker leaves the name servers. Start it again when the disk is well;"
+                            + " what was acknowledged is kept",
+                    state.reason());
+            untilNanos = clock.nanoTime() + mostNanos;
+            leaving = leave.get();
+        }
+        long left = untilNanos - clock.nanoTime();
+        if (!leaving.isDone() && left > 0) {
+            return Math.min(left, TimeUnit.MILLISECONDS.toNanos(100));
+        }
+        gone.complete(state.reason());
+        return WHEN_WOKEN;
+    }
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One fold of the log over one backend: what {@link Views} shows and, when that is damaged, what is made anew beside it.
+ * Roles as there. What cannot be applied any more is lost and is never read, written or applied to again, so a fold with a loss
+ * is right about all the rest, and its backend is right as of its last checkpoint.
+ */
+final class Fold {
+    private static final Logger LOG = LoggerFactory.getLogger(Fold.class);
+    private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
+    private static final int VERSION = 6;
+
+    // What an entry costs in memory until it is written, roughly.
+    private static final long MESSAGE_BYTES = 48;
+    private static final long KEY_BYTES = 16;
+    private static final long ROW_BYTES = 256;
+    private static final long STEP_BYTES = 64;
+
+    /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
+    record Mark(Checkpoint checkpoint, long openHalves, long pendingDue, long droppedTo) {
+        byte[] encode() {
+            return new Packer(96)
+                    .i8(VERSION)
+                    .i64(checkpoint.position())
+                    .i64(checkpoint.frameIndex())
+                    .i64(checkpoint.epoch())
+                    .i64(checkpoint.storeTimeMillis())
+                    .i64(checkpoint.oldestPosition())
+                    .i64(checkpoint.frameBase())
+                    .i64(checkpoint.frameChecksum())
+                    .i64(openHalves)
+                    .i64(pendingDue)
+                    .i64(droppedTo)
+                    .done();
+        }
+
+        static Mark decode(byte[] value) {
+            if (value == null) {
+                return new Mark(Checkpoint.EMPTY, 0, 0, -1);
+            }
+            Unpacker unpacker = new Unpacker(value, 0);
+            int version = unpacker.i8();
+            if (version != VERSION) {
+                throw new ViewsDamaged("the views have version " + version + ", known is " + VERSION);
+            }
+            Checkpoint checkpoint = new Checkpoint(
+                    unpacker.i64(),
+                    unpacker.i64(),
+                    unpacker.i64(),
+                    unpacker.i64(),
+                    unpacker.i64(),
+                    unpacker.i64(),
+                    (int) unpacker.i64());
+            return new Mark(checkpoint, unpacker.i64(), unpacker.i64(), unpacker.i64());
+        }
+    }
+
+    final ViewsBackend backend;
+    final Table progressTable;
+    final Table catalogTable;
+    final Table dueTable;
+    final Table transactionsTable;
+    final Table uniqueTable;
+    final Table journalTable;
+
+    final ConsumeQueues queues;
+    final KeyIndex keys;
+    final DueIndex dueIndex;
+    final DueMessages dueMessages;
+    final Transactions transactions;
+    final ProgressTable progress;
+    final CatalogTable catalog;
+    final PopStates pops;
+    final UniqueKeys uniques;
+    final Journal journal;
+
+    /** Up to where the log may have been dropped; -1 if nothing says so. */
+    private volatile long droppedTo;
+
+    private volatile Checkpoint applied;
+    private volatile Checkpoint written;
+    private volatile Checkpoint flushed;
+
+    /** Roughly the memory of the current generation; changed by the applier only. */
+    private volatile long gatheredBytes;
+
+    /** Of the generation being written; set by the applier, cleared by the duty thread. */
+    private volatile long writingBytes;
+
+    /** Applier only: whether there is something that no checkpoint holds. */
+    private boolean dirty;
+
+    /** The mark of the swapped generation until it is written; set by the applier, cleared by the duty thread. */
+    private volatile Mark prepared;
+
+    /** Whole views that missed an entry, and why; changed by the applier only, never in place. */
+    private volatile Map<Family, String> lost = Map.of();
+
+    Fold(ViewsBackend backend) {
+        this.backend = backend;
+        Mark mark = mark();
+        applied = mark.checkpoint;
+        written = mark.checkpoint;
+        flushed = mark.checkpoint;
+        progressTable = new Table(backend, Family.PROGRESS);
+        catalogTable = new Table(backend, Family.CATALOG);
+        dueTable = new Table(backend, Family.DUE);
+        transactionsTable = new Table(backend, Family.TRANSACTIONS);
+        uniqueTable = new Table(backend, Family.UNIQUE);
+        journalTable = new Table(backend, Family.JOURNAL);
+        long oldest = mark.checkpoint.oldestPosition();
+        queues = new ConsumeQueues(backend, oldest);
+        keys = new KeyIndex(backend);
+        dueIndex = new DueIndex(dueTable);
+        dueMessages = new DueMessages(backend, dueTable, dueIndex, mark.pendingDue, oldest);
+        transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
+        progress = new ProgressTable(progressTable);
+        catalog = new CatalogTable(catalogTable);
+        pops = new PopStates(backend);
+        uniques = new UniqueKeys(backend, uniqueTable);
+        journal = new Journal(backend, journalTable, oldest);
+        droppedTo = mark.droppedTo;
+    }
+
+    private Mark mark() {
+        return Mark.decode(backend.get(Family.META, MARK_KEY));
+    }
+
+    List<Table> tables() {
+        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable, journalTable);
+    }
+
+    // ---- any thread
+
+    Checkpoint written() {
+        return written;
+    }
+
+    Checkpoint flushed() {
+        return flushed;
+    }
+
+    Checkpoint applied() {
+        return applied;
+    }
+
+    long gatheredBytes() {
+        return gatheredBytes;
+    }
+
+    long unwrittenBytes() {
+        return gatheredBytes + writingBytes;
+    }
+
+    long droppedTo() {
+        return droppedTo;
+    }
+
+    /** Why something here must not be read, in a sentence; null if all may be. */
+    String loss() {
+        Map<Family, String> seen = lost;
+        return seen.isEmpty() ? queues.loss() : seen.values().iterator().next();
+    }
+
+    void onDamage(Runnable wake) {
+        backend.onDamage(wake);
+    }
+
+    /** Why this view must not be read; null if it may. */
+    String loss(Family family) {
+        Map<Family, String> seen = lost;
+        return seen.isEmpty() ? null : seen.get(family);
+    }
+
+    // ---- applier
+
+    /** Strict: what does not fit or cannot be looked up is thrown, and the fold is of no use any more. */
+    void apply(List<? extends Entry> entries, Checkpoint upTo) {
+        begin(upTo);
+        long weight = 0;
+        for (int i = 0, count = entries.size(); i < count; i++) {
+            Entry entry = entries.get(i);
+            if (entry instanceof Entry.VisibleMessage message) {
+                keys.message(message);
+                queues.message(message);
+            } else {
+                control(entry);
+            }
+            weight += bytesOf(entry);
+        }
+        end(upTo, weight);
+    }
+
+    /** The same of a log that serves: a view that cannot take an entry is lost, the others go on. */
+    void applyOrLose(List<? extends Entry> entries, Checkpoint upTo) {
+        begin(upTo);
+        long weight = 0;
+        for (int i = 0, count = entries.size(); i < count; i++) {
+            Entry entry = entries.get(i);
+            try {
+                if (entry instanceof Entry.VisibleMessage message) {
+                    if (loss(Family.KEYS) == null) {
+                        keys.message(message);
+                    }
+                    if (loss(Family.QUEUE) == null) {
+                        queues.messageOrLose(message);
+                    }
+                } else if (loss(familyOf(entry)) == null) {
+                    control(entry);
+                }
+                weight += bytesOf(entry);
+            } catch (RuntimeException | Error e) {
+                lose(entry, e);
+            }
+        }
+        try {
+            end(upTo, weight);
+        } catch (RuntimeException | Error e) {
+            lose(Family.DUE, e);
+        }
+    }
+
+    private void begin(Checkpoint upTo) {
+        if (upTo.position() < applied.position()) {
+            throw new IllegalStateException(
+                    "asked to apply up to " + upTo.position() + ", but " + applied.position() + " is applied");
+        }
+        dirty = true;
+    }
+
+    private void end(Checkpoint upTo, long weight) {
+        Checkpoint before = applied;
+        gatheredBytes += weight;
+        applied = new Checkpoint(
+                upTo.position(),
+                upTo.frameIndex(),
+                upTo.epoch(),
+                Math.max(upTo.storeTimeMillis(), before.storeTimeMillis()),
+                before.oldestPosition(),
+                upTo.frameBase(),
+                upTo.frameChecksum());
+        dueIndex.publish();
+    }
+
+    private static Family familyOf(Entry entry) {
+        if (entry instanceof Entry.Progress) {
+            return Family.PROGRESS;
+        }
+        if (entry instanceof Entry.Catalog) {
+            return Family.CATALOG;
+        }
+        if (entry instanceof Entry.Pop || entry instanceof Entry.PopRestated) {
+            return Family.POP;
+        }
+        if (entry instanceof Entry.Journal) {
+            return Family.JOURNAL;
+        }
+        if (entry instanceof Entry.Unique) {
+            return Family.UNIQUE;
+        }
+        if (entry instanceof Entry.VisibleMessage || entry instanceof Entry.QueueBase) {
+            return Family.QUEUE;
+        }
+        if (entry instanceof Entry.Dropped) {
+            return Family.META;
+        }
+        return Family.DUE;
+    }
+
+    private void lose(Entry entry, Throwable why) {
+        Family family = familyOf(entry);
+        lose(family, why);
+        if (family == Family.DUE || family == Family.UNIQUE) {
+            // What waits, what is undecided and the keys they hold know of each other.
+            lose(Family.DUE, why);
+            lose(Family.TRANSACTIONS, why);
+            lose(Family.UNIQUE, why);
+        } else if (family == Family.CATALOG) {
+            lose(Family.QUEUE, why);
+        } else if (entry instanceof Entry.VisibleMessage) {
+            lose(Family.KEYS, why);
+        }
+    }
+
+    private void lose(Family family, Throwable why) {
+        if (loss(family) == null) {
+            LOG.warn(
+                    "the view {} missed a confirmed change and must not be read until it is rebuilt",
+                    family.tableName,
+                    why);
+            Map<Family, String> more = new EnumMap<>(Family.class);
+            more.putAll(lost);
+            more.put(family, "the view " + family.tableName + " missed a change: " + why.getMessage());
+            lost = more;
+            backend.wake();
+        }
+    }
+
+    private static long bytesOf(Entry entry) {
+        if (entry instanceof Entry.VisibleMessage message) {
+            return MESSAGE_BYTES + (message.keys() == null ? 0 : KEY_BYTES * (long) message.keys().length);
+        }
+        return controlBytes(entry);
+    }
+
+    /** Each row of a table is a node, a key and a value. */
+    private static long controlBytes(Entry entry) {
+        if (entry instanceof Entry.Progress record) {
+            return ROW_BYTES * record.entries().size();
+        }
+        if (entry instanceof Entry.Catalog record) {
+            return ROW_BYTES + (record.value() == null ? 0 : record.value().length);
+        }
+        if (entry instanceof Entry.Pop pop) {
+            long bytes = 0;
+            for (PopDelta delta : pop.deltas()) {
+                bytes += ROW_BYTES + STEP_BYTES * delta.changes().size();
+            }
+            return bytes;
+        }
+        if (entry instanceof Entry.PopRestated restated) {
+            return ROW_BYTES + 2 * STEP_BYTES * restated.state().items();
+        }
+        if (entry instanceof Entry.Due due) {
+            return ROW_BYTES * (3 + (due.keys() == null ? 0 : due.keys().length));
+        }
+        if (entry instanceof Entry.Journal record) {
+            return ROW_BYTES * (1 + record.entries().size());
+        }
+        return 3 * ROW_BYTES;
+    }
+
+    private void control(Entry entry) {
+        if (entry instanceof Entry.Half half) {
+            transactions.half(half);
+        } else if (entry instanceof Entry.Decided decided) {
+            transactions.decided(decided);
+            uniques.ended(decided.handle(), decided.outcome() == Decision.ROLLBACK);
+        } else if (entry instanceof Entry.Checked checked) {
+            transactions.checked(checked);
+        } else if (entry instanceof Entry.Answered answered) {
+            transactions.answered(answered);
+        } else if (entry instanceof Entry.Conflict record) {
+            transactions.conflict(record.conflict());
+        } else if (entry instanceof Entry.Published published) {
+            transactions.published(published.record());
+        } else if (entry instanceof Entry.Due due) {
+            dueMessages.due(due);
+        } else if (entry instanceof Entry.Fired fired) {
+            dueMessages.fired(fired);
+            uniques.ended(fired.handle(), false);
+        } else if (entry instanceof Entry.Cancelled cancelled) {
+            dueMessages.cancelled(cancelled);
+            uniques.ended(cancelled.handle(), true);
+        } else if (entry instanceof Entry.Rescheduled rescheduled) {
+            dueMessages.rescheduled(rescheduled);
+        } else if (entry instanceof Entry.Progress record) {
+            progress.progress(record);
+        } else if (entry instanceof Entry.Catalog record) {
+            catalog.catalog(record);
+            if (record.kind() == CatalogKind.TOPIC && record.value() == null) {
+                queues.hide(record.name());
+            } else if (record.kind() == CatalogKind.DELETED_TOPIC && record.value() == null) {
+                queues.show(record.name());
+            }
+        } else if (entry instanceof Entry.Pop pop) {
+            pops.pop(pop);
+        } else if (entry instanceof Entry.PopRestated restated) {
+            pops.restated(restated);
+        } else if (entry instanceof Entry.Unique unique) {
+            uniques.unique(unique);
+        } else if (entry instanceof Entry.Journal record) {
+            journal.journal(record);
+        } else if (entry instanceof Entry.Dropped dropped) {
+            saidDropped(dropped.upTo());
+        } else if (entry instanceof Entry.QueueBase base) {
+            queues.base(base);
+        } else {
+            throw new IllegalStateException("no view takes " + entry);
+        }
+    }
+
+    void saidDropped(long upTo) {
+        droppedTo = Math.max(droppedTo, upTo);
+    }
+
+    void trimBefore(long position) {
+        Checkpoint before = applied;
+        if (position > before.oldestPosition()) {
+            queues.trimBefore(position);
+            transactions.trimBefore(position);
+            dueMessages.trimBefore(position);
+            journal.trimBefore(position);
+            applied = before.from(position);
+            dirty = true;
+        }
+    }
+
+    boolean prepareCheckpoint() {
+        if (!dirty || prepared != null || loss() != null) {
+            return false;
+        }
+        dirty = false;
+        dueMessages.saveCounts();
+        uniques.closed();
+        queues.swap();
+        keys.swap();
+        pops.swap();
+        for (Table table : tables()) {
+            table.swap();
+        }
+        writingBytes = gatheredBytes;
+        gatheredBytes = 0;
+        prepared = new Mark(applied, transactions.openCount(), dueMessages.count(), droppedTo);
+        return true;
+    }
+
+    // ---- duty thread
+
+    /** What a failed try left in the backend is told by its mark: it is not written twice, and written again if it is gone. */
+    void writeCheckpoint(boolean flush) {
+        Mark mark = prepared;
+        if (mark == null) {
+            if (flush && !written.equals(flushed)) {
+                backend.flush();
+                flushed = written;
+            }
+            return;
+        }
+        backend.beforeWriting();
+        if (!mark.equals(mark())) {
+            long oldest = mark.checkpoint.oldestPosition();
+            try (Batch batch = backend.newBatch()) {
+                if (oldest > written.oldestPosition()) {
+                    queues.clean(batch, oldest);
+                    transactions.clean(batch, oldest);
+                    dueMessages.clean(batch, oldest);
+                    journal.clean(batch, oldest);
+                }
+                uniques.clean(batch);
+                queues.write(batch, oldest);
+                keys.write(batch, oldest);
+                pops.write(batch);
+                for (Table table : tables()) {
+                    table.write(batch);
+                }
+                batch.put(Family.META, MARK_KEY, mark.encode());
+                backend.write(batch);
+            }
+        }
+        // What the backend may still lose stays in memory: it may have to be opened anew before it can flush.
+        if (flush) {
+            backend.flush();
+        }
+        queues.written();
+        keys.written();
+        pops.written();
+        for (Table table : tables()) {
+            table.written();
+        }
+        written = mark.checkpoint;
+        if (flush) {
+            flushed = written;
+        }
+        writingBytes = 0;
+        prepared = null;
+    }
+}
