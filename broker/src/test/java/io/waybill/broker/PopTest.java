@@ -1098,4 +1098,77 @@ class PopTest {
             ackAll(popped);
         }
     }
+
+    @Test
+    void anInvisibilityLastsAsLongAsItWasAskedForWhateverTheWallClockDoes() {
+        for (long jump : new long[] {-3_600_000, 3_600_000, -3_600_000}) {
+            send(0, "a" + jump);
+            Asked popped = pop();
+            assertThat(popped.result()).isZero();
+            PopHandle old = handle(popped, TestBroker.messages(popped).get(0));
+            broker.pass(INVISIBLE / 2);
+            broker.clock.set(broker.clock.wallMillis() + jump);
+            broker.pass(INVISIBLE / 2 - 1);
+            assertEmpty(pop());
+            Asked held = waiting(10_000);
+            assertThat(held.isOpen()).isTrue();
+            broker.pass(1);
+            assertThat(TestBroker.bodies(held)).as("to the millisecond").containsExactly("a" + jump);
+            assertThat(held.number("popTime"))
+                    .as("no stock client throws it away as too old")
+                    .isGreaterThanOrEqualTo(broker.clock.wallMillis());
+            assertThat(ack(old)).as("of the taking before").isZero();
+            broker.pass(INVISIBLE - 1);
+            assertEmpty(pop());
+            broker.pass(1);
+            Asked again = pop();
+            assertThat(TestBroker.bodies(again))
+                    .as("the old handle ended nothing")
+                    .containsExactly("a" + jump);
+            PopHandle longer = changed(handle(again, TestBroker.messages(again).get(0)), 600_000);
+            broker.clock.set(broker.clock.wallMillis() - jump / 2);
+            broker.pass(599_999);
+            assertEmpty(pop());
+            assertThat(ack(longer)).isZero();
+        }
+    }
+
+    @Test
+    void anInvisibilityOfARunBeforeLastsNoLongerThanItWasAskedFor() {
+        send(0, "a");
+        pop();
+        broker.clock.set(broker.clock.wallMillis() - 3_600_000);
+        for (int i = 0; i < 2; i++) {
+            if (i == 0) {
+                broker.restart();
+            } else {
+                broker.kill();
+            }
+            assertEmpty(pop());
+            broker.pass(INVISIBLE);
+            Asked popped = pop();
+            assertThat(TestBroker.bodies(popped)).containsExactly("a");
+        }
+    }
+
+    @Test
+    void whenAMessageWasTakenFirstIsKeptOnEachLaterDelivery() {
+        send(0, "a");
+        Asked first = pop();
+        String taken = Long.toString(first.number("popTime"));
+        assertThat(TestBroker.messages(first).get(0).properties()).doesNotContainKey("1ST_POP_TIME");
+        for (int i = 1; i < 4; i++) {
+            broker.pass(INVISIBLE);
+            Asked again = pop();
+            Message message = TestBroker.messages(again).get(0);
+            assertThat(message.property("1ST_POP_TIME")).isEqualTo(taken);
+            assertThat(message.reconsumeTimes()).isEqualTo(i);
+            assertThat(message.queueOffset()).isZero();
+            assertThat(message.storeTimestamp())
+                    .isEqualTo(TestBroker.messages(first).get(0).storeTimestamp());
+            assertThat(message.position())
+                    .isEqualTo(TestBroker.messages(first).get(0).position());
+            changed(handle(again, message), INVISIBLE);
+        }
+    }
 }

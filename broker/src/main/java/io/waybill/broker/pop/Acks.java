@@ -5,7 +5,6 @@ import io.waybill.broker.journal.Journal;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -45,9 +44,9 @@ final class Acks {
     private final PopQueues queues;
     private final WaitingPops waiting;
     private final Journal journal;
-    private final Clock clock;
+    private final PopClock clock;
 
-    Acks(Store store, Topics topics, PopQueues queues, WaitingPops waiting, Journal journal, Clock clock) {
+    Acks(Store store, Topics topics, PopQueues queues, WaitingPops waiting, Journal journal, PopClock clock) {
         this.store = store;
         this.topics = topics;
         this.queues = queues;
@@ -167,7 +166,7 @@ final class Acks {
         }
         PopQueue queue = queues.find(header.consumerGroup(), topic, header.queueId());
         long[] popTime = {handle.popTime()};
-        long askedMillis = clock.wallMillis();
+        long askedMillis = clock.nowMillis();
         Completion done = outcome -> changed(request, header, handle, popTime[0], outcome);
         PopQueue.Verdict verdict = queue == null
                 ? PopQueue.Verdict.STALE
@@ -186,7 +185,7 @@ final class Acks {
                         "the message at offset " + header.offset() + " is done or taken by somebody else",
                         header,
                         handle,
-                        clock.wallMillis());
+                        clock.stampMillis());
             case UNSURE ->
                 request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] the log refused a change of this queue");
             case RECORDED -> {

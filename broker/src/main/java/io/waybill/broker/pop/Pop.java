@@ -69,6 +69,7 @@ final class Pop extends Turns {
     private Map<Integer, Long> scannedTo = Map.of();
 
     private long popMillis;
+    private long nowMillis;
     private int queuesSeen;
     private int count;
     private int granted;
@@ -155,7 +156,7 @@ final class Pop extends Turns {
     // ---- a turn
 
     /** Begins to look at every queue once more; what was found before is kept. */
-    void startTurn(int reasons, long nowMillis) {
+    void startTurn(int reasons, PopClock clock) {
         expired |= (reasons & EXPIRE) != 0;
         contended = false;
         damaged = false;
@@ -163,7 +164,8 @@ final class Pop extends Turns {
         queuesSeen = 0;
         rest = 0;
         if (count == 0) {
-            popMillis = nowMillis;
+            popMillis = clock.stampMillis();
+            nowMillis = clock.nowMillis();
         }
     }
 
@@ -212,8 +214,14 @@ final class Pop extends Turns {
         return count;
     }
 
+    /** The name of what it takes. */
     long popMillis() {
         return popMillis;
+    }
+
+    /** The time of the turn, by which invisibilities end. */
+    long nowMillis() {
+        return nowMillis;
     }
 
     long rest() {

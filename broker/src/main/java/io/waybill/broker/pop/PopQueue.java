@@ -3,9 +3,9 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.retry.UsedUp;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>What always holds: this copy leads and the log follows, step by step in the same order ({@link #drain}); so after a crash a message may come
  * again early, but what was answered as acknowledged stays so. The base is also the group's committed offset. An offset committed from outside ends
- * the state; the next pop begins anew at that offset. When the log refuses a step, the copy is thrown away and read from the store again.
+ * the state; the next pop begins anew at that offset. Invisibilities end by {@link PopClock#nowMillis}. When the log refuses a step, the copy is thrown away and read from the store again.
  *
  * <p>Locks: everything is guarded by this, and nothing that may take another lock of the pops or run a completion is called under it. One thread
  * at a time looks for messages ({@link #enter}, {@link #exit}); it reads without the lock, and what it found is checked again when it is taken.
@@ -113,7 +113,7 @@ final class PopQueue {
     final PopKey key;
     private final Store store;
     private final Offsets offsets;
-    private final Clock clock;
+    private final PopClock clock;
     /** Messages in flight of all queues together. */
     private final AtomicInteger all;
     /** How many of them are of this queue. */
@@ -131,6 +131,8 @@ final class PopQueue {
     private final TreeSet<InFlight> byDeadline = new TreeSet<>(BY_DEADLINE);
     /** When each message was given back first; of this run of the broker. */
     private final Map<Long, Long> since = new HashMap<>();
+    /** When each that was taken more than once was taken first, as its handle says; of this run of the broker. */
+    private final Map<Long, Long> firstTaken = new HashMap<>();
 
     private int generation;
     private String attemptId;
@@ -155,7 +157,7 @@ final class PopQueue {
     private boolean limited;
 
     /** @param all where the messages in flight of all queues are counted */
-    PopQueue(PopKey key, Store store, Offsets offsets, Clock clock, AtomicInteger all) {
+    PopQueue(PopKey key, Store store, Offsets offsets, PopClock clock, AtomicInteger all) {
         this.key = key;
         this.store = store;
         this.offsets = offsets;
@@ -260,7 +262,7 @@ final class PopQueue {
     }
 
     private List<PopPlan.Run> runs(PopState current, Pop pop, QueueRange range, boolean shared) {
-        long now = pop.popMillis();
+        long now = pop.nowMillis();
         Pop.Wish wish = pop.wish();
         long scannedTo = pop.scannedTo(key.queueId());
         if (current != state) {
@@ -323,7 +325,7 @@ final class PopQueue {
             List<Pop.Given> seen = new ArrayList<>();
             for (Message message : read.messages()) {
                 InFlight held = state == null ? null : state.inFlight(message.offset());
-                seen.add(given(message, held == null ? 1 : held.deliveries() + 1));
+                seen.add(given(message, held == null ? 1 : held.deliveries() + 1, null));
             }
             return new Taken(seen, false, 0, false);
         }
@@ -362,7 +364,7 @@ final class PopQueue {
     }
 
     private boolean mayComeAgain(InFlight held, Pop pop) {
-        return held.deadlineMillis() <= pop.popMillis() || isSameAttempt(held, pop.wish());
+        return held.deadlineMillis() <= pop.nowMillis() || isSameAttempt(held, pop.wish());
     }
 
     private boolean isSameAttempt(InFlight held, Pop.Wish wish) {
@@ -379,12 +381,13 @@ final class PopQueue {
             List<PopChange> steps,
             List<MessageDraft> letters,
             List<Pop.Given> given) {
-        long now = pop.popMillis();
+        long now = pop.nowMillis();
         long offset = message.offset();
         boolean repeated = held != null && held.deadlineMillis() > now;
         int deliveries = held == null ? 1 : repeated ? held.deliveries() : held.deliveries() + 1;
         if (held != null) {
-            since.putIfAbsent(offset, held.deadlineMillis());
+            since.putIfAbsent(offset, clock.wallMillis(held.deadlineMillis()));
+            firstTaken.putIfAbsent(offset, held.popTimeMillis());
         }
         if (deliveries - 1 > pop.wish().mostRetries()) {
             MessageDraft letter = letter(pop, message, deliveries - 1);
@@ -394,8 +397,8 @@ final class PopQueue {
                 return;
             }
         }
-        steps.add(new PopChange.Take(offset, now, now + pop.wish().invisibleMillis(), deliveries));
-        given.add(given(message, deliveries));
+        steps.add(new PopChange.Take(offset, pop.popMillis(), now + pop.wish().invisibleMillis(), deliveries));
+        given.add(given(message, deliveries, firstTaken.get(offset)));
     }
 
     private MessageDraft letter(Pop pop, Message message, int deliveries) {
@@ -406,25 +409,51 @@ final class PopQueue {
                     key.group(),
                     pop.wish().mostRetries(),
                     deliveries,
-                    since.getOrDefault(message.offset(), pop.popMillis()),
-                    clock.wallMillis());
+                    since.getOrDefault(message.offset(), clock.wallMillis(pop.nowMillis())),
+                    clock.wallMillis(clock.nowMillis()));
         } catch (BadValue e) {
             log.warn("Message {} of {} does not fit a dead letter and is delivered again", message.offset(), key, e);
             return null;
         }
     }
 
-    /** The first delivery is the log's own bytes; later ones are a copy that says how often it was tried. */
-    private static Pop.Given given(Message message, int deliveries) {
+    /**
+     * The first delivery is the log's own bytes; later ones are a copy that says how often it was tried, and when it was taken first: a client would
+     * write the time of this taking there.
+     */
+    private static Pop.Given given(Message message, int deliveries, Long firstTakenMillis) {
         ByteBuffer slice = message.slice();
         if (deliveries > 1) {
-            ByteBuffer copy = ByteBuffer.allocate(slice.remaining())
-                    .put(slice.duplicate())
-                    .flip();
+            ByteBuffer copy = firstTakenMillis == null ? null : marked(slice, firstTakenMillis);
+            if (copy == null) {
+                copy = ByteBuffer.allocate(slice.remaining())
+                        .put(slice.duplicate())
+                        .flip();
+            }
             StoredMessage.patchReconsumeTimes(copy, 0, StoredMessage.reconsumeTimes(copy, 0) + deliveries - 1);
             slice = copy;
         }
         return new Pop.Given(message.offset(), slice, deliveries);
+    }
+
+    /** Null when it says so already, or has no room for it. */
+    private static ByteBuffer marked(ByteBuffer slice, long firstTakenMillis) {
+        int at = slice.position();
+        if (StoredMessage.property(slice, at, MessageProperties.FIRST_POP_TIME) != null) {
+            return null;
+        }
+        try {
+            ByteBuffer copy = ByteBuffer.wrap(MessageDraft.copyOf(slice, at)
+                    .property(MessageProperties.FIRST_POP_TIME, Long.toString(firstTakenMillis))
+                    .build()
+                    .bytes());
+            StoredMessage.patchQueueOffset(copy, 0, StoredMessage.queueOffset(slice, at));
+            StoredMessage.patchPosition(copy, 0, StoredMessage.position(slice, at));
+            StoredMessage.patchStoreTimestamp(copy, 0, StoredMessage.storeTimestamp(slice, at));
+            return copy;
+        } catch (BadValue e) {
+            return null;
+        }
     }
 
     /** Whether a look may find something. */
@@ -514,8 +543,10 @@ final class PopQueue {
             return Verdict.STALE;
         }
         int deliveries = state.inFlight(offset).deliveries() - (suspend ? 1 : 0);
-        long now = clock.wallMillis();
-        long taken = Math.max(now, popTime + 1); // a handle of its own, also within the millisecond it was taken in
+        long now = clock.nowMillis();
+        firstTaken.putIfAbsent(offset, state.inFlight(offset).popTimeMillis());
+        long taken = Math.max(
+                clock.stampMillis(), popTime + 1); // a handle of its own, also within the millisecond it was taken in
         newPopTime[0] = taken;
         record(
                 List.of(new PopChange.Take(offset, taken, now + invisibleMillis, Math.max(0, deliveries))),
@@ -529,7 +560,7 @@ final class PopQueue {
         boolean wasLimited = limited;
         limited = false; // whoever looks and meets the limit again says so
         return state != null
-                && (wasLimited || byDeadline.isEmpty() || byDeadline.last().deadlineMillis() <= clock.wallMillis());
+                && (wasLimited || byDeadline.isEmpty() || byDeadline.last().deadlineMillis() <= clock.nowMillis());
     }
 
     // ---- offsets from outside
@@ -537,14 +568,18 @@ final class PopQueue {
     /**
      * The group's offset was set by a client that pulls, or by a reset: all that is known here is void. In the log the reset of the state comes
      * first, then the offset, then the end of the state, so that a crash anywhere in between finds the offset that holds.
+     *
+     * @return whether messages were in flight, which come again
      */
-    void outside(long offset, boolean isReset) {
+    boolean outside(long offset, boolean isReset) {
         int mine;
+        int held;
         synchronized (this) {
             boolean isSure = load();
             if (isSure && (state == null || !isReset && state.base() == offset)) {
-                return;
+                return false;
             }
+            held = state == null ? 0 : state.inFlight().size();
             forget();
             loaded = true;
             refused = false;
@@ -560,6 +595,7 @@ final class PopQueue {
                 drain();
             }
         });
+        return held > 0;
     }
 
     private synchronized boolean leave(int mine) {
@@ -668,6 +704,7 @@ final class PopQueue {
             loaded = true;
             state = store.popState(key);
             if (state != null) {
+                rebase();
                 byDeadline.addAll(state.inFlight().values());
                 holes = PopPlan.hasGaps(state);
                 count();
@@ -676,10 +713,44 @@ final class PopQueue {
         return true;
     }
 
+    /** The log keeps deadlines by the time that names takings. */
+    private List<PopChange> asStored(List<PopChange> steps) {
+        long ahead = clock.aheadMillis();
+        if (ahead == 0) {
+            return steps;
+        }
+        List<PopChange> stored = new ArrayList<>(steps.size());
+        for (PopChange step : steps) {
+            stored.add(
+                    step instanceof PopChange.Take take
+                            ? new PopChange.Take(
+                                    take.offset(),
+                                    take.popTimeMillis(),
+                                    take.deadlineMillis() + ahead,
+                                    take.deliveries())
+                            : step);
+        }
+        return stored;
+    }
+
+    /** The other way round; and none lasts longer from now on than it was asked for, whatever the clocks did meanwhile. */
+    private void rebase() {
+        long now = clock.nowMillis();
+        long ahead = clock.aheadMillis();
+        for (InFlight held : List.copyOf(state.inFlight().values())) {
+            long longest = now + Math.max(0, held.deadlineMillis() - held.popTimeMillis());
+            long deadline = Math.min(held.deadlineMillis() - ahead, longest);
+            if (deadline != held.deadlineMillis()) {
+                state.apply(new PopChange.Take(held.offset(), held.popTimeMillis(), deadline, held.deliveries()));
+            }
+        }
+    }
+
     private void forget() {
         state = null;
         byDeadline.clear();
         since.clear();
+        firstTaken.clear();
         holes = false;
         attemptId = null;
         count();
@@ -693,7 +764,7 @@ final class PopQueue {
     private void record(List<PopChange> steps, List<MessageDraft> letters, Completion done) {
         steps.forEach(this::apply);
         count();
-        enqueue(steps, letters, state.base(), done);
+        enqueue(asStored(steps), letters, state.base(), done);
     }
 
     private void apply(PopChange step) {
@@ -712,12 +783,14 @@ final class PopQueue {
             for (InFlight held : state.inFlight().subMap(ack.from(), ack.to()).values()) {
                 byDeadline.remove(held);
                 since.remove(held.offset());
+                firstTaken.remove(held.offset());
             }
             holes |= ack.from() > state.frontier();
             state.apply(step);
         } else {
             byDeadline.clear();
             since.clear();
+            firstTaken.clear();
             holes = false;
             state.apply(step);
         }

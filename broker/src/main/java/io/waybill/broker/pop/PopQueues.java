@@ -2,7 +2,6 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.offset.Offsets;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.store.Store;
 import io.waybill.store.view.PopKey;
@@ -12,21 +11,30 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All queues that groups pop. At the start the base of each becomes the group's committed offset, since that may have been recorded later than the
  * base. Thread-safe.
  */
 final class PopQueues {
+    private static final Logger log = LoggerFactory.getLogger(PopQueues.class);
+    /** Groups that are told of in this run. */
+    private static final int MOST_TOLD = 1_000;
+
     private final Store store;
     private final Offsets offsets;
-    private final Clock clock;
+    private final PopClock clock;
     private final Map<PopKey, PopQueue> table = new ConcurrentHashMap<>();
     private final AtomicInteger inFlight = new AtomicInteger();
+    /** Groups with members that pull and members that pop at once; told already. */
+    private final Set<String> mixed = ConcurrentHashMap.newKeySet();
+
     /** Those that have or may have a state in the log. */
     private final Set<PopKey> known = ConcurrentHashMap.newKeySet();
 
-    PopQueues(Store store, Offsets offsets, Clock clock) {
+    PopQueues(Store store, Offsets offsets, PopClock clock) {
         this.store = store;
         this.offsets = offsets;
         this.clock = clock;
@@ -35,6 +43,7 @@ final class PopQueues {
             PopState state = Names.isDesk(key.group()) ? null : store.popState(key);
             if (state != null) {
                 known.add(key);
+                state.inFlight().values().forEach(held -> clock.named(held.popTimeMillis()));
                 if (offsets.query(key.group(), key.topic(), key.queueId()) != state.base()
                         && !offsets.commit(key.group(), key.topic(), key.queueId(), state.base())) {
                     // A reset is pending, but the log has its step before the offset: the group has popped since.
@@ -84,8 +93,12 @@ final class PopQueues {
         }
         if (offset < 0) {
             queue.drop();
-        } else {
-            queue.outside(offset, isReset);
+        } else if (queue.outside(offset, isReset) && !isReset && mixed.size() < MOST_TOLD && mixed.add(group)) {
+            log.warn(
+                    "Group {} commits an offset of topic {} queue {} by pull while it holds messages of it by pop: those are delivered again. Let all its members consume in one way (told once for each group)",
+                    group,
+                    topic,
+                    queueId);
         }
     }
 

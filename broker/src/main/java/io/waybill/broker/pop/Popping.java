@@ -12,7 +12,6 @@ import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -60,7 +59,7 @@ final class Popping {
     private final RateLimits limits;
     private final Rules rules;
     private final PopChecks checks;
-    private final Clock clock;
+    private final PopClock clock;
     private final Executor coldReads;
     private final Executor filters;
 
@@ -75,7 +74,7 @@ final class Popping {
             RateLimits limits,
             Rules rules,
             PopChecks checks,
-            Clock clock,
+            PopClock clock,
             Executor coldReads,
             Executor filters) {
         this.store = store;
@@ -121,7 +120,7 @@ final class Popping {
             if (!isServed(pop)) {
                 continue; // it is answered
             }
-            pop.startTurn(reasons, clock.wallMillis());
+            pop.startTurn(reasons, clock);
             int wanted = pop.wish().maxCount() - pop.count();
             boolean isTaking = pop.wish().kind() == Pop.Kind.TAKE;
             pop.grant(isTaking ? (int) limits.take(pop.wish().group(), wanted) : wanted);
@@ -222,7 +221,7 @@ final class Popping {
         } finally {
             List<Pop> next = queue.exit();
             queue.drain();
-            waiting.watch(queue, pop.popMillis());
+            waiting.watch(queue, pop.nowMillis());
             handOver(next);
         }
         if (!found.isEmpty()) {

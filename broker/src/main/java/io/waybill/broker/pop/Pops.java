@@ -45,21 +45,23 @@ public final class Pops {
             Chance chance,
             Executor coldReads,
             Executor filters) {
-        PopQueues queues = new PopQueues(store, offsets, clock);
+        PopClock popClock = new PopClock(clock);
+        PopQueues queues = new PopQueues(store, offsets, popClock);
         waiting = new WaitingPops(
                 store,
                 clock,
+                popClock,
                 queues,
                 settings.maxHeldPulls(),
                 settings.pullHoldMaxMillis(),
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
         PopChecks checks = new PopChecks(topics, groups, members);
         Popping popping = new Popping(
-                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, clock, coldReads,
+                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, popClock, coldReads,
                 filters);
         waiting.lookBy(popping);
         requests = new PopRequests(checks, rules, popping, waiting, settings, chance);
-        acks = new Acks(store, topics, queues, waiting, journal, clock);
+        acks = new Acks(store, topics, queues, waiting, journal, popClock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
         offsets.onOutside(queues::outside);

@@ -35,8 +35,6 @@ public final class WaitingPops implements Duty {
     private static final int HELD_BYTES = 1_200;
 
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
-    /** The wall clock may be set while the monotonic one runs on. */
-    private static final long LONGEST_SLEEP_MILLIS = 5_000;
 
     /** Where a pop waits: its deadline, unique by number. */
     record Place(long nanos, long number) implements Comparable<Place> {
@@ -47,7 +45,7 @@ public final class WaitingPops implements Duty {
         }
     }
 
-    /** When an invisibility ends, by the wall clock, unique by number. */
+    /** When an invisibility ends, by {@link PopClock#nowMillis}, unique by number. */
     record End(long millis, long number) implements Comparable<End> {
         @Override
         public int compareTo(End other) {
@@ -58,6 +56,7 @@ public final class WaitingPops implements Duty {
 
     private final Store store;
     private final Clock clock;
+    private final PopClock popClock;
     private final PopQueues queues;
     private final int mostHeld;
     private final long maxHoldMillis;
@@ -91,9 +90,16 @@ public final class WaitingPops implements Duty {
     private volatile boolean closing;
 
     WaitingPops(
-            Store store, Clock clock, PopQueues queues, int mostHeld, long maxHoldMillis, Predicate<PopKey> exists) {
+            Store store,
+            Clock clock,
+            PopClock popClock,
+            PopQueues queues,
+            int mostHeld,
+            long maxHoldMillis,
+            Predicate<PopKey> exists) {
         this.store = store;
         this.clock = clock;
+        this.popClock = popClock;
         this.queues = queues;
         this.mostHeld = mostHeld;
         this.maxHoldMillis = maxHoldMillis;
@@ -248,7 +254,7 @@ public final class WaitingPops implements Duty {
                 continue;
             }
             PopQueue queue = queues.of(group, topic, queueId);
-            if (!queue.mayHave(store.range(topic, queueId).maxOffset(), clock.wallMillis())) {
+            if (!queue.mayHave(store.range(topic, queueId).maxOffset(), popClock.nowMillis())) {
                 return;
             }
             try {
@@ -395,10 +401,10 @@ public final class WaitingPops implements Duty {
             if (first == null) {
                 return WHEN_WOKEN;
             }
-            long now = clock.wallMillis();
+            long now = popClock.nowMillis();
             long left = first.getKey().millis() - now;
             if (left > 0) {
-                return TimeUnit.MILLISECONDS.toNanos(Math.min(left, LONGEST_SLEEP_MILLIS));
+                return TimeUnit.MILLISECONDS.toNanos(left);
             }
             ends.remove(first.getKey());
             PopQueue queue = first.getValue();

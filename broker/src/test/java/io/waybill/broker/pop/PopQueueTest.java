@@ -31,6 +31,7 @@ class PopQueueTest {
     private static final int QUEUED = 10_000;
 
     private final SimulatedClock clock = new SimulatedClock();
+    private final PopClock popClock = new PopClock(clock);
     private final SimulatedDuties duties = new SimulatedDuties(clock);
     private final AtomicInteger all = new AtomicInteger();
     private Store store;
@@ -42,7 +43,8 @@ class PopQueueTest {
         BrokerSettings settings = BrokerSettings.defaults();
         store = Store.open(
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(1 << 20), ViewsBackend.memory());
-        queue = new PopQueue(new PopKey("g", "t", 0), store, new Offsets(store, settings, group -> false), clock, all);
+        queue = new PopQueue(
+                new PopKey("g", "t", 0), store, new Offsets(store, settings, group -> false), popClock, all);
     }
 
     @AfterEach
@@ -67,7 +69,7 @@ class PopQueueTest {
                 Filter.ALL,
                 16);
         Pop pop = new Pop(null, null, wish, 0, 0);
-        pop.startTurn(Pop.LOOK, clock.wallMillis());
+        pop.startTurn(Pop.LOOK, popClock);
         pop.grant(count);
         return pop;
     }
@@ -116,7 +118,8 @@ class PopQueueTest {
 
     @Test
     void whatNobodyUsesIsPutAwayAndWhatIsHeldStays() {
-        PopQueues queues = new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), clock);
+        PopQueues queues =
+                new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), popClock);
         for (int i = 0; i < 1_000; i++) {
             queues.of("g" + i, "t", 0);
         }
@@ -139,7 +142,8 @@ class PopQueueTest {
 
     @Test
     void manyThreadsAndTheSweepNeverHaveTwoOfOneQueue() throws Exception {
-        PopQueues queues = new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), clock);
+        PopQueues queues =
+                new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), popClock);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger worst = new AtomicInteger();
         AtomicInteger putAway = new AtomicInteger();
@@ -169,5 +173,13 @@ class PopQueueTest {
         }
         assertThat(worst).hasValue(1);
         assertThat(putAway.get()).isLessThan(60_000);
+    }
+
+    @Test
+    void anOffsetFromOutsideSaysWhetherItTookMessagesFromSomebody() {
+        assertThat(queue.outside(0, false)).as("nobody pops here").isFalse();
+        assertThat(take(5)).isEqualTo(5);
+        assertThat(queue.outside(3, false)).as("they come again").isTrue();
+        assertThat(queue.outside(4, false)).isFalse();
     }
 }
