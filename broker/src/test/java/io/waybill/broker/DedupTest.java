@@ -189,6 +189,34 @@ class DedupTest {
         assertThat(bodies(0)).containsExactly("b");
     }
 
+    /** What was rolled back is delivered after all, unless the same message was sent again meanwhile. */
+    @Test
+    void aPublishedMessageTakesItsKeyAgainOrIsRefused() {
+        String[] properties = {"UNIQ_KEY", "u1", "TRAN_MSG", "true", "PGROUP", "shop"};
+        Asked half = broker.send(TOPIC, 0, "a", properties);
+        assertThat(end(half, 12, "u1").result()).isZero();
+        assertThat(publish(half).result()).isZero();
+        assertThat(broker.send(TOPIC, 0, "b", "UNIQ_KEY", "u1").field("WAYBILL_DUPLICATE"))
+                .isNotNull();
+        assertThat(bodies(0)).containsExactly("a");
+
+        String[] others = {"UNIQ_KEY", "u2", "TRAN_MSG", "true", "PGROUP", "shop"};
+        Asked other = broker.send(TOPIC, 0, "c", others);
+        assertThat(end(other, 12, "u2").result()).isZero();
+        broker.send(TOPIC, 0, "d", "UNIQ_KEY", "u2");
+        Asked refused = publish(other);
+        assertThat(refused.result()).isEqualTo(604);
+        assertThat(refused.remark()).contains("holds the key u2");
+        assertThat(bodies(0)).containsExactly("a", "d");
+    }
+
+    private Asked publish(Asked half) {
+        return broker.ask(Command.request(RequestCode.DECIDE_TRANSACTION)
+                .body(("{\"id\":\"" + half.field("msgId") + "\",\"decision\":\"PUBLISH\",\"reason\":\"paid\"}")
+                        .getBytes())
+                .build());
+    }
+
     @Test
     void ofABatchOnlyWhatIsNewIsStored() {
         Asked one = broker.send(TOPIC, 2, "m1", "UNIQ_KEY", "u1");

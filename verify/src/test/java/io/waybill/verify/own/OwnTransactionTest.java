@@ -15,8 +15,10 @@ import io.waybill.server.EmbeddedBroker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -101,6 +103,85 @@ class OwnTransactionTest {
         Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
         inbox.awaitCount(1);
         assertThat(inbox.texts()).containsExactly("survived");
+    }
+
+    /**
+     * The order that was lost: its transaction takes longer than the time to the first check, and whoever is asked finds no order yet and says
+     * ROLLBACK, as the common example does, in this process and in another one.
+     */
+    @Test
+    void aTransactionThatTakesLongerThanItsCheckIsNotLost() {
+        String group = Own.unique("payment-service");
+        AtomicInteger asked = new AtomicInteger();
+        Function<ReceivedMessage, Decision> findsNothing = m -> {
+            asked.incrementAndGet();
+            return Decision.ROLLBACK;
+        };
+        Admin admin = own.client().admin();
+        try (WaybillClient other = WaybillClient.connect(broker.namesrvAddress());
+                WaybillClient sender = WaybillClient.connect(broker.namesrvAddress())) {
+            other.transactionProducer(group)
+                    .topics(topic)
+                    .listener(listener(m -> Decision.UNKNOWN, findsNothing))
+                    .build();
+            TransactionProducer producer = sender.transactionProducer(group)
+                    .listener(listener(
+                            m -> {
+                                Own.await(
+                                        "two checks of the running transaction",
+                                        () -> admin.transactions().find(m.id()).orElseThrow().checks().stream()
+                                                        .filter(check -> "UNKNOWN".equals(check.answer()))
+                                                        .count()
+                                                >= 2);
+                                return Decision.COMMIT;
+                            },
+                            findsNothing))
+                    .build();
+            TransactionReceipt receipt = producer.send(Own.message(topic, "t", "k", "paid"));
+            assertThat(receipt.decided()).isTrue();
+            assertThat(admin.transactions()
+                            .find(receipt.messageId())
+                            .orElseThrow()
+                            .checks())
+                    .allSatisfy(check -> {
+                        assertThat(check.client()).startsWith(sender.clientId());
+                        assertThat(check.why()).contains("sender");
+                    });
+        }
+        Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
+        inbox.awaitCount(1);
+        assertThat(inbox.texts()).containsExactly("paid");
+        assertThat(asked).hasValue(0);
+    }
+
+    @Test
+    void theFirstChecksOfAThousandGoToTheirSenderAndThenToTheOther() {
+        String group = Own.unique("payment-service");
+        Set<String> askedSender = ConcurrentHashMap.newKeySet();
+        Set<String> askedOther = ConcurrentHashMap.newKeySet();
+        try (WaybillClient other = WaybillClient.connect(broker.namesrvAddress())) {
+            other.transactionProducer(group)
+                    .topics(topic)
+                    .listener(listener(m -> Decision.UNKNOWN, m -> {
+                        askedOther.add(m.messageId());
+                        return Decision.COMMIT;
+                    }))
+                    .build();
+            WaybillClient sender = WaybillClient.connect(broker.namesrvAddress());
+            TransactionProducer producer = sender.transactionProducer(group)
+                    .listener(listener(m -> Decision.UNKNOWN, m -> {
+                        askedSender.add(m.messageId());
+                        return Decision.UNKNOWN;
+                    }))
+                    .build();
+            for (int i = 0; i < 1_000; i++) {
+                producer.send(Own.message(topic, "t", "k" + i, "order " + i));
+            }
+            Own.await("checks of all at the sender", () -> askedSender.size() == 1_000);
+            assertThat(askedOther).isEmpty();
+            sender.close();
+            Own.await("checks of all at the other", () -> askedOther.size() == 1_000);
+        }
     }
 
     @Test
