@@ -27,8 +27,8 @@ final class MemoryBudgets {
     // rounds up.
     private static final int ARRIVING_DIVISOR = 5;
     private static final int UNSENT_DIVISOR = 4;
-    // Of 320 MiB heap, 64 and 32 MiB.
-    private static final int IN_HAND_DIVISOR = 5;
+    // Of 320 MiB heap, 53 and 32 MiB.
+    private static final int IN_HAND_DIVISOR = 6;
     private static final int WAITING_DIVISOR = 10;
 
     private static final long SEARCH_NANOS = TimeUnit.MILLISECONDS.toNanos(10);

@@ -48,8 +48,8 @@ public final class Members implements Duty {
     /** Groups times clients on one connection; a proxy may bring many. */
     static final int MOST_MEMBERSHIPS = 8192;
 
-    /** Of 320 MiB heap, 32. */
-    private static final int HEAP_DIVISOR = 10;
+    /** Of 320 MiB heap, 20. */
+    private static final int HEAP_DIVISOR = 16;
     /** What a membership takes beside its names, and what a subscription does. */
     private static final int MEMBERSHIP_BYTES = 400;
 

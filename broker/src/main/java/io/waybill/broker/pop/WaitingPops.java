@@ -32,7 +32,7 @@ public final class WaitingPops implements Duty {
     private static final int INLINE_GROUPS = 32;
 
     /** What a pop that waits and its places in the tables take. */
-    private static final int HELD_BYTES = 1_200;
+    private static final int HELD_BYTES = 600;
 
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
 

@@ -31,7 +31,7 @@ public final class Parked implements Duty {
     private static final int INLINE_WAKES = 32;
 
     /** What a pull that waits and its places in the tables take. */
-    private static final int HELD_BYTES = 700;
+    private static final int HELD_BYTES = 250;
 
     private record Queue(String topic, int queueId) {}
 
