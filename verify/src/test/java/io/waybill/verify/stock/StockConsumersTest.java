@@ -318,6 +318,32 @@ class StockConsumersTest {
         assertThat(all.bodies()).hasSize(20);
     }
 
+    @Test
+    void aResetOfABroadcastGroupReachesEveryMember() throws Exception {
+        System.setProperty("rocketmq.client.localOffsetStoreDir", offsets.toString());
+        String topic = Stock.unique("broadcast");
+        String group = Stock.unique("readers");
+        DefaultMQProducer producer = stock.producer();
+        producer.createTopic("TBW102", topic, 2, null);
+        Stock.Inbox one = new Stock.Inbox();
+        Stock.Inbox two = new Stock.Inbox();
+        Stock.Inbox three = new Stock.Inbox();
+        broadcast(group, topic, Stock.unique("one"), "*", one);
+        broadcast(group, topic, Stock.unique("two"), "*", two);
+        broadcast(group, topic, Stock.unique("three"), "*", three);
+        for (int i = 0; i < 20; i++) {
+            producer.send(message(topic, "", "", "m" + i));
+        }
+        for (Stock.Inbox inbox : List.of(one, two, three)) {
+            inbox.awaitCount(20, LIMIT);
+        }
+        stock.admin().resetOffsetByTimestamp(topic, group, 0, true);
+        for (Stock.Inbox inbox : List.of(one, two, three)) {
+            inbox.awaitCount(40, LIMIT);
+            assertThat(new TreeSet<>(inbox.bodies())).hasSize(20);
+        }
+    }
+
     private DefaultMQPushConsumer broadcast(
             String group, String topic, String instance, String expression, Stock.Inbox inbox) throws Exception {
         DefaultMQPushConsumer consumer = stock.newPushConsumer(group);
