@@ -4,6 +4,7 @@ package io.waybill.client.jdbc;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
+import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
@@ -46,11 +47,20 @@ public final class JdbcTransactionProducer implements AutoCloseable {
      * @throws X what the work threw; it is rolled back
      * @throws RolledBackByCheckException if a check decided ROLLBACK before the work could begin
      * @throws LocalTransactionException if the transaction ended otherwise than the work asked, with what is known of it
+     * @throws TransactionConflictException if the broker had a decision already that the table did not give: somebody's by hand, or none in all checks
      * @throws io.waybill.client.WaybillException if the half message was not (or not surely) stored; the work was not run
      */
     public <X extends Exception> TransactionReceipt send(Message message, LocalTransaction<X> work) throws X {
         Execution<X> execution = new Execution<>(work);
-        TransactionReceipt receipt = producer.send(message, execution);
+        TransactionReceipt receipt;
+        try {
+            receipt = producer.send(message, execution);
+        } catch (TransactionConflictException conflict) {
+            if (execution.failure != null) {
+                conflict.addSuppressed(execution.failure);
+            }
+            throw conflict;
+        }
         execution.rethrow();
         return execution.checked(receipt);
     }
