@@ -14,6 +14,8 @@ import java.util.Map;
 final class QueueStates {
     /** Above this many, those with nothing in flight are forgotten: a million idle queues must not cost the heap. */
     private static final int MANY = 65_536;
+    /** The same for places in arrays, most of them empty where a topic is used in its last queue only. */
+    private static final int MANY_SLOTS = 8 * MANY;
     /** Queue ids below this are found by index. */
     private static final int INDEXED = 1024;
 
@@ -21,6 +23,7 @@ final class QueueStates {
     private final Map<String, QueueState[]> indexed = new HashMap<>();
     private final Map<String, QueueState> others = new HashMap<>();
     private int count;
+    private int slots;
 
     QueueStates(Views views) {
         this.views = views;
@@ -32,8 +35,10 @@ final class QueueStates {
         }
         QueueState[] queues = indexed.get(topic);
         if (queues == null || queueId >= queues.length) {
+            int before = queues == null ? 0 : queues.length;
             queues = queues == null ? new QueueState[queueId + 1] : Arrays.copyOf(queues, queueId + 1);
             indexed.put(topic, queues);
+            slots += queues.length - before;
         }
         QueueState state = queues[queueId];
         if (state == null) {
@@ -51,10 +56,11 @@ final class QueueStates {
     }
 
     void forgetIdle(long appliedIndex) {
-        if (count <= MANY) {
+        if (count <= MANY && slots <= MANY_SLOTS) {
             return;
         }
         count = 0;
+        slots = 0;
         for (Iterator<QueueState[]> topics = indexed.values().iterator(); topics.hasNext(); ) {
             QueueState[] queues = topics.next();
             boolean any = false;
@@ -67,7 +73,9 @@ final class QueueStates {
                     count++;
                 }
             }
-            if (!any) {
+            if (any) {
+                slots += queues.length;
+            } else {
                 topics.remove();
             }
         }
