@@ -55,7 +55,7 @@ class HostileTest {
     private static final Map<Integer, String> FINE_BODIES = fineBodies();
 
     /** The codes that have neither. */
-    private static final List<Integer> BARE = List.of(13, 25, 26, 27, 28, 43, 305, 306, 316, 328, 329, 402);
+    private static final List<Integer> BARE = List.of(13, 25, 26, 27, 28, 43, 305, 306, 316, 328, 329, 402, 30575);
 
     /** What may stand for any value of a JSON body. */
     private static final List<String> NASTY_JSON = List.of(
@@ -736,6 +736,7 @@ class HostileTest {
                         "false"));
         fine.put(207, fields("groupName", "passing", "cleanOffset", "true"));
         fine.put(215, fields("topic", "made"));
+        fine.put(30576, fields("topic", "made"));
         fine.put(223, fields("topic", "orders", "group", "shipping", "clientAddr", "honest"));
         fine.put(303, fields("topic", "orders", "group", "shipping"));
         fine.put(307, fields("consumerGroup", "shipping", "clientId", "honest", "jstackEnable", "true"));
