@@ -54,6 +54,21 @@ class GroupTest {
     }
 
     @Test
+    void aSubscriptionCreatesItsTopicWhereTopicsAreCreatedByUse() {
+        TestBroker made = new TestBroker();
+        made.ask(TestBroker.heartbeat(
+                "c1", "readers", SubscriptionData.of("first", "*"), SubscriptionData.of("%RETRY%other", "*")));
+        assertThat(made.features.topics().find("first").readQueueNums()).isEqualTo(4);
+        assertThat(made.features.topics().find("%RETRY%other")).isNull();
+        made.close();
+        TestBroker strict = new TestBroker(BrokerSettings.defaults().with("autoCreateTopic", false));
+        Asked beat = strict.ask(TestBroker.heartbeat("c1", "readers", SubscriptionData.of("first", "*")));
+        assertThat(beat.result()).isZero();
+        assertThat(strict.features.topics().find("first")).isNull();
+        strict.close();
+    }
+
+    @Test
     void aHeartbeatIsInForceWhenItIsAnswered() {
         FakeConnection one = broker.connect();
         Asked asked = beat(one, "c1", "shipping", SubscriptionData.of("orders", "*", 1));

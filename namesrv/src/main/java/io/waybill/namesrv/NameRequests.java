@@ -150,8 +150,16 @@ final class NameRequests implements RequestHandler, ConnectionListener {
     private void route(Request request) {
         RouteHeader header = RouteHeader.read(fields(request));
         TopicRoute route = table.route(header.topic());
+        boolean isExact = fields(request).getBoolean("exact", false);
+        RouteQuestions questions = isExact ? null : RouteQuestions.of(request.connection());
+        if (questions != null) {
+            questions.asked(header.topic());
+        }
         if (route == null) {
             route = table.expectedRetryRoute(header.topic());
+        }
+        if (route == null && questions != null && questions.isConsumers(header.topic())) {
+            route = table.expectedRoute(header.topic());
         }
         if (route == null) {
             request.refuse(

@@ -34,6 +34,9 @@ final class RouteTable {
     static final int MAX_BROKERS = 1_000;
     static final int MAX_TOPICS = 200_000;
 
+    /** What clients ask for with a first send unless they are told otherwise. */
+    private static final int NEW_TOPIC_QUEUES = 4;
+
     /** A broker process: cluster and the address it serves. */
     record Address(String cluster, String address) {}
 
@@ -396,6 +399,31 @@ final class RouteTable {
             serving.add(brokerData(name));
         }
         return new TopicRoute(null, queues, serving);
+    }
+
+    /**
+     * The route that a topic will have which a consumer waits for: on each living broker that lets topics be created by use as many queues as a first send
+     * makes. The broker creates it with the heartbeat of the consumer. Null when the name is illegal, or no broker would.
+     */
+    synchronized TopicRoute expectedRoute(String topic) {
+        Map<String, QueueData> templates = topics.get(Names.DEFAULT_TOPIC);
+        if (templates == null
+                || Names.checkTopic(topic) != null
+                || Names.groupOf(topic) != null
+                || Names.isSystemTopic(topic)
+                || Names.isSendForbidden(topic)) {
+            return null;
+        }
+        List<QueueData> queues = new ArrayList<>(templates.size());
+        List<BrokerData> serving = new ArrayList<>(templates.size());
+        for (QueueData template : templates.values()) {
+            if (Perm.isInherited(template.perm()) && Perm.isWriteable(template.perm())) {
+                int count = Math.min(NEW_TOPIC_QUEUES, template.writeQueueNums());
+                queues.add(new QueueData(template.brokerName(), count, count, Perm.READ_WRITE, 0));
+                serving.add(brokerData(template.brokerName()));
+            }
+        }
+        return queues.isEmpty() ? null : new TopicRoute(null, queues, serving);
     }
 
     private BrokerData brokerData(String name) {

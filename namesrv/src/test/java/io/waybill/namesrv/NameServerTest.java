@@ -132,6 +132,46 @@ class NameServerTest {
                 .containsExactly("T");
     }
 
+    private Command route(RemotingClient asking, String topic, boolean exact) throws Exception {
+        return asking.call(
+                        address,
+                        Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
+                                .header(new RouteHeader(topic, false))
+                                .field("exact", exact)
+                                .build(),
+                        20_000)
+                .get(20, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void aConsumerIsToldTheRouteThatItsTopicWillHaveAndAProducerIsNot() throws Exception {
+        byte[] body = new RegisterBrokerBody(new TopicConfigTable(
+                        new DataVersion(0, 5, 1), Map.of("TBW102", new TopicConfig("TBW102", 8, 8, 7))))
+                .toJson();
+        ask(Command.request(RequestCode.REGISTER_BROKER)
+                .header(header(body, false, 0, "127.0.0.1:10911"))
+                .body(body)
+                .build());
+        try (RemotingClient consumer = new RemotingClient(loops, ClientSettings.defaults(), null);
+                RemotingClient producer = new RemotingClient(loops, ClientSettings.defaults(), null)) {
+            assertThat(route(consumer, "new", false).code()).isEqualTo(17);
+            assertThat(route(consumer, "%RETRY%shop", false).code()).isZero();
+            assertThat(route(consumer, "new", true).code())
+                    .as("what is, not what will be")
+                    .isEqualTo(17);
+            Command expected = route(consumer, "new", false);
+            assertThat(TopicRoute.parse(expected.body()).queueDatas())
+                    .containsExactly(new QueueData("broker-a", 4, 4, 6, 0));
+            for (String never : new String[] {"no topic", "%DLQ%shop", "SCHEDULE_TOPIC_XXXX"}) {
+                route(consumer, never, false);
+                assertThat(route(consumer, never, false).code()).as(never).isEqualTo(17);
+            }
+            assertThat(route(producer, "new", false).code()).isEqualTo(17);
+            assertThat(route(producer, "TBW102", false).code()).isZero();
+            assertThat(route(producer, "new", false).code()).isEqualTo(17);
+        }
+    }
+
     @Test
     void anAddressThatOthersReachMustBeMeant() throws Exception {
         NameServerSettings everywhere = NameServerSettings.on("0.0.0.0", 0);

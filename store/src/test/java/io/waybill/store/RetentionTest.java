@@ -83,6 +83,53 @@ class RetentionTest {
     }
 
     @Test
+    void whatADeletedTopicHidIsShownAgainAsFarAsItIsKept() throws Exception {
+        try (Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500))) {
+            fill(sim, 60);
+            byte[] entry = {7};
+            sim.stored((s, done) -> s.putCatalog(CatalogKind.DELETED_TOPIC, "t", entry, done));
+            sim.stored((s, done) -> s.putCatalog(CatalogKind.TOPIC, "t", null, done));
+            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 60));
+            sim.duties.advance(5_000);
+            QueueRange kept = sim.store.keptRange("t", 0);
+            assertThat(kept.minOffset()).isBetween(1L, 59L);
+            assertThat(kept.maxOffset()).isEqualTo(60);
+
+            // In another life, by the views and by the log alone, and with a topic of that name again.
+            for (boolean rebuilt : new boolean[] {false, true}) {
+                sim.store.close();
+                if (rebuilt) {
+                    sim.backend.deleteAll();
+                }
+                sim.files = sim.files.copy();
+                sim.open();
+                assertThat(sim.store.keptRange("t", 0)).isEqualTo(kept);
+                assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 60));
+            }
+            assertThat(sim.put("t", "new").queueOffset()).isEqualTo(60);
+            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 61));
+
+            sim.stored((s, done) -> s.putCatalog(CatalogKind.DELETED_TOPIC, "t", null, done));
+            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
+            sim.store.close();
+            sim.backend.deleteAll();
+            sim.files = sim.files.copy();
+            sim.open();
+            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
+
+            // Until retention has dropped all of it.
+            for (int round = 0; round < 8; round++) {
+                for (int i = 0; i < 20; i++) {
+                    sim.put("other", "m" + "x".repeat(700));
+                }
+                sim.duties.advance(5_000);
+            }
+            assertThat(sim.store.keptRange("t", 0)).isEqualTo(new QueueRange(61, 61));
+        }
+    }
+
+    @Test
     void popStatesAreCarriedForward() throws Exception {
         PopKey key = new PopKey("g", "t", 0);
         try (Simulation sim = new Simulation(

@@ -35,6 +35,12 @@ final class HeartBeat implements RequestHandler {
     /** Groups of one heartbeat whose members are asked for what it leaves out. */
     private static final int MAX_ASKED = 64;
 
+    /** Topics one heartbeat creates; the next one goes on. */
+    private static final int MAX_NEW_TOPICS = 64;
+
+    /** As many as the name server has told the consumer. */
+    private static final int NEW_TOPIC_QUEUES = 4;
+
     private static final int MAX_BYTES = 1 << 20;
 
     private final Groups groups;
@@ -79,11 +85,25 @@ final class HeartBeat implements RequestHandler {
                 wanting.put(config, consumer.unitMode());
             }
         }
-        if (wanting.isEmpty()) {
+        Map<String, String> unknown = unknownTopics(data);
+        if (wanting.isEmpty() && unknown.isEmpty()) {
             apply(request, data, arrival);
             return;
         }
-        AtomicInteger missing = new AtomicInteger(wanting.size());
+        AtomicInteger missing = new AtomicInteger(wanting.size() + unknown.size());
+        unknown.forEach((topic, group) ->
+                topics.findOrCreateForSend(topic, Names.DEFAULT_TOPIC, NEW_TOPIC_QUEUES, false, change -> {
+                    if (!change.isRefused()) {
+                        log.info(
+                                "Topic {} is created by the subscription of group {}, client {}: autoCreateTopic is on",
+                                topic,
+                                group,
+                                data.clientId());
+                    }
+                    if (missing.decrementAndGet() == 0) {
+                        apply(request, data, arrival);
+                    }
+                }));
         wanting.forEach((config, isUnit) ->
                 topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), isUnit, change -> {
                     warnIfRefused(config.groupName(), change);
@@ -91,6 +111,30 @@ final class HeartBeat implements RequestHandler {
                         apply(request, data, arrival);
                     }
                 }));
+    }
+
+    /**
+     * The topics of subscriptions that do not exist where topics are created by use, each with a group that wants it. A consumer that comes first waits for
+     * them as a producer would, and must be there when the first message is.
+     */
+    private Map<String, String> unknownTopics(HeartbeatData data) {
+        Map<String, String> unknown = new LinkedHashMap<>();
+        if (topics.find(Names.DEFAULT_TOPIC) == null) {
+            return unknown;
+        }
+        for (ConsumerData consumer : data.consumers()) {
+            for (SubscriptionData subscription : consumer.subscriptions()) {
+                String topic = subscription.topic();
+                if (unknown.size() < MAX_NEW_TOPICS
+                        && topics.find(topic) == null
+                        && Names.groupOf(topic) == null
+                        && !Names.isSystemTopic(topic)
+                        && !Names.isSendForbidden(topic)) {
+                    unknown.put(topic, consumer.groupName());
+                }
+            }
+        }
+        return unknown;
     }
 
     private void apply(Request request, HeartbeatData data, long arrival) {

@@ -21,7 +21,11 @@ final class BuiltInTopics {
         if (settings.autoCreateTopic()) {
             // The template: a client that finds no route for a topic takes this one's, and its first send creates the
             // topic.
-            add(topics, Names.DEFAULT_TOPIC, TEMPLATE_QUEUES, Perm.READ_WRITE | Perm.INHERIT);
+            add(
+                    topics,
+                    Names.DEFAULT_TOPIC,
+                    Math.min(TEMPLATE_QUEUES, settings.autoCreateTopicQueues()),
+                    Perm.READ_WRITE | Perm.INHERIT);
         }
         add(topics, Names.SELF_TEST_TOPIC, 1, Perm.READ_WRITE);
         add(topics, Names.BENCHMARK_TOPIC, BENCHMARK_QUEUES, Perm.READ_WRITE);

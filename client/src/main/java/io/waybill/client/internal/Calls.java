@@ -131,6 +131,8 @@ final class Calls {
         Command question = request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
                 .field("topic", topic)
                 .field("acceptStandardJsonOnly", true)
+                // What will be is not what is: this library finds a new topic by itself.
+                .field("exact", true)
                 .build();
         String doing = "asking the name server for topic " + topic;
         return links.askNameServer(question, timings.callTimeout())

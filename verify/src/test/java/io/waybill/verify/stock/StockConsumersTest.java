@@ -344,6 +344,41 @@ class StockConsumersTest {
         }
     }
 
+    /** With RocketMQ it has no queue before somebody has sent, and then for up to 37 s more. */
+    @Test
+    void aConsumerThatStartsBeforeTheFirstSendHasItsQueuesBeforeIt() throws Exception {
+        System.setProperty("rocketmq.client.localOffsetStoreDir", offsets.toString());
+        String topic = Stock.unique("not-yet");
+        Stock.Inbox shared = new Stock.Inbox();
+        DefaultMQPushConsumer one = fromLast(Stock.unique("early"), topic, shared);
+        Stock.Inbox all = new Stock.Inbox();
+        DefaultMQPushConsumer each = stock.newPushConsumer(Stock.unique("early-all"));
+        each.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET);
+        each.setMessageModel(MessageModel.BROADCASTING);
+        each.subscribe(topic, "*");
+        // Not in order: such a client looks for the end of a queue again with its first pull.
+        each.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            all.addAll(messages);
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        each.start();
+        for (DefaultMQPushConsumer consumer : List.of(one, each)) {
+            Stock.await("the queues of " + consumer.getConsumerGroup(), LIMIT, () -> queuesOf(consumer, topic) == 4);
+        }
+        DefaultMQProducer producer = stock.producer();
+        for (int i = 0; i < 20; i++) {
+            producer.send(message(topic, "", "", "m" + i));
+        }
+        shared.awaitCount(20, LIMIT);
+        all.awaitCount(20, LIMIT);
+    }
+
+    private static long queuesOf(DefaultMQPushConsumer consumer, String topic) {
+        return consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet().stream()
+                .filter(queue -> queue.getTopic().equals(topic))
+                .count();
+    }
+
     private DefaultMQPushConsumer broadcast(
             String group, String topic, String instance, String expression, Stock.Inbox inbox) throws Exception {
         DefaultMQPushConsumer consumer = stock.newPushConsumer(group);
