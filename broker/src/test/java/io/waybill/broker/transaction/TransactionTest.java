@@ -360,6 +360,20 @@ class TransactionTest {
         assertThat(history("u1").get(0).getString("why")).contains("not known");
     }
 
+    /** First it is waited for the sender, then for anybody of the group: the sender is both. */
+    @Test
+    void whoWasWaitedForTwiceIsAskedOnce() {
+        FakeConnection sender = broker.connect();
+        broker.heartbeat(sender, "shop@1", GROUP);
+        long handle = broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.gone(sender);
+        broker.pass(6_000 + 30_000 + 5_000);
+        FakeConnection again = broker.connect();
+        broker.heartbeat(again, "shop@1", GROUP);
+        assertThat(checks(again)).hasSize(1);
+        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+    }
+
     @Test
     void whoeverSaidThatItLeavesIsNotWaitedFor() {
         FakeConnection sender = broker.producer(GROUP);
