@@ -29,7 +29,7 @@ final class AdminTransactions implements TransactionInspector {
     public List<TransactionState> list(Query query) {
         JsonWriter question = question(query).endObject();
         List<TransactionState> all = new ArrayList<>();
-        cluster.brokers().forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             JsonObject answer = cluster.json(
                     address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for its transactions");
             for (JsonObject transaction : answer.getArray("transactions").objects("transactions")) {
@@ -44,7 +44,7 @@ final class AdminTransactions implements TransactionInspector {
     public List<Conflict> conflicts(Query query) {
         JsonWriter question = question(query).field("conflicts", true).endObject();
         List<Conflict> all = new ArrayList<>();
-        cluster.brokers().forEach((broker, address) -> {
+        cluster.living().forEach((broker, address) -> {
             JsonObject answer = cluster.json(
                     address, RequestCode.LIST_TRANSACTIONS, question, "asking " + broker + " for late decisions");
             all.addAll(conflicts(broker, answer));
