@@ -138,8 +138,8 @@ public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterSer
                 new Bounded(new InflaterInputStream(InputStream.nullInputStream(), inflater, 512)))) {
             DataVersion version = DataVersion.read(Json.parse(text(in)));
             int count = in.readInt();
-            if (count < 0) {
-                throw new BadField("topic count", "0 or more", Integer.toString(count));
+            if (count < 0 || count > topics.maxBytes / TOPIC_BYTES) {
+                throw new BadField("topic count", "0 to " + topics.maxBytes / TOPIC_BYTES, Integer.toString(count));
             }
             for (int i = 0; i < count; i++) {
                 TopicConfig topic = TopicConfig.readText(new String(text(in), StandardCharsets.UTF_8));

@@ -255,6 +255,11 @@ class BodyFixturesTest {
         assertThat(bomb.length).isLessThan(4_000_000);
         assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(bomb), true, 4 << 20))
                 .isInstanceOf(BadField.class)
+                .hasMessageContaining("topic count")
+                .hasMessageContaining("0 to 16777");
+        byte[] longNames = compressed(16_000);
+        assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(longNames), true, 4 << 20))
+                .isInstanceOf(BadField.class)
                 .hasMessageContaining("topics of about 4194304 bytes of heap");
         RegisterBrokerBody honest = RegisterBrokerBody.parse(ByteBuffer.wrap(compressed(10_000)), true, 4 << 20);
         assertThat(honest.topics().topicConfigTable()).hasSize(10_000);
