@@ -1171,4 +1171,19 @@ class PopTest {
             changed(handle(again, message), INVISIBLE);
         }
     }
+
+    @Test
+    void aHandleFromTheFutureNamesNothing() {
+        send(0, "a");
+        Asked popped = pop();
+        PopHandle given = handle(popped, TestBroker.messages(popped).get(0));
+        for (long time : new long[] {Long.MAX_VALUE, Long.MAX_VALUE / 2, given.popTime() + 2 * 86_400_000L}) {
+            PopHandle forged = new PopHandle(
+                    given.offset(), time, INVISIBLE, given.reviveQid(), "0", "broker-a", 0, given.offset());
+            assertThat(change(forged, 1_000, false).result()).isEqualTo(ResponseCode.NO_MESSAGE);
+        }
+        broker.restart();
+        broker.pass(INVISIBLE);
+        assertThat(pop().number("popTime")).isBetween(broker.clock.wallMillis(), broker.clock.wallMillis() + 10);
+    }
 }

@@ -12,6 +12,9 @@ import java.util.concurrent.TimeUnit;
  * away what seems to have been taken too long ago. Thread-safe.
  */
 final class PopClock {
+    /** A taking named further ahead was named by nobody here: it moves no clock. */
+    private static final long FAR_MILLIS = TimeUnit.DAYS.toMillis(1);
+
     private final Clock clock;
     private volatile long startMillis;
     private final long startNanos;
@@ -47,8 +50,16 @@ final class PopClock {
 
     /** A taking was named with this time by a run before, whose wall clock may have been ahead: all times are later ones. Before the first request. */
     synchronized void named(long millis) {
+        if (isFar(millis)) {
+            return;
+        }
         stampMillis = Math.max(stampMillis, millis + 1);
         startMillis = Math.max(startMillis, millis + 1);
+    }
+
+    /** Whether a time that a handle tells is further ahead than any that was given out. */
+    boolean isFar(long millis) {
+        return millis - stampMillis() > FAR_MILLIS || millis < 0;
     }
 
     /** What the wall clock shows when {@link #nowMillis} says this; for people. */

@@ -539,7 +539,7 @@ final class PopQueue {
         if (!load()) {
             return Verdict.UNSURE;
         }
-        if (state == null || !isOfTaking(offset, popTime)) {
+        if (state == null || clock.isFar(popTime) || !isOfTaking(offset, popTime)) {
             return Verdict.STALE;
         }
         int deliveries = state.inFlight(offset).deliveries() - (suspend ? 1 : 0);
