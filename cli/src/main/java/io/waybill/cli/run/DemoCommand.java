@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
         name = "demo",
         description = {
             "Runs the main job on a server of its own: orders in transactions, checks, ordered consumption, delays,",
-            "replay, kill -9; checks every figure against the order database. Exit code 1 if a claim does not hold, 6 if",
+            "replay, kill -9; checks every figure against the order database. Exit code 1 if a claim does not hold, 7 if",
             "the machine is too slow to tell."
         },
         footer = {"", "Example: waybill demo --orders 500"})

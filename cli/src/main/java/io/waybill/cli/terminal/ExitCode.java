@@ -14,6 +14,9 @@ public final class ExitCode {
     /** Of a server whose store froze: it can be started again at once, which recovers what was acknowledged. */
     public static final int FROZEN = 6;
 
+    /** Of the demo: nothing is claimed, since the machine did not get far enough. */
+    public static final int TOO_SLOW = 7;
+
     /** For the foot of every help text. */
     public static final String[] LINES = {
         "0:done",
@@ -23,6 +26,7 @@ public final class ExitCode {
         "4:cannot reach or timed out",
         "5:refused",
         "6:the store of a server is frozen",
+        "7:the machine is too slow for a check of the demo",
     };
 
     private ExitCode() {}
