@@ -12,6 +12,7 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.JournalEntry;
+import io.waybill.store.view.MemoryBackend;
 import io.waybill.store.view.PopChange;
 import io.waybill.store.view.PopDelta;
 import io.waybill.store.view.PopKey;
@@ -174,6 +175,29 @@ class ViewsDamageTest {
     }
 
     @Test
+    void aRebuildWhoseLastStepFailsIsTriedAgain() throws Exception {
+        Simulation sim = Simulation.sync();
+        sim.put("t", "a");
+        sim.put("t", "b");
+        sim.checkpoint();
+        sim.backend.damage("queue");
+        assertThatThrownBy(() -> sim.bodies("t")).isInstanceOf(ViewsDamaged.class);
+        while (sim.backend.inUse() == sim.backend) {
+            assertThat(sim.duties.step()).isTrue();
+        }
+        // What is left is the applier's.
+        MemoryBackend first = sim.backend.inUse();
+        first.fail(true);
+        sim.duties.runUntilIdle();
+        assertThat(sim.store.viewsTrouble()).contains("the last try failed: the backend was told to fail");
+        sim.duties.advance(61_000);
+        assertThat(sim.backend.inUse()).isNotSameAs(first);
+        assertThat(sim.store.viewsTrouble()).isEmpty();
+        assertThat(sim.bodies("t")).containsExactly("a", "b");
+        sim.close();
+    }
+
+    @Test
     void aRebuildThatIsCutShortGoesOnAtTheNextStart() throws Exception {
         Simulation sim = new Simulation(Simulation.SMALL.withViewsBytes(16_384));
         for (int i = 0; i < 200; i++) {
@@ -304,6 +328,30 @@ class ViewsDamageTest {
         assertThat(mine.store.byKey("t", "your3", 10, 0, Long.MAX_VALUE)).hasSize(1);
         assertThat(mine.store.byKey("t", "mine3", 10, 0, Long.MAX_VALUE)).isEmpty();
         assertThat(mine.bodies("t")).startsWith("your0", "your1").hasSize(10);
+        mine.close();
+    }
+
+    /** What retention dropped from the one log says nothing of the other. */
+    @Test
+    void viewsOfAnotherStoreDeleteNothingOfTheLog() throws Exception {
+        Simulation mine = new Simulation(
+                Simulation.SMALL.withRetention(0, 20_000, 0, 1_000).withCheckpoint(8_192, 500));
+        Simulation other = Simulation.sync();
+        for (int i = 0; i < 100; i++) {
+            mine.put("t", "mine" + i + "x".repeat(400));
+            mine.duties.advance(100);
+        }
+        for (int i = 0; i < 60; i++) {
+            other.put("t", "your" + i + "y".repeat(400));
+        }
+        assertThat(mine.store.oldestPosition()).isPositive();
+        mine.store.close();
+        other.store.close();
+        mine.settings = Simulation.SMALL;
+        mine.files = other.files.copy();
+        mine.open();
+        assertThat(mine.store.oldestPosition()).isZero();
+        assertThat(mine.bodies("t")).hasSize(60);
         mine.close();
     }
 

@@ -139,7 +139,7 @@ public final class CommitLog {
         flusher.start(wakeFlusher, wakeCheckpointer);
         applier.start(wakeCheckpointer);
         checkpointer.start(nudgeApplier, wakeRetention);
-        rebuild.start(nudgeApplier);
+        rebuild.start(nudgeApplier, wakeCheckpointer);
         views.onDamage(wakeCheckpointer);
         retention.start(wakeRetention, nudgeApplier, flusher::flushSoon);
 

@@ -49,9 +49,16 @@ final class Recovery {
         try {
             files.createDirectories(Segment.DIRECTORY);
             files.forceDirectory("");
-            // What retention dropped and a crash brought back, perhaps with a gap behind it, goes again.
-            segments = openAll(files, OpenMode.READ_WRITE, views.checkpoint().oldestPosition());
-            return recover(segments);
+            segments = openAll(files, OpenMode.READ_WRITE);
+            Checkpoint known = views.checkpoint();
+            String foreign = segments.length == 0 ? null : mismatch(segments, known);
+            if (foreign == null) {
+                // What retention dropped and a crash brought back, perhaps with a gap behind it, goes again. Views of
+                // another log know nothing of that.
+                segments = withoutDropped(files, OpenMode.READ_WRITE, segments, known.oldestPosition());
+            }
+            refuseGaps(segments);
+            return recover(segments, known, foreign);
         } catch (IOException e) {
             closeAll(segments, e);
             throw new StoreException("the log cannot be recovered: " + e.getMessage(), e);
@@ -63,6 +70,18 @@ final class Recovery {
 
     /** The segments in order, from the first that was not dropped. */
     static Segment[] openAll(Files files, OpenMode mode, long dropped) throws IOException, StoreDamaged {
+        Segment[] segments = openAll(files, mode);
+        try {
+            segments = withoutDropped(files, mode, segments, dropped);
+            refuseGaps(segments);
+            return segments;
+        } catch (IOException | StoreDamaged e) {
+            closeAll(segments, e);
+            throw e;
+        }
+    }
+
+    private static Segment[] openAll(Files files, OpenMode mode) throws IOException {
         List<Segment> segments = new ArrayList<>();
         try {
             for (String name : files.list(Segment.DIRECTORY)) {
@@ -70,38 +89,42 @@ final class Recovery {
                     segments.add(Segment.open(files, Segment.startOf(name), mode));
                 }
             }
-            while (segments.size() > 1 && segments.get(0).end() <= dropped) {
-                Segment gone = segments.remove(0);
-                gone.close();
-                if (mode != OpenMode.READ) {
-                    files.delete(gone.name());
-                    files.forceDirectory(Segment.DIRECTORY);
-                }
-            }
-            refuseGaps(segments);
             return segments.toArray(Segment[]::new);
-        } catch (IOException | StoreDamaged e) {
+        } catch (IOException e) {
             closeAll(segments.toArray(Segment[]::new), e);
             throw e;
         }
     }
 
-    private static void refuseGaps(List<Segment> segments) throws StoreDamaged {
-        for (int i = 1; i < segments.size(); i++) {
-            Segment before = segments.get(i - 1);
-            if (before.end() != segments.get(i).start()) {
+    /** Closes those that were dropped and, unless it may only read, deletes them. The last one stays. */
+    private static Segment[] withoutDropped(Files files, OpenMode mode, Segment[] segments, long dropped)
+            throws IOException {
+        int first = 0;
+        for (; first < segments.length - 1 && segments[first].end() <= dropped; first++) {
+            Segment gone = segments[first];
+            gone.close();
+            if (mode != OpenMode.READ) {
+                files.delete(gone.name());
+                files.forceDirectory(Segment.DIRECTORY);
+            }
+        }
+        return Arrays.copyOfRange(segments, first, segments.length);
+    }
+
+    private static void refuseGaps(Segment[] segments) throws StoreDamaged {
+        for (int i = 1; i < segments.length; i++) {
+            Segment before = segments[i - 1];
+            if (before.end() != segments[i].start()) {
                 throw new StoreDamaged(
                         before.name(),
                         before.length(),
                         "the log ends there at position " + before.end() + " and the next segment is "
-                                + segments.get(i).name() + "; a segment is missing or was cut");
+                                + segments[i].name() + "; a segment is missing or was cut");
             }
         }
     }
 
-    private Result recover(Segment[] segments) throws IOException, StoreException {
-        Checkpoint known = views.checkpoint();
-        String foreign = segments.length == 0 ? null : mismatch(segments, known);
+    private Result recover(Segment[] segments, Checkpoint known, String foreign) throws IOException, StoreException {
         if (foreign != null) {
             LOG.error(
                     "the views do not belong to this log and are rebuilt from it: {}. If the log is an older copy, what came "

@@ -52,6 +52,7 @@ final class ViewsRebuild {
     private final AtomicReference<Turn> turn = new AtomicReference<>(Turn.DUTY);
     private final List<Entry> entries = new ArrayList<>();
     private Runnable nudgeApplier = () -> {};
+    private Runnable wakeDuty = () -> {};
 
     private Views fresh;
     private boolean beside;
@@ -79,8 +80,9 @@ final class ViewsRebuild {
         this.viewsBytes = settings.viewsBytes();
     }
 
-    void start(Runnable nudge) {
+    void start(Runnable nudge, Runnable wake) {
         nudgeApplier = nudge;
+        wakeDuty = wake;
     }
 
     /** Views that were replaced since the store was opened. */
@@ -286,6 +288,8 @@ final class ViewsRebuild {
         } finally {
             turn.set(Turn.DUTY);
         }
+        // It sleeps since it made the offer: there is more to fold than was thought, or all of it once more.
+        wakeDuty.run();
         return false;
     }
 

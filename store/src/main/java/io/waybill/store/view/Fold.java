@@ -424,6 +424,11 @@ final class Fold {
 
     // ---- duty thread
 
+    /** Whether the backend holds a checkpoint that was not flushed. */
+    boolean holdsUnflushed() {
+        return !mark().checkpoint.equals(flushed);
+    }
+
     /** What a failed try left in the backend is told by its mark: it is not written twice, and written again if it is gone. */
     void writeCheckpoint(boolean flush) {
         Mark mark = prepared;

@@ -113,9 +113,19 @@ public final class Views implements AutoCloseable {
         return open(fold.backend.beside());
     }
 
-    /** The views as of the last checkpoint, over the same backend: for when only memory went wrong. Duty thread. */
+    /**
+     * The views as of the last checkpoint, over the same backend: for when only memory went wrong. Duty thread.
+     *
+     * @throws ViewsDamaged if the backend fails, or may still lose that checkpoint
+     */
     public Views reread() {
-        return new Views(fold.backend);
+        Fold seen = fold;
+        if (seen.backend.unwritable() == null && seen.holdsUnflushed()) {
+            // From now on no memory holds what a failed flush left behind, and the next failure may cost the backend that.
+            seen.backend.beforeWriting();
+            seen.backend.flush();
+        }
+        return new Views(seen.backend);
     }
 
     /**

@@ -4,10 +4,11 @@ package io.waybill.store.view;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
-/** Views in memory whose reads of queues fail as often as a test wants. */
+/** Views in memory whose reads of queues, or flushes, fail as often as a test wants. */
 public final class FailingBackend extends ViewsBackend {
     private final ViewsBackend memory;
     private final AtomicInteger left = new AtomicInteger();
+    private final AtomicInteger flushesLeft = new AtomicInteger();
     private volatile Supplier<? extends Throwable> failure;
 
     public FailingBackend(MemoryBackend memory) {
@@ -18,6 +19,11 @@ public final class FailingBackend extends ViewsBackend {
     public void failReads(int count, Supplier<? extends Throwable> thrown) {
         failure = thrown;
         left.set(count);
+    }
+
+    /** The next flushes fail; what was written stays. */
+    void failFlushes(int count) {
+        flushesLeft.set(count);
     }
 
     private <E extends Throwable> void mayFail(Family family) throws E {
@@ -83,6 +89,9 @@ public final class FailingBackend extends ViewsBackend {
 
     @Override
     void flush() {
+        if (flushesLeft.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
+            throw new ViewsDamaged("the flush was told to fail");
+        }
         memory.flush();
     }
 }
