@@ -140,7 +140,7 @@ public final class Broker implements AutoCloseable {
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
         try {
             StoreOwner.check(store, settings.brokerName());
-        } catch (NameTaken e) {
+        } catch (NameTaken | RuntimeException e) {
             closeQuietly(store);
             throw e;
         }

@@ -121,7 +121,8 @@ public final class Views implements AutoCloseable {
     public Views reread() {
         Fold seen = fold;
         if (seen.backend.unwritable() == null && seen.holdsUnflushed()) {
-            // From now on no memory holds what a failed flush left behind, and the next failure may cost the backend that.
+            // From now on no memory holds what a failed flush left behind, and the next failure may cost the backend
+            // that.
             seen.backend.beforeWriting();
             seen.backend.flush();
         }
