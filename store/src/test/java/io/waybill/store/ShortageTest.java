@@ -19,10 +19,12 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.view.Decision;
 import io.waybill.store.view.FailingBackend;
 import io.waybill.store.view.MemoryBackend;
+import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsBackend;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +48,28 @@ class ShortageTest {
                 .filter(pool -> pool.getName().equals("direct"))
                 .mapToLong(BufferPoolMXBean::getMemoryUsed)
                 .sum();
+    }
+
+    /** Commits an offset and lets go of everything of it but a way to see whether it is still held. */
+    private static WeakReference<Object> committed(Simulation sim) {
+        List<ProgressEntry> entries = List.of(new ProgressEntry("g", "t", 0, 1));
+        sim.stored((s, done) -> s.commitProgress(entries, done));
+        return new WeakReference<>(entries);
+    }
+
+    /** Or a broker's memory would grow with every message for as long as it runs. */
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void whatIsAppliedIsNotKept(FlushMode mode) throws Exception {
+        try (Simulation sim = new Simulation(Simulation.SMALL.withFlush(mode))) {
+            WeakReference<Object> held = committed(sim);
+            sim.put("t", "a");
+            sim.put("t", "b");
+            for (int i = 0; i < 50 && held.get() != null; i++) {
+                System.gc();
+            }
+            assertThat(held.get()).isNull();
+        }
     }
 
     /** What peers' unfinished frames leave of the direct memory does not matter to the largest message. */

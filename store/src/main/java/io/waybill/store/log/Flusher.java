@@ -25,7 +25,7 @@ final class Flusher implements Duty, Writer.Confirmer {
     private final Segments segments;
     private final Applier applier;
     private final Writer writer;
-    /** The newest frame of the writer's chain that was confirmed or failed; SYNC only. */
+    /** The newest frame of the writer's chain that was confirmed or failed; SYNC only: it holds all that come behind it. */
     private WrittenFrame settled;
 
     private volatile boolean busy;
@@ -53,7 +53,7 @@ final class Flusher implements Duty, Writer.Confirmer {
         this.segments = segments;
         this.applier = applier;
         this.writer = writer;
-        this.settled = writer.chain();
+        this.settled = sync ? writer.chain() : null;
     }
 
     void start(Runnable wakeThis, Runnable checkpointer) {
