@@ -103,6 +103,11 @@ final class Fold {
     /** Whole views that missed an entry, and why; changed by the applier only, never in place. */
     private volatile Map<Family, String> lost = Map.of();
 
+    /** Something was missed and it could not be told what, for want of memory: nothing is read. Set by the applier only. */
+    private volatile boolean missed;
+
+    private static final String MISSED = "the views missed a change";
+
     Fold(ViewsBackend backend) {
         this.backend = backend;
         Mark mark = mark();
@@ -166,6 +171,9 @@ final class Fold {
     /** Why something here must not be read, in a sentence; null if all may be. */
     String loss() {
         Map<Family, String> seen = lost;
+        if (missed) {
+            return MISSED;
+        }
         return seen.isEmpty() ? queues.loss() : seen.values().iterator().next();
     }
 
@@ -176,6 +184,9 @@ final class Fold {
     /** Why this view must not be read; null if it may. */
     String loss(Family family) {
         Map<Family, String> seen = lost;
+        if (missed) {
+            return MISSED;
+        }
         return seen.isEmpty() ? null : seen.get(family);
     }
 
@@ -198,9 +209,15 @@ final class Fold {
         end(upTo, weight);
     }
 
-    /** The same of a log that serves: a view that cannot take an entry is lost, the others go on. */
+    /** The same of a log that serves: a view that cannot take an entry is lost, the others go on. Nothing is thrown. */
     void applyOrLose(List<? extends Entry> entries, Checkpoint upTo) {
+        Checkpoint before = applied;
         begin(upTo);
+        if (before.position() > 0 && upTo.frameIndex() != before.frameIndex() + 1) {
+            // Whoever should have applied the frame between had no memory for it.
+            missed = true;
+            backend.wake();
+        }
         long weight = 0;
         for (int i = 0, count = entries.size(); i < count; i++) {
             Entry entry = entries.get(i);
@@ -217,13 +234,27 @@ final class Fold {
                 }
                 weight += bytesOf(entry);
             } catch (RuntimeException | Error e) {
-                lose(entry, e);
+                loseAtLeast(entry, e);
             }
         }
         try {
             end(upTo, weight);
         } catch (RuntimeException | Error e) {
-            lose(Family.DUE, e);
+            loseAtLeast(null, e);
+        }
+    }
+
+    /** The views of the entry, or the due times without one; everything if there is no memory to say that. */
+    private void loseAtLeast(Entry entryOrNull, Throwable why) {
+        try {
+            if (entryOrNull == null) {
+                lose(Family.DUE, why);
+            } else {
+                lose(entryOrNull, why);
+            }
+        } catch (RuntimeException | Error again) {
+            missed = true;
+            backend.wake();
         }
     }
 
