@@ -60,7 +60,7 @@ final class Segment {
             file.forceAll();
             files.forceDirectory(DIRECTORY);
             return new Segment(file, start, length);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException | Error e) {
             try {
                 file.close();
                 files.delete(name);

@@ -85,8 +85,7 @@ final class SegmentMaker implements Duty {
             if (usable < floorBytes + segmentBytes) {
                 throw new DiskFullException(Segment.name(start), floorBytes + segmentBytes, usable);
             }
-            Segment segment = Segment.create(files, start, segmentBytes);
-            segment.heat(start);
+            Segment segment = made(start);
             if (failure != null) {
                 LOG.info("there is room for the next segment again");
             }
@@ -101,6 +100,23 @@ final class SegmentMaker implements Duty {
             failure = e;
             tellWriter.run();
             return RETRY_NANOS;
+        }
+    }
+
+    /** The file, its room and its mapping, or nothing: the next try begins with the file. */
+    private Segment made(long start) throws IOException {
+        Segment segment = Segment.create(files, start, segmentBytes);
+        try {
+            segment.heat(start);
+            return segment;
+        } catch (IOException | RuntimeException | Error e) {
+            try {
+                segment.close();
+                files.delete(segment.name());
+            } catch (IOException second) {
+                e.addSuppressed(second);
+            }
+            throw e;
         }
     }
 
