@@ -231,6 +231,27 @@ class ConflictTest {
         assertThat(got).hasSize(20);
     }
 
+    /** Two processes with one client id, or members that share out by hand: both read the same queues for ever. */
+    @Test
+    void twoReadersOfOneRetryQueueDoNotChaseEachOther() {
+        List<FakeConnection> members = List.of(member("a", orders("*")), member("b", orders("*")));
+        List<Asked> waiting = new ArrayList<>(List.of(hold(members.get(0), RETRY, 0, 0)));
+        broker.pass(5_000);
+        waiting.add(hold(members.get(1), RETRY, 0, 0));
+        int pulls = 2;
+        for (int second = 0; second < 60; second++) {
+            for (int look = 0; look < 100; look++) { // a client comes again at once
+                int member = look % 2;
+                if (!waiting.get(member).isOpen()) {
+                    waiting.set(member, hold(members.get(member), RETRY, 0, 0));
+                    pulls++;
+                }
+            }
+            broker.pass(1_000);
+        }
+        assertThat(pulls).as("pulls in a minute").isLessThan(30);
+    }
+
     @Test
     void aCopyNobodyCanBeGivenWaitsAndComesBack() {
         FakeConnection a = member("a", orders("A"));

@@ -30,6 +30,9 @@ public final class Parked implements Duty {
     /** Up to so many pulls of a queue are answered by the thread that confirmed; more are left to this duty. */
     private static final int INLINE_WAKES = 32;
 
+    /** One that waits for less is not ended for another member's pull. */
+    private static final long YOUNG_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     /** What a pull that waits and its places in the tables take. */
     private static final int HELD_BYTES = 250;
 
@@ -119,6 +122,7 @@ public final class Parked implements Duty {
         Connection connection = pull.request().connection();
         Place place = new Place(pull.deadlineNanos(), numbers.getAndIncrement());
         pull.place(place);
+        pull.parkedNanos(clock.nanoTime());
         deadlines.put(place, pull);
         add(queues, queueOf(pull), pull);
         add(connections, connection.id(), pull);
@@ -288,14 +292,20 @@ public final class Parked implements Duty {
         }
     }
 
-    /** Another member of the group reads the queue now: pulls from before are answered. */
+    /**
+     * Another member of the group reads the queue now: pulls from before are answered. Not one that has only just come: two members that both read the
+     * queue for good, such as processes with one client id, would end each other's pulls without a pause.
+     */
     void taken(String group, String topic, int queueId, Connection by) {
         Set<Pull> waiting = queues.get(new Queue(topic, queueId));
         if (waiting == null) {
             return;
         }
+        long now = clock.nanoTime();
         for (Pull pull : waiting) {
-            if (pull.group().equals(group) && pull.request().connection().id() != by.id()) {
+            if (pull.group().equals(group)
+                    && pull.request().connection().id() != by.id()
+                    && now - pull.parkedNanos() >= YOUNG_NANOS) {
                 reading.expire(pull);
             }
         }

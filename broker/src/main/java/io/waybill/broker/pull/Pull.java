@@ -43,6 +43,7 @@ final class Pull extends Turns {
     private ConsumerGroup home;
     private Custody custody;
     private boolean isReplay;
+    private long parkedNanos;
     private volatile Parked.Place place;
 
     Pull(Request request, PullHeader header, int maxCount, int maxBytes) {
@@ -177,6 +178,15 @@ final class Pull extends Turns {
 
     void deadlineNanos(long nanos) {
         deadlineNanos = nanos;
+    }
+
+    /** When it began to wait. */
+    long parkedNanos() {
+        return parkedNanos;
+    }
+
+    void parkedNanos(long nanos) {
+        parkedNanos = nanos;
     }
 
     /** Where it waits; null while it never did. */
