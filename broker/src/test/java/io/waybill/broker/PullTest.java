@@ -15,6 +15,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.CreateTopicHeader;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.ResetOffsetHeader;
+import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.protocol.message.BatchBody;
 import io.waybill.protocol.message.Message;
 import java.nio.ByteBuffer;
@@ -477,6 +478,32 @@ class PullTest {
                 .build());
         broker.settle();
         assertRefused(third, ResponseCode.SUBSCRIPTION_NOT_LATEST, "older");
+    }
+
+    @Test
+    void aPullThatWaitedForItsSubscriptionTakesNoCommitBack() {
+        broker.send("orders", 0, "a");
+        broker.send("orders", 0, "b");
+        FakeConnection client = broker.connect();
+        broker.ask(client, TestBroker.heartbeat("c1", "shipping", SubscriptionData.of("orders", "*", 7)));
+        Asked pull = broker.ask(
+                client,
+                TestBroker.pulling(new PullHeader(
+                        "shipping", "orders", 0, 2, 32, TestBroker.COMMIT, 1, 0, null, 8, null, 0, null)));
+        assertThat(committed("shipping").number("offset"))
+                .as("what it says counts when it comes")
+                .isEqualTo(1);
+        broker.ask(
+                client,
+                Command.request(RequestCode.UPDATE_CONSUMER_OFFSET)
+                        .header(new UpdateOffsetHeader("shipping", "orders", 0, 2, "broker-a"))
+                        .build());
+        client.answer(Command.response(ResponseCode.SUCCESS, null)
+                .body(RUNNING_INFO.getBytes(StandardCharsets.UTF_8))
+                .build());
+        broker.settle();
+        assertThat(pull.result()).as(pull.remark()).isEqualTo(ResponseCode.PULL_NOT_FOUND);
+        assertThat(committed("shipping").number("offset")).isEqualTo(2);
     }
 
     @Test

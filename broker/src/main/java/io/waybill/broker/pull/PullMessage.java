@@ -65,25 +65,21 @@ final class PullMessage implements RequestHandler {
                 && mayAsk
                 && !request.isOneway()
                 && fresh.ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
+            commit(request, header);
             return;
         }
         boolean isUnknown = checked.code() == ResponseCode.SUBSCRIPTION_NOT_EXIST && mayAsk && !request.isOneway();
         if (isUnknown
                 && fresh.isAsked(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
+            commit(request, header);
             return;
         }
         if (checked.isRefused()) {
             request.refuse(checked.code(), checked.text());
             return;
         }
-        if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
-            offsets.commit(
-                    header.consumerGroup(),
-                    header.topic(),
-                    header.queueId(),
-                    header.commitOffset(),
-                    request.connection(),
-                    false);
+        if (mayAsk) {
+            commit(request, header);
         }
         if (request.isOneway()) {
             request.refuse(ResponseCode.SUCCESS, null); // nobody waits for messages, so nothing is read or held for it
@@ -105,6 +101,19 @@ final class PullMessage implements RequestHandler {
         pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
         reading.start(pull, hold);
+    }
+
+    /** What a pull commits counts when it comes: one that waited for an answer of its client may have been overtaken by a later commit. */
+    private void commit(Request request, PullHeader header) {
+        if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
+            offsets.commit(
+                    header.consumerGroup(),
+                    header.topic(),
+                    header.queueId(),
+                    header.commitOffset(),
+                    request.connection(),
+                    false);
+        }
     }
 
     private void serveAgain(Request request, PullHeader header) {
