@@ -13,6 +13,7 @@ import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.message.MessageProperties;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -81,6 +82,27 @@ class TopicDeletionTest {
         commit(consumer, "shop", "read", 1);
         broker.gone(consumer);
         assertThat(delete("read").result()).isZero();
+    }
+
+    @Test
+    void manyTopicsAreMadeSmallerAtTheSecondRequestToo() {
+        StringBuilder topics = new StringBuilder();
+        for (String topic : List.of("one", "two", "three")) {
+            create(topic, 2, 2);
+            broker.send(topic, 1, "unread");
+            topics.append(topics.length() == 0 ? "" : ",")
+                    .append("{\"topicName\":\"")
+                    .append(topic)
+                    .append("\",\"readQueueNums\":1,\"writeQueueNums\":1,\"perm\":6}");
+        }
+        Command smaller = Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC_LIST)
+                .body(("{\"topicConfigList\":[" + topics + "]}").getBytes(StandardCharsets.UTF_8))
+                .build();
+        assertThat(broker.ask(smaller).result()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
+        assertThat(broker.features.topics().find("one").readQueueNums()).isEqualTo(2);
+        Asked second = broker.ask(smaller);
+        assertThat(second.result()).as(second.remark()).isZero();
+        assertThat(broker.features.topics().find("three").readQueueNums()).isEqualTo(1);
     }
 
     @Test

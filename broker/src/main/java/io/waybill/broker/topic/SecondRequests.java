@@ -4,6 +4,7 @@ package io.waybill.broker.topic;
 import io.waybill.platform.Clock;
 import io.waybill.remoting.Request;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
@@ -36,18 +37,29 @@ final class SecondRequests {
      *
      * @param what the operation with all that tells it from another one, short
      */
-    synchronized boolean isMeant(Request request, String what) {
+    boolean isMeant(Request request, String what) {
+        return isMeant(request, List.of(what));
+    }
+
+    /** The same of operations of one request, of which all are meant or none. */
+    synchronized boolean isMeant(Request request, List<String> whats) {
         if (request.command().fields().getBoolean("force", false)) {
             return true;
         }
-        String asked = request.connection().remoteAddress().getHostString() + ' ' + what;
+        String host = request.connection().remoteAddress().getHostString() + ' ';
         long now = clock.nanoTime();
-        Long before = refused.remove(asked);
-        if (before != null && now - before <= WINDOW_NANOS) {
-            return true;
+        boolean isMeant = true;
+        for (String what : whats) {
+            Long before = refused.get(host + what);
+            isMeant &= before != null && now - before <= WINDOW_NANOS;
         }
-        refused.put(asked, now);
-        return false;
+        for (String what : whats) {
+            refused.remove(host + what);
+            if (!isMeant) {
+                refused.put(host + what, now);
+            }
+        }
+        return isMeant;
     }
 
     /** The sentence behind what would be lost. */

@@ -121,18 +121,24 @@ public final class TopicRequests {
             return;
         }
         Continuation.run(blocking, request, () -> {
+            List<String> whats = new ArrayList<>();
+            String first = null;
             for (TopicConfig topic : smaller) {
                 TopicUse use = useOfQueues.apply(topic.topicName(), topic.readQueueNums());
-                String what = "shrink " + topic.topicName() + ' ' + topic.readQueueNums();
-                if (use.isUnread() && !seconds.isMeant(request, what)) {
-                    request.refuse(
-                            ResponseCode.ILLEGAL_OPERATION,
-                            "with readQueueNums " + topic.readQueueNums() + " nobody can read what the queues from "
-                                    + topic.readQueueNums() + " on of topic '" + topic.topicName() + "' hold: " + use
-                                    + ". Set writeQueueNums first and readQueueNums when they are read. "
-                                    + SecondRequests.howTo("change it"));
-                    return;
+                if (use.isUnread()) {
+                    whats.add("shrink " + topic.topicName() + ' ' + topic.readQueueNums());
+                    first = first != null
+                            ? first
+                            : "with readQueueNums " + topic.readQueueNums()
+                                    + " nobody can read what the queues from " + topic.readQueueNums()
+                                    + " on of topic '" + topic.topicName() + "' hold: " + use
+                                    + ". Set writeQueueNums first and readQueueNums when they are read. ";
                 }
+            }
+            if (first != null && !seconds.isMeant(request, whats)) {
+                String more = whats.size() == 1 ? "" : "So it is with " + (whats.size() - 1) + " more topics. ";
+                request.refuse(ResponseCode.ILLEGAL_OPERATION, first + more + SecondRequests.howTo("change it"));
+                return;
             }
             change.run();
         });
