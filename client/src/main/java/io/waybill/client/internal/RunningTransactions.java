@@ -49,6 +49,11 @@ final class RunningTransactions {
             this.bornMillis = bornMillis;
         }
 
+        /** The time of birth that travels with the half message; no other send of the id that is kept in mind has the same. */
+        long bornMillis() {
+            return bornMillis;
+        }
+
         /** The half message stands there. */
         void stored(String brokerName, long logPosition) {
             synchronized (RunningTransactions.this) {
@@ -105,11 +110,17 @@ final class RunningTransactions {
     /**
      * A half message is about to leave.
      *
-     * @param bornMillis the time of its birth that travels with it
+     * @param nowMillis the time of its birth; a send of the same id in the same millisecond gets a later one, by which their checks differ
      */
-    synchronized Run begin(String group, String messageId, long bornMillis) {
-        Run run = new Run(new Key(group, messageId), bornMillis);
-        runs.computeIfAbsent(run.key, key -> new ArrayList<>(1)).add(run);
+    synchronized Run begin(String group, String messageId, long nowMillis) {
+        Key key = new Key(group, messageId);
+        List<Run> same = runs.computeIfAbsent(key, k -> new ArrayList<>(1));
+        long bornMillis = nowMillis;
+        for (Run other : same) {
+            bornMillis = Math.max(bornMillis, other.bornMillis + 1);
+        }
+        Run run = new Run(key, bornMillis);
+        same.add(run);
         return run;
     }
 

@@ -70,10 +70,23 @@ final class TransactionCore implements TransactionProducer {
                 throw e;
             }
             Executed executed = execute(message, argument, receipt, half.run());
-            return Failures.await(
-                    tell(receipt, executed, half.run()), "telling the decision on " + message.id(), false);
+            return told(receipt, executed, tell(receipt, executed, half.run()));
         } finally {
             inFlight.end();
+        }
+    }
+
+    /** Waits. Interrupted, it says what was decided all the same: an exception would say that nothing was done. */
+    private static TransactionReceipt told(
+            SendReceipt half, Executed executed, CompletableFuture<TransactionReceipt> told) {
+        try {
+            return Failures.await(told, "telling the decision on " + half.messageId(), false);
+        } catch (WaybillException e) {
+            if (e.kind() != WaybillException.Kind.INTERRUPTED) {
+                throw e;
+            }
+            Throwable why = executed.failure() == null ? e : executed.failure();
+            return new TransactionReceipt(half, executed.decision(), false, why);
         }
     }
 
@@ -131,11 +144,11 @@ final class TransactionCore implements TransactionProducer {
     }
 
     private Half storeHalf(Message message) {
-        long bornMillis = client.clock().wallMillis();
-        RunningTransactions.Run run = running.begin(group, message.id(), bornMillis);
+        RunningTransactions.Run run =
+                running.begin(group, message.id(), client.clock().wallMillis());
         CompletableFuture<SendReceipt> stored;
         try {
-            Outgoing outgoing = Outgoing.half(message, group, bornMillis, compressFrom);
+            Outgoing outgoing = Outgoing.half(message, group, run.bornMillis(), compressFrom);
             stored = SendCall.start(context, outgoing, true).thenApply(receipts -> {
                 SendReceipt half = receipts.get(0);
                 run.stored(half.queue().broker(), positionOf(half));

@@ -379,6 +379,37 @@ class TransactionTest {
         assertThat(checks).isEmpty();
     }
 
+    /** The work is done and stands: whoever is told by an exception that it was not run would do it again. */
+    @Test
+    void aSenderInterruptedAfterItsWorkIsToldWhatWasDecided() {
+        AtomicReference<Request> unanswered = new AtomicReference<>();
+        broker.next(RequestCode.END_TRANSACTION, unanswered::set);
+        working = message -> Thread.currentThread().interrupt();
+        TransactionReceipt receipt = producer.send(order());
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(receipt.decision()).isEqualTo(Decision.COMMIT);
+        assertThat(receipt.decided()).isFalse();
+        assertThat(receipt.failure()).hasMessageContaining("interrupted");
+        await().until(() -> unanswered.get() != null);
+        assertThat(ends()).hasSize(1);
+    }
+
+    /** A connection can break at once: what was given up must not answer for what the next send of the message does. */
+    @Test
+    void twoSendsOfOneMessageInOneMillisecondHaveAnswersOfTheirOwn() {
+        RunningTransactions running = new RunningTransactions();
+        RunningTransactions.Run lost = running.begin("tx", "id", 7);
+        lost.abandoned();
+        RunningTransactions.Run again = running.begin("tx", "id", 7);
+        again.stored("broker-a", 5);
+        again.decided(Decision.UNKNOWN);
+        again.ended();
+        assertThat(running.answer("tx", "id", "broker-a", 1, lost.bornMillis())).isEqualTo(Decision.ROLLBACK);
+        assertThat(running.answer("tx", "id", "broker-a", 5, again.bornMillis()))
+                .as("whether it committed is the listener's to say")
+                .isNull();
+    }
+
     @Test
     void whatIsRememberedOfEndedSendsIsBounded() {
         RunningTransactions running = new RunningTransactions();
