@@ -208,6 +208,15 @@ public enum Dialect {
         };
     }
 
+    /** The lowest isolation level that reads nothing uncommitted; none where even READ UNCOMMITTED does not. */
+    int committedLevel() {
+        return switch (this) {
+            case POSTGRESQL -> Connection.TRANSACTION_NONE;
+            case SQLITE -> Connection.TRANSACTION_SERIALIZABLE; // it has no other
+            case H2, MYSQL -> Connection.TRANSACTION_READ_COMMITTED;
+        };
+    }
+
     /** Whether {@link #limitLockWait} ends with the transaction, else it stays until it is set back. */
     boolean limitsTransaction() {
         return this == POSTGRESQL;

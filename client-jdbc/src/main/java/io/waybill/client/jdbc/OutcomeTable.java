@@ -156,6 +156,7 @@ public final class OutcomeTable {
         try (Transaction transaction = database.begin()) {
             Dialect dialect = database.dialect(transaction.connection());
             try {
+                transaction.readsCommittedOnly(dialect); // the COMMITTED of a running transaction may still go away
                 transaction.limitLockWait(dialect, lockWaitMillis); // some isolation levels lock what they read
                 Standing standing = read(transaction.connection(), messageId);
                 transaction.rollBack(); // or it would go on seeing what it has seen, and hold what it has locked

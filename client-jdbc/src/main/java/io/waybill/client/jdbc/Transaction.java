@@ -19,6 +19,7 @@ final class Transaction implements AutoCloseable {
     private boolean open = true;
     private boolean broken;
     private Dialect.LockWait lockWait;
+    private int isolationBefore = Connection.TRANSACTION_NONE; // none: it is as it was
 
     private Transaction(Connection connection) throws SQLException {
         this.connection = connection;
@@ -40,6 +41,16 @@ final class Transaction implements AutoCloseable {
 
     Connection connection() {
         return connection;
+    }
+
+    /** Before its first statement: reads nothing that another transaction may still roll back. The connection's own level comes back at the end. */
+    void readsCommittedOnly(Dialect dialect) throws SQLException {
+        int level = dialect.committedLevel();
+        if (level != Connection.TRANSACTION_NONE
+                && connection.getTransactionIsolation() == Connection.TRANSACTION_READ_UNCOMMITTED) {
+            connection.setTransactionIsolation(level);
+            isolationBefore = Connection.TRANSACTION_READ_UNCOMMITTED;
+        }
     }
 
     /** For what follows until it is committed or rolled back; what the connection had before comes back at the end. */
@@ -77,6 +88,9 @@ final class Transaction implements AutoCloseable {
             if (lockWait != null && !broken) {
                 lockWait.restore();
                 connection.rollback(); // which may have begun a transaction
+            }
+            if (isolationBefore != Connection.TRANSACTION_NONE && !broken) {
+                connection.setTransactionIsolation(isolationBefore);
             }
             if (autoCommitBefore && !broken) {
                 connection.setAutoCommit(true);

@@ -36,6 +36,7 @@ import org.junit.jupiter.api.Test;
 /** What holds on every database. The work of a transaction is a row in {@code business}. */
 abstract class DatabaseContract {
     private static final int[] ISOLATIONS = {
+        Connection.TRANSACTION_READ_UNCOMMITTED,
         Connection.TRANSACTION_READ_COMMITTED,
         Connection.TRANSACTION_REPEATABLE_READ,
         Connection.TRANSACTION_SERIALIZABLE
@@ -183,6 +184,17 @@ abstract class DatabaseContract {
             assertThat(isolated.check(id, Instant.now())).isEqualTo(Decision.COMMIT);
         }
         assertThat(business()).hasSize(isolations().length);
+    }
+
+    @Test
+    void aCheckLeavesTheIsolationLevelAsItWas() throws Exception {
+        int level = Connection.TRANSACTION_READ_UNCOMMITTED;
+        DataSource kept = Wrapped.perThread(isolated(level), opened);
+        OutcomeTable isolated = OutcomeTable.in(kept);
+        assertThat(isolated.check("m", Instant.now())).isEqualTo(Decision.ROLLBACK);
+        assertThat(isolated.check("m", Instant.now())).isEqualTo(Decision.ROLLBACK);
+        assertThat(kept.getConnection().getTransactionIsolation()).isEqualTo(level);
+        assertThat(kept.getConnection().getAutoCommit()).isTrue();
     }
 
     @Test
