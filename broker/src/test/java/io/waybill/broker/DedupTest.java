@@ -210,6 +210,23 @@ class DedupTest {
         assertThat(bodies(0)).containsExactly("a", "d");
     }
 
+    /** Keys are held by a time that passes evenly, here too. */
+    @Test
+    void aPublishedMessageHoldsItsKeyNoLongerThanTheWindow() {
+        String[] properties = {"UNIQ_KEY", "u1", "TRAN_MSG", "true", "PGROUP", "shop"};
+        Asked half = broker.send(TOPIC, 0, "a", properties);
+        assertThat(end(half, 12, "u1").result()).isZero();
+        broker.clock.set(broker.clock.wallMillis() + 2 * 3_600_000L);
+        assertThat(publish(half).result()).isZero();
+        broker.pass(3_599_000);
+        assertThat(broker.send(TOPIC, 0, "b", "UNIQ_KEY", "u1").field("WAYBILL_DUPLICATE"))
+                .isNotNull();
+        broker.pass(1_000);
+        assertThat(broker.send(TOPIC, 0, "c", "UNIQ_KEY", "u1").field("WAYBILL_DUPLICATE"))
+                .isNull();
+        assertThat(bodies(0)).containsExactly("a", "c");
+    }
+
     private Asked publish(Asked half) {
         return broker.ask(Command.request(RequestCode.DECIDE_TRANSACTION)
                 .body(("{\"id\":\"" + half.field("msgId") + "\",\"decision\":\"PUBLISH\",\"reason\":\"paid\"}")

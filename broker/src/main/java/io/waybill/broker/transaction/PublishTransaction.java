@@ -99,7 +99,7 @@ final class PublishTransaction {
         String key = own == null ? StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY) : own;
         return windowMillis == 0 || key == null
                 ? null
-                : new UniqueKey(topic.topicName(), key, store.nowMillis() + windowMillis);
+                : new UniqueKey(topic.topicName(), key, store.keyTimeMillis() + windowMillis);
     }
 
     private void answer(Request request, long handle, ByteBuffer stored, String by, Outcome outcome) {
