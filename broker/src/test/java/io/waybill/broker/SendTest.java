@@ -404,16 +404,34 @@ class SendTest {
         assertThat(TestBroker.bodies(broker.pull("fresh", 1, 0, "*"))).containsExactly("a", "b");
     }
 
+    /** A stock client traces up to a hundred sends in one message, whose KEYS are all their ids and all their keys. */
+    @Test
+    void aTraceOfAHundredMessagesIsTaken() {
+        StringBuilder keys = new StringBuilder();
+        for (int i = 0; i < 100; i++) {
+            keys.append(String.format("7F0000010A2C18B4AAC2%012X order-%d customer-%d ", i, i, i));
+        }
+        Asked sent = broker.send(
+                "orders",
+                0,
+                "traced",
+                "UNIQ_KEY",
+                "trace1",
+                "KEYS",
+                keys.toString().trim());
+        assertThat(sent.result()).as(sent.remark()).isZero();
+    }
+
     /** A key takes far more memory than its bytes, and time in the views: 16,000 of one letter in a part once cost 4.6 s a batch. */
     @Test
     void keysAndPartsAreBoundedInNumber() {
-        String most = "k ".repeat(128).trim();
+        String most = "k ".repeat(1_024).trim();
         Asked kept = broker.ask(batch("orders", List.of(part("a", "KEYS", most))));
         assertThat(kept.result()).as(kept.remark()).isZero();
         String tooMany = "k ".repeat(16_000).trim();
         Asked refused = broker.ask(batch("orders", List.of(part("a"), part("b", "KEYS", tooMany))));
         assertThat(refused.result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
-        assertThat(refused.remark()).contains("KEYS").contains("at most 128").contains("16000");
+        assertThat(refused.remark()).contains("KEYS").contains("at most 1024").contains("16000");
         Asked single = broker.ask(Command.request(RequestCode.SEND_MESSAGE_V2)
                 .header(new SendMessageHeader(
                         "producers",
