@@ -548,10 +548,11 @@ public final class Members implements Duty {
     void unregister(Connection connection, String clientId, String producerGroup, String consumerGroup) {
         MemberKey key = new MemberKey(connection.id(), clientId);
         boolean changed = false;
+        boolean left = false;
         synchronized (this) {
             if (producerGroup != null) {
                 leave(connection, new Membership(true, producerGroup, clientId));
-                removeProducer(producerGroup, key::equals);
+                left = removeProducer(producerGroup, key::equals);
             }
             if (consumerGroup != null) {
                 leave(connection, new Membership(false, consumerGroup, clientId));
@@ -559,7 +560,7 @@ public final class Members implements Duty {
                 fingerprints.remove(connection.id());
             }
         }
-        if (producerGroup != null) {
+        if (left) { // of a client that was not here on this connection nothing was said
             producerLeftListener.accept(producerGroup, clientId);
         }
         if (changed) {
@@ -590,17 +591,19 @@ public final class Members implements Duty {
         changed.forEach(this::announce);
     }
 
-    private void removeProducer(String name, Predicate<MemberKey> gone) {
+    private boolean removeProducer(String name, Predicate<MemberKey> gone) {
         ProducerGroup group = producers.get(name);
         if (group == null) {
-            return;
+            return false;
         }
-        for (MemberKey key : group.members.keySet().stream().filter(gone).toList()) {
+        List<MemberKey> leaving = group.members.keySet().stream().filter(gone).toList();
+        for (MemberKey key : leaving) {
             group.byConnection.remove(key.connectionId(), group.members.remove(key));
         }
         if (group.members.isEmpty()) {
             producers.remove(name);
         }
+        return !leaving.isEmpty();
     }
 
     private boolean removeConsumer(String name, Predicate<MemberKey> gone) {

@@ -390,6 +390,25 @@ class TransactionTest {
         assertThat(checks(other)).hasSize(1);
     }
 
+    /** Two processes with one client id are met in containers: the one that stops does not speak for the one whose connection broke. */
+    @Test
+    void nobodyElseSaysThatASenderLeft() {
+        FakeConnection sender = broker.producer(GROUP);
+        FakeConnection other = broker.producer(GROUP);
+        broker.half(sender, GROUP, "orders", 0, SimulatedBroker.properties("u1"));
+        broker.gone(sender);
+        broker.request(
+                other,
+                Command.request(RequestCode.UNREGISTER_CLIENT)
+                        .field("clientID", "client-1")
+                        .field("producerGroup", GROUP)
+                        .build());
+        broker.pass(6_000);
+        assertThat(checks(other)).isEmpty();
+        broker.pass(30_000);
+        assertThat(checks(other)).hasSize(1);
+    }
+
     @Test
     void theTimeBetweenChecksGrows() {
         FakeConnection producer = broker.producer(GROUP);
