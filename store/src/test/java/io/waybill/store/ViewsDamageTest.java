@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.store.log.Failed;
+import io.waybill.store.log.FlushMode;
 import io.waybill.store.log.Outcome;
+import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.CatalogKind;
 import io.waybill.store.view.Decision;
@@ -194,6 +196,31 @@ class ViewsDamageTest {
         assertThat(sim.backend.inUse()).isNotSameAs(first);
         assertThat(sim.store.viewsTrouble()).isEmpty();
         assertThat(sim.bodies("t")).containsExactly("a", "b");
+        sim.close();
+    }
+
+    /** With flush=async far more may be applied than is forced. */
+    @Test
+    void aRebuildDoesNotWaitForAForce() throws Exception {
+        Simulation sim = new Simulation(StoreSettings.defaults()
+                .withFlush(FlushMode.ASYNC)
+                .withAsyncFlushMillis(10_000_000)
+                .withCheckpoint(1L << 30, 10_000_000)
+                .withSegmentBytes(1 << 20)
+                .withRetention(0, 0, 0, 1_000));
+        String large = "x".repeat(9_000);
+        for (int i = 0; i < 200; i++) {
+            sim.put("t", i + large);
+        }
+        assertThat(sim.store.positions().appended() - sim.store.positions().flushed())
+                .isGreaterThan(5 << 20);
+        sim.backend.damage("progress");
+        assertThatThrownBy(() -> sim.store.progressAll()).isInstanceOf(ViewsDamaged.class);
+        for (int i = 0; i < 1_000 && !sim.store.viewsTrouble().isEmpty(); i++) {
+            sim.duties.step();
+        }
+        assertThat(sim.store.viewsTrouble()).isEmpty();
+        assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(200);
         sim.close();
     }
 

@@ -162,7 +162,7 @@ final class ViewsRebuild {
         if (checkpointWaits) {
             checkpoint();
         }
-        long target = Math.min(positions.flushed(), views.applied().position());
+        long target = views.applied().position();
         long from = at();
         if (target - from > REST_BYTES) {
             fold(Math.min(target, from + SLICE_BYTES));
@@ -196,7 +196,10 @@ final class ViewsRebuild {
                         "the frame at position " + walk.base() + " cannot be understood: " + wrong.text());
             }
             fresh.apply(entries, Applier.upTo(walk));
-            if (beside && turn.get() == Turn.DUTY && fresh.gatheredBytes() >= gatherBytes) {
+            if (beside
+                    && turn.get() == Turn.DUTY
+                    && fresh.gatheredBytes() >= gatherBytes
+                    && fresh.applied().position() <= positions.flushed()) {
                 checkpoint();
             }
         }
