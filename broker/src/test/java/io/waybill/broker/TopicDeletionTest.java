@@ -85,6 +85,35 @@ class TopicDeletionTest {
     }
 
     @Test
+    void whoListsDeletedTopicsInTheMiddleOfADeletionTakesNoWayBack() {
+        for (int steps = 0; steps < 40; steps++) {
+            String topic = "t" + steps;
+            create(topic, 1, 1);
+            broker.send(topic, 0, "m");
+            delete(topic);
+            Asked deleting = broker.begin(
+                    broker.connect(),
+                    Command.request(RequestCode.DELETE_TOPIC_IN_BROKER)
+                            .field("topic", topic)
+                            .build());
+            for (int step = 0; step < steps; step++) {
+                broker.duties.step();
+            }
+            Asked listing = broker.begin(
+                    broker.connect(),
+                    Command.request(RequestCode.LIST_DELETED_TOPICS).build());
+            broker.settle();
+            assertThat(listing.result()).isZero();
+            assertThat(deleting.result()).as(deleting.remark()).isZero();
+            Asked restored = restore(topic);
+            assertThat(restored.result())
+                    .as("listed after %s steps: %s", steps, restored.remark())
+                    .isZero();
+            assertThat(TestBroker.bodies(broker.pull(topic, 0, 0, "*"))).containsExactly("m");
+        }
+    }
+
+    @Test
     void manyTopicsAreMadeSmallerAtTheSecondRequestToo() {
         StringBuilder topics = new StringBuilder();
         for (String topic : List.of("one", "two", "three")) {

@@ -140,9 +140,9 @@ class UnreadQueuesTest {
             eachSecond.run();
             broker.pass(1_000);
         }
-        assertThat(broker.store.range(RETRY, 0).maxOffset()
-                        + broker.store.range(RETRY, 1).maxOffset())
-                .isZero();
+        for (int queueId = 0; queueId < 4; queueId++) {
+            assertThat(broker.store.range(RETRY, queueId).maxOffset()).isZero();
+        }
         assertThat(a.isOpen()).isTrue();
     }
 
@@ -178,6 +178,25 @@ class UnreadQueuesTest {
             }
             broker.settle();
         });
+    }
+
+    /** A stock DefaultMQPullConsumer tells no queues, and it alone knows when it pulls again. */
+    @Test
+    void whileAMemberPullsByHandNothingIsTakenFromIt() {
+        FakeConnection a = member("a", "orders");
+        member("b", "parcels");
+        for (SubscriptionData[] wanted :
+                List.of(new SubscriptionData[] {SubscriptionData.of("orders", "*", 1)}, new SubscriptionData[0])) {
+            FakeConnection byHand = broker.connect();
+            broker.ask(byHand, TestBroker.heartbeat("c", GROUP, wanted));
+            send(4);
+            broker.ask(byHand, TestBroker.pulling(GROUP, "orders", 2, 0, TestBroker.SUBSCRIPTION, "*"));
+            untouched(a, () -> {
+                answer(a, orders(0), orders(1), orders(3));
+                answer(byHand);
+            });
+            broker.gone(byHand);
+        }
     }
 
     @Test

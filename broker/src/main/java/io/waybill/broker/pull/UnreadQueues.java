@@ -51,7 +51,8 @@ import org.slf4j.LoggerFactory;
  * among those that do not subscribe to it.
  *
  * <p>What always holds: a queue is touched only when it has messages that some member wants, nobody has pulled it for a while, and all members that
- * subscribe to its topic have just said, twice in a row, that it is not theirs; one that does not answer is taken for its owner. Then its messages go
+ * subscribe to its topic have just said, twice in a row, that it is not theirs; one that does not answer is taken for its owner. A
+ * group with a member that pulls by hand is left alone. Then its messages go
  * to the members that want them through the group's retry topic ({@link OtherMembers}), and the group's offset passes them once they are stored there.
  * At most {@value #MOST_ROUNDS} times {@value #ROUND_MESSAGES} messages of a queue in one go, within the group's rate; one queue at a time.
  */
@@ -145,8 +146,10 @@ final class UnreadQueues implements Duty {
         for (ConsumerGroup group : members.consumerGroups()) {
             if (!group.hasConflicts()
                     || group.isBroadcasting()
-                    || !group.consumeType().equals(ConsumerData.CONSUME_PASSIVELY)) {
-                continue;
+                    || !group.consumeType().equals(ConsumerData.CONSUME_PASSIVELY)
+                    || group.members().stream().anyMatch(member -> !group.takesRetries(member))) {
+                continue; // one without the retry topic pulls by hand: any queue may be its, whatever it says and
+                // however seldom it pulls
             }
             SubscriptionGroupConfig config = groups.find(group.name());
             for (Conflict conflict : group.conflicts()) {
