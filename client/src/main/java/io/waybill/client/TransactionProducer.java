@@ -34,7 +34,7 @@ public interface TransactionProducer extends AutoCloseable {
     /** Like {@link #send(Message, Object)} without waiting; the listener runs on a listener thread. */
     CompletableFuture<TransactionReceipt> sendAsync(Message message, Object argument);
 
-    /** Waits for transactions under way, then leaves the group. */
+    /** Waits for transactions under way, as long as a send may take, then leaves the group; while a local transaction lasts longer it stays. */
     @Override
     void close();
 

@@ -9,6 +9,7 @@ final class InFlight {
     private final String owner;
     private int count; // guarded by this
     private boolean closed; // guarded by this
+    private Runnable afterLast; // guarded by this; null unless something waits for the last one to end
 
     InFlight(String owner) {
         this.owner = owner;
@@ -21,10 +22,24 @@ final class InFlight {
         count++;
     }
 
-    synchronized void end() {
-        if (--count == 0) {
-            notifyAll();
+    void end() {
+        Runnable step = null;
+        synchronized (this) {
+            if (--count == 0) {
+                notifyAll();
+                step = afterLast;
+                afterLast = null;
+            }
         }
+        if (step != null) {
+            step.run();
+        }
+    }
+
+    /** After {@link #close}: whether nothing is under way any more. If something is, the step is run when the last of it ends. */
+    synchronized boolean isOver(Runnable step) {
+        afterLast = count == 0 ? null : step;
+        return count == 0;
     }
 
     /** Counts the future out when it ends. */

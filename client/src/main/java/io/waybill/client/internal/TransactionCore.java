@@ -352,8 +352,21 @@ final class TransactionCore implements TransactionProducer {
     public void close() {
         if (inFlight.close(context.timeoutMillis() + 1_000, client.clock())) {
             client.forgetTransactions(group);
-            Failures.await(client.membership().removeProducer(group), "leaving group " + group, false);
+            // Of whoever says goodbye a broker does not wait for the decision: it asks somebody else at once.
+            if (inFlight.isOver(this::leave)) {
+                Failures.await(client.membership().removeProducer(group), "leaving group " + group, false);
+            } else {
+                LOG.warn("a transaction of group {} outlasts the close; the group is left when it has ended", group);
+            }
             client.forget(this);
+        }
+    }
+
+    private void leave() {
+        try {
+            client.membership().removeProducer(group);
+        } catch (RuntimeException e) {
+            LOG.debug("leaving group {} failed: {}", group, e.getMessage());
         }
     }
 

@@ -22,10 +22,12 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -392,6 +394,32 @@ class TransactionTest {
         assertThat(receipt.failure()).hasMessageContaining("interrupted");
         await().until(() -> unanswered.get() != null);
         assertThat(ends()).hasSize(1);
+    }
+
+    /** A broker asks somebody else at once about the half messages of who said goodbye. */
+    @Test
+    void nobodySaysGoodbyeWhileItsLocalTransactionRuns() throws Exception {
+        TransactionProducer slow = client.transactionProducer("slow")
+                .listener(listener)
+                .sendTimeout(Duration.ofMillis(500))
+                .build();
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        working = message -> {
+            begun.countDown();
+            try {
+                end.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        };
+        CompletableFuture<TransactionReceipt> sent = slow.sendAsync(order(), null);
+        begun.await();
+        slow.close();
+        assertThat(broker.seen(RequestCode.UNREGISTER_CLIENT)).isEmpty();
+        end.countDown();
+        assertThat(sent.join().decided()).isTrue();
+        await().until(() -> broker.seen(RequestCode.UNREGISTER_CLIENT).size() == 1);
     }
 
     /** A connection can break at once: what was given up must not answer for what the next send of the message does. */
