@@ -22,6 +22,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -56,6 +57,9 @@ public final class Topics {
     private final Map<String, TopicConfig> builtIn;
     /** What was deleted and has messages left, with those that a failed restore left behind. */
     private final Map<String, DeletedTopic> deleted = new ConcurrentHashMap<>();
+
+    /** Topics of which a deletion is being written, or its end: each takes two steps, and another's step must not come in between. */
+    private final Set<String> inBetween = ConcurrentHashMap.newKeySet();
 
     /** Creations on their way, by topic, with everybody who waits for the result. Guarded by itself. */
     private final Map<String, List<Consumer<TopicChange>>> creating = new HashMap<>();
@@ -321,16 +325,33 @@ public final class Topics {
                             + " deleted topics are still kept, the limit maxTopics is " + settings.maxTopics()));
             return;
         }
+        Consumer<TopicChange> end = beginSteps(topic, then);
+        if (end == null) {
+            return;
+        }
         // First: a crash in between leaves a topic that is there and has nothing hidden.
         DeletedTopic kept = new DeletedTopic(known, store.nowMillis(), by);
         store.putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
             if (!(outcome instanceof Stored)) {
-                then.accept(failed(outcome));
+                end.accept(failed(outcome));
                 return;
             }
             deleted.put(topic, kept);
-            deleteNow(known, then);
+            deleteNow(known, end);
         });
+    }
+
+    /** What to call at the end of a deletion or return; null, and it is refused, while another one goes on. */
+    private Consumer<TopicChange> beginSteps(String topic, Consumer<TopicChange> then) {
+        if (!inBetween.add(topic)) {
+            then.accept(TopicChange.refused(
+                    ResponseCode.SYSTEM_BUSY, "topic '" + topic + "' is being deleted or restored just now"));
+            return null;
+        }
+        return change -> {
+            inBetween.remove(topic);
+            then.accept(change);
+        };
     }
 
     private void deleteNow(TopicConfig known, Consumer<TopicChange> then) {
@@ -372,10 +393,15 @@ public final class Topics {
         known.keySet().removeIf(topic -> {
             boolean isOver =
                     deletedMessages(topic) == 0 && (table.containsKey(topic) || store.pendingDueCount(topic) == 0);
-            if (isOver) {
-                forgetDeleted(topic, outcome -> {});
+            if (!isOver || !inBetween.add(topic)) {
+                return false;
             }
-            return isOver;
+            if (deleted.get(topic) != known.get(topic)) { // it was deleted once more since
+                inBetween.remove(topic);
+                return false;
+            }
+            forgetDeleted(topic, outcome -> inBetween.remove(topic));
+            return true;
         });
         return known;
     }
@@ -401,6 +427,10 @@ public final class Topics {
                     ResponseCode.TOPIC_NOT_EXIST, "no deleted topic '" + topic + "' with messages is known"));
             return;
         }
+        Consumer<TopicChange> end = beginSteps(topic, then);
+        if (end == null) {
+            return;
+        }
         TopicConfig now = table.get(topic);
         TopicConfig before = known.config();
         TopicConfig wanted = now == null
@@ -411,12 +441,12 @@ public final class Topics {
         // First the topic: a crash in between leaves one that can be restored again.
         put(wanted, change -> {
             if (change.isRefused()) {
-                then.accept(change);
+                end.accept(change);
                 return;
             }
             forgetDeleted(
                     topic,
-                    outcome -> then.accept(outcome instanceof Stored ? TopicChange.done(wanted) : failed(outcome)));
+                    outcome -> end.accept(outcome instanceof Stored ? TopicChange.done(wanted) : failed(outcome)));
         });
     }
 
