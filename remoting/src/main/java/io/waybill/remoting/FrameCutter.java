@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.waybill.protocol.frame.Limits;
 import io.waybill.protocol.frame.MalformedFrame;
+import java.util.function.BooleanSupplier;
 
 /**
  * Cuts a stream of bytes into frames. A length word is judged before anything is taken for it, and the memory of a frame
@@ -28,6 +29,7 @@ final class FrameCutter {
 
     private final int maxFrameBytes;
     private final Charge charge;
+    private final BooleanSupplier mayFinish;
     private ByteBuf partial;
     private long charged;
     private int word;
@@ -35,6 +37,12 @@ final class FrameCutter {
 
     /** @param charge pays for frames that are still arriving */
     FrameCutter(int maxFrameBytes, Charge charge) {
+        this(maxFrameBytes, charge, () -> false);
+    }
+
+    /** @param mayFinish asked when there is no share left: whether the frame that is arriving may take what it needs all the same */
+    FrameCutter(int maxFrameBytes, Charge charge, BooleanSupplier mayFinish) {
+        this.mayFinish = mayFinish;
         this.maxFrameBytes = maxFrameBytes;
         this.charge = charge;
     }
@@ -126,7 +134,7 @@ final class FrameCutter {
         int needed = held + count;
         if (partial == null || partial.capacity() < needed) {
             int capacity = Math.max(needed, Math.min(whole, Math.max(FIRST_PARTIAL, 2 * needed)));
-            if (!charge.admits(capacity - charged)) {
+            if (!charge.admits(capacity - charged) && !mayFinish.getAsBoolean()) {
                 lacksRoom = true;
                 return false;
             }

@@ -6,9 +6,12 @@ import io.waybill.platform.MemoryBudget;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -41,6 +44,9 @@ final class MemoryBudgets {
     /** Connections that hold memory until their peer does something, so that the worst can be found when it is scarce. */
     private final Collection<SocketConnection> holding = ConcurrentHashMap.newKeySet();
 
+    /** The connection whose frame may take more than its share; null = none. */
+    private final AtomicReference<SocketConnection> finishing = new AtomicReference<>();
+
     private final AtomicLong lastSearchNanos = new AtomicLong();
     private volatile boolean hasSearched;
 
@@ -71,33 +77,54 @@ final class MemoryBudgets {
         final AtomicLong inHand = new AtomicLong();
         final AtomicLong waiting = new AtomicLong();
         private final Object key;
-        private int connections; // under the map's lock of the key
+        /** By server; under the map's lock of the key. */
+        private final Map<Object, Integer> connections = new HashMap<>(4);
 
         private AddressShare(Object key) {
             this.key = key;
         }
     }
 
-    /** The share of an address for one more connection, to be given back by {@link #left}; null when it has too many already. */
-    AddressShare joined(InetAddress address, int mostConnections) {
+    /**
+     * The share of an address for one more connection of a server, to be given back by {@link #left}; null when the address has too many of that server
+     * already.
+     */
+    AddressShare joined(InetAddress address, Object server, int mostConnections) {
         Object key = keyOf(address);
         boolean[] refused = new boolean[1];
         AddressShare share = addresses.compute(key, (same, known) -> {
             AddressShare present = known == null ? new AddressShare(key) : known;
-            refused[0] = present.connections >= mostConnections;
-            present.connections += refused[0] ? 0 : 1;
-            return present.connections == 0 ? null : present;
+            refused[0] = present.connections.getOrDefault(server, 0) >= mostConnections;
+            if (!refused[0]) {
+                present.connections.merge(server, 1, Integer::sum);
+            }
+            return present.connections.isEmpty() ? null : present;
         });
         return refused[0] ? null : share;
     }
 
-    void left(AddressShare share) {
-        addresses.computeIfPresent(share.key, (same, known) -> --known.connections == 0 ? null : known);
+    void left(AddressShare share, Object server) {
+        addresses.computeIfPresent(share.key, (same, known) -> {
+            known.connections.computeIfPresent(server, (one, count) -> count == 1 ? null : count - 1);
+            return known.connections.isEmpty() ? null : known;
+        });
     }
 
     private static Object keyOf(InetAddress address) {
         byte[] bytes = address.getAddress();
         return bytes.length == 4 ? address : ByteBuffer.wrap(bytes, 0, 8);
+    }
+
+    /**
+     * Whether the connection may take what its frame still needs although there is no share left: one at a time, or several large frames that have come half
+     * would wait for each other, and one that is larger than every share for ever. To be given back by {@link #finished}.
+     */
+    boolean mayFinish(SocketConnection connection) {
+        return finishing.get() == connection || finishing.compareAndSet(null, connection);
+    }
+
+    void finished(SocketConnection connection) {
+        finishing.compareAndSet(connection, null);
     }
 
     void holds(SocketConnection connection) {

@@ -184,12 +184,12 @@ public final class RemotingServer implements AutoCloseable {
                             + settings.maxConnections() + " and " + MOST_OF_PROCESS);
             return;
         }
-        MemoryBudgets.AddressShare share = memory.joined(peer.getAddress(), mostFromOneAddress);
+        MemoryBudgets.AddressShare share = memory.joined(peer.getAddress(), this, mostFromOneAddress);
         if (share == null) {
             refuse(channel, mostFromOneAddress + " connections from its address are open, half of the limit");
             return;
         }
-        channel.closeFuture().addListener(closed -> memory.left(share));
+        channel.closeFuture().addListener(closed -> memory.left(share, this));
         channel.pipeline()
                 .addLast(new SocketConnection(
                         true, limits, memory, share, loops.clock(), loops.peerLines(), handler, listener));

@@ -139,12 +139,15 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private boolean overInFlight;
     private boolean lacksRoom;
     private boolean isHolding;
+    private boolean isFinishing;
     private boolean resumeScheduled;
     private boolean draining;
     private boolean outputShut;
     private int inFlightCount;
     /** Bytes given to the socket since its buffer was last empty, without slices of mapped files. */
     private long memoryWritten;
+    /** Bytes of mapped files among what the socket has not taken. */
+    private long mappedPending;
 
     private boolean unsentChecked;
     private ByteBuf chunk;
@@ -183,7 +186,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         this.lines = lines;
         this.handler = handler;
         this.listener = listener;
-        this.cutter = new FrameCutter(limits.maxFrameBytes, arriving);
+        this.cutter = new FrameCutter(limits.maxFrameBytes, arriving, this::mayFinish);
     }
 
     // ---- any thread
@@ -350,6 +353,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         inHand.clear();
         waiting.clear();
         memory.holdsNothing(this);
+        memory.finished(this);
         inFlightCount = 0;
         dropPushed();
         if (!calls.isEmpty()) {
@@ -496,6 +500,10 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     @Override
     public void frame(ByteBuf buffer, int index, int length) throws MalformedFrame {
         framesRead++;
+        if (isFinishing) {
+            isFinishing = false;
+            memory.finished(this);
+        }
         Command command = Command.decode(buffer.nioBuffer(index, length));
         if (!command.isResponse()) {
             takeRequest(command, length);
@@ -611,6 +619,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         arriving.settle();
         closeHeaviest(SocketConnection::weightOfArriving, "a frame did not arrive whole");
         loop.schedule(retryForRoom, RETRY_FOR_ROOM_NANOS, TimeUnit.NANOSECONDS);
+    }
+
+    private boolean mayFinish() {
+        isFinishing = memory.mayFinish(this);
+        return isFinishing;
     }
 
     private void retryForRoom() {
@@ -733,7 +746,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         List<ByteBuffer> slices = item.slices();
         boolean inPlace = false;
         try {
-            if (slices != null && item instanceof IncomingRequest && !unsent.admits(memoryOf(slices))) {
+            long bytes = slices == null ? command.bodyLength() : memoryOf(slices);
+            if (bytes > 0 && item instanceof IncomingRequest && !unsent.admits(bytes)) {
                 closeHeaviest(SocketConnection::weightOfUnsent, "replies are not read");
                 command = Command.response(
                                 ResponseCode.SYSTEM_BUSY,
@@ -823,7 +837,12 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         }
         // Writes end in order, also when they fail, so the last one stands for all.
         ChannelPromise end = context.newPromise();
-        end.addListener(ended -> item.slicesReleased());
+        long mapped = bytesOf(slices) - memoryOf(slices);
+        mappedPending += mapped;
+        end.addListener(ended -> {
+            mappedPending -= mapped;
+            item.slicesReleased();
+        });
         memoryWritten += memoryOf(slices.get(last));
         context.write(Unpooled.wrappedBuffer(slices.get(last)), end);
     }
@@ -905,11 +924,14 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (pending == 0) {
             memoryWritten = 0;
         }
-        long held = Math.min(pending, memoryWritten);
+        long held = Math.min(Math.max(0, pending - mappedPending), memoryWritten);
         if (held != unsent.bytes() && !closed) {
             unsent.add(held - unsent.bytes());
             unsent.settle();
             settle();
+        }
+        if (accepted && held > 0 && memory.unsent.freeBytes() < 0) {
+            closeHeaviest(SocketConnection::weightOfUnsent, "replies are not read"); // small ones are never refused
         }
         if (held > 0 && !unsentChecked && !closed) {
             unsentChecked = true;

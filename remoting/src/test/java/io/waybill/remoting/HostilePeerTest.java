@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.protocol.frame.Command;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
@@ -17,6 +18,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -424,6 +426,220 @@ class HostilePeerTest {
                         .write(Command.request(1).opaque(4).build().encode());
                 assertThat(response(third).opaque()).isEqualTo(4);
             }
+        }
+    }
+
+    @Test
+    void largeFramesThatArriveTogetherAllGetThrough() throws Exception {
+        // As frames of 16 MiB and the 38 MiB of a default server are to each other.
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxFrameBytes(1 << 20).withMaxInFlightBytes(1 << 20, 2_400_000),
+                HostilePeerTest::ok,
+                ConnectionListener.NONE);
+        byte[] frame =
+                Command.request(10).opaque(7).body(new byte[1_000_000]).build().encode();
+        List<Socket> producers = new ArrayList<>();
+        try {
+            for (int i = 0; i < 3; i++) {
+                Socket producer = connect(server);
+                producers.add(producer);
+                producer.getOutputStream().write(frame, 0, 700_000);
+            }
+            // Each holds so much that none may hold a whole frame beside the others.
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes()).isGreaterThan(3 * 500_000));
+            List<Thread> writers = new ArrayList<>();
+            for (Socket producer : producers) {
+                Thread writer = new Thread(() -> {
+                    try {
+                        producer.getOutputStream().write(frame, 700_000, frame.length - 700_000);
+                    } catch (IOException e) {
+                        // closed: its answer will be missing
+                    }
+                });
+                writer.start();
+                writers.add(writer);
+            }
+            for (Socket producer : producers) {
+                assertThat(response(producer).opaque()).isEqualTo(7);
+            }
+            for (Thread writer : writers) {
+                writer.join();
+            }
+        } finally {
+            for (Socket producer : producers) {
+                producer.close();
+            }
+        }
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+    }
+
+    @Test
+    void aFrameLargerThanEveryShareStillGetsThrough() throws Exception {
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxFrameBytes(1 << 20).withMaxInFlightBytes(1 << 20, 1_200_000),
+                HostilePeerTest::ok,
+                ConnectionListener.NONE);
+        try (Socket socket = connect(server)) {
+            socket.getOutputStream()
+                    .write(Command.request(10)
+                            .opaque(7)
+                            .body(new byte[1_000_000])
+                            .build()
+                            .encode());
+            assertThat(response(socket).opaque()).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void slowReadersOfAnswersMadeInMemoryHoldNoMoreThanTheirShareTogether() throws Exception {
+        int limit = 4 << 20;
+        byte[] body = new byte[500_000];
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, limit),
+                request -> request.reply(Command.response(0, null)
+                        .body(request.code() == 11 ? body : new byte[0])
+                        .build()),
+                ConnectionListener.NONE);
+        List<Socket> slow = new ArrayList<>();
+        try {
+            byte[] ask = Command.request(11).build().encode();
+            for (int i = 0; i < 40; i++) {
+                Socket socket = new Socket();
+                socket.setReceiveBufferSize(4096);
+                socket.connect(server.address());
+                slow.add(socket);
+                for (int k = 0; k < 40; k++) {
+                    socket.getOutputStream().write(ask); // 20 MB each
+                }
+            }
+            try (Socket honest = connect(server)) {
+                for (int i = 0; i < 5; i++) {
+                    honest.getOutputStream()
+                            .write(Command.request(10).opaque(i).build().encode());
+                    assertThat(response(honest).opaque()).isEqualTo(i);
+                }
+                assertThat(server.unsentBytes()).isLessThanOrEqualTo(limit + 40 * 64 * 1024L);
+                Awaitility.await().until(() -> {
+                    honest.getOutputStream().write(ask);
+                    return response(honest).code() == 0;
+                });
+            }
+        } finally {
+            for (Socket socket : slow) {
+                socket.close();
+            }
+        }
+        Awaitility.await().untilAsserted(() -> assertThat(server.unsentBytes()).isZero());
+    }
+
+    @Test
+    void everyServerOfAProcessGivesAnAddressHalfOfItsOwnConnections() throws Exception {
+        ServerSettings settings = Bench.settings().withMaxConnections(4);
+        RemotingServer first = bench.server(settings, HostilePeerTest::ok, ConnectionListener.NONE);
+        RemotingServer second = bench.server(settings, HostilePeerTest::ok, ConnectionListener.NONE);
+        try (Socket one = connect(first);
+                Socket two = connect(first);
+                Socket three = connect(second);
+                Socket four = connect(second)) {
+            for (Socket socket : List.of(one, two, three, four)) {
+                socket.getOutputStream()
+                        .write(Command.request(1).opaque(3).build().encode());
+                assertThat(response(socket).opaque()).isEqualTo(3);
+            }
+        }
+    }
+
+    @Test
+    void nothingStaysChargedAfterThousandsOfPeersThatLeaveInTheMiddle() throws Exception {
+        BlockingQueue<Request> later = new LinkedBlockingQueue<>();
+        AtomicInteger turn = new AtomicInteger();
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(60_000, 1 << 20),
+                request -> {
+                    switch (turn.getAndIncrement() % 6) {
+                        case 0 -> throw new IllegalStateException("a test");
+                        case 1 -> request.refuse(2, "no");
+                        case 2 -> {
+                            request.hold(700);
+                            later.add(request);
+                        }
+                        case 3 -> later.add(request);
+                        case 4 ->
+                            request.reply(
+                                    Command.response(0, null).build(), List.of(ByteBuffer.allocate(90_000)), () -> {});
+                        default -> ok(request);
+                    }
+                },
+                ConnectionListener.NONE);
+        byte[] small = Command.request(1).body(new byte[100]).build().encode();
+        byte[] oneway =
+                Command.request(1).oneway().body(new byte[3_000]).build().encode();
+        byte[] large = Command.request(1).body(new byte[50_000]).build().encode();
+        for (int i = 0; i < 3_000; i++) {
+            try (Socket socket = connect(server)) {
+                if (i % 3 == 0) {
+                    socket.setSoLinger(true, 0); // a reset
+                }
+                for (byte[] frame : List.of(small, oneway, large, small, oneway)) {
+                    socket.getOutputStream().write(frame, 0, frame.length);
+                }
+                socket.getOutputStream().write(large, 0, 1 + i * 37 % (large.length - 1));
+            } catch (SocketException reset) {
+                // it was quicker
+            }
+            if (i % 4 == 0) {
+                for (Request request; (request = later.poll()) != null; ) {
+                    ok(request);
+                }
+            }
+        }
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(server.connectionCount()).isZero());
+        for (Request request; (request = later.poll()) != null; ) {
+            ok(request);
+        }
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+        assertThat(server.unsentBytes()).isZero();
+        // And one connection that lives through it all.
+        AtomicBoolean over = new AtomicBoolean();
+        Thread answers = new Thread(() -> {
+            while (!over.get()) {
+                try {
+                    Request request = later.poll(1, TimeUnit.MILLISECONDS);
+                    if (request != null) {
+                        ok(request);
+                    }
+                } catch (InterruptedException e) {
+                    return;
+                }
+            }
+        });
+        answers.start();
+        try (Socket socket = connect(server)) {
+            Thread reader = new Thread(() -> {
+                try {
+                    socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+                } catch (IOException e) {
+                    // the end
+                }
+            });
+            reader.start();
+            int before = turn.get();
+            for (int i = 0; i < 3_000; i++) {
+                socket.getOutputStream().write(i % 5 == 0 ? large : i % 2 == 0 ? small : oneway);
+            }
+            Awaitility.await().until(() -> turn.get() == before + 3_000);
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.unsentBytes()).isZero());
+            assertThat(server.connectionCount()).isEqualTo(1);
+        } finally {
+            over.set(true);
+            answers.join();
         }
     }
 }

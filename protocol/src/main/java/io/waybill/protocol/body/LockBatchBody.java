@@ -11,10 +11,12 @@ import java.util.Set;
 
 /** Body of 41 and 42: the queues a client wants to own, or to give up, for ordered consumption. */
 public record LockBatchBody(String consumerGroup, String clientId, Set<MessageQueue> mqSet, boolean onlyThisBroker) {
+    /** A client asks for all queues of a group on a broker at once; each is four values. */
+    private static final int MAX_VALUES = 50_000;
 
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static LockBatchBody parse(ByteBuffer body) {
-        JsonObject json = Json.parse(body);
+        JsonObject json = Json.parse(body, MAX_VALUES);
         return new LockBatchBody(
                 json.requireString("consumerGroup"),
                 json.requireString("clientId"),

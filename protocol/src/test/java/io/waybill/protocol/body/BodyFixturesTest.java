@@ -14,6 +14,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -270,6 +271,16 @@ class BodyFixturesTest {
         }
         assertThatThrownBy(() -> RegisterBrokerBody.parse(ByteBuffer.wrap(zeros.toByteArray()), true, 4 << 20))
                 .isInstanceOf(BadField.class);
+    }
+
+    @Test
+    void aClientMayLockTenThousandQueuesAtOnce() {
+        Set<MessageQueue> queues = new HashSet<>();
+        for (int i = 0; i < 10_000; i++) {
+            queues.add(new MessageQueue("an-ordered-topic-" + i / 100, "broker-a", i % 100));
+        }
+        LockBatchBody asked = new LockBatchBody("a-group", "10.0.0.1@4711", queues, false);
+        assertThat(LockBatchBody.parse(ByteBuffer.wrap(asked.toJson())).mqSet()).isEqualTo(queues);
     }
 
     private static byte[] compressed(int topics) throws IOException {
