@@ -50,12 +50,12 @@ class HostileTest {
     private static final int MOST_HELD = 500;
 
     /** The codes with fields, each with a header that is fine. */
-    private static final Map<Integer, Map<String, String>> FINE = fine();
+    static final Map<Integer, Map<String, String>> FINE = fine();
 
-    private static final Map<Integer, String> FINE_BODIES = fineBodies();
+    static final Map<Integer, String> FINE_BODIES = fineBodies();
 
     /** The codes that have neither. */
-    private static final List<Integer> BARE = List.of(13, 25, 26, 27, 28, 43, 305, 306, 316, 328, 329, 402, 30575);
+    static final List<Integer> BARE = List.of(13, 25, 26, 27, 28, 43, 305, 306, 316, 328, 329, 402, 30575);
 
     /** What may stand for any value of a JSON body. */
     private static final List<String> NASTY_JSON = List.of(
