@@ -50,6 +50,22 @@ class ShortageTest {
                 .sum();
     }
 
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void aDefectOfWhoeverCountsIsNotTheStores(FlushMode mode) throws Exception {
+        try (Simulation sim = new Simulation(Simulation.SMALL.withFlush(mode))) {
+            List<Long> visible = new ArrayList<>();
+            sim.store.onVisible((topic, queueId, newMax) -> visible.add(newMax));
+            sim.store.onStored((topic, messages, bytes) -> {
+                throw new IllegalStateException("cannot count");
+            });
+            sim.put("t", "a");
+            sim.put("t", "b");
+            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(visible).containsExactly(1L, 2L);
+        }
+    }
+
     /** Commits an offset and lets go of everything of it but a way to see whether it is still held. */
     private static WeakReference<Object> committed(Simulation sim) {
         List<ProgressEntry> entries = List.of(new ProgressEntry("g", "t", 0, 1));

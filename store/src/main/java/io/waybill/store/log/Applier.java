@@ -105,7 +105,7 @@ final class Applier {
         for (int i = 0; i < frame.entries.size(); i++) {
             if (frame.entries.get(i) instanceof Entry.VisibleMessage message) {
                 if (messages > 0 && !message.topic().equals(topic)) {
-                    counter.stored(topic, messages, bytes);
+                    count(topic, messages, bytes);
                     messages = 0;
                     bytes = 0;
                 }
@@ -115,7 +115,15 @@ final class Applier {
             }
         }
         if (messages > 0) {
+            count(topic, messages, bytes);
+        }
+    }
+
+    private void count(String topic, long messages, long bytes) {
+        try {
             counter.stored(topic, messages, bytes);
+        } catch (RuntimeException | Error e) {
+            LOG.error("a counter failed; the store goes on", e);
         }
     }
 
