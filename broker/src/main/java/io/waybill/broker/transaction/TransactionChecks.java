@@ -459,15 +459,33 @@ public final class TransactionChecks implements DueChecks {
         }
     }
 
-    /** After a restart: what waited for a producer goes on waiting. */
+    /** After a restart: what waited for a producer goes on waiting, and times that are now shorter count for what is open too. */
     private void rememberWaiting() {
+        long nowMillis = clock.wallMillis();
         for (PendingHalf half : store.openHalves(MAX_WAITING)) {
             if (half.waits()) {
                 waiting.computeIfAbsent(half.producerGroup(), g -> new LinkedHashSet<>())
                         .add(half.handle());
                 waitingCount++;
+            } else if (isTooFarAhead(half, nowMillis)) {
+                store.checked(half.handle(), half.checks(), nowMillis + delayMillis(half), "", outcome -> {
+                    if (outcome instanceof Failed failed) {
+                        LOG.warn("the check of transaction {} was not moved: {}", half.handle(), failed.text());
+                    }
+                });
             }
         }
+    }
+
+    /** Whether its next check is later than the settings allow: the clock was set back, or the times were longer. */
+    private boolean isTooFarAhead(PendingHalf half, long nowMillis) {
+        long aheadMillis = half.nextCheckMillis() - nowMillis;
+        // One that is near anyway is not read for a time of its own.
+        return aheadMillis > settings.timeoutMillis() && aheadMillis > delayMillis(half);
+    }
+
+    private long delayMillis(PendingHalf half) {
+        return half.checks() > 0 ? settings.intervalMillis(half.checks()) : firstCheckDelayMillis(half);
     }
 
     @Override
@@ -476,9 +494,7 @@ public final class TransactionChecks implements DueChecks {
         List<PendingHalf> farAway = new ArrayList<>();
         try {
             for (PendingHalf half : store.openHalves(MAX_SET_BACK)) {
-                long aheadMillis = half.nextCheckMillis() - nowMillis;
-                if (aheadMillis > settings.intervalMillis(half.checks()) && half.checks() > 0
-                        || aheadMillis > 0 && half.checks() == 0 && aheadMillis > firstCheckDelayMillis(half)) {
+                if (isTooFarAhead(half, nowMillis)) {
                     farAway.add(half);
                 }
             }
@@ -495,8 +511,7 @@ public final class TransactionChecks implements DueChecks {
         AtomicInteger open = new AtomicInteger(farAway.size());
         AtomicBoolean settled = new AtomicBoolean(true);
         for (PendingHalf half : farAway) {
-            long interval = half.checks() > 0 ? settings.intervalMillis(half.checks()) : firstCheckDelayMillis(half);
-            store.checked(half.handle(), half.checks(), nowMillis + interval, "", outcome -> {
+            store.checked(half.handle(), half.checks(), nowMillis + delayMillis(half), "", outcome -> {
                 if (outcome instanceof Failed) {
                     settled.set(false);
                 }

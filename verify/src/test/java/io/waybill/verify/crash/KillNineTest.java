@@ -265,7 +265,7 @@ class KillNineTest {
         assertThat(delivered).isEmpty();
         transactions(namesrv, clients, LocalTransactionState.COMMIT_MESSAGE);
         Awaitility.await("the open halves to be committed by check")
-                .atMost(Duration.ofSeconds(60))
+                .atMost(Duration.ofMinutes(5))
                 .until(() -> new HashSet<>(delivered).containsAll(openHalves));
         assertThat(openHalves).isNotEmpty();
     }
