@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.protocol.frame.Command;
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -12,6 +13,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -445,8 +447,12 @@ class HostilePeerTest {
                 producers.add(producer);
                 producer.getOutputStream().write(frame, 0, 700_000);
             }
-            // Each holds so much that none may hold a whole frame beside the others.
+            // Each holds so much that none may hold a whole frame beside the others. At once: after a second the oldest
+            // is
+            // closed for the others.
             Awaitility.await()
+                    .pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(2))
                     .untilAsserted(() -> assertThat(server.inFlightBytes()).isGreaterThan(3 * 500_000));
             List<Thread> writers = new ArrayList<>();
             for (Socket producer : producers) {
@@ -532,6 +538,37 @@ class HostilePeerTest {
             }
         }
         Awaitility.await().untilAsserted(() -> assertThat(server.unsentBytes()).isZero());
+    }
+
+    @Test
+    void mappedMessagesThatWaitForASlowReaderAreNoMemory() throws Exception {
+        ByteBuffer mapped = ByteBuffer.allocateDirect(8 << 20);
+        byte[] body = new byte[60_000];
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, 4 << 20),
+                request -> {
+                    if (request.code() == 11) {
+                        request.reply(Command.response(0, null).build(), List.of(mapped.duplicate()), () -> {});
+                    } else {
+                        request.reply(Command.response(0, null).body(body).build());
+                    }
+                },
+                ConnectionListener.NONE);
+        try (Socket slow = connect(server)) {
+            ByteArrayOutputStream requests = new ByteArrayOutputStream();
+            for (int i = 0; i < 4; i++) {
+                requests.writeBytes(Command.request(10).build().encode());
+            }
+            requests.writeBytes(Command.request(11).build().encode());
+            slow.getOutputStream().write(requests.toByteArray());
+            for (int i = 0; i < 4; i++) {
+                assertThat(response(slow).code()).isZero();
+            }
+            // What is left is the mapped file, and its head at most.
+            assertThat(slow.getInputStream().read()).isNotNegative();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.unsentBytes()).isLessThan(10_000));
+        }
     }
 
     @Test
