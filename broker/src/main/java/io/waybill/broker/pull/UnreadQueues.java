@@ -309,10 +309,16 @@ final class UnreadQueues implements Duty {
                     wanted.isAll() ? null : wanted::matches);
             limits.giveBack(queue.group(), granted - read.count());
             if (read.status() == ReadResult.Status.FOUND) {
-                otherMembers.carry(group, queue.topic(), queue.queueId(), messages(read), refusal -> {
-                    boolean goesOn = refusal == null && passed(queue, start, read.nextOffset());
-                    round(queue, goesOn ? left - 1 : 0, unread);
-                });
+                // Behind the store's own completion, whose failure nobody here would see.
+                otherMembers.carry(
+                        group,
+                        queue.topic(),
+                        queue.queueId(),
+                        messages(read),
+                        refusal -> later(() -> {
+                            boolean goesOn = refusal == null && passed(queue, start, read.nextOffset());
+                            round(queue, goesOn ? left - 1 : 0, unread);
+                        }));
             } else if (read.status() == ReadResult.Status.NO_MATCH) {
                 round(queue, passed(queue, start, read.nextOffset()) ? left - 1 : 0, unread);
             } else {
@@ -370,7 +376,7 @@ final class UnreadQueues implements Duty {
             blocking.execute(() -> {
                 try {
                     work.run();
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | Error e) {
                     isBusy = false;
                     log.error("Messages of a queue that nobody reads could not be brought to their group", e);
                 }
