@@ -440,11 +440,7 @@ public final class Faults {
             long at;
             if (views) {
                 List<Path> files;
-                try (Stream<Path> list = Files.list(copy.resolve("views"))) {
-                    files = list.filter(f -> f.getFileName().toString().matches(".*\\.sst|MANIFEST.*|CURRENT|OPTIONS.*|IDENTITY"))
-                            .sorted()
-                            .toList();
-                }
+                files = viewsFiles(copy, ".*\\.sst|MANIFEST.*|CURRENT|OPTIONS.*|IDENTITY");
                 file = files.get(chance.nextInt(files.size()));
                 at = (long) (chance.nextDouble() * Files.size(file));
             } else {
@@ -557,7 +553,7 @@ public final class Faults {
         row.expect(before.sound, "store check before: " + before.output);
         Path copy = WORK.resolve("missing-copy");
         copyStore(data, copy);
-        deleteTree(copy.resolve("views"));
+        deleteViews(copy);
         row.evidence++;
         Server rebuilt = Server.at(copy).set("segmentBytes=4194304").start();
         row.figure("rebuildStartMillis", rebuilt.startMillis);
@@ -959,6 +955,29 @@ public final class Faults {
         finish(row, load, server, false);
     }
 
+    /** The directories of the views; a rebuild makes a new one beside the old one. */
+    static List<Path> viewsDirectories(Path data) throws IOException {
+        try (Stream<Path> list = Files.list(data)) {
+            return list.filter(f -> f.getFileName().toString().startsWith("views") && Files.isDirectory(f)).sorted().toList();
+        }
+    }
+
+    static List<Path> viewsFiles(Path data, String pattern) throws IOException {
+        List<Path> files = new ArrayList<>();
+        for (Path directory : viewsDirectories(data)) {
+            try (Stream<Path> list = Files.list(directory)) {
+                files.addAll(list.filter(f -> f.getFileName().toString().matches(pattern)).sorted().toList());
+            }
+        }
+        return files;
+    }
+
+    static void deleteViews(Path data) throws IOException {
+        for (Path directory : viewsDirectories(data)) {
+            deleteTree(directory);
+        }
+    }
+
     interface Attack {
         void run() throws Exception;
     }
@@ -1035,7 +1054,7 @@ public final class Faults {
             crc.update(changed, at + 8, frame.getInt(at + 12) - 8);
             frame.putInt(at + 4, (int) crc.getValue());
             Files.write(copy.resolve("log").resolve(segment.getFileName()), changed);
-            deleteTree(copy.resolve("views")); // or the start begins behind the frame
+            deleteViews(copy); // or the start begins behind the frame
             row.evidence++;
             try {
                 Server started = Server.at(copy).start();
@@ -1059,10 +1078,7 @@ public final class Faults {
         for (int i = 0; i < 6; i++) {
             int acked = load.acks.size();
             await("messages between two flips", 120, () -> load.acks.size() >= acked + 1500);
-            List<Path> tables;
-            try (Stream<Path> list = Files.walk(data.resolve("views"))) {
-                tables = list.filter(f -> f.toString().endsWith(".sst")).sorted().toList();
-            }
+            List<Path> tables = viewsFiles(data, ".*\\.sst");
             if (!tables.isEmpty()) {
                 Path table = tables.get(chance.nextInt(tables.size()));
                 flip(table, (long) (chance.nextDouble() * Files.size(table)), chance.nextInt(8));
