@@ -299,13 +299,15 @@ public final class Faults {
             strace.close();
         }
         row.figure("acksAfterError", late);
-        // Confirmed data is still read.
-        Checker frozen = new Checker(load, server);
-        row.figure("readWhileFrozen", frozen.found.size());
-        frozen.check(row, "frozen");
         load.pause();
-        int code = server.terminate(row);
-        row.figure("exitCodeWhenFrozen", code);
+        // A supervisor starts it again: the process leaves the name servers and ends with a code of its own.
+        boolean ended = server.process.waitFor(30, TimeUnit.SECONDS);
+        row.expect(ended, "the process of a frozen store is still there after 30 s");
+        if (!ended) {
+            server.kill();
+        }
+        row.figure("exitCodeWhenFrozen", server.process.exitValue());
+        row.expect(server.process.exitValue() == 6, "a frozen store ended with " + server.process.exitValue() + " instead of 6");
         if (what.equals("read-only")) {
             disk.remount();
         }
@@ -591,9 +593,11 @@ public final class Faults {
             try {
                 Server started = Server.at(copy).set("segmentBytes=4194304").start();
                 Checker found = new Checker(load, started, true);
+                // A log that ends early may be an older copy, put back on purpose: it is served, and what it lacks is said (ADR 0022).
                 row.expect(
-                        false,
+                        gone.equals("last") && text(started.log).contains("are not in this log"),
                         "segment " + gone + " missing and the server started; " + found.lostCount() + " messages not served");
+                row.figures.put("notServedWithoutTheLast", found.lostCount());
                 started.kill();
             } catch (StartRefused refused) {
                 System.out.println("    " + gone + ": " + refused.getMessage());
