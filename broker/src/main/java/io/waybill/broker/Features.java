@@ -25,22 +25,22 @@ import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
-import io.waybill.broker.send.Sends;
+import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayLevels;
-import io.waybill.broker.timer.DelayedSends;
-import io.waybill.broker.timer.DueEngine;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.RecallSigner;
-import io.waybill.broker.timer.TimerRequests;
+import io.waybill.broker.timer.TimerDispatcher;
+import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
 import io.waybill.broker.topic.Topics;
-import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
+import io.waybill.broker.transaction.TransactionFeature;
 import io.waybill.broker.transaction.TransactionSettings;
-import io.waybill.broker.transaction.Transactions;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
@@ -67,12 +67,12 @@ final class Features {
     private final Offsets offsets;
     private final Journal journal;
     private final Pulls pulls;
-    private final Sends sends;
+    private final SendFeature sends;
     private final Pops pops;
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
     private final Quarantine quarantine;
-    private final DueEngine dueEngine;
+    private final TimerDispatcher timerDispatcher;
     private final Stats stats;
     private final Departure departure;
     private final RequestHandler handler;
@@ -118,15 +118,15 @@ final class Features {
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
         TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
         RecallSigner signer = RecallSigner.of(store, platform.chance());
-        DelayedSends delays = new DelayedSends(store, timers, broker, signer, topics::readableQueue);
+        DelayedMessageWriter delays = new DelayedMessageWriter(store, timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
         members.onProducer(checks::producerRegistered);
         members.onProducerLeft(checks::producerLeft);
-        HalfSends halves = new HalfSends(store, clock, transactions, delays, members, checks);
-        dueEngine = new DueEngine(store, clock, checks, topics::readableQueue);
-        checks.onOverdue(dueEngine::wake);
+        HalfMessageWriter halves = new HalfMessageWriter(store, clock, transactions, delays, members, checks);
+        timerDispatcher = new TimerDispatcher(store, clock, checks, topics::readableQueue);
+        checks.onOverdue(timerDispatcher::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
         pulls = new Pulls(
@@ -174,7 +174,7 @@ final class Features {
         });
 
         Routes routes = new Routes();
-        sends = new Sends(
+        sends = new SendFeature(
                 store,
                 topics,
                 halves,
@@ -194,10 +194,10 @@ final class Features {
         locks.register(routes);
         TopicUses uses = new TopicUses(store, members, offsets);
         new TopicRequests(topics, uses::of, uses::ofQueues, clock, operator).register(routes);
-        Transactions halfRequests = new Transactions(
+        TransactionFeature halfRequests = new TransactionFeature(
                 store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
         halfRequests.register(routes);
-        new TimerRequests(store, clock, timers, broker, operator).register(routes);
+        new TimerFeature(store, clock, timers, broker, operator).register(routes);
         new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, returns).register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, returns)
                 .register(routes);
@@ -271,7 +271,7 @@ final class Features {
         DutyHandle releasing = platform.duties().start(quarantine);
         quarantine.startedAs(releasing);
         duties.add(releasing);
-        duties.add(dueEngine.start(platform.duties()));
+        duties.add(timerDispatcher.start(platform.duties()));
         DutyHandle departing = platform.duties().start(departure);
         departure.startedAs(departing);
         duties.add(departing);

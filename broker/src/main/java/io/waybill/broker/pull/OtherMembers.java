@@ -9,7 +9,7 @@ import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.retry.DeadLetter;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicChange;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
@@ -273,7 +273,7 @@ final class OtherMembers implements Diversion {
             long wait = SHORTEST_WAIT_MILLIS << Math.max(0, Math.min(times - MOST_AT_ONCE, MOST_DOUBLINGS));
             long due = clock.wallMillis() + wait; // due times are judged by this clock, store time may be ahead of it
             int queueId = Math.max(0, target);
-            DelayedSends.markDelayed(
+            DelayedMessageWriter.markDelayed(
                     Delay.dueAt(due, 0), Names.retryTopic(group.name()), queueId, clock.wallMillis(), properties);
             store.putDue(
                     copy.queueId(queueId)

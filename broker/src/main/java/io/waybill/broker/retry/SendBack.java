@@ -7,7 +7,7 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayLevels;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicChange;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Chance;
@@ -166,7 +166,7 @@ public final class SendBack implements RequestHandler {
             properties.remove(MessageProperties.DELAY); // of the try before
             properties.put(DeadLetter.RETRY_MS, Long.toString(nowMillis));
             properties.put(DeadLetter.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
-            DelayedSends.markDelayed(delay, topic, queueId, nowMillis, properties);
+            DelayedMessageWriter.markDelayed(delay, topic, queueId, nowMillis, properties);
             MessageDraft again = copy.topic(topic)
                     .queueId(queueId)
                     .properties(CopyRoom.encodeWaiting(properties))

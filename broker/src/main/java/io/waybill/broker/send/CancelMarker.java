@@ -4,7 +4,7 @@ package io.waybill.broker.send;
 import io.waybill.broker.request.Asker;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.remoting.Request;
@@ -22,12 +22,12 @@ import java.util.concurrent.Executor;
  */
 final class CancelMarker {
     private final Store store;
-    private final DelayedSends delays;
+    private final DelayedMessageWriter delays;
     private final SendReplies replies;
     private final Executor blocking;
 
     /** @param blocking for looking at messages that may have to come from the disk */
-    CancelMarker(Store store, DelayedSends delays, SendReplies replies, Executor blocking) {
+    CancelMarker(Store store, DelayedMessageWriter delays, SendReplies replies, Executor blocking) {
         this.store = store;
         this.delays = delays;
         this.replies = replies;

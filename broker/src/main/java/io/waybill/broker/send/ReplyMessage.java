@@ -109,8 +109,8 @@ final class ReplyMessage implements RequestHandler {
             request.refuse(refusal.code(), refusal.text());
             return;
         }
-        int special = PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS | PropertyMarks.CANCEL;
-        if ((PropertyMarks.of(header.properties()) & special) != 0
+        int special = PropertyFlags.TRANSACTION | PropertyFlags.DELAY | PropertyFlags.UNLESS | PropertyFlags.CANCEL;
+        if ((PropertyFlags.of(header.properties()) & special) != 0
                 || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED) {
             request.refuse(
                     ResponseCode.MESSAGE_ILLEGAL,

@@ -3,10 +3,10 @@ package io.waybill.broker.send;
 
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicAttributes;
 import io.waybill.broker.topic.Topics;
-import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -48,8 +48,8 @@ final class SendMessage implements RequestHandler {
     private final Store store;
     private final Topics topics;
     private final SendChecks checks;
-    private final HalfSends halves;
-    private final DelayedSends delays;
+    private final HalfMessageWriter halves;
+    private final DelayedMessageWriter delays;
     private final RetrySends retries;
     private final SendReplies replies;
     private final CancelMarker cancels;
@@ -68,8 +68,8 @@ final class SendMessage implements RequestHandler {
             Store store,
             Topics topics,
             SendChecks checks,
-            HalfSends halves,
-            DelayedSends delays,
+            HalfMessageWriter halves,
+            DelayedMessageWriter delays,
             RetrySends retries,
             SendReplies replies,
             CancelMarker cancels,
@@ -157,25 +157,25 @@ final class SendMessage implements RequestHandler {
             placeBatch(request, header, topic, queueId, body);
             return;
         }
-        int marks = PropertyMarks.of(header.properties());
-        boolean half = (marks & PropertyMarks.TRANSACTION) != 0
+        int marks = PropertyFlags.of(header.properties());
+        boolean half = (marks & PropertyFlags.TRANSACTION) != 0
                 || SysFlag.transactionState(header.sysFlag()) == SysFlag.TRANSACTION_PREPARED;
         byte[] properties = header.properties();
-        if ((marks & PropertyMarks.CANCEL) != 0) {
+        if ((marks & PropertyFlags.CANCEL) != 0) {
             takeCancel(request, header, half);
             return;
         }
-        if ((marks & PropertyMarks.ASKS) != 0 && !Names.isRetry(topic.topicName())) {
+        if ((marks & PropertyFlags.ASKS) != 0 && !Names.isRetry(topic.topicName())) {
             requesters.asks(
                     MessageProperties.get(properties, MessageProperties.REPLY_TO_CLIENT),
                     MessageProperties.get(properties, MessageProperties.TTL),
                     request.connection());
         }
-        if ((marks & PropertyMarks.POPPED) != 0) {
+        if ((marks & PropertyFlags.POPPED) != 0) {
             properties = MessageProperties.without(properties, MessageProperties.POP_CK);
         }
-        if ((marks & PropertyMarks.PRIORITY) != 0) {
-            int wanted = Priority.queueOf(topic, properties, half || (marks & PropertyMarks.DELAY) != 0);
+        if ((marks & PropertyFlags.PRIORITY) != 0) {
+            int wanted = Priority.queueOf(topic, properties, half || (marks & PropertyFlags.DELAY) != 0);
             queueId = wanted >= 0 ? wanted : queueId;
             properties = wanted == Priority.TAKE_OUT
                     ? MessageProperties.without(properties, MessageProperties.PRIORITY)
@@ -187,7 +187,7 @@ final class SendMessage implements RequestHandler {
                 .flag(header.flag())
                 .reconsumeTimes(header.reconsumeTimes());
         boolean retry = Names.isRetry(topic.topicName());
-        if (half || retry || (marks & (PropertyMarks.DELAY | PropertyMarks.UNLESS)) != 0) {
+        if (half || retry || (marks & (PropertyFlags.DELAY | PropertyFlags.UNLESS)) != 0) {
             placeSpecially(request, header, topic, draft, queueId, properties, half, retry);
             return;
         }
@@ -226,10 +226,10 @@ final class SendMessage implements RequestHandler {
     }
 
     private void addBrokerProperties(MessageDraft.Builder draft, int marks) {
-        if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
+        if ((marks & PropertyFlags.UNIQUE_KEY) == 0) {
             draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
         }
-        if ((marks & PropertyMarks.CLUSTER) == 0) {
+        if ((marks & PropertyFlags.CLUSTER) == 0) {
             draft.appendProperties(brokerProperties);
         } else {
             // A message that went through a broker before: replace what that one wrote.
@@ -253,9 +253,9 @@ final class SendMessage implements RequestHandler {
         properties.computeIfAbsent(MessageProperties.UNIQ_KEY, k -> uniqueKeys.next(clock.wallMillis()));
         String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
         if (retry) {
-            DelayedSends.withoutUnless(properties);
+            DelayedMessageWriter.withoutUnless(properties);
         }
-        DelayedSends.checkUnless(properties);
+        DelayedMessageWriter.checkUnless(properties);
         if (half) {
             halves.accept(
                     unique,
@@ -327,7 +327,7 @@ final class SendMessage implements RequestHandler {
         if (delay.isRefused()) {
             request.refuse(delay.code(), delay.remark());
         } else if (delay.isDue()) {
-            Recall recall = key -> delays.recallHandle(topic, delay.dueMillis(), key);
+            RecallHandleFactory recall = key -> delays.recallHandle(topic, delay.dueMillis(), key);
             delays.accept(
                     unique,
                     delay,
@@ -337,7 +337,7 @@ final class SendMessage implements RequestHandler {
                     properties,
                     outcome -> replies.single(request, outcome, queueId, uniqueKey, recall));
         } else {
-            DelayedSends.withoutUnless(properties);
+            DelayedMessageWriter.withoutUnless(properties);
             boolean isCopy = Names.isRetry(topic); // made by its consumer
             byte[] encoded = isCopy ? CopyRoom.encodeOfClient(properties) : CopyRoom.encodeFirst(properties);
             MessageDraft message = draft.properties(encoded).build();
@@ -352,7 +352,7 @@ final class SendMessage implements RequestHandler {
             return;
         }
         // What the header asks for counts for no part; a client writes no more there than a key and WAIT.
-        if (!isPlain(PropertyMarks.of(header.properties()))
+        if (!isPlain(PropertyFlags.of(header.properties()))
                 || SysFlag.transactionState(header.sysFlag()) != SysFlag.TRANSACTION_NONE) {
             request.refuse(
                     ResponseCode.MESSAGE_ILLEGAL,
@@ -375,8 +375,8 @@ final class SendMessage implements RequestHandler {
         List<UniqueKey> unique = new ArrayList<>(parts.size());
         int keys = 0;
         for (BatchBody.Part part : parts) {
-            int marks = PropertyMarks.of(part.properties());
-            boolean prioritized = (marks & PropertyMarks.PRIORITY) != 0
+            int marks = PropertyFlags.of(part.properties());
+            boolean prioritized = (marks & PropertyFlags.PRIORITY) != 0
                     && Priority.queueOf(topic, part.properties(), false) != Priority.NONE;
             if (!isPlain(marks) || prioritized) {
                 request.refuse(
@@ -392,11 +392,11 @@ final class SendMessage implements RequestHandler {
                     .flag(part.flag())
                     .reconsumeTimes(header.reconsumeTimes())
                     .properties(
-                            (marks & PropertyMarks.POPPED) == 0
+                            (marks & PropertyFlags.POPPED) == 0
                                     ? part.properties()
                                     : MessageProperties.without(part.properties(), MessageProperties.POP_CK));
             CopyRoom.checkFirst(part.properties());
-            if ((marks & PropertyMarks.UNIQUE_KEY) == 0) {
+            if ((marks & PropertyFlags.UNIQUE_KEY) == 0) {
                 draft.property(MessageProperties.UNIQ_KEY, uniqueKeys.next(clock.wallMillis()));
             }
             CopyRoom.checkFirst(draft.properties());
@@ -420,7 +420,7 @@ final class SendMessage implements RequestHandler {
     }
 
     private static boolean isPlain(int marks) {
-        int special = PropertyMarks.TRANSACTION | PropertyMarks.DELAY | PropertyMarks.UNLESS | PropertyMarks.CANCEL;
+        int special = PropertyFlags.TRANSACTION | PropertyFlags.DELAY | PropertyFlags.UNLESS | PropertyFlags.CANCEL;
         return (marks & special) == 0;
     }
 }

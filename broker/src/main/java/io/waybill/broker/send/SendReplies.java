@@ -65,7 +65,7 @@ final class SendReplies {
      *
      * @param recall null unless it is delayed
      */
-    void single(Request request, Outcome outcome, int queueId, String uniqueKey, Recall recall) {
+    void single(Request request, Outcome outcome, int queueId, String uniqueKey, RecallHandleFactory recall) {
         if (outcome instanceof Stored) {
             stats.answered(request.arrivedNanos(), 1);
         }
@@ -88,7 +88,7 @@ final class SendReplies {
     }
 
     /** Ends of transactions and recalls name a message by its unique key: the first one's, which need not be this one's. */
-    private void duplicate(Request request, FirstStored first, String ownKey, Recall recall) {
+    private void duplicate(Request request, FirstStored first, String ownKey, RecallHandleFactory recall) {
         ByteBuffer stored = store.onceStored(first.position());
         String firstKey = stored == null ? null : StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
         String key = firstKey == null ? ownKey : firstKey;

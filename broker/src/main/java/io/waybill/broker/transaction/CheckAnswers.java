@@ -113,7 +113,7 @@ final class CheckAnswers {
      * @return whether a check of this group was open
      */
     boolean answered(long handle, String producerGroup, Set<String> ids, String client, String answer) {
-        String name = DecisionWords.cut(client);
+        String name = DecisionText.cut(client);
         synchronized (open) {
             Asked asked = open.get(handle);
             if (asked == null

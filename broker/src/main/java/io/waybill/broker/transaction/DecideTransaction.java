@@ -39,7 +39,7 @@ final class DecideTransaction implements RequestHandler {
 
     private final Store store;
     private final TransactionLookup lookup;
-    private final FinalDecisions decisions;
+    private final TransactionResolver decisions;
     private final ResumeCheck resumption;
     private final PublishTransaction publication;
     private final Clock clock;
@@ -48,7 +48,7 @@ final class DecideTransaction implements RequestHandler {
     DecideTransaction(
             Store store,
             TransactionLookup lookup,
-            FinalDecisions decisions,
+            TransactionResolver decisions,
             ResumeCheck resumption,
             PublishTransaction publication,
             Clock clock,
@@ -102,7 +102,7 @@ final class DecideTransaction implements RequestHandler {
         } else if (found.decision() == null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + id + " is open already");
         } else if (found.decision().outcome() != Decision.EXHAUSTED) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(found.decision()));
         } else {
             resumption.resume(request, found.stored(), by, handle -> {
                 JsonWriter json = new JsonWriter().beginObject().field("state", "OPEN");
@@ -124,7 +124,7 @@ final class DecideTransaction implements RequestHandler {
             return;
         }
         if (found.decision() != null) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(found.decision()));
             return;
         }
         if (found.stored() == null) {
@@ -143,15 +143,15 @@ final class DecideTransaction implements RequestHandler {
     private void answer(Request request, TransactionLookup.Found found, Outcome outcome) {
         DecisionRecord decision = store.decisionOf(found.handle());
         if (outcome instanceof Refused && decision != null) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(decision));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(decision));
             return;
         }
         if (!(outcome instanceof Stored)) {
             request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
             return;
         }
-        LOG.info("transaction {}: {}", found.handle(), DecisionWords.sentence(decision));
-        JsonWriter json = new JsonWriter().beginObject().field("state", DecisionWords.state(decision.outcome()));
+        LOG.info("transaction {}: {}", found.handle(), DecisionText.sentence(decision));
+        JsonWriter json = new JsonWriter().beginObject().field("state", DecisionText.state(decision.outcome()));
         json.name("transaction");
         Message message = Message.decode(found.stored(), 0);
         TransactionJson.transaction(json, found.handle(), null, message, clock.wallMillis());

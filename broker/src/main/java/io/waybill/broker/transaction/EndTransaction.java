@@ -51,7 +51,7 @@ final class EndTransaction implements RequestHandler {
     private static final long RECENT_BYTES = 16 << 20;
 
     private final Store store;
-    private final FinalDecisions decisions;
+    private final TransactionResolver decisions;
     private final TransactionChecks checks;
     private final CheckAnswers answers;
     private final TransactionSettings settings;
@@ -62,7 +62,7 @@ final class EndTransaction implements RequestHandler {
 
     EndTransaction(
             Store store,
-            FinalDecisions decisions,
+            TransactionResolver decisions,
             TransactionChecks checks,
             TransactionSettings settings,
             Clock clock,
@@ -153,7 +153,7 @@ final class EndTransaction implements RequestHandler {
     }
 
     private String nameOf(Request request, EndTransactionHeader header) {
-        return DecisionWords.cut("producer group " + header.producerGroup() + ", client "
+        return DecisionText.cut("producer group " + header.producerGroup() + ", client "
                 + clientNames.apply(header.producerGroup(), request.connection()));
     }
 
@@ -177,7 +177,7 @@ final class EndTransaction implements RequestHandler {
         if (immunity == null) {
             return null;
         }
-        long immuneMillis = HalfSends.firstCheckDelayMillis(immunity, settings.timeoutMillis());
+        long immuneMillis = HalfMessageWriter.firstCheckDelayMillis(immunity, settings.timeoutMillis());
         long ageMillis = clock.wallMillis() - half.storeTimeMillis();
         return ageMillis <= immuneMillis
                 ? null
@@ -226,14 +226,14 @@ final class EndTransaction implements RequestHandler {
         if (prior == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "there is no half message at position " + handle);
         } else if (prior.outcome() == wanted) {
-            reply(request, DecisionWords.sentence(prior));
+            reply(request, DecisionText.sentence(prior));
         } else if (wanted == Decision.ROLLBACK && prior.outcome() == Decision.EXHAUSTED) {
             // Nobody gets the message: nothing disagrees.
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(prior));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(prior));
         } else {
             PublishRecord published = wanted == Decision.COMMIT ? store.published(handle) : null;
             if (published != null) {
-                reply(request, DecisionWords.sentence(published));
+                reply(request, DecisionText.sentence(published));
             } else {
                 try {
                     blocking.execute(() -> conflict(request, header, wanted, prior));
@@ -246,7 +246,7 @@ final class EndTransaction implements RequestHandler {
 
     /** Service and queue disagree. The record stands before the answer; of what cannot be proved to be this transaction none is made. */
     private void conflict(Request request, EndTransactionHeader header, Decision wanted, DecisionRecord prior) {
-        String sentence = DecisionWords.sentence(prior);
+        String sentence = DecisionText.sentence(prior);
         Command.Builder refusal = Command.response(ResponseCode.ILLEGAL_OPERATION, sentence);
         try {
             ByteBuffer message = messageOf(prior);
@@ -256,7 +256,7 @@ final class EndTransaction implements RequestHandler {
                 request.reply(refusal.build());
                 return;
             }
-            refusal.field("decided", DecisionWords.state(prior.outcome()))
+            refusal.field("decided", DecisionText.state(prior.outcome()))
                     .field("decidedTimestamp", prior.atMillis())
                     .field("decidedBy", prior.by());
             String realTopic = StoredMessage.property(message, 0, MessageProperties.REAL_TOPIC);
@@ -271,7 +271,7 @@ final class EndTransaction implements RequestHandler {
                     header.fromTransactionCheck(),
                     0,
                     nameOf(request, header),
-                    uniqueKey == null ? "" : DecisionWords.cut(uniqueKey),
+                    uniqueKey == null ? "" : DecisionText.cut(uniqueKey),
                     realTopic == null ? StoredMessage.topic(message, 0) : realTopic,
                     group);
             warn("{} of a transaction came too late, see waybill tx list --conflicts: {}{}", wanted, sentence);

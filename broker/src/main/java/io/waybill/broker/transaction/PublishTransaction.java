@@ -37,10 +37,11 @@ final class PublishTransaction {
     private final Store store;
     private final Topics topics;
     private final TransactionLookup lookup;
-    private final FinalDecisions decisions;
+    private final TransactionResolver decisions;
     private final Clock clock;
 
-    PublishTransaction(Store store, Topics topics, TransactionLookup lookup, FinalDecisions decisions, Clock clock) {
+    PublishTransaction(
+            Store store, Topics topics, TransactionLookup lookup, TransactionResolver decisions, Clock clock) {
         this.store = store;
         this.topics = topics;
         this.lookup = lookup;
@@ -58,9 +59,9 @@ final class PublishTransaction {
         } else if (found.decision().outcome() == Decision.EXHAUSTED) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,
-                    DecisionWords.sentence(found.decision()) + ": resume it, then commit it");
+                    DecisionText.sentence(found.decision()) + ": resume it, then commit it");
         } else if (found.decision().outcome() != Decision.ROLLBACK) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(found.decision()));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(found.decision()));
         } else {
             publish(request, found, by);
         }
@@ -70,14 +71,14 @@ final class PublishTransaction {
         long handle = found.handle();
         PublishRecord prior = store.published(handle);
         if (prior != null) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionWords.sentence(prior));
+            request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(prior));
             return;
         }
         RolledBack half = store.rolledBack(handle);
         if (half == null || found.stored() == null) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,
-                    DecisionWords.sentence(found.decision()) + ", and its message is no longer kept: send it again");
+                    DecisionText.sentence(found.decision()) + ", and its message is no longer kept: send it again");
             return;
         }
         String topic = StoredMessage.topic(found.stored(), 0);
@@ -86,7 +87,7 @@ final class PublishTransaction {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, "its topic " + topic + " was deleted");
             return;
         }
-        AdminLog.before(request, DecisionWords.state(Decision.ROLLBACK));
+        AdminLog.before(request, DecisionText.state(Decision.ROLLBACK));
         UniqueKey unique = claimOf(config, found.stored());
         decisions.publish(
                 half, found.stored(), unique, by, outcome -> answer(request, handle, found.stored(), by, outcome));
@@ -106,7 +107,7 @@ final class PublishTransaction {
         if (outcome instanceof Refused refused) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,
-                    refused.prior() instanceof PublishRecord prior ? DecisionWords.sentence(prior) : refused.text());
+                    refused.prior() instanceof PublishRecord prior ? DecisionText.sentence(prior) : refused.text());
             return;
         }
         if (!(outcome instanceof Stored)) {
@@ -116,7 +117,7 @@ final class PublishTransaction {
         LOG.info("transaction {} that was rolled back is delivered after all by {}", handle, by);
         JsonWriter json = new JsonWriter()
                 .beginObject()
-                .field("state", DecisionWords.state(Decision.ROLLBACK))
+                .field("state", DecisionText.state(Decision.ROLLBACK))
                 .name("transaction");
         TransactionJson.transaction(json, handle, null, Message.decode(stored, 0), clock.wallMillis());
         TransactionJson.late(json, List.of(), store.published(handle));

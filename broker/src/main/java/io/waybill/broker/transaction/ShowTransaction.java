@@ -57,7 +57,7 @@ final class ShowTransaction implements RequestHandler {
         boolean open = found.decision() == null;
         String sender = found.half() == null ? "" : found.half().sender();
         JsonWriter json = new JsonWriter().beginObject();
-        json.field("state", open ? "OPEN" : DecisionWords.state(found.decision().outcome()));
+        json.field("state", open ? "OPEN" : DecisionText.state(found.decision().outcome()));
         json.name("transaction");
         if (found.stored() == null) { // of an old rollback only the decision is left
             json.beginObject().field("handle", found.handle()).endObject();

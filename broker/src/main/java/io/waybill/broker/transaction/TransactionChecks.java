@@ -3,9 +3,9 @@ package io.waybill.broker.transaction;
 
 import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.timer.DelayedSends;
-import io.waybill.broker.timer.DueChecks;
-import io.waybill.broker.timer.DueDone;
+import io.waybill.broker.timer.DelayedMessageWriter;
+import io.waybill.broker.timer.TimerCompletion;
+import io.waybill.broker.timer.TransactionCheckCallback;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -45,9 +45,9 @@ import org.slf4j.LoggerFactory;
  * appears. After {@code checkMax} counted checks and one more interval of silence the message is set aside. Whatever goes wrong with one half concerns
  * that half only.
  *
- * <p>The due engine's thread runs {@link #run}; {@link #producerRegistered} may come from any thread and only takes notes.
+ * <p>The timer dispatcher's thread runs {@link #run}; {@link #producerRegistered} may come from any thread and only takes notes.
  */
-public final class TransactionChecks implements DueChecks {
+public final class TransactionChecks implements TransactionCheckCallback {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionChecks.class);
 
     /** Connections tried for one check before the group counts as gone. */
@@ -75,7 +75,7 @@ public final class TransactionChecks implements DueChecks {
     private final Clock clock;
     private final TransactionSettings settings;
     private final Members members;
-    private final FinalDecisions decisions;
+    private final TransactionResolver decisions;
     private final CheckAnswers answers;
     private final String brokerName;
 
@@ -96,7 +96,7 @@ public final class TransactionChecks implements DueChecks {
     };
 
     private List<Long> overdue = new ArrayList<>();
-    private volatile Runnable wakeEngine = () -> {};
+    private volatile Runnable wakeDispatcher = () -> {};
 
     /** A connection, and the id of its client once a heartbeat told it. */
     private static final class Unnamed {
@@ -123,14 +123,14 @@ public final class TransactionChecks implements DueChecks {
             Clock clock,
             TransactionSettings settings,
             Members members,
-            DelayedSends delays,
+            DelayedMessageWriter delays,
             String brokerName) {
         this.store = store;
         this.clock = clock;
         this.settings = settings;
         this.members = members;
         this.answers = new CheckAnswers(store);
-        this.decisions = new FinalDecisions(store, clock, delays);
+        this.decisions = new TransactionResolver(store, clock, delays);
         this.brokerName = brokerName;
         rememberWaiting();
     }
@@ -140,9 +140,9 @@ public final class TransactionChecks implements DueChecks {
         return answers;
     }
 
-    /** What to call when halves became overdue: the engine's wake. */
+    /** What to call when halves became overdue: the timer dispatcher's wake. */
     public void onOverdue(Runnable wake) {
-        wakeEngine = wake;
+        wakeDispatcher = wake;
     }
 
     /** A half message came on a connection whose client is not known as a producer of the group yet. */
@@ -181,7 +181,7 @@ public final class TransactionChecks implements DueChecks {
     public void producerLeft(String producerGroup, String clientId) {
         String name = awaited(producerGroup, clientId);
         synchronized (waiting) {
-            if (clientId.length() <= HalfSends.MAX_SENDER_LENGTH && away.size() < MAX_AWAY) {
+            if (clientId.length() <= HalfMessageWriter.MAX_SENDER_LENGTH && away.size() < MAX_AWAY) {
                 away.put(name, clock.nanoTime() - TimeUnit.MILLISECONDS.toNanos(settings.checkMillis()));
             }
         }
@@ -201,7 +201,7 @@ public final class TransactionChecks implements DueChecks {
             }
         }
         if (any) {
-            wakeEngine.run();
+            wakeDispatcher.run();
         }
     }
 
@@ -226,7 +226,7 @@ public final class TransactionChecks implements DueChecks {
     }
 
     @Override
-    public void run(long handle, DueDone done) {
+    public void run(long handle, TimerCompletion done) {
         try {
             check(handle, done);
         } catch (RuntimeException e) {
@@ -235,7 +235,7 @@ public final class TransactionChecks implements DueChecks {
         }
     }
 
-    private void check(long handle, DueDone done) {
+    private void check(long handle, TimerCompletion done) {
         PendingHalf half = store.half(handle);
         if (half == null) { // decided since the index was read
             done.done(true);
@@ -265,14 +265,14 @@ public final class TransactionChecks implements DueChecks {
                 handle,
                 number,
                 clock.wallMillis() + settings.intervalMillis(number),
-                DecisionWords.cut(members.nameOf(half.producerGroup(), asked.connection())),
+                DecisionText.cut(members.nameOf(half.producerGroup(), asked.connection())),
                 asked.reason(),
                 half.sender().isEmpty() ? asked.sender() : "",
                 o -> settle(o, done));
         answers.recorded(handle);
     }
 
-    private void exhaust(PendingHalf half, ByteBuffer stored, DueDone done) {
+    private void exhaust(PendingHalf half, ByteBuffer stored, TimerCompletion done) {
         String by = "broker: " + half.checks() + " checks without a decision";
         LOG.warn(
                 "transaction {} of producer group {} goes to {}: {} checks were delivered and none decided it",
@@ -340,7 +340,7 @@ public final class TransactionChecks implements DueChecks {
     }
 
     private static String shortId(String clientId) {
-        return clientId != null && clientId.length() <= HalfSends.MAX_SENDER_LENGTH ? clientId : null;
+        return clientId != null && clientId.length() <= HalfMessageWriter.MAX_SENDER_LENGTH ? clientId : null;
     }
 
     /** How long a sender that is not there is still waited for; 0 if it counts as gone. */
@@ -380,7 +380,7 @@ public final class TransactionChecks implements DueChecks {
                 .build();
     }
 
-    private void await(PendingHalf half, Choice choice, DueDone done) {
+    private void await(PendingHalf half, Choice choice, TimerCompletion done) {
         String name = choice.awaited() == null ? half.producerGroup() : choice.awaited();
         synchronized (waiting) {
             if (waitingCount < MAX_WAITING
@@ -431,7 +431,7 @@ public final class TransactionChecks implements DueChecks {
         }
     }
 
-    private void postpone(long handle, DueDone done) {
+    private void postpone(long handle, TimerCompletion done) {
         try {
             PendingHalf half = store.half(handle);
             if (half == null) {
@@ -450,7 +450,7 @@ public final class TransactionChecks implements DueChecks {
         }
     }
 
-    private static void settle(Outcome outcome, DueDone done) {
+    private static void settle(Outcome outcome, TimerCompletion done) {
         if (outcome instanceof Failed failed) {
             LOG.warn("the state of a transaction check was not stored: {}", failed.text());
             done.done(false);
@@ -489,7 +489,7 @@ public final class TransactionChecks implements DueChecks {
     }
 
     @Override
-    public void clockSetBack(DueDone done) {
+    public void clockSetBack(TimerCompletion done) {
         long nowMillis = clock.wallMillis();
         List<PendingHalf> farAway = new ArrayList<>();
         try {
@@ -526,7 +526,7 @@ public final class TransactionChecks implements DueChecks {
         ByteBuffer stored = store.readPending(half.handle());
         return stored == null
                 ? settings.timeoutMillis()
-                : HalfSends.firstCheckDelayMillis(
+                : HalfMessageWriter.firstCheckDelayMillis(
                         StoredMessage.property(stored, 0, MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
                         settings.timeoutMillis());
     }

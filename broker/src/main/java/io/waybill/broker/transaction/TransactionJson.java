@@ -67,7 +67,7 @@ final class TransactionJson {
                 json.field("why", why);
             }
             if (check == decisive) {
-                json.field("answer", DecisionWords.state(decision.outcome()))
+                json.field("answer", DecisionText.state(decision.outcome()))
                         .field("answeredMillis", decision.atMillis());
             } else if (check.answerOrNull() != null) {
                 json.field("answer", check.answerOrNull()).field("answeredMillis", check.answeredMillis());
@@ -124,7 +124,7 @@ final class TransactionJson {
         json.field("transactionId", conflict.messageId());
         json.field("topic", conflict.topic());
         json.field("producerGroup", conflict.producerGroup());
-        json.field("decided", DecisionWords.state(conflict.decided()));
+        json.field("decided", DecisionText.state(conflict.decided()));
         json.field("decidedTimestamp", conflict.decidedMillis());
         json.field("decidedBy", conflict.decidedBy());
         json.field("late", conflict.late().name());
@@ -138,7 +138,7 @@ final class TransactionJson {
     /** The member {@code decision}. */
     static void decision(JsonWriter json, DecisionRecord decision) {
         json.name("decision").beginObject();
-        json.field("outcome", DecisionWords.state(decision.outcome()));
+        json.field("outcome", DecisionText.state(decision.outcome()));
         json.field("fromCheck", decision.fromCheck());
         json.field("timestamp", decision.atMillis());
         json.field("by", decision.by());

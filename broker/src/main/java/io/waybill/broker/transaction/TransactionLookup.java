@@ -21,10 +21,10 @@ final class TransactionLookup {
     static final int MOST_SCANNED = 100_000;
 
     private final Store store;
-    private final FinalDecisions decisions;
+    private final TransactionResolver decisions;
     private final Topics topics;
 
-    TransactionLookup(Store store, FinalDecisions decisions, Topics topics) {
+    TransactionLookup(Store store, TransactionResolver decisions, Topics topics) {
         this.store = store;
         this.decisions = decisions;
         this.topics = topics;

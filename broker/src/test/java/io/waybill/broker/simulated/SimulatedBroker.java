@@ -13,22 +13,22 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.DeadLetterDesk;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.retry.SendBack;
-import io.waybill.broker.send.Sends;
+import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayedSends;
-import io.waybill.broker.timer.DueEngine;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.RecallSigner;
-import io.waybill.broker.timer.TimerRequests;
+import io.waybill.broker.timer.TimerDispatcher;
+import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
 import io.waybill.broker.topic.Topics;
-import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
+import io.waybill.broker.transaction.TransactionFeature;
 import io.waybill.broker.transaction.TransactionSettings;
-import io.waybill.broker.transaction.Transactions;
 import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
 import io.waybill.platform.simulated.SimulatedClock;
@@ -84,8 +84,8 @@ public final class SimulatedBroker implements AutoCloseable {
     public Groups groups;
     public Members members;
     public Offsets offsets;
-    public DelayedSends delays;
-    public HalfSends halves;
+    public DelayedMessageWriter delays;
+    public HalfMessageWriter halves;
     public RetrySends retries;
 
     public SimulatedBroker() {
@@ -112,14 +112,14 @@ public final class SimulatedBroker implements AutoCloseable {
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.chance());
-        delays = new DelayedSends(store, timers, NAME, signer, topics::readableQueue);
+        delays = new DelayedMessageWriter(store, timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
         members.onProducer(checks::producerRegistered);
         members.onProducerLeft(checks::producerLeft);
-        halves = new HalfSends(store, clock, transactions, delays, members, checks);
-        DueEngine due = new DueEngine(store, clock, checks, topics::readableQueue);
+        halves = new HalfMessageWriter(store, clock, transactions, delays, members, checks);
+        TimerDispatcher due = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
@@ -127,14 +127,15 @@ public final class SimulatedBroker implements AutoCloseable {
         TopicUses uses = new TopicUses(store, members, offsets);
         new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         new Memberships(groups, members, topics).register(routes);
-        new TimerRequests(store, clock, timers, NAME, blocking).register(routes);
+        new TimerFeature(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store, timers, NAME, signer, topic -> topics.find(topic) != null, blocking).register(routes);
-        new Transactions(store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
+        new TransactionFeature(
+                        store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
                 .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
-        new Sends(
+        new SendFeature(
                         store,
                         topics,
                         halves,

@@ -20,7 +20,8 @@ class DelayTest {
         for (int i = 0; i < pairs.length; i += 2) {
             properties.put(pairs[i], pairs[i + 1]);
         }
-        return new DelayedSends(null, TimerSettings.defaults(), "broker-a", null, null).delayOf(properties, NOW);
+        return new DelayedMessageWriter(null, TimerSettings.defaults(), "broker-a", null, null)
+                .delayOf(properties, NOW);
     }
 
     @Test
@@ -69,12 +70,12 @@ class DelayTest {
     @Test
     void theCheapTestNeverMissesADelay() {
         for (String name : new String[] {"DELAY", "TIMER_DELAY_SEC", "TIMER_DELAY_MS", "TIMER_DELIVER_MS"}) {
-            assertThat(DelayedSends.mentionsDelay("A\u0001b\u0002" + name + "\u00015\u0002"))
+            assertThat(DelayedMessageWriter.mentionsDelay("A\u0001b\u0002" + name + "\u00015\u0002"))
                     .isTrue();
         }
-        assertThat(DelayedSends.mentionsDelay("TAGS\u0001a\u0002KEYS\u0001k\u0002"))
+        assertThat(DelayedMessageWriter.mentionsDelay("TAGS\u0001a\u0002KEYS\u0001k\u0002"))
                 .isFalse();
-        assertThat(DelayedSends.mentionsDelay(null)).isFalse();
+        assertThat(DelayedMessageWriter.mentionsDelay(null)).isFalse();
     }
 
     @Test

@@ -5,9 +5,9 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.RetrySends;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.Topics;
-import io.waybill.broker.transaction.HalfSends;
+import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.message.MessageProperties;
@@ -20,7 +20,7 @@ import java.util.concurrent.Executor;
 import java.util.function.Function;
 
 /** The feature "send": its handlers, put together. */
-public final class Sends {
+public final class SendFeature {
     private final SendMessage handler;
     private final ReplyMessage replying;
     private final Requesters requesters;
@@ -30,11 +30,11 @@ public final class Sends {
      * @param address where clients reach this broker; part of every message id
      * @param blocking for looking at messages that may have to come from the disk
      */
-    public Sends(
+    public SendFeature(
             Store store,
             Topics topics,
-            HalfSends halves,
-            DelayedSends delays,
+            HalfMessageWriter halves,
+            DelayedMessageWriter delays,
             RetrySends retries,
             Function<String, Connection> clients,
             BrokerSettings settings,

@@ -20,15 +20,19 @@ import java.util.Map;
  *
  * <p>Thread-safe, without state of its own.
  */
-public final class DelayedSends {
+public final class DelayedMessageWriter {
     private final Store store;
     private final TimerSettings settings;
     private final String brokerName;
     private final RecallSigner signer;
-    private final Placement placement;
+    private final TargetQueueSelector placement;
 
-    public DelayedSends(
-            Store store, TimerSettings settings, String brokerName, RecallSigner signer, Placement placement) {
+    public DelayedMessageWriter(
+            Store store,
+            TimerSettings settings,
+            String brokerName,
+            RecallSigner signer,
+            TargetQueueSelector placement) {
         this.store = store;
         this.settings = settings;
         this.brokerName = brokerName;
@@ -50,7 +54,7 @@ public final class DelayedSends {
     }
 
     /** In which queue a message of a topic becomes visible. */
-    public Placement placement() {
+    public TargetQueueSelector placement() {
         return placement;
     }
 
@@ -169,13 +173,13 @@ public final class DelayedSends {
         properties.remove(MessageProperties.UNLESS_SINCE);
         String unless = properties.get(MessageProperties.UNLESS);
         if (unless != null) {
-            Unless.parse(unless);
+            CancelCondition.parse(unless);
         }
     }
 
     /** Takes the condition out of a message that becomes visible at once: nothing can have come in between. */
     public static void withoutUnless(Map<String, String> properties) {
-        Unless.takeOut(properties);
+        CancelCondition.takeOut(properties);
     }
 
     /** Lets the condition of a message that was a half count from when the half was stored. */

@@ -2,7 +2,7 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageDraft;
@@ -26,7 +26,7 @@ import java.util.Map;
  *
  * <p>The store lets the first decision win; the later ones complete with a refusal that carries the first. Thread-safe.
  */
-final class FinalDecisions {
+final class TransactionResolver {
     /** Rolled back transactions that are found by their unique key; with {@link #LONGEST_KEY} some 1 MiB at most. */
     private static final int MOST_REMEMBERED = 2_000;
 
@@ -35,7 +35,7 @@ final class FinalDecisions {
 
     private final Store store;
     private final Clock clock;
-    private final DelayedSends delays;
+    private final DelayedMessageWriter delays;
 
     /** Handles of the newest rolled back, by unique key: nothing in the log is visible of them. Guarded by itself. */
     private final Map<String, Long> rolledBack = new LinkedHashMap<>() {
@@ -45,7 +45,7 @@ final class FinalDecisions {
         }
     };
 
-    FinalDecisions(Store store, Clock clock, DelayedSends delays) {
+    TransactionResolver(Store store, Clock clock, DelayedMessageWriter delays) {
         this.store = store;
         this.clock = clock;
         this.delays = delays;
@@ -82,16 +82,16 @@ final class FinalDecisions {
         Delay delay = delays.delayOf(properties, clock.wallMillis());
         if (delay.isDue()) {
             dueMillis = delay.dueMillis();
-            DelayedSends.markDelayed(
+            DelayedMessageWriter.markDelayed(
                     delay,
                     StoredMessage.topic(stored, 0),
                     StoredMessage.queueId(stored, 0),
                     store.nowMillis(),
                     properties);
-            DelayedSends.unlessSince(properties, StoredMessage.storeTimestamp(stored, 0));
+            DelayedMessageWriter.unlessSince(properties, StoredMessage.storeTimestamp(stored, 0));
             copy.properties(properties);
         } else if (properties.containsKey(MessageProperties.UNLESS)) {
-            DelayedSends.withoutUnless(properties);
+            DelayedMessageWriter.withoutUnless(properties);
             copy.properties(properties);
         }
         if (dueMillis == 0) {

@@ -3,7 +3,7 @@ package io.waybill.broker.send;
 
 /** Makes the handle that recalls a delayed message. */
 @FunctionalInterface
-interface Recall {
+interface RecallHandleFactory {
     /** Null when there is none. */
     String handle(String uniqueKey);
 }

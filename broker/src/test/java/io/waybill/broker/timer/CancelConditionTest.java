@@ -22,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Delayed messages that are only delivered unless another message came. */
-class UnlessTest {
+class CancelConditionTest {
     private static final String CONDITION = "WAYBILL_UNLESS";
     private SimulatedBroker broker;
 
@@ -80,8 +80,8 @@ class UnlessTest {
 
     @Test
     void manyThatWaitForTheSameLookAtAMessageOnce() {
-        Unfulfilled conditions = new Unfulfilled(broker.store);
-        Unless unless = Unless.parse("payments|hot|PAID");
+        CancelConditionCache conditions = new CancelConditionCache(broker.store);
+        CancelCondition unless = CancelCondition.parse("payments|hot|PAID");
         long since = broker.store.nowMillis();
         paid("hot", "REFUSED");
         assertThat(conditions.find(unless, since)).isNull();
@@ -89,7 +89,8 @@ class UnlessTest {
         assertThat(conditions.begin(unless, since)).isEqualTo(seen).isPositive();
         assertThat(conditions.begin(unless, since + 5)).isEqualTo(seen);
         assertThat(conditions.begin(unless, since - 1)).isZero();
-        assertThat(conditions.begin(Unless.parse("payments|hot"), since)).isZero();
+        assertThat(conditions.begin(CancelCondition.parse("payments|hot"), since))
+                .isZero();
 
         paid("hot", "PAID");
         assertThat(conditions.find(unless, since)).isNotNull();
@@ -102,15 +103,17 @@ class UnlessTest {
     @Test
     void whatIsRememberedOfConditionsNeverChangesAnAnswer() {
         Chance chance = Chance.seeded(20_261_122);
-        Unfulfilled conditions = new Unfulfilled(broker.store);
-        List<Unless> asked =
-                List.of(Unless.parse("payments|a|PAID"), Unless.parse("payments|a|LATE"), Unless.parse("payments|b"));
+        CancelConditionCache conditions = new CancelConditionCache(broker.store);
+        List<CancelCondition> asked = List.of(
+                CancelCondition.parse("payments|a|PAID"),
+                CancelCondition.parse("payments|a|LATE"),
+                CancelCondition.parse("payments|b"));
         long begin = broker.store.nowMillis();
         for (int round = 0; round < 2_000; round++) {
             if (chance.nextInt(10) == 0) {
                 paid(chance.nextInt(4) == 0 ? "b" : "a", chance.nextInt(5) == 0 ? "PAID" : "REFUSED");
             }
-            Unless unless = asked.get(chance.nextInt(asked.size()));
+            CancelCondition unless = asked.get(chance.nextInt(asked.size()));
             int age = (int) (broker.store.nowMillis() - begin) + 2;
             long since = begin + (chance.nextInt(3) == 0 ? chance.nextInt(age) : Math.max(0, age - chance.nextInt(8)));
             ByteBuffer found = conditions.find(unless, since);
@@ -275,9 +278,9 @@ class UnlessTest {
     /** Conditions are as long as peers write them: 4,096 of 30 KB were 240 MB. */
     @Test
     void longConditionsAreForgottenEarlier() {
-        Unfulfilled conditions = new Unfulfilled(broker.store);
+        CancelConditionCache conditions = new CancelConditionCache(broker.store);
         for (int i = 0; i < 200; i++) {
-            Unless unless = Unless.parse("orders|" + "k".repeat(30_000) + i);
+            CancelCondition unless = CancelCondition.parse("orders|" + "k".repeat(30_000) + i);
             assertThat(conditions.find(unless, 0)).isNull();
         }
         assertThat(conditions.characters()).isBetween(900_000L, 1L << 20);

@@ -6,7 +6,7 @@ package io.waybill.broker.timer;
  * had more queues; put into one of those, nobody would read it.
  */
 @FunctionalInterface
-public interface Placement {
+public interface TargetQueueSelector {
     /** The queue it was sent to if consumers still read it, else one that depends on that number alone, so that what is ordered stays together. */
     int queueOf(String topic, int queueId);
 }

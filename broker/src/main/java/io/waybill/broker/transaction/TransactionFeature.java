@@ -2,7 +2,7 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
@@ -12,8 +12,8 @@ import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 
 /** The requests about transactions: a producer's word, and what operators ask and decide. */
-public final class Transactions {
-    private final FinalDecisions decisions;
+public final class TransactionFeature {
+    private final TransactionResolver decisions;
     private final EndTransaction end;
     private final ListTransactions list;
     private final ShowTransaction show;
@@ -25,18 +25,18 @@ public final class Transactions {
      * @param blocking for reading messages that may have to come from the disk
      * @param operator the same for what people ask
      */
-    public Transactions(
+    public TransactionFeature(
             Store store,
             Topics topics,
             TransactionSettings settings,
             TransactionChecks checks,
             Clock clock,
-            DelayedSends delays,
+            DelayedMessageWriter delays,
             BiFunction<String, Connection, String> clientNames,
             String brokerName,
             Executor blocking,
             Executor operator) {
-        decisions = new FinalDecisions(store, clock, delays);
+        decisions = new TransactionResolver(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
         end = new EndTransaction(store, decisions, checks, settings, clock, clientNames, blocking);
         list = new ListTransactions(store, clock, brokerName, operator);

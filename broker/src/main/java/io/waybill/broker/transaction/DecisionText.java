@@ -7,10 +7,10 @@ import io.waybill.store.view.PublishRecord;
 import java.time.Instant;
 
 /** A decision in words for people and tools. */
-final class DecisionWords {
+final class DecisionText {
     private static final int LONGEST_TEXT = 512;
 
-    private DecisionWords() {}
+    private DecisionText() {}
 
     /** {@code COMMITTED}, {@code ROLLED_BACK} or {@code EXHAUSTED}. */
     static String state(Decision outcome) {

@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /** Which properties that decide about a send are there: found in one pass over the encoded bytes, without allocation. */
-final class PropertyMarks {
+final class PropertyFlags {
     static final int UNIQUE_KEY = 1;
     static final int CLUSTER = 2;
     static final int TRANSACTION = 4;
@@ -50,7 +50,7 @@ final class PropertyMarks {
             MessageProperties.INNER_NUM, "inner batches are not offered",
             MessageProperties.INNER_BASE, "inner batches are not offered");
 
-    private PropertyMarks() {}
+    private PropertyFlags() {}
 
     /**
      * The marks of all properties together.

@@ -12,7 +12,7 @@ import java.util.Map;
  * Asks the conditions of delayed messages and remembers how far each was looked for in vain, so that many messages that wait for the same thing do
  * not look at every message of its key each. Of one thread.
  */
-final class Unfulfilled {
+final class CancelConditionCache {
     private static final int MOST_REMEMBERED = 4_096;
     /** Of conditions, which peers write and which may be as long as all properties of a message: of characters, two bytes each. */
     private static final int MOST_CHARACTERS = 1 << 20;
@@ -21,15 +21,15 @@ final class Unfulfilled {
     private record Seen(long sinceMillis, long upTo) {}
 
     private final Store store;
-    private final Map<Unless, Seen> known = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<CancelCondition, Seen> known = new LinkedHashMap<>(16, 0.75f, true);
     private long characters;
 
-    Unfulfilled(Store store) {
+    CancelConditionCache(Store store) {
         this.store = store;
     }
 
-    /** The message that fulfils the condition, or null; throws as {@link Unless#fulfilledBy} does. */
-    ByteBuffer find(Unless unless, long sinceMillis) {
+    /** The message that fulfils the condition, or null; throws as {@link CancelCondition#fulfilledBy} does. */
+    ByteBuffer find(CancelCondition unless, long sinceMillis) {
         long applied = store.positions().applied(); // before the look: what comes meanwhile is looked at next time
         Seen seen = known.get(unless);
         if (seen == null || sinceMillis < seen.sinceMillis()) {
@@ -48,10 +48,10 @@ final class Unfulfilled {
         return null;
     }
 
-    private void remember(Unless unless, Seen seen) {
+    private void remember(CancelCondition unless, Seen seen) {
         if (known.put(unless, seen) == null) {
             characters += length(unless);
-            Iterator<Unless> eldest = known.keySet().iterator();
+            Iterator<CancelCondition> eldest = known.keySet().iterator();
             while (known.size() > MOST_REMEMBERED || characters > MOST_CHARACTERS) {
                 characters -= length(eldest.next());
                 eldest.remove();
@@ -59,7 +59,7 @@ final class Unfulfilled {
         }
     }
 
-    private static int length(Unless unless) {
+    private static int length(CancelCondition unless) {
         return unless.topic().length()
                 + unless.key().length()
                 + (unless.tag() == null ? 0 : unless.tag().length());
@@ -71,7 +71,7 @@ final class Unfulfilled {
     }
 
     /** Where in the log the next look for the condition begins; 0 = at the oldest message. */
-    long begin(Unless unless, long sinceMillis) {
+    long begin(CancelCondition unless, long sinceMillis) {
         Seen seen = known.get(unless);
         return seen != null && sinceMillis >= seen.sinceMillis() ? seen.upTo() : 0;
     }

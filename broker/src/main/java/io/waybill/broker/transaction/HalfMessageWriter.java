@@ -3,7 +3,7 @@ package io.waybill.broker.transaction;
 
 import io.waybill.broker.group.Members;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayedSends;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.BadValue;
@@ -27,7 +27,7 @@ import java.util.Map;
  *
  * <p>Thread-safe, without state of its own.
  */
-public final class HalfSends {
+public final class HalfMessageWriter {
     /** A longer client id is not kept with a half message: its checks go to any member of the group. */
     static final int MAX_SENDER_LENGTH = 255;
 
@@ -36,15 +36,15 @@ public final class HalfSends {
     private final Store store;
     private final Clock clock;
     private final TransactionSettings settings;
-    private final DelayedSends delays;
+    private final DelayedMessageWriter delays;
     private final Members members;
     private final TransactionChecks checks;
 
-    public HalfSends(
+    public HalfMessageWriter(
             Store store,
             Clock clock,
             TransactionSettings settings,
-            DelayedSends delays,
+            DelayedMessageWriter delays,
             Members members,
             TransactionChecks checks) {
         this.store = store;

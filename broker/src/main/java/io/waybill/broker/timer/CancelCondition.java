@@ -16,11 +16,11 @@ import java.util.Map;
  *
  * @param tag null for any
  */
-record Unless(String topic, String key, String tag) {
+record CancelCondition(String topic, String key, String tag) {
     private static final String GRAMMAR = "topic|key or topic|key|tag, the key without spaces";
 
     /** @throws BadValue naming the property and what it must be */
-    static Unless parse(String text) {
+    static CancelCondition parse(String text) {
         String[] parts = text.split("\\|", -1);
         boolean wellFormed = parts.length == 2 || parts.length == 3 && !parts[2].isBlank();
         if (!wellFormed || parts[1].isBlank() || parts[1].indexOf(' ') >= 0) {
@@ -30,11 +30,11 @@ record Unless(String topic, String key, String tag) {
         if (topic != null) {
             throw new BadValue("property " + MessageProperties.UNLESS, GRAMMAR + "; " + topic, text);
         }
-        return new Unless(parts[0], parts[1], parts.length == 3 ? parts[2] : null);
+        return new CancelCondition(parts[0], parts[1], parts.length == 3 ? parts[2] : null);
     }
 
     /** The condition of a waiting message, or null. One that cannot be read counts as none: it was refused when it was sent. */
-    static Unless of(ByteBuffer waiting) {
+    static CancelCondition of(ByteBuffer waiting) {
         String text = StoredMessage.property(waiting, 0, MessageProperties.UNLESS);
         if (text == null || Names.isRetry(StoredMessage.topic(waiting, 0))) {
             return null;

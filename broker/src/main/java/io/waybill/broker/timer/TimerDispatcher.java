@@ -28,7 +28,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Wakes what sleeps in the store's due index: delivers delayed messages, hands transaction checks to {@link DueChecks}.
+ * Wakes what sleeps in the store's due index: delivers delayed messages, hands transaction checks to {@link TransactionCheckCallback}.
  *
  * <p>What always holds: nothing is delivered before the wall clock reached its due time. An entry is in work at most once at a time. The
  * index itself is the only state: after a restart the duty finds everything again. Between firing and cancelling the store decides, so that
@@ -38,8 +38,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>One duty; completions of the store arrive on other threads and only take the handle out of {@link #inWork} and wake the duty.
  */
-public final class DueEngine implements Duty {
-    private static final Logger LOG = LoggerFactory.getLogger(DueEngine.class);
+public final class TimerDispatcher implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(TimerDispatcher.class);
 
     /** Started in one run; a run is short so that a burst cannot delay the checks of transactions for long. */
     private static final int BATCH = 256;
@@ -58,8 +58,8 @@ public final class DueEngine implements Duty {
 
     private final Store store;
     private final Clock clock;
-    private final DueChecks checks;
-    private final Placement placement;
+    private final TransactionCheckCallback checks;
+    private final TargetQueueSelector placement;
 
     /** A step of the wall clock that is taken for one; less is the ordinary work of time servers. */
     static final long SET_BACK_MILLIS = 2_000;
@@ -73,7 +73,7 @@ public final class DueEngine implements Duty {
     private final Map<Long, Long> inWork = new ConcurrentHashMap<>();
 
     /** Of the duty's thread. */
-    private final Unfulfilled unfulfilled;
+    private final CancelConditionCache conditions;
 
     /** Checks to be started before their time. Of the duty's thread only. */
     private final Set<Long> early = new LinkedHashSet<>();
@@ -88,12 +88,12 @@ public final class DueEngine implements Duty {
     private volatile boolean wasSetBack;
     private volatile boolean judging;
 
-    public DueEngine(Store store, Clock clock, DueChecks checks, Placement placement) {
+    public TimerDispatcher(Store store, Clock clock, TransactionCheckCallback checks, TargetQueueSelector placement) {
         this.store = store;
         this.clock = clock;
         this.checks = checks;
         this.placement = placement;
-        this.unfulfilled = new Unfulfilled(store);
+        this.conditions = new CancelConditionCache(store);
     }
 
     /** Starts the duty and asks the store to wake it when something nearer is stored. */
@@ -264,8 +264,8 @@ public final class DueEngine implements Duty {
                 hold(handle, UNREADABLE_HOLD_MILLIS);
                 return true;
             }
-            Unless unless = Unless.of(stored);
-            ByteBuffer instead = unless == null ? null : unfulfilled.find(unless, Unless.sinceMillis(stored));
+            CancelCondition unless = CancelCondition.of(stored);
+            ByteBuffer instead = unless == null ? null : conditions.find(unless, CancelCondition.sinceMillis(stored));
             if (instead != null) {
                 String id =
                         MessageIds.offsetId(StoredMessage.storeHost(instead, 0), StoredMessage.position(instead, 0));

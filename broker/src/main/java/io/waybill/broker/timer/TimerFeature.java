@@ -8,12 +8,12 @@ import io.waybill.store.Store;
 import java.util.concurrent.Executor;
 
 /** The requests of people and tools about delayed messages that wait. */
-public final class TimerRequests {
+public final class TimerFeature {
     private final ChangeTimer change;
     private final ListTimers list;
 
     /** @param blocking for looking at messages that may have to come from the disk */
-    public TimerRequests(Store store, Clock clock, TimerSettings settings, String brokerName, Executor blocking) {
+    public TimerFeature(Store store, Clock clock, TimerSettings settings, String brokerName, Executor blocking) {
         change = new ChangeTimer(store, clock, settings, blocking);
         list = new ListTimers(store, brokerName, blocking);
     }
