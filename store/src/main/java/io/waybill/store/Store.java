@@ -4,9 +4,7 @@ package io.waybill.store;
 import io.waybill.platform.FileLock;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
-import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.LogStats;
@@ -35,7 +33,6 @@ import io.waybill.store.view.PopState;
 import io.waybill.store.view.ProgressEntry;
 import io.waybill.store.view.PublishRecord;
 import io.waybill.store.view.QueueKey;
-import io.waybill.store.view.QueueView;
 import io.waybill.store.view.RolledBack;
 import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
@@ -44,8 +41,6 @@ import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -60,28 +55,46 @@ import org.slf4j.LoggerFactory;
  * kept by the promise of the flush mode, and readable; nothing that is readable can be lost again; after a crash the store
  * opens with every acknowledged change and possibly some whole frames of changes that were not acknowledged.
  *
+ * <p>What is in it is behind narrow doors, one for each thing a feature may need; here is only opening and closing.
+ *
  * <p>Changes return at once; the {@link Completion} is called exactly once, by the thread that confirmed the change (perhaps
  * the caller, before the method returns), and must not block. Every method may be called from any thread.
  */
 public final class Store implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
 
-    /** Of messages found by key and kept in memory at once, unless the caller wants less. */
-    public static final long MOST_BYTES_BY_KEY = 8 << 20;
-
-    private static final int KEY_PAGE = 64;
-
     private final FileLock lock;
     private final Views views;
     private final CommitLog log;
-    private final QueueReader reader;
+    private final QueueStore queues;
+    private final MessageStore messages;
+    private final TransactionStore transactions;
+    private final ConflictStore conflicts;
+    private final TimerStore timers;
+    private final OffsetStore offsets;
+    private final CatalogStore catalog;
+    private final PopStore pops;
+    private final DeliveryStore deliveries;
+    private final StoreStatus status;
+    private final StoreClock clock;
     private final Lock closing = new ReentrantLock();
 
     private Store(FileLock lock, Views views, CommitLog log) {
         this.lock = lock;
         this.views = views;
         this.log = log;
-        this.reader = new QueueReader(views, log);
+        QueueReader reader = new QueueReader(views, log);
+        queues = new QueueStore(views, log, reader);
+        messages = new MessageStore(views, log, reader);
+        transactions = new TransactionStore(views, log, reader);
+        conflicts = new ConflictStore(views, log, reader);
+        timers = new TimerStore(views, log, messages);
+        offsets = new OffsetStore(views, log);
+        catalog = new CatalogStore(views, log);
+        pops = new PopStore(views, log);
+        deliveries = new DeliveryStore(views, log);
+        status = new StoreStatus(log);
+        clock = new StoreClock(log);
     }
 
     /**
@@ -138,45 +151,81 @@ public final class Store implements AutoCloseable {
         return Views.open(backend);
     }
 
-    // ---- changes
+    // ---- the doors: a feature takes only those it uses
 
-    /** Makes a message visible in its queue. */
+    /** Visible messages by queue and offset. */
+    public QueueStore queues() {
+        return queues;
+    }
+
+    /** Single messages: append, and find by position or key. */
+    public MessageStore messages() {
+        return messages;
+    }
+
+    /** Half messages, checks and decisions. */
+    public TransactionStore transactions() {
+        return transactions;
+    }
+
+    /** What came after the decision on a transaction. */
+    public ConflictStore conflicts() {
+        return conflicts;
+    }
+
+    /** Delayed messages, and what is due. */
+    public TimerStore timers() {
+        return timers;
+    }
+
+    /** Committed offsets of consumer groups. */
+    public OffsetStore offsets() {
+        return offsets;
+    }
+
+    /** Topics, groups and settings. */
+    public CatalogStore catalog() {
+        return catalog;
+    }
+
+    /** Pop states. */
+    public PopStore pops() {
+        return pops;
+    }
+
+    /** What happened to messages, for people. */
+    public DeliveryStore deliveries() {
+        return deliveries;
+    }
+
+    /** How the store is. */
+    public StoreStatus status() {
+        return status;
+    }
+
+    /** The times of the store. */
+    public StoreClock clock() {
+        return clock;
+    }
+
+    // ---- the same methods under their old names, until every caller takes a door
+
     public void put(MessageDraft message, Completion done) {
-        log.put(message, done);
+        messages.append(message, done);
     }
 
-    /** Makes messages of one queue visible, all or none, at consecutive offsets; the list must not be empty. */
     public void putBatch(List<MessageDraft> sameQueue, Completion done) {
-        log.putBatch(sameQueue, done);
+        messages.appendBatch(sameQueue, done);
     }
 
-    /**
-     * As the plain one, unless another message of the topic holds the key and its time is not past: then it is refused as
-     * DUPLICATE with the {@link io.waybill.store.view.FirstStored} of that one. The key is held until its time, whatever happens
-     * to the message, except that a rollback or a cancellation sets it free.
-     *
-     * @param unique null for none
-     */
     public void put(UniqueKey unique, MessageDraft message, Completion done) {
-        log.put(unique, message, done);
+        messages.appendUnique(unique, message, done);
     }
 
-    /**
-     * Makes those messages of one queue visible whose key is not held, all or none of them, at consecutive offsets. The outcome is
-     * a {@link io.waybill.store.log.BatchStored}; of two with the same key the first one is stored.
-     *
-     * @param unique parallel to the messages; null elements for messages that have no key
-     */
     public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
-        log.putBatch(sameQueue, unique, done);
+        messages.appendUniqueBatch(sameQueue, unique, done);
     }
 
-    /**
-     * Keeps a message invisible until it is decided; a first check is due at the given store time.
-     *
-     * @param unique a key it must be the only one to hold, see {@link #put(UniqueKey, MessageDraft, Completion)}; null for none
-     * @param sender the client id of who sent it; empty if not known
-     */
     public void putHalf(
             UniqueKey unique,
             MessageDraft message,
@@ -184,38 +233,26 @@ public final class Store implements AutoCloseable {
             String sender,
             long firstCheckMillis,
             Completion done) {
-        log.putHalf(unique, message, producerGroup, sender, firstCheckMillis, done);
+        transactions.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done);
     }
 
-    /** The same of an unknown sender. */
     public void putHalf(
             UniqueKey unique, MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        log.putHalf(unique, message, producerGroup, "", firstCheckMillis, done);
+        transactions.appendHalf(unique, message, producerGroup, "", firstCheckMillis, done);
     }
 
-    /** A delayed message with a unique key, see {@link #put(UniqueKey, MessageDraft, Completion)}. */
     public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
-        log.putDue(unique, message, dueMillis, done);
+        timers.appendTimer(unique, message, dueMillis, done);
     }
 
-    /** A half message without a key, of an unknown sender. */
     public void putHalf(MessageDraft message, String producerGroup, long firstCheckMillis, Completion done) {
-        log.putHalf(null, message, producerGroup, "", firstCheckMillis, done);
+        transactions.appendHalf(null, message, producerGroup, "", firstCheckMillis, done);
     }
 
-    /** Keeps a message invisible until the broker fires it, when it is due. */
     public void putDue(MessageDraft message, long dueMillis, Completion done) {
-        log.putDue(message, dueMillis, done);
+        timers.appendTimer(null, message, dueMillis, done);
     }
 
-    /**
-     * Ends a half message. The first decision wins: a later one is refused as ALREADY_DECIDED with the prior one.
-     *
-     * @param by who decided, for people
-     * @param finalCopy for COMMIT the visible copy, for ROLLBACK null, for EXHAUSTED null or what is put aside for people. Its
-     *     preparedTransactionOffset becomes the handle
-     * @param dueMillis for COMMIT: 0 = visible now, else the copy is kept as a delayed message and its new handle is returned
-     */
     public void decide(
             long handle,
             Decision outcome,
@@ -224,31 +261,21 @@ public final class Store implements AutoCloseable {
             MessageDraft finalCopy,
             long dueMillis,
             Completion done) {
-        log.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done);
+        transactions.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done);
     }
 
-    /** Makes a delayed message visible as this copy. Refused: NOT_FOUND when fired or cancelled, NOT_DUE when moved to later. */
     public void fire(long handle, MessageDraft copy, Completion done) {
-        log.fire(handle, copy, done);
+        timers.fire(handle, copy, done);
     }
 
-    /** Calls a delayed message back. Refused as NOT_FOUND when it is visible or called back already. */
     public void cancel(long handle, String by, Completion done) {
-        log.cancel(handle, by, done);
+        timers.cancel(handle, by, done);
     }
 
-    /** Gives a delayed message another due time. */
     public void reschedule(long handle, long dueMillis, Completion done) {
-        log.reschedule(handle, dueMillis, done);
+        timers.reschedule(handle, dueMillis, done);
     }
 
-    /**
-     * Records that {@code count} checks of a half message were delivered so far and when the next is due.
-     *
-     * @param client who was asked; empty if nobody was, then the history has no event of it
-     * @param reason why that one, or nobody
-     * @param sender the client id of who sent the half message, if that was learnt; else empty
-     */
     public void checked(
             long handle,
             int count,
@@ -257,102 +284,57 @@ public final class Store implements AutoCloseable {
             CheckReason reason,
             String sender,
             Completion done) {
-        log.checked(handle, count, nextCheckMillis, client, reason, sender, done);
+        transactions.recordCheck(handle, count, nextCheckMillis, client, reason, sender, done);
     }
 
-    /** The same without a reason. */
     public void checked(long handle, int count, long nextCheckMillis, String client, Completion done) {
-        log.checked(handle, count, nextCheckMillis, client, CheckReason.NONE, "", done);
+        transactions.recordCheck(handle, count, nextCheckMillis, client, CheckReason.NONE, "", done);
     }
 
-    /**
-     * Records that a decision came too late; its position and time are set by the store. Refused as ALREADY_DECIDED when an equal one of the same
-     * transaction is known.
-     */
     public void conflict(DecisionConflict conflict, Completion done) {
-        log.conflict(conflict, done);
+        conflicts.recordConflict(conflict, done);
     }
 
-    /**
-     * Delivers the message of a rolled back transaction after all. Refused as ALREADY_DECIDED with the {@link PublishRecord} of the first time or the
-     * {@link DecisionRecord} that is no rollback, as NOT_FOUND when the log no longer keeps the message, as DUPLICATE when another message holds its key.
-     *
-     * @param by who wants it, and why, for people
-     * @param unique the key it claims again, or null
-     * @param copy the visible copy; its preparedTransactionOffset becomes the handle
-     * @param dueMillis 0 = visible now, else the copy is kept as a delayed message
-     */
     public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        log.publish(handle, by, unique, copy, dueMillis, done);
+        conflicts.publish(handle, by, unique, copy, dueMillis, done);
     }
 
-    /** Records what a client said when it was asked; decides nothing. Refused as NOT_FOUND when neither it nor its decision is known. */
     public void checkAnswered(long handle, String client, String answer, Completion done) {
-        log.checkAnswered(handle, client, answer, done);
+        transactions.recordCheckAnswer(handle, client, answer, done);
     }
 
-    /** Records steps of pop states, all or none. Each state begins with a Start or a Reset. */
     public void pop(List<PopDelta> deltas, Completion done) {
-        log.pop(deltas, done);
+        pops.recordPops(deltas, done);
     }
 
-    /**
-     * Makes messages visible and records steps of pop states, all or none. The messages may be of different queues, or none.
-     * {@link io.waybill.store.log.Stored} of the first.
-     */
     public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        log.putAndPop(visible, deltas, done);
+        pops.appendAndRecordPops(visible, deltas, done);
     }
 
-    /** Records what happened to messages, for people; trimmed with the log. */
     public void journal(List<JournalEntry> entries, Completion done) {
-        log.journal(entries, done);
+        deliveries.recordDeliveries(entries, done);
     }
 
-    /** Records consumer offsets, all or none; a negative offset removes one. */
     public void commitProgress(List<ProgressEntry> entries, Completion done) {
-        log.commitProgress(entries, done);
+        offsets.commitOffsets(entries, done);
     }
 
-    /**
-     * Sets a topic, group, setting or deleted topic; null deletes it. With a topic all messages of its queues are hidden; their offsets go on. With the
-     * entry of a deleted topic those that are still kept are shown again.
-     */
     public void putCatalog(CatalogKind kind, String name, byte[] valueOrNullToDelete, Completion done) {
-        log.putCatalog(kind, name, valueOrNullToDelete, done);
+        catalog.putCatalog(kind, name, valueOrNullToDelete, done);
     }
 
-    // ---- queues
-
-    /** The offsets that can be read now; 0 to 0 for a queue never written. */
     public QueueRange range(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
-        return new QueueRange(queue.min(), queue.max());
+        return queues.offsetRange(topic, queueId);
     }
 
-    /** The same with what is hidden since the topic was deleted. */
     public QueueRange keptRange(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
-        return new QueueRange(queue.firstKept(), queue.max());
+        return queues.keptOffsetRange(topic, queueId);
     }
 
-    /** Every queue that ever had a message. */
-    public List<QueueKey> queues() {
-        return views.queues();
-    }
-
-    /** The queues of a topic that ever had a message. */
     public List<QueueKey> queuesOf(String topic) {
-        return views.queuesOf(topic);
+        return queues.queuesOf(topic);
     }
 
-    /**
-     * Reads a queue from an offset. May block on the disk unless {@link #isHot}.
-     *
-     * @param maxBytes stop before it would be passed, but return at least one message
-     * @param filter by tags code, null = all
-     * @param text by the stored message, null = all
-     */
     public ReadResult read(
             String topic,
             int queueId,
@@ -361,10 +343,9 @@ public final class Store implements AutoCloseable {
             int maxBytes,
             EntryFilter filter,
             MessageFilter text) {
-        return read(topic, queueId, offset, Long.MAX_VALUE, maxCount, maxBytes, filter, text);
+        return queues.readQueue(topic, queueId, offset, maxCount, maxBytes, filter, text);
     }
 
-    /** The same, and no message at or behind {@code toOffset}. */
     public ReadResult read(
             String topic,
             int queueId,
@@ -374,80 +355,45 @@ public final class Store implements AutoCloseable {
             int maxBytes,
             EntryFilter filter,
             MessageFilter text) {
-        return reader.read(topic, queueId, offset, toOffset, maxCount, maxBytes, filter, text);
+        return queues.readQueueUpTo(topic, queueId, offset, toOffset, maxCount, maxBytes, filter, text);
     }
 
-    /** Whether a read at this offset is served from memory. A heuristic: what is hot may have cooled a moment later. */
     public boolean isHot(String topic, int queueId, long offset) {
-        return reader.isHot(topic, queueId, offset);
+        return queues.isHot(topic, queueId, offset);
     }
 
-    /**
-     * Bytes of the log from a visible message to its end: little for what was stored lately. {@link Long#MAX_VALUE} if no message
-     * stands at the offset. May block on the disk.
-     */
     public long logBytesSince(String topic, int queueId, long offset) {
-        long position = views.queue(topic, queueId).positionOf(offset);
-        return position < 0 ? Long.MAX_VALUE : Math.max(0, positions().applied() - position);
+        return queues.logBytesSince(topic, queueId, offset);
     }
 
-    /** By store time; see {@link Boundary}. */
     public long offsetByTime(String topic, int queueId, long timeMillis, Boundary boundary) {
-        return views.queue(topic, queueId).offsetByTime(timeMillis, boundary);
+        return queues.offsetByTime(topic, queueId, timeMillis, boundary);
     }
 
-    /** Store time of the message at an offset; -1 if there is none. May block on the disk. */
     public long storeTimeOf(String topic, int queueId, long offset) {
-        return views.queue(topic, queueId).storeTimeOf(offset);
+        return queues.storeTimeOf(topic, queueId, offset);
     }
 
-    /** Store time of the oldest readable message; -1 if there is none. */
     public long earliestStoreTime(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
-        return queue.storeTimeOf(queue.min());
+        return queues.earliestStoreTime(topic, queueId);
     }
 
-    // ---- single messages
-
-    /**
-     * The stored message at a position, visible or pending; verified. Null if none starts there or it cannot be read intact.
-     * The index of its first byte is 0. May block on the disk.
-     */
     public ByteBuffer readAt(long position) {
-        return reader.readAt(position);
+        return messages.readAt(position);
     }
 
-    /**
-     * A message as it was first stored at a position, also a half or delayed one that was decided, delivered or called back since. For tools
-     * that tell what was: its own lengths and checksum fit, its frame is not verified. Null if there is none. May block on the disk.
-     */
     public ByteBuffer onceStored(long position) {
-        return log.claimed(position);
+        return messages.readUnverified(position);
     }
 
-    /** The stored message of an open half or of a pending delayed message, wherever it stands now; null if not pending. */
     public ByteBuffer readPending(long handle) {
-        PendingHalf half = views.half(handle);
-        if (half != null) {
-            return reader.readVerified(half.position(), half.size(), half.frameDelta());
-        }
-        PendingDue due = views.due(handle);
-        return due == null ? null : reader.readVerified(due.position(), due.size(), due.frameDelta());
+        return messages.readPending(handle);
     }
 
-    /**
-     * Visible messages of a topic with this unique key or KEYS word, newest first, by store time. The string is compared, so no
-     * other message is returned. As many as fit into {@link #MOST_BYTES_BY_KEY}, but at least one. May block on the disk.
-     */
     public List<ByteBuffer> byKey(String topic, String key, int max, long fromMillis, long toMillis) {
-        return byKey(topic, key, max, MOST_BYTES_BY_KEY, fromMillis, toMillis, message -> true);
+        return messages.findByKey(topic, key, max, fromMillis, toMillis);
     }
 
-    /**
-     * The same, of those that pass the test. One message is in memory beside those that are returned, whatever is passed over.
-     *
-     * @param maxBytes stop before it would be passed, but return at least one message
-     */
     public List<ByteBuffer> byKey(
             String topic,
             String key,
@@ -456,332 +402,200 @@ public final class Store implements AutoCloseable {
             long fromMillis,
             long toMillis,
             Predicate<ByteBuffer> test) {
-        List<ByteBuffer> found = new ArrayList<>();
-        long[] bytes = {0};
-        visitByKey(topic, key, fromMillis, toMillis, message -> {
-            if (!test.test(message)) {
-                return true;
-            }
-            bytes[0] += message.remaining();
-            if (!found.isEmpty() && bytes[0] > maxBytes) {
-                return false;
-            }
-            found.add(message);
-            return found.size() < max;
-        });
-        return found;
+        return messages.findByKey(topic, key, max, maxBytes, fromMillis, toMillis, test);
     }
 
-    /** Shows the messages one after the other, newest first, until the visitor says no; it need not keep them. */
     public void visitByKey(String topic, String key, long fromMillis, long toMillis, Predicate<ByteBuffer> visitor) {
-        long before = Long.MAX_VALUE;
-        while (true) {
-            long[] positions = views.keyPositions(topic, key, fromMillis, toMillis, before, KEY_PAGE);
-            for (long position : positions) {
-                ByteBuffer message = reader.readAt(position);
-                if (message != null && isAbout(message, topic, key, fromMillis, toMillis) && !visitor.test(message)) {
-                    return;
-                }
-            }
-            if (positions.length < KEY_PAGE) {
-                return;
-            }
-            before = positions[positions.length - 1];
-        }
+        messages.visitByKey(topic, key, fromMillis, toMillis, visitor);
     }
 
-    /**
-     * The newest visible message of a topic with this unique key or KEYS word that passes the test, stored at the given time or later; null if
-     * there is none. May block on the disk.
-     *
-     * @throws UncheckedIOException if a message that may be the one cannot be read: then nobody knows
-     */
     public ByteBuffer newestByKey(String topic, String key, long fromMillis, Predicate<ByteBuffer> test) {
-        return newestByKey(topic, key, fromMillis, 0, test);
+        return messages.findNewestByKey(topic, key, fromMillis, 0, test);
     }
 
-    /**
-     * The same among the messages that stand in the log from a position on: for who has looked at those before it.
-     *
-     * @throws UncheckedIOException if a message that may be the one cannot be read: then nobody knows
-     */
     public ByteBuffer newestByKey(
             String topic, String key, long fromMillis, long fromPosition, Predicate<ByteBuffer> test) {
-        long before = Long.MAX_VALUE;
-        while (true) {
-            long[] positions = views.keyPositions(topic, key, fromMillis, Long.MAX_VALUE, before, 64);
-            for (long position : positions) {
-                if (position < fromPosition) {
-                    return null;
-                }
-                ByteBuffer message = reader.readAt(position);
-                if (message == null && position >= log.oldestPosition()) {
-                    throw new UncheckedIOException(
-                            new IOException("the message at log position " + position + " cannot be read"));
-                }
-                if (message != null && isAbout(message, topic, key, fromMillis, Long.MAX_VALUE) && test.test(message)) {
-                    return message;
-                }
-            }
-            if (positions.length < 64) {
-                return null;
-            }
-            before = positions[positions.length - 1];
-        }
+        return messages.findNewestByKey(topic, key, fromMillis, fromPosition, test);
     }
 
-    private boolean isAbout(ByteBuffer message, String topic, String key, long fromMillis, long toMillis) {
-        long time = StoredMessage.storeTimestamp(message, 0);
-        if (time < fromMillis || time > toMillis || !StoredMessage.topicEquals(message, 0, topic)) {
-            return false;
-        }
-        QueueView queue = views.queue(topic, StoredMessage.queueId(message, 0));
-        if (StoredMessage.queueOffset(message, 0) < queue.min()) {
-            return false; // hidden since the topic was deleted
-        }
-        IndexTerms terms = StoredMessage.indexTerms(message, 0);
-        return key.equals(terms.uniqueKey()) || Arrays.asList(terms.keys()).contains(key);
-    }
-
-    // ---- transactions and due times
-
-    /** Handles of pending delayed messages with this unique key. */
     public List<Long> pendingByUniqueKey(String topic, String uniqueKey) {
-        List<Long> handles = new ArrayList<>();
-        for (long handle : views.pendingByKey(topic, uniqueKey)) {
-            ByteBuffer message = readPending(handle);
-            if (message != null
-                    && StoredMessage.topicEquals(message, 0, topic)
-                    && uniqueKey.equals(StoredMessage.indexTerms(message, 0).uniqueKey())) {
-                handles.add(handle);
-            }
-        }
-        return handles;
+        return timers.handlesByUniqueKey(topic, uniqueKey);
     }
 
-    /** Handles of pending delayed messages with this unique key or KEYS word, oldest first. */
     public List<Long> pendingByKey(String topic, String key) {
-        return views.pendingByKey(topic, key);
+        return timers.handlesByKey(topic, key);
     }
 
-    /** Delayed messages with this unique key or KEYS word that were called back, as long as the log keeps that; oldest first. */
     public List<EndedDue> cancelledByKey(String topic, String key) {
-        return views.cancelledByKey(topic, key);
+        return timers.cancelledByKey(topic, key);
     }
 
-    /** How a delayed message was called back; null if it was not, or the log no longer keeps it. */
     public EndedDue cancelled(long handle) {
-        return views.cancelled(handle);
+        return timers.cancelledTimer(handle);
     }
 
-    /** Null if it is not open. */
     public PendingHalf half(long handle) {
-        return views.half(handle);
+        return transactions.openHalf(handle);
     }
 
-    /** Open half messages, oldest first. */
     public List<PendingHalf> openHalves(int max) {
-        return views.openHalves(max);
+        return transactions.openHalves(max);
     }
 
     public long openHalfCount() {
-        return views.openHalfCount();
+        return transactions.openHalfCount();
     }
 
-    /** The decision of a half message, as long as the log keeps it; else null. */
     public DecisionRecord decisionOf(long handle) {
-        return views.decisionOf(handle);
+        return transactions.decisionOf(handle);
     }
 
-    /**
-     * The message a decision made visible: of a COMMIT, or what was put aside. Null after a ROLLBACK, while a commit is delayed, and
-     * when the log no longer keeps it. May block on the disk.
-     */
     public ByteBuffer readDecided(long handle) {
-        DecisionRecord decision = views.decisionOf(handle);
-        ByteBuffer message = decision == null ? null : reader.readAt(CommitLog.behind(decision));
-        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+        return transactions.readDecided(handle);
     }
 
-    /** The half message of a transaction that was rolled back, as long as the log keeps it; else null. May block on the disk. */
     public ByteBuffer readRolledBack(long handle) {
-        RolledBack half = views.rolledBack(handle);
-        return half == null ? null : reader.readVerified(half.position(), half.size(), half.frameDelta());
+        return conflicts.readRolledBack(handle);
     }
 
-    /** Where that half message stands; null if the log no longer keeps it. */
     public RolledBack rolledBack(long handle) {
-        return views.rolledBack(handle);
+        return conflicts.rolledBackHalf(handle);
     }
 
-    /** How a rolled back message was delivered after all; null if it was not, or the log no longer keeps that. */
     public PublishRecord published(long handle) {
-        return views.published(handle);
+        return conflicts.publicationOf(handle);
     }
 
-    /** The message a publication made visible; null while it is delayed, and when the log no longer keeps it. May block on the disk. */
     public ByteBuffer readPublished(long handle) {
-        PublishRecord published = views.published(handle);
-        ByteBuffer message = published == null ? null : reader.readAt(CommitLog.behind(published));
-        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+        return conflicts.readPublished(handle);
     }
 
-    /** The decisions on a transaction that came too late, as long as the log keeps them. */
     public List<DecisionConflict> conflictsOf(long handle) {
-        return views.conflictsOf(handle);
+        return conflicts.conflictsOf(handle);
     }
 
-    /** Shows the decisions that came too late, in the order of their half messages, until the visitor has enough. */
     public void visitConflicts(Predicate<DecisionConflict> visitor) {
-        views.visitConflicts(visitor);
+        conflicts.visitConflicts(visitor);
     }
 
-    /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */
     public List<CheckEvent> checksOf(long handle) {
-        return views.checksOf(handle);
+        return transactions.checksOf(handle);
     }
 
-    /** Null if it is not pending. */
     public PendingDue due(long handle) {
-        return views.due(handle);
+        return timers.pendingTimer(handle);
     }
 
-    /** Pending delayed messages. */
     public List<PendingDue> pendingDue(int max) {
-        return views.pendingDue(max);
+        return timers.pendingTimers(max);
     }
 
     public long pendingDueCount() {
-        return views.pendingDueCount();
+        return timers.pendingTimerCount();
     }
 
-    /** Of one topic. */
     public long pendingDueCount(String topic) {
-        return views.pendingDueCount(topic);
+        return timers.pendingTimerCount(topic);
     }
 
-    /** What has to be done up to this time, deliveries and checks, earliest first. Items stay until they are acted on. */
     public DueBatch dueUpTo(long nowMillis, int max) {
-        return views.dueUpTo(nowMillis, max);
+        return timers.dueUpTo(nowMillis, max);
     }
 
-    /** The time of the next due item of either kind; Long.MAX_VALUE if there is none. */
     public long nextDueMillis() {
-        return views.nextDueMillis();
+        return timers.nextDueMillis();
     }
 
-    // ---- progress and catalog
-
-    /** -1 if none. */
     public long progress(String group, String topic, int queueId) {
-        return views.progress(group, topic, queueId);
+        return offsets.committedOffset(group, topic, queueId);
     }
 
     public List<ProgressEntry> progressOf(String group) {
-        return views.progressOf(group);
+        return offsets.offsetsOf(group);
     }
 
-    /** How many offsets are committed. Looks at all of them. */
     public int progressCount() {
-        return views.progressCount();
+        return offsets.offsetCount();
     }
 
     public List<ProgressEntry> progressAll() {
-        return views.progressAll();
+        return offsets.allOffsets();
     }
 
     public Set<String> groupsWithProgress(String topic) {
-        return views.groupsWithProgress(topic);
+        return offsets.groupsWithOffsets(topic);
     }
 
-    /** Null if none. */
     public byte[] catalog(CatalogKind kind, String name) {
-        return views.catalog(kind, name);
+        return catalog.catalogValue(kind, name);
     }
 
     public Map<String, byte[]> catalogAll(CatalogKind kind) {
-        return views.catalogAll(kind);
+        return catalog.catalogValues(kind);
     }
 
-    // ---- pop states and journal
-
-    /** A copy; null if there is none. */
     public PopState popState(PopKey key) {
-        return views.popState(key);
+        return pops.popState(key);
     }
 
-    /** Of all pop states, sorted by group, topic and queue. */
     public List<PopKey> popKeys() {
-        return views.popKeys();
+        return pops.popKeys();
     }
 
-    /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */
     public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
-        return views.journalOf(topic, queueId, offset, max);
+        return deliveries.deliveriesOf(topic, queueId, offset, max);
     }
 
-    // ---- listeners and state
-
-    /** Calls the listener, by the applying thread, after messages became readable: once per queue and frame. */
     public void onVisible(VisibleListener listener) {
-        log.onVisible(listener);
+        queues.onVisible(listener);
     }
 
-    /** Calls the listener, by the applying thread, with what became readable: at least once per topic and frame. */
     public void onStored(StoredListener counter) {
-        log.onStored(counter);
+        messages.onStored(counter);
     }
 
-    /** Runs this, by the applying thread, when {@link #nextDueMillis} moved earlier. */
     public void onDueEarlier(Runnable wake) {
-        views.onDueEarlier(wake);
+        timers.onDueEarlier(wake);
     }
 
-    /** Runs this once the store takes no more changes after a failed write or force; at once if that is so. It must not block. */
     public void onFrozen(Runnable told) {
-        log.onFrozen(told);
+        status.onFrozen(told);
     }
 
     public Positions positions() {
-        return log.positions();
+        return status.positions();
     }
 
     public StoreState state() {
-        return log.state();
+        return status.state();
     }
 
-    /** What is wrong with the views, in a sentence for people; empty if nothing is. No message is lost by it. */
     public String viewsTrouble() {
-        return log.viewsTrouble();
+        return status.viewsTrouble();
     }
 
-    /** How often the views were made again since the store was opened. */
     public long viewsRebuilds() {
-        return log.viewsRebuilds();
+        return status.viewsRebuilds();
     }
 
-    /** The first position the log still holds. */
     public long oldestPosition() {
-        return log.oldestPosition();
+        return status.oldestPosition();
     }
 
     public LogStats stats() {
-        return log.stats();
+        return status.statistics();
     }
 
-    /** The time by which unique keys expire: it passes evenly, whatever the wall clock does. */
     public long keyTimeMillis() {
-        return log.keyTimeMillis();
+        return clock.keyTimeMillis();
     }
 
-    /** How far the store's newest time is ahead of the clock, which was ahead when it was written; 0 if it is not. */
     public long aheadMillis() {
-        return log.aheadMillis();
+        return clock.aheadMillis();
     }
 
-    /** The store time: the wall clock, but never earlier than what is in the log. */
     public long nowMillis() {
-        return log.nowMillis();
+        return clock.nowMillis();
     }
 
     /** Refuses new changes, confirms what was taken, writes the views and closes everything. Idempotent; a second caller waits. */

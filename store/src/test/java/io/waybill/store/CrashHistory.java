@@ -719,7 +719,7 @@ final class CrashHistory {
 
     private void observe() {
         observed.clear();
-        for (QueueKey key : store.queues()) {
+        for (QueueKey key : store.queues().allQueues()) {
             QueueRange range = store.range(key.topic(), key.queueId());
             long offset = range.minOffset();
             while (offset < range.maxOffset()) {
@@ -852,7 +852,7 @@ final class CrashHistory {
                 .append(store.oldestPosition())
                 .append('\n');
         observed.forEach((id, fact) -> text.append(id).append(' ').append(fact).append('\n'));
-        for (QueueKey key : store.queues()) {
+        for (QueueKey key : store.queues().allQueues()) {
             text.append(key).append(store.range(key.topic(), key.queueId())).append('\n');
         }
         for (PendingHalf half : store.openHalves(Integer.MAX_VALUE)) {

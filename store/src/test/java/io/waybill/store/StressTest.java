@@ -361,7 +361,7 @@ class StressTest {
         try (Store again =
                 Store.open(files, platform, settings(mode).withRetention(0, 0, 0, 1_000), ViewsBackend.rocks(files))) {
             Map<String, String> found = new HashMap<>();
-            for (QueueKey key : again.queues()) {
+            for (QueueKey key : again.queues().allQueues()) {
                 QueueRange range = again.range(key.topic(), key.queueId());
                 for (long offset = range.minOffset(); offset < range.maxOffset(); ) {
                     ReadResult result = again.read(key.topic(), key.queueId(), offset, 32, 1 << 16, null, null);

@@ -111,7 +111,7 @@ class ViewsDamageTest {
     static boolean askAll(Store store) {
         boolean all = true;
         for (Runnable question : List.<Runnable>of(
-                () -> store.queues(),
+                () -> store.queues().allQueues(),
                 () -> store.byKey("t", "all", 10, 0, Long.MAX_VALUE),
                 () -> store.pendingDue(10),
                 () -> store.openHalves(10),

@@ -65,7 +65,7 @@ final class RuntimeFigures implements RequestHandler {
 
     /** Store time of the oldest message, now when there is none; -1 when there are too many queues to look at. */
     private long earliestMillis() {
-        List<QueueKey> queues = store.queues();
+        List<QueueKey> queues = store.queues().allQueues();
         if (queues.size() > MOST_QUEUES) {
             return -1;
         }

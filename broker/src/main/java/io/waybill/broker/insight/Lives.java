@@ -7,6 +7,7 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.MessageStore;
 import io.waybill.store.Store;
 import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.EndedDue;
@@ -232,7 +233,7 @@ final class Lives {
         for (Copy copy : into.values()) {
             bytes += copy.bytes().limit();
         }
-        return into.isEmpty() || into.size() < MOST_COPIES && bytes <= Store.MOST_BYTES_BY_KEY;
+        return into.isEmpty() || into.size() < MOST_COPIES && bytes <= MessageStore.MOST_BYTES_BY_KEY;
     }
 
     private Life life(Name name, Collection<Copy> halves, Copy seed, String group) {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import io.waybill.store.log.CommitLog;
+import io.waybill.store.log.Completion;
+import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.view.Views;
+import java.util.List;
+import java.util.Set;
+
+/** Committed offsets of consumer groups. What always holds: an offset is what the group committed last, lower or higher. */
+public final class OffsetStore {
+    private final Views views;
+    private final CommitLog log;
+
+    OffsetStore(Views views, CommitLog log) {
+        this.views = views;
+        this.log = log;
+    }
+
+    /** Records consumer offsets, all or none; a negative offset removes one. */
+    public void commitOffsets(List<ProgressEntry> entries, Completion done) {
+        log.commitProgress(entries, done);
+    }
+
+    /** -1 if none. */
+    public long committedOffset(String group, String topic, int queueId) {
+        return views.progress(group, topic, queueId);
+    }
+
+    public List<ProgressEntry> offsetsOf(String group) {
+        return views.progressOf(group);
+    }
+
+    public List<ProgressEntry> allOffsets() {
+        return views.progressAll();
+    }
+
+    /** How many offsets are committed. Looks at all of them. */
+    public int offsetCount() {
+        return views.progressCount();
+    }
+
+    public Set<String> groupsWithOffsets(String topic) {
+        return views.groupsWithProgress(topic);
+    }
+}

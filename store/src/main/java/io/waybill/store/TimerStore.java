@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store;
+
+import io.waybill.protocol.message.MessageDraft;
+import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.CommitLog;
+import io.waybill.store.log.Completion;
+import io.waybill.store.view.DueBatch;
+import io.waybill.store.view.EndedDue;
+import io.waybill.store.view.PendingDue;
+import io.waybill.store.view.UniqueKey;
+import io.waybill.store.view.Views;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Delayed messages, and the one order in which they and the checks of half messages are due. What always holds: a delayed
+ * message is fired or cancelled, once, and its handle is the same until then.
+ */
+public final class TimerStore {
+    private final Views views;
+    private final CommitLog log;
+    private final MessageStore messages;
+
+    TimerStore(Views views, CommitLog log, MessageStore messages) {
+        this.views = views;
+        this.log = log;
+        this.messages = messages;
+    }
+
+    // ---- changes
+
+    /**
+     * Keeps a message invisible until the broker fires it, when it is due.
+     *
+     * @param unique a key it must be the only one to hold, see {@link MessageStore#appendUnique}; null for none
+     */
+    public void appendTimer(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+        log.putDue(unique, message, dueMillis, done);
+    }
+
+    /** Makes a delayed message visible as this copy. Refused: NOT_FOUND when fired or cancelled, NOT_DUE when moved to later. */
+    public void fire(long handle, MessageDraft copy, Completion done) {
+        log.fire(handle, copy, done);
+    }
+
+    /** Cancels a delayed message. Refused as NOT_FOUND when it is visible or cancelled already. */
+    public void cancel(long handle, String by, Completion done) {
+        log.cancel(handle, by, done);
+    }
+
+    /** Gives a delayed message another due time. */
+    public void reschedule(long handle, long dueMillis, Completion done) {
+        log.reschedule(handle, dueMillis, done);
+    }
+
+    // ---- pending and cancelled
+
+    /** Null if it is not pending. */
+    public PendingDue pendingTimer(long handle) {
+        return views.due(handle);
+    }
+
+    /** Pending delayed messages. */
+    public List<PendingDue> pendingTimers(int max) {
+        return views.pendingDue(max);
+    }
+
+    public long pendingTimerCount() {
+        return views.pendingDueCount();
+    }
+
+    /** Of one topic. */
+    public long pendingTimerCount(String topic) {
+        return views.pendingDueCount(topic);
+    }
+
+    /** Handles of pending delayed messages with this unique key. May block on the disk. */
+    public List<Long> handlesByUniqueKey(String topic, String uniqueKey) {
+        List<Long> handles = new ArrayList<>();
+        for (long handle : views.pendingByKey(topic, uniqueKey)) {
+            ByteBuffer message = messages.readPending(handle);
+            if (message != null
+                    && StoredMessage.topicEquals(message, 0, topic)
+                    && uniqueKey.equals(StoredMessage.indexTerms(message, 0).uniqueKey())) {
+                handles.add(handle);
+            }
+        }
+        return handles;
+    }
+
+    /** Handles of pending delayed messages with this unique key or KEYS word, oldest first. */
+    public List<Long> handlesByKey(String topic, String key) {
+        return views.pendingByKey(topic, key);
+    }
+
+    /** How a delayed message was cancelled; null if it was not, or the log no longer keeps it. */
+    public EndedDue cancelledTimer(long handle) {
+        return views.cancelled(handle);
+    }
+
+    /** Cancelled delayed messages with this unique key or KEYS word, as long as the log keeps that; oldest first. */
+    public List<EndedDue> cancelledByKey(String topic, String key) {
+        return views.cancelledByKey(topic, key);
+    }
+
+    // ---- what is due, deliveries and checks
+
+    /** What has to be done up to this time, deliveries and checks, earliest first. Items stay until they are acted on. */
+    public DueBatch dueUpTo(long nowMillis, int max) {
+        return views.dueUpTo(nowMillis, max);
+    }
+
+    /** The time of the next due item of either kind; Long.MAX_VALUE if there is none. */
+    public long nextDueMillis() {
+        return views.nextDueMillis();
+    }
+
+    /** Runs this, by the applying thread, when {@link #nextDueMillis} moved earlier. */
+    public void onDueEarlier(Runnable wake) {
+        views.onDueEarlier(wake);
+    }
+}
