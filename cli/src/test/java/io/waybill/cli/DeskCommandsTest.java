@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.waybill.cli.Shell.Ran;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
@@ -82,10 +82,10 @@ class DeskCommandsTest {
                         .from(StartFrom.FIRST)
                         .onMessage(message -> {
                             if (message.text().startsWith("hopeless") && !"yes".equals(message.property("checked"))) {
-                                return Result.REJECT;
+                                return ConsumeResult.REJECT;
                             }
                             handled.add(message.text() + " " + message.property("checked"));
-                            return Result.SUCCESS;
+                            return ConsumeResult.SUCCESS;
                         })
                         .start()) {
             assertThat(consumer.group()).isEqualTo("judges");
@@ -138,10 +138,10 @@ class DeskCommandsTest {
                         .byPop()
                         .onMessage(message -> {
                             if (message.property("prolonged") == null) {
-                                return Result.REJECT;
+                                return ConsumeResult.REJECT;
                             }
                             handled.add(message.topic() + " " + message.text());
-                            return Result.SUCCESS;
+                            return ConsumeResult.SUCCESS;
                         })
                         .start()) {
             assertThat(consumer.group()).isEqualTo("buyers");
@@ -181,7 +181,7 @@ class DeskCommandsTest {
                                 throw new IllegalStateException("a stone");
                             }
                             handled.add(message.text());
-                            return Result.SUCCESS;
+                            return ConsumeResult.SUCCESS;
                         })
                         .start()) {
             assertThat(consumer.group()).isEqualTo("walkers");
@@ -237,7 +237,7 @@ class DeskCommandsTest {
                     .contains("\"discarded\":1");
             Ran missing = run("quarantine", "discard", "walkers", "never", "--topic", "steps", "--yes");
             assertThat(missing.exitCode()).isEqualTo(3);
-            assertThat(missing.err()).contains("not parked", "What to do");
+            assertThat(missing.err()).contains("not quarantined", "What to do");
         }
     }
 

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.waybill.cli.Shell.Ran;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.PushConsumer;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
 import io.waybill.protocol.RequestCode;
@@ -175,7 +175,7 @@ class GroupCommandsTest {
                             if (message.text().equals("bad")) {
                                 throw new IllegalStateException("no such number");
                             }
-                            return Result.SUCCESS;
+                            return ConsumeResult.SUCCESS;
                         })
                         .start()) {
             assertThat(consumer.awaitAssignment(LONG)).isTrue();

@@ -24,7 +24,7 @@ public interface Admin {
     /** Delayed messages that wait for their time. */
     DelayedMessages delayed();
 
-    /** Parked keys of ordered groups. */
+    /** Quarantined keys of ordered groups. */
     Quarantine quarantine();
 
     /** Consumer groups: backlog, doctor, members, settings. */
@@ -92,10 +92,10 @@ public interface Admin {
      *
      * @return the new offsets
      */
-    Map<TopicQueue, Long> resetGroup(String group, String topic, Instant time);
+    Map<MessageQueue, Long> resetGroup(String group, String topic, Instant time);
 
     /** The first offset stored at this time or later, else the end, of every queue of a topic. */
-    Map<TopicQueue, Long> offsetsAt(String topic, Instant time);
+    Map<MessageQueue, Long> offsetsAt(String topic, Instant time);
 
     /** Messages of a topic with this key (or message id), oldest first. */
     List<ReceivedMessage> byKey(String topic, String key, int max);
@@ -112,10 +112,10 @@ public interface Admin {
      * @param topic its topic, or null to let the brokers look everywhere
      * @param id message id or stored id
      */
-    List<MessageLife> trace(String topic, String id);
+    List<MessageHistory> trace(String topic, String id);
 
     /** Like {@link #trace}, of all messages with a business key. */
-    List<MessageLife> traceKey(String topic, String key);
+    List<MessageHistory> traceKey(String topic, String key);
 
     /** Transactions that wait for a decision, oldest first. */
     List<TransactionState> transactions(int max);
@@ -184,7 +184,7 @@ public interface Admin {
      * @param maxOffset the offset the next message gets
      * @param lastStored when the newest message was stored, or null if there is none
      */
-    record QueueState(TopicQueue queue, long minOffset, long maxOffset, Instant lastStored) {}
+    record QueueState(MessageQueue queue, long minOffset, long maxOffset, Instant lastStored) {}
 
     /**
      * How far a group is.
@@ -203,7 +203,7 @@ public interface Admin {
      * @param committed the offset the group goes on with
      * @param maxOffset the offset the next message gets
      */
-    record QueueProgress(TopicQueue queue, long committed, long maxOffset) {
+    record QueueProgress(MessageQueue queue, long committed, long maxOffset) {
         /** Messages not consumed yet. */
         public long lag() {
             return Math.max(0, maxOffset - committed);

@@ -23,7 +23,7 @@ public interface DeadLetters {
     Page list(String group, long fromOffset, int max, boolean settled);
 
     /** A dead letter with body and properties. */
-    Optional<ReceivedMessage> read(String group, Letter letter);
+    Optional<ReceivedMessage> read(String group, DeadLetter letter);
 
     /**
      * Sends dead letters to where they were sent first, and settles each in the same step.
@@ -50,7 +50,7 @@ public interface DeadLetters {
      * @param open those nobody has settled
      * @param letters those asked for
      */
-    record Page(String group, long total, long open, List<Letter> letters) {}
+    record Page(String group, long total, long open, List<DeadLetter> letters) {}
 
     /**
      * One dead letter.
@@ -70,7 +70,7 @@ public interface DeadLetters {
      * @param bodyBytes the length of its body
      * @param state whether it is settled
      */
-    record Letter(
+    record DeadLetter(
             String broker,
             long offset,
             String storedId,

@@ -21,7 +21,7 @@ public interface DelayedMessages {
      * @param which the messages meant
      * @param by who does it; recorded
      */
-    DelayedChange cancel(Which which, String by);
+    DelayedChange cancel(Selector which, String by);
 
     /**
      * Moves to another time; a time that has passed means at once.
@@ -29,7 +29,7 @@ public interface DelayedMessages {
      * @param which the messages meant
      * @param by who does it; recorded
      */
-    DelayedChange reschedule(Which which, Instant deliverAt, String by);
+    DelayedChange reschedule(Selector which, Instant deliverAt, String by);
 
     /**
      * Names delayed messages of a topic.
@@ -39,7 +39,7 @@ public interface DelayedMessages {
      * @param name the name
      * @param broker the broker that keeps it, or null for all; needed with a handle
      */
-    record Which(String topic, By by, String name, String broker) {
+    record Selector(String topic, By by, String name, String broker) {
         /** Kinds of names. */
         public enum By {
             /** A business key; may speak of several messages. */
@@ -51,18 +51,18 @@ public interface DelayedMessages {
         }
 
         /** All with this business key. */
-        public static Which key(String topic, String key) {
-            return new Which(topic, By.KEY, key, null);
+        public static Selector key(String topic, String key) {
+            return new Selector(topic, By.KEY, key, null);
         }
 
         /** The one with this id. */
-        public static Which message(String topic, String messageId) {
-            return new Which(topic, By.MESSAGE_ID, messageId, null);
+        public static Selector message(String topic, String messageId) {
+            return new Selector(topic, By.MESSAGE_ID, messageId, null);
         }
 
         /** One from a list. */
-        public static Which handle(String topic, String broker, long handle) {
-            return new Which(topic, By.HANDLE, Long.toString(handle), broker);
+        public static Selector handle(String topic, String broker, long handle) {
+            return new Selector(topic, By.HANDLE, Long.toString(handle), broker);
         }
     }
 
@@ -98,8 +98,8 @@ public interface DelayedMessages {
             Instant storedAt,
             String unless) {
         /** The name to cancel or move it by. */
-        public Which which() {
-            return Which.handle(topic, broker, handle);
+        public Selector selector() {
+            return Selector.handle(topic, broker, handle);
         }
     }
 }

@@ -15,7 +15,7 @@ public interface Groups {
     /** Attribute: at most so many messages per second and broker; 0 = no limit. */
     String RATE = "waybill.rate";
 
-    /** Attribute: after so many failures of a message its key is parked (ordered consumers). */
+    /** Attribute: after so many failures of a message its key is quarantined (ordered consumers). */
     String QUARANTINE_AFTER = "waybill.quarantine.after";
 
     /** Names of all groups the brokers know, sorted. */
@@ -65,14 +65,14 @@ public interface Groups {
      *
      * @param topic only in this topic, or null for all
      */
-    void cloneProgress(String from, String to, String topic);
+    void cloneOffsets(String from, String to, String topic);
 
     /**
      * Moves a group to the end of a topic: what is there now will not be consumed.
      *
      * @return the new offsets
      */
-    Map<TopicQueue, Long> skipBacklog(String group, String topic);
+    Map<MessageQueue, Long> skipBacklog(String group, String topic);
 
     /** Forgets a group with its progress, retries and dead letters. It must be at rest. */
     void delete(String group);
@@ -96,7 +96,7 @@ public interface Groups {
      * @param delayed wait for their time
      * @param half wait for the decision of their transaction
      * @param dead open dead letters
-     * @param parked messages of parked keys
+     * @param quarantined messages of quarantined keys
      * @param exact false if a broker stopped counting at its limit: the numbers are lower bounds
      */
     record TopicBacklog(
@@ -107,7 +107,7 @@ public interface Groups {
             Amount delayed,
             Amount half,
             Amount dead,
-            Amount parked,
+            Amount quarantined,
             boolean exact) {}
 
     /**
@@ -172,7 +172,7 @@ public interface Groups {
         BEYOND_OFFSET,
         /** The group gets no more per second. */
         RATE_LIMITED,
-        /** Its key is parked. */
+        /** Its key is quarantined. */
         QUARANTINED,
         /** Of some transactions of the topic service and queue disagree: a decision came too late. */
         TRANSACTION_CONFLICT,
@@ -252,7 +252,7 @@ public interface Groups {
      * @param locked true if it holds the lock of an ordered queue
      * @param lastPull when it asked for messages last, or null
      */
-    record HeldQueue(TopicQueue queue, long committed, long cached, boolean locked, Instant lastPull) {}
+    record HeldQueue(MessageQueue queue, long committed, long cached, boolean locked, Instant lastPull) {}
 
     /**
      * How a member fares with a topic.

@@ -39,7 +39,7 @@ public record Message(
         byte[] body,
         Map<String, String> properties,
         String orderingKey,
-        TopicQueue queue,
+        MessageQueue queue,
         Instant deliverAt,
         Duration deliverAfter,
         Unless unless,
@@ -97,7 +97,7 @@ public record Message(
         private String tag;
         private byte[] body;
         private String orderingKey;
-        private TopicQueue queue;
+        private MessageQueue queue;
         private Instant deliverAt;
         private Duration deliverAfter;
         private Unless unless;
@@ -145,7 +145,7 @@ public record Message(
         }
 
         /** Sends to exactly this queue. */
-        public Builder queue(TopicQueue value) {
+        public Builder queue(MessageQueue value) {
             queue = value;
             return this;
         }

@@ -4,6 +4,6 @@ package io.waybill.client;
 /** Takes messages, one at a time per call. */
 @FunctionalInterface
 public interface MessageHandler {
-    /** Handles one message; a null result or an exception counts as {@link Result#RETRY_LATER}. May block. */
-    Result handle(ReceivedMessage message) throws Exception;
+    /** Handles one message; a null result or an exception counts as {@link ConsumeResult#RETRY_LATER}. May block. */
+    ConsumeResult handle(ReceivedMessage message) throws Exception;
 }

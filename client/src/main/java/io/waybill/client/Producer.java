@@ -68,7 +68,7 @@ public interface Producer extends AutoCloseable {
     DelayedChange reschedule(String topic, String key, Instant deliverAt);
 
     /**
-     * Sends a question and waits for the answer of whichever consumer gets it and answers (see {@link Result#reply}).
+     * Sends a question and waits for the answer of whichever consumer gets it and answers (see {@link ConsumeResult#reply}).
      *
      * @param timeout for sending, handling and answering together
      * @return the answer
@@ -80,7 +80,7 @@ public interface Producer extends AutoCloseable {
     CompletableFuture<ReceivedMessage> requestAsync(Message message, Duration timeout);
 
     /** The queues a message of this topic can go to, in the order ordering keys are spread over. */
-    List<TopicQueue> queues(String topic);
+    List<MessageQueue> queues(String topic);
 
     /** Waits for the answers of sends under way (up to their time-outs), then says goodbye to the brokers. */
     @Override

@@ -19,10 +19,10 @@ public interface PullConsumer extends AutoCloseable {
     String group();
 
     /** The queues of a topic, sorted. */
-    List<TopicQueue> queues(String topic);
+    List<MessageQueue> queues(String topic);
 
     /** Replaces the queues to read from; positions of queues that stay are kept. */
-    void assign(Collection<TopicQueue> queues);
+    void assign(Collection<MessageQueue> queues);
 
     /** Assigns all queues of a topic and nothing else. */
     default void assign(String topic) {
@@ -30,7 +30,7 @@ public interface PullConsumer extends AutoCloseable {
     }
 
     /** The assigned queues. */
-    Set<TopicQueue> assignment();
+    Set<MessageQueue> assignment();
 
     /**
      * Gets the next messages, in order within each queue, and moves the positions behind them.
@@ -50,34 +50,34 @@ public interface PullConsumer extends AutoCloseable {
     void wakeup();
 
     /** Moves the position of an assigned queue. */
-    void seek(TopicQueue queue, long offset);
+    void seek(MessageQueue queue, long offset);
 
     /** Moves the position of an assigned queue to the first message stored at this time or later, else to its end. Returns the new position. */
-    long seek(TopicQueue queue, Instant time);
+    long seek(MessageQueue queue, Instant time);
 
     /** Moves all assigned queues of a topic to the first message stored at this time or later. */
     void seek(String topic, Instant time);
 
     /** Moves the position of an assigned queue to the oldest message kept. */
-    void seekToBegin(TopicQueue queue);
+    void seekToBegin(MessageQueue queue);
 
     /** Moves the position of an assigned queue behind the newest message. */
-    void seekToEnd(TopicQueue queue);
+    void seekToEnd(MessageQueue queue);
 
     /** The offset of the next message {@link #poll} will return from this assigned queue. */
-    long position(TopicQueue queue);
+    long position(MessageQueue queue);
 
     /** Keeps the positions of all assigned queues at the broker as the group's progress; returns when it has them. */
     void commit();
 
     /** The group's progress at the broker, empty if none. */
-    OptionalLong committed(TopicQueue queue);
+    OptionalLong committed(MessageQueue queue);
 
     /** The offset of the oldest message kept. */
-    long minOffset(TopicQueue queue);
+    long minOffset(MessageQueue queue);
 
     /** The offset the next message will get. */
-    long maxOffset(TopicQueue queue);
+    long maxOffset(MessageQueue queue);
 
     /** Leaves the group; commits first if {@code autoCommit} is on. */
     @Override

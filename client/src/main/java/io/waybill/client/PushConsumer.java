@@ -8,7 +8,7 @@ import java.util.Set;
 
 /**
  * Gets messages by a handler, as a member of a group that shares the queues of its topics. Every message is delivered at least once; a message counts
- * as done when the handler returned {@link Result#SUCCESS}.
+ * as done when the handler returned {@link ConsumeResult#SUCCESS}.
  *
  * <p>Handlers run on the process's listener threads: concurrent ones in parallel and in no order, ordered ones with never two threads on one queue.
  */
@@ -17,7 +17,7 @@ public interface PushConsumer extends AutoCloseable {
     String group();
 
     /** The queues this member works on now, retry queues included. */
-    Set<TopicQueue> assignment();
+    Set<MessageQueue> assignment();
 
     /** Messages fetched but not done yet. */
     int cachedMessages();

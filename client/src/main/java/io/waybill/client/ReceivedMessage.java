@@ -18,7 +18,7 @@ public interface ReceivedMessage {
     String topic();
 
     /** The queue this copy came from (for a retried message a queue of the group's retry topic). */
-    TopicQueue queue();
+    MessageQueue queue();
 
     /** Its offset in {@link #queue()}. */
     long offset();

@@ -19,7 +19,7 @@ public record ReplayPreview(String topic, List<Slice> slices, long count, boolea
      * @param fromOffset the first offset
      * @param toOffset behind the last offset
      */
-    public record Slice(TopicQueue queue, long fromOffset, long toOffset) {
+    public record Slice(MessageQueue queue, long fromOffset, long toOffset) {
         /** Messages in the slice. */
         public long count() {
             return toOffset - fromOffset;

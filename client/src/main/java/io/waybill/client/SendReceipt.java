@@ -18,7 +18,7 @@ package io.waybill.client;
 public record SendReceipt(
         String messageId,
         String storedId,
-        TopicQueue queue,
+        MessageQueue queue,
         long offset,
         Durability durability,
         String recallHandle,

@@ -6,17 +6,17 @@ import java.time.Instant;
 /**
  * Where a group without progress begins. A group that has committed progress goes on there, whatever is said here.
  *
- * @param place first, last, or a time
- * @param time the time, only with {@link Place#TIME}
+ * @param policy first, last, or a time
+ * @param time the time, only with {@link Policy#TIME}
  */
-public record StartFrom(Place place, Instant time) {
+public record StartFrom(Policy policy, Instant time) {
     /** The oldest message that is still kept. */
-    public static final StartFrom FIRST = new StartFrom(Place.FIRST, null);
+    public static final StartFrom FIRST = new StartFrom(Policy.FIRST, null);
     /** Only what is sent from now on. */
-    public static final StartFrom LAST = new StartFrom(Place.LAST, null);
+    public static final StartFrom LAST = new StartFrom(Policy.LAST, null);
 
     /** Kinds of beginnings. */
-    public enum Place {
+    public enum Policy {
         /** See {@link StartFrom#FIRST}. */
         FIRST,
         /** See {@link StartFrom#LAST}. */
@@ -27,6 +27,6 @@ public record StartFrom(Place place, Instant time) {
 
     /** In each queue the first message that was stored at this time or later. */
     public static StartFrom at(Instant time) {
-        return new StartFrom(Place.TIME, time);
+        return new StartFrom(Policy.TIME, time);
     }
 }

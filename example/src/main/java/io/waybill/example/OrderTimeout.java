@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.example;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.PushConsumer;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
@@ -34,7 +34,7 @@ public final class OrderTimeout implements AutoCloseable {
                 .from(StartFrom.FIRST)
                 .onMessage(message -> {
                     alarm.ranOut(message.keys().get(0), Instant.parse(message.property("due")));
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
     }

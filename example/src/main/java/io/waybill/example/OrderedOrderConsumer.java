@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.example;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.jdbc.ProcessOnce;
@@ -36,7 +36,7 @@ public final class OrderedOrderConsumer implements AutoCloseable {
                     OrderStep before = OrderDatabase.ship(connection, order, step);
                     int expected = before == null ? 0 : before.ordinal() + 1;
                     observer.saw(order, step, step.ordinal() == expected);
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 }))
                 .start();
     }

@@ -8,7 +8,7 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Reasons;
 import io.waybill.client.DeadLetters;
-import io.waybill.client.DeadLetters.Letter;
+import io.waybill.client.DeadLetters.DeadLetter;
 import io.waybill.client.DeadLetters.Outcome;
 import io.waybill.client.DeadLetters.Redrive;
 import io.waybill.client.DeadLetters.Selection;
@@ -48,7 +48,7 @@ public final class DlqCommand implements Callable<Integer> {
         throw new Failure(ExitCode.USAGE, "say what to do: list, show, redrive or discard; see waybill dlq --help");
     }
 
-    private static Map<String, Object> row(Letter letter) {
+    private static Map<String, Object> row(DeadLetter letter) {
         Map<String, Object> row = new LinkedHashMap<>();
         row.put("broker", letter.broker());
         row.put("offset", letter.offset());
@@ -87,7 +87,7 @@ public final class DlqCommand implements Callable<Integer> {
         return failed ? ExitCode.FAILED : missing ? ExitCode.NOT_FOUND : nothing ? ExitCode.REFUSED : ExitCode.DONE;
     }
 
-    private static Letter find(DeadLetters letters, String group, String broker, long offset) {
+    private static DeadLetter find(DeadLetters letters, String group, String broker, long offset) {
         return letters.list(group, offset, 1, true).letters().stream()
                 .filter(letter -> letter.offset() == offset && (broker == null || broker.equals(letter.broker())))
                 .findFirst()
@@ -157,7 +157,7 @@ public final class DlqCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             DeadLetters letters = client.admin().deadLetters();
-            Letter letter = find(letters, group, broker, offset);
+            DeadLetter letter = find(letters, group, broker, offset);
             Map<String, Object> row = row(letter);
             ReceivedMessage message = letters.read(group, letter).orElse(null);
             if (message != null) {

@@ -15,7 +15,7 @@ import io.waybill.client.Groups.GroupSettings;
 import io.waybill.client.Groups.HandledOnce;
 import io.waybill.client.Groups.MemberInfo;
 import io.waybill.client.Groups.TopicBacklog;
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillClient;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -63,7 +63,7 @@ public final class GroupCommand implements Callable<Integer> {
                 ExitCode.NOT_FOUND, "no broker knows group " + group + "; waybill group list shows those there are");
     }
 
-    private static List<Map<String, Object>> offsets(Map<TopicQueue, Long> offsets) {
+    private static List<Map<String, Object>> offsets(Map<MessageQueue, Long> offsets) {
         List<Map<String, Object>> rows = new ArrayList<>();
         offsets.forEach((queue, offset) -> {
             Map<String, Object> row = new LinkedHashMap<>();
@@ -137,7 +137,7 @@ public final class GroupCommand implements Callable<Integer> {
             row.put("delayed", text(topic.delayed()));
             row.put("half", text(topic.half()));
             row.put("dead", text(topic.dead()));
-            row.put("parked", text(topic.parked()));
+            row.put("parked", text(topic.quarantined()));
             return row;
         }
 
@@ -156,7 +156,7 @@ public final class GroupCommand implements Callable<Integer> {
             put(row, "delayed", topic.delayed());
             put(row, "half", topic.half());
             put(row, "dead", topic.dead());
-            put(row, "parked", topic.parked());
+            put(row, "parked", topic.quarantined());
             row.put("exact", topic.exact());
             return row;
         }
@@ -407,13 +407,13 @@ public final class GroupCommand implements Callable<Integer> {
                         settings.attributes()));
                 output().note("group " + to + " is new and has the settings of " + from);
             }
-            groups.cloneProgress(from, to, topic);
+            groups.cloneOffsets(from, to, topic);
             output().list(progress(client, to));
             return ExitCode.DONE;
         }
 
         private List<Map<String, Object>> progress(WaybillClient client, String group) {
-            Map<TopicQueue, Long> offsets = new TreeMap<>();
+            Map<MessageQueue, Long> offsets = new TreeMap<>();
             for (Admin.QueueProgress queue : client.admin().progress(group).queues()) {
                 String name = queue.queue().topic();
                 if (topic == null ? !name.startsWith("%RETRY%") : name.equals(topic)) {

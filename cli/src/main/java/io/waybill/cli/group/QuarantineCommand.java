@@ -7,7 +7,7 @@ import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.client.Quarantine;
-import io.waybill.client.Quarantine.ParkedKey;
+import io.waybill.client.Quarantine.QuarantinedKey;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -41,9 +41,9 @@ public final class QuarantineCommand implements Callable<Integer> {
                 ExitCode.USAGE, "say what to do: list, park, release or discard; see waybill quarantine --help");
     }
 
-    private static List<Map<String, Object>> rows(List<ParkedKey> keys) {
+    private static List<Map<String, Object>> rows(List<QuarantinedKey> keys) {
         List<Map<String, Object>> rows = new ArrayList<>();
-        for (ParkedKey key : keys) {
+        for (QuarantinedKey key : keys) {
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("topic", key.topic());
             row.put("key", key.key());
@@ -104,7 +104,7 @@ public final class QuarantineCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             if (confirmation.dryRun()) {
-                List<ParkedKey> parked = client.admin().quarantine().list(group).stream()
+                List<QuarantinedKey> parked = client.admin().quarantine().list(group).stream()
                         .filter(known ->
                                 known.topic().equals(topic) && known.key().equals(key))
                         .toList();
@@ -115,7 +115,7 @@ public final class QuarantineCommand implements Callable<Integer> {
                                         : "key " + key + " is parked with "
                                                 + Output.counted(
                                                         parked.stream()
-                                                                .mapToLong(ParkedKey::messages)
+                                                                .mapToLong(QuarantinedKey::messages)
                                                                 .sum(),
                                                         "message"));
                 return ExitCode.DONE;
@@ -146,7 +146,7 @@ public final class QuarantineCommand implements Callable<Integer> {
 
         @Override
         Map<String, Object> act(Quarantine quarantine) {
-            return Map.of("parked", quarantine.park(group, topic, key, reason, operator()) > 0);
+            return Map.of("parked", quarantine.add(group, topic, key, reason, operator()) > 0);
         }
     }
 

@@ -6,7 +6,7 @@ import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
-import io.waybill.client.MessageLife;
+import io.waybill.client.MessageHistory;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
@@ -51,7 +51,7 @@ public final class MessageCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            List<MessageLife> lives = client.admin().trace(topic, name);
+            List<MessageHistory> lives = client.admin().trace(topic, name);
             if (lives.isEmpty()) {
                 lives = client.admin().traceKey(topic, name);
             }
@@ -67,10 +67,10 @@ public final class MessageCommand implements Callable<Integer> {
                 output().list(all);
                 return ExitCode.DONE;
             }
-            for (MessageLife life : lives) {
+            for (MessageHistory life : lives) {
                 output().line(Output.printable("message " + life.messageId() + " of topic " + life.topic() + " at "
                         + life.broker() + (life.storedId() == null ? "" : ", stored as " + life.storedId())));
-                for (MessageLife.Event event : life.events()) {
+                for (MessageHistory.Event event : life.events()) {
                     output().line("  " + Times.text(event.at()) + "  " + String.format("%-13s", event.name()) + "  "
                             + Output.printable(event.sentence()));
                 }
@@ -78,9 +78,9 @@ public final class MessageCommand implements Callable<Integer> {
             return ExitCode.DONE;
         }
 
-        private static Map<String, Object> json(MessageLife life) {
+        private static Map<String, Object> json(MessageHistory life) {
             List<Map<String, Object>> events = new ArrayList<>();
-            for (MessageLife.Event event : life.events()) {
+            for (MessageHistory.Event event : life.events()) {
                 Map<String, Object> row = new LinkedHashMap<>();
                 row.put("at", event.at());
                 row.put("event", event.name());

@@ -10,7 +10,7 @@ import io.waybill.cli.terminal.Times;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.DelayedMessages.DelayedMessage;
-import io.waybill.client.DelayedMessages.Which;
+import io.waybill.client.DelayedMessages.Selector;
 import io.waybill.client.WaybillClient;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -112,7 +112,7 @@ public final class TimerCommand implements Callable<Integer> {
             confirmation.ask(what);
         }
 
-        abstract DelayedChange change(DelayedMessages delayed, Which which);
+        abstract DelayedChange change(DelayedMessages delayed, Selector which);
 
         @Override
         protected void check() {
@@ -135,7 +135,8 @@ public final class TimerCommand implements Callable<Integer> {
             }
             ask(confirmation, verb() + " what waits in topic " + topic + " with " + name);
             DelayedChange change = change(
-                    client.admin().delayed(), key == null ? Which.message(topic, message) : Which.key(topic, key));
+                    client.admin().delayed(),
+                    key == null ? Selector.message(topic, message) : Selector.key(topic, key));
             Map<String, Object> all = new LinkedHashMap<>();
             all.put("answer", change.answer().toString());
             List<Map<String, Object>> parts = new ArrayList<>();
@@ -182,7 +183,7 @@ public final class TimerCommand implements Callable<Integer> {
         }
 
         @Override
-        DelayedChange change(DelayedMessages delayed, Which which) {
+        DelayedChange change(DelayedMessages delayed, Selector which) {
             return delayed.cancel(which, operator());
         }
     }
@@ -234,7 +235,7 @@ public final class TimerCommand implements Callable<Integer> {
         }
 
         @Override
-        DelayedChange change(DelayedMessages delayed, Which which) {
+        DelayedChange change(DelayedMessages delayed, Selector which) {
             return delayed.reschedule(which, time(), operator());
         }
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.jdbc;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.MessageHandler;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -59,14 +59,14 @@ public final class ProcessOnce {
      * @return what the handler answered; SUCCESS for a message that has been processed (a reply is not given again)
      * @throws Exception what the handler or the database threw; what the handler wrote is rolled back, or the note stands with it
      */
-    public Result process(ReceivedMessage message, JdbcMessageHandler handler) throws Exception {
+    public ConsumeResult process(ReceivedMessage message, JdbcMessageHandler handler) throws Exception {
         String id = idOf(message);
         try (Transaction transaction = database.begin()) {
             Connection connection = transaction.connection();
             if (!firstTime(connection, id)) {
-                return Result.SUCCESS;
+                return ConsumeResult.SUCCESS;
             }
-            Result result = handler.handle(connection, message);
+            ConsumeResult result = handler.handle(connection, message);
             if (result != null && result.isDone()) {
                 // A driver may say yes to the commit of a transaction that the database has rolled back already.
                 if (!isNoted(connection, id)) {

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
-import io.waybill.client.Result;
 import io.waybill.client.WaybillException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -97,8 +97,8 @@ abstract class DatabaseContract {
         }
         outcomes.createIfAbsent();
         assertThat(outcomes.execute("m", connection -> write(connection, "m"))).isEqualTo(Decision.COMMIT);
-        assertThat(ProcessOnce.in(source, "g").process(Delivered.message("m"), (c, m) -> Result.SUCCESS))
-                .isEqualTo(Result.SUCCESS);
+        assertThat(ProcessOnce.in(source, "g").process(Delivered.message("m"), (c, m) -> ConsumeResult.SUCCESS))
+                .isEqualTo(ConsumeResult.SUCCESS);
     }
 
     @Test
@@ -375,8 +375,9 @@ abstract class DatabaseContract {
     void theLongestIdFits() throws Exception {
         String id = "\u00e4".repeat(255);
         assertThat(check(id)).isEqualTo(Decision.ROLLBACK);
-        assertThat(ProcessOnce.in(source, "g".repeat(255)).process(Delivered.message(id), (c, m) -> Result.SUCCESS))
-                .isEqualTo(Result.SUCCESS);
+        assertThat(ProcessOnce.in(source, "g".repeat(255))
+                        .process(Delivered.message(id), (c, m) -> ConsumeResult.SUCCESS))
+                .isEqualTo(ConsumeResult.SUCCESS);
     }
 
     @Test
@@ -421,7 +422,7 @@ abstract class DatabaseContract {
             pooled.check("m", Instant.now());
             pooled.check("n", Instant.now());
             assertThatThrownBy(() -> pooled.execute("n", connection -> Decision.COMMIT));
-            ProcessOnce.in(pool, "g").process(Delivered.message("m"), (c, m) -> Result.RETRY_LATER);
+            ProcessOnce.in(pool, "g").process(Delivered.message("m"), (c, m) -> ConsumeResult.RETRY_LATER);
             assertThat(only.getAutoCommit()).isTrue();
             assertThat(lockWait(only)).isEqualTo(before);
 
@@ -441,13 +442,13 @@ abstract class DatabaseContract {
         AtomicInteger calls = new AtomicInteger();
         JdbcMessageHandler handler = (connection, message) -> {
             write(connection, message.messageId() + " " + calls.incrementAndGet());
-            return calls.get() == 1 ? Result.RETRY_LATER : calls.get() == 2 ? null : Result.SUCCESS;
+            return calls.get() == 1 ? ConsumeResult.RETRY_LATER : calls.get() == 2 ? null : ConsumeResult.SUCCESS;
         };
 
-        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(Result.RETRY_LATER);
+        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(ConsumeResult.RETRY_LATER);
         assertThat(once.handler(handler).handle(Delivered.message("m"))).isNull();
-        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(Result.SUCCESS);
-        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(Result.SUCCESS);
+        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(ConsumeResult.SUCCESS);
+        assertThat(once.handler(handler).handle(Delivered.message("m"))).isEqualTo(ConsumeResult.SUCCESS);
         assertThat(business()).containsExactly("m 3");
 
         ProcessOnce.in(source, "audit").process(Delivered.message("m"), handler);
@@ -467,24 +468,24 @@ abstract class DatabaseContract {
             String id = "m" + isolation;
             for (int round = 0; round < 30; round++) {
                 CyclicBarrier start = new CyclicBarrier(2);
-                Callable<Result> member = () -> {
+                Callable<ConsumeResult> member = () -> {
                     start.await();
                     try {
                         return once.process(Delivered.message(id), (connection, message) -> {
                             write(connection, id);
-                            return Result.SUCCESS;
+                            return ConsumeResult.SUCCESS;
                         });
                     } catch (SQLException givenWay) {
-                        return Result.RETRY_LATER;
+                        return ConsumeResult.RETRY_LATER;
                     }
                 };
-                Future<Result> one = threads.submit(member);
-                Future<Result> two = threads.submit(member);
+                Future<ConsumeResult> one = threads.submit(member);
+                Future<ConsumeResult> two = threads.submit(member);
                 one.get();
                 two.get();
             }
-            assertThat(once.process(Delivered.message(id), (c, m) -> Result.RETRY_LATER))
-                    .isEqualTo(Result.SUCCESS);
+            assertThat(once.process(Delivered.message(id), (c, m) -> ConsumeResult.RETRY_LATER))
+                    .isEqualTo(ConsumeResult.SUCCESS);
             assertThat(business()).containsOnlyOnce(id);
         }
     }
@@ -495,7 +496,7 @@ abstract class DatabaseContract {
         assertThatThrownBy(() -> once.process(Delivered.message("m"), (connection, message) -> {
                     connection.rollback();
                     write(connection, "m");
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 }))
                 .isInstanceOf(SQLException.class);
         assertThat(business()).isEmpty();
@@ -505,17 +506,17 @@ abstract class DatabaseContract {
     void notesAreRemovedInSteps() throws Exception {
         ProcessOnce once = ProcessOnce.in(source, "billing");
         for (int i = 0; i < 5; i++) {
-            once.process(Delivered.message("old" + i), (c, m) -> Result.SUCCESS);
+            once.process(Delivered.message("old" + i), (c, m) -> ConsumeResult.SUCCESS);
         }
         execute("update waybill_processed set processed_at_seconds = processed_at_seconds - 864000");
-        once.process(Delivered.message("new"), (c, m) -> Result.SUCCESS);
+        once.process(Delivered.message("new"), (c, m) -> ConsumeResult.SUCCESS);
 
         assertThat(once.purge(Duration.ofDays(7), 3)).isEqualTo(3);
         assertThat(once.purge(Duration.ofDays(7), 3)).isEqualTo(2);
-        assertThat(once.process(Delivered.message("new"), (c, m) -> Result.REJECT))
-                .isEqualTo(Result.SUCCESS);
-        assertThat(once.process(Delivered.message("old1"), (c, m) -> Result.REJECT))
-                .isEqualTo(Result.REJECT);
+        assertThat(once.process(Delivered.message("new"), (c, m) -> ConsumeResult.REJECT))
+                .isEqualTo(ConsumeResult.SUCCESS);
+        assertThat(once.process(Delivered.message("old1"), (c, m) -> ConsumeResult.REJECT))
+                .isEqualTo(ConsumeResult.REJECT);
     }
 
     private Decision check(String id) throws SQLException {

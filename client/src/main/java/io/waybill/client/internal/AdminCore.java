@@ -6,10 +6,10 @@ import io.waybill.client.DeadLetters;
 import io.waybill.client.Decision;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.Groups;
-import io.waybill.client.MessageLife;
+import io.waybill.client.MessageHistory;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Quarantine;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
@@ -392,9 +392,9 @@ final class AdminCore implements Admin {
     }
 
     @Override
-    public Map<TopicQueue, Long> resetGroup(String group, String topic, Instant time) {
+    public Map<MessageQueue, Long> resetGroup(String group, String topic, Instant time) {
         MessageChecks.group(group);
-        Map<TopicQueue, Long> offsets = new TreeMap<>();
+        Map<MessageQueue, Long> offsets = new TreeMap<>();
         mastersOf(topic).forEach((broker, address) -> {
             offsets.putAll(AdminGroups.reset(cluster, broker, address, group, topic, time.toEpochMilli()));
         });
@@ -402,11 +402,11 @@ final class AdminCore implements Admin {
     }
 
     @Override
-    public Map<TopicQueue, Long> offsetsAt(String topic, Instant time) {
+    public Map<MessageQueue, Long> offsetsAt(String topic, Instant time) {
         Map<String, String> masters = mastersOf(topic);
         Route route = await(client.routes().find(topic), "finding topic " + topic);
-        Map<TopicQueue, Long> offsets = new TreeMap<>();
-        for (TopicQueue queue : route.readable()) {
+        Map<MessageQueue, Long> offsets = new TreeMap<>();
+        for (MessageQueue queue : route.readable()) {
             String address = masters.get(queue.broker());
             if (address != null) {
                 offsets.put(
@@ -497,23 +497,23 @@ final class AdminCore implements Admin {
     // ---- the life of a message
 
     @Override
-    public List<MessageLife> trace(String topic, String id) {
+    public List<MessageHistory> trace(String topic, String id) {
         return lives(topic, "id", id);
     }
 
     @Override
-    public List<MessageLife> traceKey(String topic, String key) {
+    public List<MessageHistory> traceKey(String topic, String key) {
         return lives(topic, "key", key);
     }
 
-    private List<MessageLife> lives(String topic, String kind, String name) {
+    private List<MessageHistory> lives(String topic, String kind, String name) {
         Checks.given(kind, name);
         JsonWriter question = new JsonWriter().beginObject().field(kind, name);
         if (topic != null) {
             question.field("topic", topic);
         }
         question.endObject();
-        List<MessageLife> lives = new ArrayList<>();
+        List<MessageHistory> lives = new ArrayList<>();
         cluster.living()
                 .forEach((broker, address) -> cluster.find(
                                 address,
@@ -528,12 +528,12 @@ final class AdminCore implements Admin {
         return List.copyOf(lives);
     }
 
-    private static MessageLife life(String broker, JsonObject json) {
-        List<MessageLife.Event> events = new ArrayList<>();
+    private static MessageHistory life(String broker, JsonObject json) {
+        List<MessageHistory.Event> events = new ArrayList<>();
         for (JsonObject one : json.getArray("events").objects("events")) {
             Map<String, String> more = Cluster.texts(one);
             more.keySet().removeAll(List.of("timestamp", "event", "group", "client", "sentence"));
-            events.add(new MessageLife.Event(
+            events.add(new MessageHistory.Event(
                     Instant.ofEpochMilli(one.getLong("timestamp", 0)),
                     one.getString("event"),
                     one.getString("group"),
@@ -541,7 +541,7 @@ final class AdminCore implements Admin {
                     one.getString("sentence", ""),
                     more));
         }
-        return new MessageLife(
+        return new MessageHistory(
                 broker,
                 json.getString("topic"),
                 json.getString("uniqueKey"),

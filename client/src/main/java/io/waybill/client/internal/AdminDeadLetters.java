@@ -2,8 +2,8 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.DeadLetters;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -35,7 +35,7 @@ final class AdminDeadLetters implements DeadLetters {
     public Page list(String group, long fromOffset, int max, boolean settled) {
         MessageChecks.group(group);
         Checks.positive("max", max);
-        List<Letter> letters = new ArrayList<>();
+        List<DeadLetter> letters = new ArrayList<>();
         long total = 0;
         long open = 0;
         for (Map.Entry<String, String> broker : cluster.living().entrySet()) {
@@ -49,7 +49,7 @@ final class AdminDeadLetters implements DeadLetters {
         if (total == 0) {
             cluster.requireGroup(group);
         }
-        letters.sort(Comparator.comparing(Letter::deadSince, Comparator.nullsFirst(Comparator.naturalOrder())));
+        letters.sort(Comparator.comparing(DeadLetter::deadSince, Comparator.nullsFirst(Comparator.naturalOrder())));
         return new Page(group, total, open, List.copyOf(letters.subList(0, Math.min(max, letters.size()))));
     }
 
@@ -68,10 +68,10 @@ final class AdminDeadLetters implements DeadLetters {
                 "asking " + broker + " for the dead letters of " + group);
     }
 
-    private static List<Letter> letters(String broker, JsonObject answer) {
-        List<Letter> letters = new ArrayList<>();
+    private static List<DeadLetter> letters(String broker, JsonObject answer) {
+        List<DeadLetter> letters = new ArrayList<>();
         for (JsonObject one : answer.getArray("letters").objects("letters")) {
-            letters.add(new Letter(
+            letters.add(new DeadLetter(
                     broker,
                     one.requireLong("offset"),
                     one.getString("offsetMsgId"),
@@ -91,7 +91,7 @@ final class AdminDeadLetters implements DeadLetters {
     }
 
     @Override
-    public Optional<ReceivedMessage> read(String group, Letter letter) {
+    public Optional<ReceivedMessage> read(String group, DeadLetter letter) {
         String address = Cluster.only(cluster.living(), letter.broker()).get(letter.broker());
         try {
             Message stored = Cluster.await(
@@ -99,7 +99,7 @@ final class AdminDeadLetters implements DeadLetters {
                             .calls()
                             .at(address, MessageIds.decode(letter.storedId()).position()),
                     "reading dead letter " + letter.storedId());
-            TopicQueue queue = new TopicQueue(Names.deadLetterTopic(group), letter.broker(), stored.queueId());
+            MessageQueue queue = new MessageQueue(Names.deadLetterTopic(group), letter.broker(), stored.queueId());
             return Optional.of(new InboundMessage(stored, queue, 0));
         } catch (WaybillException e) {
             if (Cluster.isUnknown(e)) {
@@ -150,8 +150,8 @@ final class AdminDeadLetters implements DeadLetters {
         long from = 0;
         while (true) {
             Optional<JsonObject> answer = page(broker, address, group, from, PAGE, false);
-            List<Letter> letters = answer.map(json -> letters(broker, json)).orElse(List.of());
-            for (Letter letter : letters) {
+            List<DeadLetter> letters = answer.map(json -> letters(broker, json)).orElse(List.of());
+            for (DeadLetter letter : letters) {
                 if (letter.state() == State.OPEN && letter.offset() >= from) {
                     offsets.add(letter.offset());
                 }
@@ -159,7 +159,7 @@ final class AdminDeadLetters implements DeadLetters {
             if (letters.isEmpty()) {
                 return offsets;
             }
-            from = Collections.max(letters, Comparator.comparing(Letter::offset))
+            from = Collections.max(letters, Comparator.comparing(DeadLetter::offset))
                             .offset()
                     + 1;
         }

@@ -61,17 +61,17 @@ final class AdminDelayed implements DelayedMessages {
     }
 
     @Override
-    public DelayedChange cancel(Which which, String by) {
+    public DelayedChange cancel(Selector which, String by) {
         return change(which, null, by);
     }
 
     @Override
-    public DelayedChange reschedule(Which which, Instant deliverAt, String by) {
+    public DelayedChange reschedule(Selector which, Instant deliverAt, String by) {
         Checks.given("time", deliverAt);
         return change(which, deliverAt, by);
     }
 
-    private DelayedChange change(Which which, Instant deliverAt, String by) {
+    private DelayedChange change(Selector which, Instant deliverAt, String by) {
         Checks.given("what to change", which);
         Map<String, String> brokers = Cluster.only(cluster.mastersOf(which.topic()), which.broker());
         String doing = "changing the delayed messages of " + which.topic() + " named " + which.name();
@@ -117,7 +117,7 @@ final class AdminDelayed implements DelayedMessages {
         return answer;
     }
 
-    static JsonWriter question(Which which, Instant deliverAt, String by) {
+    static JsonWriter question(Selector which, Instant deliverAt, String by) {
         JsonWriter question = new JsonWriter().beginObject().field("topic", which.topic());
         switch (which.by()) {
             case KEY -> question.field("key", which.name());

@@ -2,7 +2,7 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Groups;
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -136,7 +136,7 @@ final class AdminGroups implements Groups {
                 sum(a.delayed(), b.delayed()),
                 sum(a.half(), b.half()),
                 sum(a.dead(), b.dead()),
-                sum(a.parked(), b.parked()),
+                sum(a.quarantined(), b.quarantined()),
                 a.exact() && b.exact());
     }
 
@@ -429,7 +429,7 @@ final class AdminGroups implements Groups {
     // ---- progress
 
     @Override
-    public void cloneProgress(String from, String to, String topic) {
+    public void cloneOffsets(String from, String to, String topic) {
         MessageChecks.group(from);
         MessageChecks.group(to);
         Map<String, String> brokers = topic == null ? cluster.living() : cluster.mastersOf(topic);
@@ -446,18 +446,18 @@ final class AdminGroups implements Groups {
     }
 
     @Override
-    public Map<TopicQueue, Long> skipBacklog(String group, String topic) {
+    public Map<MessageQueue, Long> skipBacklog(String group, String topic) {
         MessageChecks.group(group);
-        Map<TopicQueue, Long> offsets = new TreeMap<>();
+        Map<MessageQueue, Long> offsets = new TreeMap<>();
         cluster.mastersOf(topic)
                 .forEach((broker, address) -> offsets.putAll(reset(cluster, broker, address, group, topic, -1)));
         return offsets;
     }
 
     /** @param timeMillis -1 for the end */
-    static Map<TopicQueue, Long> reset(
+    static Map<MessageQueue, Long> reset(
             Cluster cluster, String broker, String address, String group, String topic, long timeMillis) {
-        Map<TopicQueue, Long> offsets = new TreeMap<>();
+        Map<MessageQueue, Long> offsets = new TreeMap<>();
         OffsetTable.parse(cluster.broker(
                         address,
                         Command.request(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET)

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Parked keys, of all brokers together. */
+/** Quarantined keys, of all brokers together. */
 final class AdminQuarantine implements Quarantine {
     private final Cluster cluster;
 
@@ -22,18 +22,18 @@ final class AdminQuarantine implements Quarantine {
     }
 
     @Override
-    public List<ParkedKey> list(String group) {
+    public List<QuarantinedKey> list(String group) {
         MessageChecks.group(group);
-        List<ParkedKey> all = new ArrayList<>();
+        List<QuarantinedKey> all = new ArrayList<>();
         cluster.living()
                 .forEach((broker, address) -> cluster.find(
                                 address,
                                 RequestCode.QUARANTINE,
                                 question(group, "LIST", null, null, null, null),
-                                "asking " + broker + " for the parked keys of " + group)
+                                "asking " + broker + " for the quarantined keys of " + group)
                         .ifPresent(answer -> {
                             for (JsonObject one : answer.getArray("keys").objects("keys")) {
-                                all.add(new ParkedKey(
+                                all.add(new QuarantinedKey(
                                         broker,
                                         one.getString("topic"),
                                         one.getString("key"),
@@ -46,23 +46,23 @@ final class AdminQuarantine implements Quarantine {
         if (all.isEmpty()) {
             cluster.requireGroup(group);
         }
-        all.sort(Comparator.comparing(ParkedKey::since, Comparator.nullsFirst(Comparator.naturalOrder())));
+        all.sort(Comparator.comparing(QuarantinedKey::since, Comparator.nullsFirst(Comparator.naturalOrder())));
         return List.copyOf(all);
     }
 
     @Override
-    public int park(String group, String topic, String key, String reason, String by) {
+    public int add(String group, String topic, String key, String reason, String by) {
         check(group, topic, key, by);
-        int parked = 0;
+        int quarantined = 0;
         for (Map.Entry<String, String> broker : cluster.mastersOf(topic).entrySet()) {
             JsonObject answer = cluster.json(
                     broker.getValue(),
                     RequestCode.QUARANTINE,
                     question(group, "PARK", topic, key, reason, by),
-                    "parking key " + key + " of " + topic + " for " + group);
-            parked += "PARKED".equals(answer.getString("answer")) ? 1 : 0;
+                    "quarantining key " + key + " of " + topic + " for " + group);
+            quarantined += "PARKED".equals(answer.getString("answer")) ? 1 : 0;
         }
-        return parked;
+        return quarantined;
     }
 
     @Override
@@ -93,8 +93,8 @@ final class AdminQuarantine implements Quarantine {
                     WaybillException.Kind.NOT_FOUND,
                     ResponseCode.QUERY_NOT_FOUND,
                     false,
-                    doing + " failed: it is not parked",
-                    "look at the list of parked keys",
+                    doing + " failed: it is not quarantined",
+                    "look at the list of quarantined keys",
                     null);
         }
         return messages;

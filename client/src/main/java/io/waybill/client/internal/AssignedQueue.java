@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -14,7 +14,7 @@ import java.util.TreeMap;
  * under way; for an ordered queue at most one handler. All state is guarded by this object; nothing is called while it is held.
  */
 final class AssignedQueue {
-    final TopicQueue queue;
+    final MessageQueue queue;
     private final int maxMessages;
     private final long maxBytes;
     private final TreeMap<Long, InboundMessage> open = new TreeMap<>();
@@ -34,7 +34,7 @@ final class AssignedQueue {
     private boolean hasDone;
     private long doneNanos;
 
-    AssignedQueue(TopicQueue queue, long offset, int maxMessages, long maxBytes) {
+    AssignedQueue(MessageQueue queue, long offset, int maxMessages, long maxBytes) {
         this.queue = queue;
         this.nextOffset = offset;
         this.maxMessages = maxMessages;

@@ -2,8 +2,8 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.TopicQueue;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,7 +19,7 @@ final class Batches {
     private static final int MAX_MESSAGES = 128;
     private static final int MAX_BYTES = 128 << 10;
 
-    private record Target(String topic, TopicQueue queue, String orderingKey) {}
+    private record Target(String topic, MessageQueue queue, String orderingKey) {}
 
     /** Messages of one target; guarded by the batches. */
     private static final class Batch {

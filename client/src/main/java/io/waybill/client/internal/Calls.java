@@ -5,8 +5,8 @@ import io.waybill.client.Admin.TransactionState.Stage;
 import io.waybill.client.Decision;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionConflictException;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
@@ -88,7 +88,7 @@ final class Calls {
      */
     record PullOrder(
             String group,
-            TopicQueue queue,
+            MessageQueue queue,
             long offset,
             int maxMessages,
             long holdMillis,
@@ -98,7 +98,7 @@ final class Calls {
             boolean isReplay) {
         PullOrder(
                 String group,
-                TopicQueue queue,
+                MessageQueue queue,
                 long offset,
                 int maxMessages,
                 long holdMillis,
@@ -117,7 +117,7 @@ final class Calls {
         return Command.request(code);
     }
 
-    private static Command.Builder ofQueue(int code, TopicQueue queue) {
+    private static Command.Builder ofQueue(int code, MessageQueue queue) {
         return request(code)
                 .field("topic", queue.topic())
                 .field("queueId", queue.id())
@@ -165,7 +165,7 @@ final class Calls {
     // ---- producers
 
     CompletableFuture<Stored> send(
-            String address, String group, Outgoing message, TopicQueue queue, long timeoutMillis) {
+            String address, String group, Outgoing message, MessageQueue queue, long timeoutMillis) {
         return links.call(address, sendRequest(group, message, queue).build(), timeoutMillis)
                 .thenApply(reply -> {
                     int code = reply.code();
@@ -188,16 +188,16 @@ final class Calls {
         return indexes == null || indexes.isBlank() ? Set.of() : Set.of(indexes.split(","));
     }
 
-    void sendOneway(String address, String group, Outgoing message, TopicQueue queue) {
+    void sendOneway(String address, String group, Outgoing message, MessageQueue queue) {
         links.oneway(address, sendRequest(group, message, queue).oneway().build());
     }
 
-    private static Command.Builder sendRequest(String group, Outgoing message, TopicQueue queue) {
+    private static Command.Builder sendRequest(String group, Outgoing message, MessageQueue queue) {
         int code = message.batch() ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2;
         return sendRequest(code, group, message, queue);
     }
 
-    private static Command.Builder sendRequest(int code, String group, Outgoing message, TopicQueue queue) {
+    private static Command.Builder sendRequest(int code, String group, Outgoing message, MessageQueue queue) {
         return request(code)
                 .field("a", group)
                 .field("b", message.topic())
@@ -220,7 +220,7 @@ final class Calls {
      * by position.
      */
     CompletableFuture<Void> resend(
-            String address, String group, TopicQueue queue, Outgoing message, int tried, int maxRetries) {
+            String address, String group, MessageQueue queue, Outgoing message, int tried, int maxRetries) {
         Command.Builder request = sendRequest(group, message, queue).field("j", tried);
         return ask(address, maxRetries < 0 ? request : request.field("l", maxRetries))
                 .thenAccept(reply -> {});
@@ -286,7 +286,7 @@ final class Calls {
 
     /** Cancels (no time given) or moves delayed messages. */
     CompletableFuture<DelayedChange> changeTimer(
-            String address, String broker, DelayedMessages.Which which, Instant deliverAt, String by) {
+            String address, String broker, DelayedMessages.Selector which, Instant deliverAt, String by) {
         byte[] question = AdminDelayed.question(which, deliverAt, by).toByteArray();
         return askBody(address, request(RequestCode.CHANGE_TIMER).body(question))
                 .thenApply(body -> AdminDelayed.read(broker, Json.parseAnswer(body)));
@@ -352,19 +352,20 @@ final class Calls {
     }
 
     /** The queues now locked by this client. */
-    CompletableFuture<List<TopicQueue>> lock(String address, String clientId, String group, List<TopicQueue> queues) {
+    CompletableFuture<List<MessageQueue>> lock(
+            String address, String clientId, String group, List<MessageQueue> queues) {
         return ask(address, request(RequestCode.LOCK_BATCH_MQ).body(WireBodies.lock(clientId, group, queues)))
                 .thenApply(reply -> WireBodies.locked(reply.body()));
     }
 
-    CompletableFuture<Void> unlock(String address, String clientId, String group, List<TopicQueue> queues) {
+    CompletableFuture<Void> unlock(String address, String clientId, String group, List<MessageQueue> queues) {
         return ask(address, request(RequestCode.UNLOCK_BATCH_MQ).body(WireBodies.lock(clientId, group, queues)))
                 .thenAccept(reply -> {});
     }
 
     // ---- offsets
 
-    CompletableFuture<OptionalLong> committed(String address, String group, TopicQueue queue) {
+    CompletableFuture<OptionalLong> committed(String address, String group, MessageQueue queue) {
         Command question = ofQueue(RequestCode.QUERY_CONSUMER_OFFSET, queue)
                 .field("consumerGroup", group)
                 .field("setZeroIfNotFound", false)
@@ -378,7 +379,7 @@ final class Calls {
         });
     }
 
-    CompletableFuture<Void> commit(String address, String group, TopicQueue queue, long offset) {
+    CompletableFuture<Void> commit(String address, String group, MessageQueue queue, long offset) {
         return ask(
                         address,
                         ofQueue(RequestCode.UPDATE_CONSUMER_OFFSET, queue)
@@ -387,16 +388,16 @@ final class Calls {
                 .thenAccept(reply -> {});
     }
 
-    CompletableFuture<Long> maxOffset(String address, TopicQueue queue) {
+    CompletableFuture<Long> maxOffset(String address, MessageQueue queue) {
         return offset(address, ofQueue(RequestCode.GET_MAX_OFFSET, queue).field("committed", true));
     }
 
-    CompletableFuture<Long> minOffset(String address, TopicQueue queue) {
+    CompletableFuture<Long> minOffset(String address, MessageQueue queue) {
         return offset(address, ofQueue(RequestCode.GET_MIN_OFFSET, queue));
     }
 
     /** The first offset stored at this time or later, else the end. */
-    CompletableFuture<Long> offsetAt(String address, TopicQueue queue, long timeMillis) {
+    CompletableFuture<Long> offsetAt(String address, MessageQueue queue, long timeMillis) {
         return offset(
                 address,
                 ofQueue(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, queue)
@@ -409,8 +410,8 @@ final class Calls {
     }
 
     /** Where a beginning lies in a queue. */
-    CompletableFuture<Long> offsetOf(String address, TopicQueue queue, StartFrom start) {
-        return switch (start.place()) {
+    CompletableFuture<Long> offsetOf(String address, MessageQueue queue, StartFrom start) {
+        return switch (start.policy()) {
             case FIRST -> minOffset(address, queue);
             case LAST -> maxOffset(address, queue);
             case TIME -> offsetAt(address, queue, start.time().toEpochMilli());
@@ -479,13 +480,13 @@ final class Calls {
 
     /** Answers a question; the broker hands it to the client that asked. */
     CompletableFuture<Void> reply(String address, String group, String broker, Outgoing answer) {
-        TopicQueue queue = new TopicQueue(answer.topic(), broker, 0);
+        MessageQueue queue = new MessageQueue(answer.topic(), broker, 0);
         return ask(address, sendRequest(RequestCode.SEND_REPLY_MESSAGE_V2, group, answer, queue))
                 .thenAccept(reply -> {});
     }
 
     /** Parks the key of a message that an ordered consumer cannot handle. */
-    CompletableFuture<Void> park(String address, String group, InboundMessage message, String key, String by) {
+    CompletableFuture<Void> quarantine(String address, String group, InboundMessage message, String key, String by) {
         byte[] order = new JsonWriter()
                 .beginObject()
                 .field("group", group)

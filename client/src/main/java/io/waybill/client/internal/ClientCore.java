@@ -2,12 +2,12 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Admin;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.Replay;
 import io.waybill.client.SimpleConsumer;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.WaybillClient;
 import io.waybill.platform.Clock;
@@ -16,7 +16,6 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import io.waybill.protocol.body.ConsumerStatus;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.RunningInfoHeader;
@@ -241,7 +240,7 @@ public final class ClientCore implements WaybillClient {
             }
             case RequestCode.RESET_CONSUMER_CLIENT_OFFSET ->
                 asked(request, "group", (member, command) -> {
-                    Map<TopicQueue, Long> offsets = new TreeMap<>();
+                    Map<MessageQueue, Long> offsets = new TreeMap<>();
                     OffsetTable.parse(command.body())
                             .offsetTable()
                             .forEach((queue, offset) -> offsets.put(WireBodies.queue(queue), offset));
@@ -250,10 +249,12 @@ public final class ClientCore implements WaybillClient {
                 });
             case RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT ->
                 asked(request, "group", (member, command) -> {
-                    Map<MessageQueue, Long> offsets = new LinkedHashMap<>();
+                    Map<io.waybill.protocol.body.MessageQueue, Long> offsets = new LinkedHashMap<>();
                     member.positions(command.fields().require("topic"))
-                            .forEach((queue, offset) ->
-                                    offsets.put(new MessageQueue(queue.topic(), queue.broker(), queue.id()), offset));
+                            .forEach((queue, offset) -> offsets.put(
+                                    new io.waybill.protocol.body.MessageQueue(
+                                            queue.topic(), queue.broker(), queue.id()),
+                                    offset));
                     return new ConsumerStatus(offsets, Map.of()).toJson();
                 });
             case RequestCode.GET_CONSUMER_RUNNING_INFO ->

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.MessageHandler;
-import io.waybill.client.Result;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import java.util.ArrayList;
@@ -13,7 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Calls an application's handler: whatever it does becomes a {@link Result}, and one that takes too long is found. */
+/** Calls an application's handler: whatever it does becomes a {@link ConsumeResult}, and one that takes too long is found. */
 final class Handling {
     private static final Logger LOG = LoggerFactory.getLogger(Handling.class);
 
@@ -38,10 +38,10 @@ final class Handling {
      *
      * @param late settles the message when its time is over
      */
-    Result invoke(InboundMessage message, Runnable late) {
+    ConsumeResult invoke(InboundMessage message, Runnable late) {
         Object ticket = new Object();
         running.put(ticket, new Running(message, late, clock.nanoTime()));
-        Result result;
+        ConsumeResult result;
         try {
             result = invoke(message);
         } finally {
@@ -59,14 +59,14 @@ final class Handling {
         return result;
     }
 
-    Result invoke(InboundMessage message) {
+    ConsumeResult invoke(InboundMessage message) {
         long begin = clock.nanoTime();
-        Result result;
+        ConsumeResult result;
         try {
             result = handler.handle(message);
             if (result == null) {
                 LOG.warn("the handler of group {} returned null for message {}", group, message.messageId());
-                result = Result.RETRY_LATER;
+                result = ConsumeResult.RETRY_LATER;
             }
         } catch (Throwable e) {
             if (e instanceof InterruptedException) {
@@ -78,7 +78,7 @@ final class Handling {
                     message.messageId(),
                     message.attempt(),
                     e);
-            result = Result.RETRY_LATER;
+            result = ConsumeResult.RETRY_LATER;
         }
         figures.handled(message.topic(), result.isDone(), clock.nanoTime() - begin);
         return result;
@@ -110,7 +110,7 @@ final class Handling {
         String outcome;
         String remark = null;
         try {
-            Result result = handler.handle(message);
+            ConsumeResult result = handler.handle(message);
             outcome = result == null ? "CR_RETURN_NULL" : result.isDone() ? "CR_SUCCESS" : "CR_LATER";
             remark = result == null || result.isDone() ? null : result.toString();
         } catch (Throwable e) {

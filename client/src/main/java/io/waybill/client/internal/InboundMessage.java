@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.TopicQueue;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageProperties;
@@ -13,7 +13,7 @@ import java.util.Map;
 /** A message from a pull, a query or a check. The body is inflated when it is first asked for. */
 class InboundMessage implements ReceivedMessage {
     private final Message stored;
-    private final TopicQueue queue;
+    private final MessageQueue queue;
     private final int localAttempts;
     private volatile byte[] inflated;
 
@@ -21,14 +21,14 @@ class InboundMessage implements ReceivedMessage {
      * @param queue where it was read
      * @param localAttempts tries in this process since it was fetched that the broker knows nothing of
      */
-    InboundMessage(Message stored, TopicQueue queue, int localAttempts) {
+    InboundMessage(Message stored, MessageQueue queue, int localAttempts) {
         this.stored = stored;
         this.queue = queue;
         this.localAttempts = localAttempts;
     }
 
     static InboundMessage of(Message stored, String broker) {
-        return new InboundMessage(stored, new TopicQueue(stored.topic(), broker, stored.queueId()), 0);
+        return new InboundMessage(stored, new MessageQueue(stored.topic(), broker, stored.queueId()), 0);
     }
 
     /** The same message, tried once more here. */
@@ -62,7 +62,7 @@ class InboundMessage implements ReceivedMessage {
     }
 
     @Override
-    public TopicQueue queue() {
+    public MessageQueue queue() {
         return queue;
     }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
@@ -26,7 +26,7 @@ final class LocalOffsets {
     private static final int MAX_LENGTH = 16 << 20;
 
     private final Files files; // null = in memory
-    private final Map<TopicQueue, Long> offsets = new TreeMap<>(); // guarded by this
+    private final Map<MessageQueue, Long> offsets = new TreeMap<>(); // guarded by this
     private boolean changed; // guarded by this
 
     private LocalOffsets(Files files) {
@@ -68,17 +68,18 @@ final class LocalOffsets {
         }
         for (JsonObject one : Json.parseAnswer(text.flip()).getArray("offsets").objects("offsets")) {
             offsets.put(
-                    new TopicQueue(one.requireString("topic"), one.requireString("broker"), one.requireInt("queueId")),
+                    new MessageQueue(
+                            one.requireString("topic"), one.requireString("broker"), one.requireInt("queueId")),
                     one.requireLong("offset"));
         }
     }
 
-    synchronized OptionalLong find(TopicQueue queue) {
+    synchronized OptionalLong find(MessageQueue queue) {
         Long offset = offsets.get(queue);
         return offset == null ? OptionalLong.empty() : OptionalLong.of(offset);
     }
 
-    synchronized void put(TopicQueue queue, long offset) {
+    synchronized void put(MessageQueue queue, long offset) {
         Long old = offsets.put(queue, offset);
         changed |= old == null || old != offset;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import java.util.Map;
@@ -14,10 +14,10 @@ interface Member {
     default void membersChanged() {}
 
     /** An operator has moved the group in a topic, at a broker that leaves the moving to its clients. */
-    default void reset(Map<TopicQueue, Long> offsets) {}
+    default void reset(Map<MessageQueue, Long> offsets) {}
 
     /** The offsets it goes on with in a topic. */
-    Map<TopicQueue, Long> positions(String topic);
+    Map<MessageQueue, Long> positions(String topic);
 
     /** @param stacks the stacks of the threads, or null if not wanted */
     ConsumerRunningInfo runningInfo(String stacks);

@@ -2,7 +2,7 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Message;
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import java.time.Duration;
@@ -81,7 +81,7 @@ public final class MessageChecks {
             List<String> keys,
             byte[] body,
             Map<String, String> properties,
-            TopicQueue queue,
+            MessageQueue queue,
             Instant deliverAt,
             Duration deliverAfter) {
         if (id == null || id.isBlank() || hasSeparator(id) || id.indexOf(' ') >= 0) {

@@ -2,7 +2,7 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Message;
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.message.BatchBody;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
@@ -29,7 +29,7 @@ import java.util.Map;
  */
 record Outgoing(
         String topic,
-        TopicQueue queue,
+        MessageQueue queue,
         String orderingKey,
         int sysFlag,
         long bornMillis,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -102,7 +102,7 @@ final class PopCalls {
         List<PoppedMessage> messages = new ArrayList<>();
         for (Message stored : Message.decodeAll(reply.body())) {
             PopHandle handle = handle(stored, header, starts, order);
-            TopicQueue queue = new TopicQueue(stored.topic(), order.broker(), handle.queueId());
+            MessageQueue queue = new MessageQueue(stored.topic(), order.broker(), handle.queueId());
             PoppedMessage message =
                     new PoppedMessage(stored, queue, wireTopic(order.topic(), handle.topicMark()), handle);
             if (order.filter().matches(stored.tags())) {
@@ -279,11 +279,11 @@ final class PopCalls {
      * young queues. Waits.
      */
     void beginAt(Routes routes, String topic, StartFrom start) {
-        if (start.place() == StartFrom.Place.FIRST) {
+        if (start.policy() == StartFrom.Policy.FIRST) {
             return;
         }
         Route route = Failures.await(routes.find(topic), "finding topic " + topic, false);
-        for (TopicQueue queue : route.readable()) {
+        for (MessageQueue queue : route.readable()) {
             String address = routes.master(queue.broker());
             String doing = "finding the start of " + queue;
             if (address == null

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.MessageHandler;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.ConsumerRunningInfo;
-import io.waybill.protocol.body.MessageQueue;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -146,8 +145,8 @@ final class PopPushCore implements PushConsumer, Member {
 
     /** All queues of all topics: any member may get anything. */
     @Override
-    public Set<TopicQueue> assignment() {
-        Set<TopicQueue> queues = new TreeSet<>();
+    public Set<MessageQueue> assignment() {
+        Set<MessageQueue> queues = new TreeSet<>();
         for (String topic : order.subscriptions().keySet()) {
             queues.addAll(Failures.await(client.routes().find(topic), "finding topic " + topic, false)
                     .readable());
@@ -190,7 +189,7 @@ final class PopPushCore implements PushConsumer, Member {
     private void look() {
         for (String topic : wanted.keySet()) {
             client.routes().find(topic).thenAccept(route -> {
-                for (TopicQueue queue : route.readable()) {
+                for (MessageQueue queue : route.readable()) {
                     fetch(sources.computeIfAbsent(
                             topic + " " + queue.broker(), name -> new Source(topic, queue.broker())));
                 }
@@ -277,7 +276,7 @@ final class PopPushCore implements PushConsumer, Member {
     // ---- handling
 
     private void handle(Source source, PoppedMessage message) {
-        Result result = handling.invoke(message);
+        ConsumeResult result = handling.invoke(message);
         message.settle();
         held.remove(message);
         switch (result.kind()) {
@@ -285,7 +284,7 @@ final class PopPushCore implements PushConsumer, Member {
                 Questions.reply(client, order.group(), message, result);
                 returned(message, "acknowledged", address -> pops.ack(address, message));
             }
-            case AGAIN -> {
+            case RETRY -> {
                 if (message.attempt() >= order.maxAttempts()) {
                     reject(message);
                 } else {
@@ -346,16 +345,16 @@ final class PopPushCore implements PushConsumer, Member {
     // ---- what a broker asks
 
     @Override
-    public Map<TopicQueue, Long> positions(String topic) {
+    public Map<MessageQueue, Long> positions(String topic) {
         return Map.of(); // the broker keeps them
     }
 
     @Override
     public ConsumerRunningInfo runningInfo(String stacks) {
-        Map<MessageQueue, ConsumerRunningInfo.PopInfo> table = new LinkedHashMap<>();
+        Map<io.waybill.protocol.body.MessageQueue, ConsumerRunningInfo.PopInfo> table = new LinkedHashMap<>();
         new TreeMap<>(sources)
                 .forEach((name, source) -> table.put(
-                        new MessageQueue(source.topic, source.broker, -1),
+                        new io.waybill.protocol.body.MessageQueue(source.topic, source.broker, -1),
                         new ConsumerRunningInfo.PopInfo(source.held.get(), false, source.lastPopMillis)));
         return new ConsumerRunningInfo(
                 client.properties(membership, false, order.threads(), startedMillis),

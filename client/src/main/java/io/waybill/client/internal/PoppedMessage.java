@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.header.PopHandle;
 import io.waybill.protocol.message.Message;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +17,7 @@ final class PoppedMessage extends InboundMessage {
     private boolean settled; // guarded by this
 
     /** @param wireTopic the topic acknowledgements must name */
-    PoppedMessage(Message stored, TopicQueue queue, String wireTopic, PopHandle handle) {
+    PoppedMessage(Message stored, MessageQueue queue, String wireTopic, PopHandle handle) {
         super(stored, queue, 0);
         this.wireTopic = wireTopic;
         this.handle = CompletableFuture.completedFuture(handle);

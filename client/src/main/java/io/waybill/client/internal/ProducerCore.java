@@ -4,10 +4,10 @@ package io.waybill.client.internal;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageProperties;
@@ -111,7 +111,7 @@ final class ProducerCore implements Producer {
                         "no broker takes messages of topic " + message.topic(),
                         false);
             }
-            TopicQueue queue = message.queue() != null
+            MessageQueue queue = message.queue() != null
                     ? message.queue()
                     : message.orderingKey() != null
                             ? QueueChoice.byKey(route.writable(), message.orderingKey())
@@ -257,7 +257,7 @@ final class ProducerCore implements Producer {
 
     @Override
     public DelayedChange cancel(String topic, String key) {
-        return change(DelayedMessages.Which.key(topic, key), null, null);
+        return change(DelayedMessages.Selector.key(topic, key), null, null);
     }
 
     @Override
@@ -267,20 +267,20 @@ final class ProducerCore implements Producer {
 
     @Override
     public DelayedChange reschedule(String topic, String key, Instant deliverAt) {
-        return change(DelayedMessages.Which.key(topic, key), null, Checks.given("time", deliverAt));
+        return change(DelayedMessages.Selector.key(topic, key), null, Checks.given("time", deliverAt));
     }
 
-    private static DelayedMessages.Which which(SendReceipt receipt) {
+    private static DelayedMessages.Selector which(SendReceipt receipt) {
         if (receipt.recallHandle() == null) {
             throw Failures.invalid(
                     "message " + receipt.messageId() + " has no recall handle",
                     "cancel or move only messages sent with a delay");
         }
-        return DelayedMessages.Which.message(receipt.queue().topic(), receipt.messageId());
+        return DelayedMessages.Selector.message(receipt.queue().topic(), receipt.messageId());
     }
 
     /** @param broker the broker that keeps it, or null to ask all of the topic */
-    private DelayedChange change(DelayedMessages.Which which, String broker, Instant deliverAt) {
+    private DelayedChange change(DelayedMessages.Selector which, String broker, Instant deliverAt) {
         MessageChecks.topic(which.topic());
         Checks.given("key", which.name());
         inFlight.begin();
@@ -345,7 +345,7 @@ final class ProducerCore implements Producer {
     }
 
     @Override
-    public List<TopicQueue> queues(String topic) {
+    public List<MessageQueue> queues(String topic) {
         MessageChecks.topic(topic);
         return Failures.await(context.routes().findForSend(topic), "finding topic " + topic, false)
                 .writable();

@@ -2,14 +2,13 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Filter;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumerRunningInfo;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.message.Message;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,7 +49,7 @@ final class PullConsumerCore implements PullConsumer, Member {
     private final long startedMillis;
     private final Figures figures;
     private Membership.Consumer membership; // guarded by this
-    private final Map<TopicQueue, Reader> readers = new TreeMap<>(); // guarded by this
+    private final Map<MessageQueue, Reader> readers = new TreeMap<>(); // guarded by this
     private ArrayDeque<Reader> turns = new ArrayDeque<>(); // guarded by this; all readers, the next to serve first
     private boolean woken; // guarded by this
     private boolean closed; // guarded by this
@@ -59,7 +58,7 @@ final class PullConsumerCore implements PullConsumer, Member {
 
     /** One queue; guarded by the consumer. */
     private static final class Reader {
-        final TopicQueue queue;
+        final MessageQueue queue;
         final ArrayDeque<InboundMessage> buffer = new ArrayDeque<>();
         long position; // of the next message to hand out
         long fetchedTo; // of the next pull
@@ -71,7 +70,7 @@ final class PullConsumerCore implements PullConsumer, Member {
         long lastPullMillis;
         WaybillException trouble; // of the last pull, or null
 
-        Reader(TopicQueue queue, long position) {
+        Reader(MessageQueue queue, long position) {
             this.queue = queue;
             moveTo(position);
         }
@@ -110,16 +109,16 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public List<TopicQueue> queues(String topic) {
+    public List<MessageQueue> queues(String topic) {
         MessageChecks.topic(topic);
         return Failures.await(client.routes().find(topic), "finding topic " + topic, false)
                 .readable();
     }
 
     @Override
-    public void assign(Collection<TopicQueue> queues) {
+    public void assign(Collection<MessageQueue> queues) {
         checkOpen();
-        Set<TopicQueue> wanted = new TreeSet<>(queues);
+        Set<MessageQueue> wanted = new TreeSet<>(queues);
         Set<String> topics = new TreeSet<>();
         wanted.forEach(queue -> topics.add(queue.topic()));
         Map<String, WireFilter> subscriptions = new TreeMap<>();
@@ -134,8 +133,8 @@ final class PullConsumerCore implements PullConsumer, Member {
             membership = changed;
         }
         announce(wanted);
-        Map<TopicQueue, Long> positions = new HashMap<>();
-        for (TopicQueue queue : wanted) {
+        Map<MessageQueue, Long> positions = new HashMap<>();
+        for (MessageQueue queue : wanted) {
             boolean kept;
             synchronized (this) {
                 kept = readers.containsKey(queue);
@@ -165,7 +164,7 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     /** A broker must know the group before it keeps progress for it. */
-    private void announce(Set<TopicQueue> queues) {
+    private void announce(Set<MessageQueue> queues) {
         Set<String> masters = new TreeSet<>();
         queues.forEach(queue -> masters.add(address(queue)));
         await(client.membership().announce(masters), "telling the brokers of group " + group);
@@ -175,7 +174,7 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public synchronized Set<TopicQueue> assignment() {
+    public synchronized Set<MessageQueue> assignment() {
         return new TreeSet<>(readers.keySet());
     }
 
@@ -364,7 +363,7 @@ final class PullConsumerCore implements PullConsumer, Member {
         notifyAll();
     }
 
-    private synchronized Reader reader(TopicQueue queue) {
+    private synchronized Reader reader(MessageQueue queue) {
         Reader reader = readers.get(queue);
         if (reader == null) {
             throw Failures.invalid(queue + " is not assigned", "assign it first");
@@ -373,7 +372,7 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public void seek(TopicQueue queue, long offset) {
+    public void seek(MessageQueue queue, long offset) {
         if (offset < 0) {
             throw Failures.invalid(
                     "offset must not be negative, but is " + offset, "use seekToBegin for the oldest message");
@@ -384,7 +383,7 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public long seek(TopicQueue queue, Instant time) {
+    public long seek(MessageQueue queue, Instant time) {
         reader(queue);
         long offset = await(
                 client.calls().offsetAt(address(queue), queue, time.toEpochMilli()), "finding a time in " + queue);
@@ -394,7 +393,7 @@ final class PullConsumerCore implements PullConsumer, Member {
 
     @Override
     public void seek(String topic, Instant time) {
-        for (TopicQueue queue : assignment()) {
+        for (MessageQueue queue : assignment()) {
             if (queue.topic().equals(topic)) {
                 seek(queue, time);
             }
@@ -402,17 +401,17 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public void seekToBegin(TopicQueue queue) {
+    public void seekToBegin(MessageQueue queue) {
         seek(queue, minOffset(queue));
     }
 
     @Override
-    public void seekToEnd(TopicQueue queue) {
+    public void seekToEnd(MessageQueue queue) {
         seek(queue, maxOffset(queue));
     }
 
     @Override
-    public synchronized long position(TopicQueue queue) {
+    public synchronized long position(MessageQueue queue) {
         return reader(queue).progress();
     }
 
@@ -454,21 +453,21 @@ final class PullConsumerCore implements PullConsumer, Member {
     }
 
     @Override
-    public OptionalLong committed(TopicQueue queue) {
+    public OptionalLong committed(MessageQueue queue) {
         return await(client.calls().committed(address(queue), group, queue), "asking for the progress in " + queue);
     }
 
     @Override
-    public long minOffset(TopicQueue queue) {
+    public long minOffset(MessageQueue queue) {
         return await(client.calls().minOffset(address(queue), queue), "asking for the oldest offset of " + queue);
     }
 
     @Override
-    public long maxOffset(TopicQueue queue) {
+    public long maxOffset(MessageQueue queue) {
         return await(client.calls().maxOffset(address(queue), queue), "asking for the newest offset of " + queue);
     }
 
-    private String address(TopicQueue queue) {
+    private String address(MessageQueue queue) {
         if (client.routes().master(queue.broker()) == null) {
             queues(queue.topic());
         }
@@ -493,8 +492,8 @@ final class PullConsumerCore implements PullConsumer, Member {
     // ---- what a broker asks
 
     @Override
-    public synchronized Map<TopicQueue, Long> positions(String topic) {
-        Map<TopicQueue, Long> positions = new TreeMap<>();
+    public synchronized Map<MessageQueue, Long> positions(String topic) {
+        Map<MessageQueue, Long> positions = new TreeMap<>();
         readers.forEach((queue, reader) -> {
             if (queue.topic().equals(topic)) {
                 positions.put(queue, reader.progress());
@@ -505,9 +504,9 @@ final class PullConsumerCore implements PullConsumer, Member {
 
     @Override
     public synchronized ConsumerRunningInfo runningInfo(String stacks) {
-        Map<MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
+        Map<io.waybill.protocol.body.MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
         readers.forEach((queue, reader) -> held.put(
-                new MessageQueue(queue.topic(), queue.broker(), queue.id()),
+                new io.waybill.protocol.body.MessageQueue(queue.topic(), queue.broker(), queue.id()),
                 new ConsumerRunningInfo.QueueInfo(
                         reader.progress(),
                         reader.buffer.isEmpty() ? 0 : reader.buffer.peekFirst().offset(),

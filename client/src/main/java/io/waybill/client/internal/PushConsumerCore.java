@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Filter;
 import io.waybill.client.Groups;
 import io.waybill.client.MessageHandler;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.ConsumerRunningInfo;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.message.Message;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,14 +59,15 @@ final class PushConsumerCore implements PushConsumer, Member {
     private final Membership.Consumer membership;
     private final String retryTopic;
     private final Workers workers;
-    private final Map<TopicQueue, AssignedQueue> queues = new ConcurrentHashMap<>();
+    private final Map<MessageQueue, AssignedQueue> queues = new ConcurrentHashMap<>();
     private final Object rebalancing = new Object();
     private final Object assignmentSignal = new Object();
     private final AtomicInteger rebalanceWanted = new AtomicInteger();
     private final AtomicBoolean rebalanceSoon = new AtomicBoolean();
     private final AtomicBoolean closing = new AtomicBoolean();
     private final AtomicInteger retryTopicLooks = new AtomicInteger();
-    private final Set<TopicQueue> olderThanThis = ConcurrentHashMap.newKeySet(); // queues that existed when it started
+    private final Set<MessageQueue> olderThanThis =
+            ConcurrentHashMap.newKeySet(); // queues that existed when it started
     private final List<Timers.Timer> rhythm = new ArrayList<>();
     private final Consumer<Route> routeListener = this::routeChanged;
     private final InFlight returns;
@@ -153,7 +153,7 @@ final class PushConsumerCore implements PushConsumer, Member {
     }
 
     @Override
-    public Set<TopicQueue> assignment() {
+    public Set<MessageQueue> assignment() {
         return new TreeSet<>(queues.keySet());
     }
 
@@ -312,24 +312,24 @@ final class PushConsumerCore implements PushConsumer, Member {
         return null;
     }
 
-    private boolean assign(String topic, List<TopicQueue> share) {
-        Set<TopicQueue> wanted = new TreeSet<>(share);
+    private boolean assign(String topic, List<MessageQueue> share) {
+        Set<MessageQueue> wanted = new TreeSet<>(share);
         for (AssignedQueue queue : List.copyOf(queues.values())) {
             if (queue.queue.topic().equals(topic) && !wanted.contains(queue.queue)) {
                 giveUp(queue);
             }
         }
-        List<TopicQueue> missing = new ArrayList<>();
-        for (TopicQueue queue : wanted) {
+        List<MessageQueue> missing = new ArrayList<>();
+        for (MessageQueue queue : wanted) {
             if (!queues.containsKey(queue)) {
                 missing.add(queue);
             }
         }
         boolean complete = true;
         long lockNanos = client.clock().nanoTime();
-        List<TopicQueue> usable = settings.ordered ? lock(missing) : missing;
+        List<MessageQueue> usable = settings.ordered ? lock(missing) : missing;
         complete &= usable.size() == missing.size();
-        for (TopicQueue queue : usable) {
+        for (MessageQueue queue : usable) {
             AssignedQueue assigned;
             try {
                 assigned = begin(queue);
@@ -347,7 +347,7 @@ final class PushConsumerCore implements PushConsumer, Member {
     }
 
     /** The group's progress, or else where a new group begins. */
-    private AssignedQueue begin(TopicQueue queue) {
+    private AssignedQueue begin(MessageQueue queue) {
         String address = address(queue);
         OptionalLong committed = local != null
                 ? local.find(queue)
@@ -357,7 +357,7 @@ final class PushConsumerCore implements PushConsumer, Member {
         }
         // Everything in a queue that is younger than this consumer was sent "from now on"; and retries are never
         // skipped.
-        boolean everything = settings.start.place() == StartFrom.Place.LAST && !olderThanThis.contains(queue)
+        boolean everything = settings.start.policy() == StartFrom.Policy.LAST && !olderThanThis.contains(queue)
                 || queue.topic().equals(retryTopic);
         StartFrom start = everything ? StartFrom.FIRST : settings.start;
         AssignedQueue assigned = new AssignedQueue(
@@ -369,7 +369,7 @@ final class PushConsumerCore implements PushConsumer, Member {
         return assigned;
     }
 
-    private String address(TopicQueue queue) {
+    private String address(MessageQueue queue) {
         String address = client.routes().master(queue.broker());
         if (address == null) {
             throw Failures.refused("finding broker " + queue.broker(), 17, "its address is not known", false);
@@ -405,11 +405,11 @@ final class PushConsumerCore implements PushConsumer, Member {
 
     // ---- locks
 
-    private List<TopicQueue> lock(List<TopicQueue> wanted) {
-        Map<String, List<TopicQueue>> byBroker = new TreeMap<>();
+    private List<MessageQueue> lock(List<MessageQueue> wanted) {
+        Map<String, List<MessageQueue>> byBroker = new TreeMap<>();
         wanted.forEach(queue -> byBroker.computeIfAbsent(queue.broker(), name -> new ArrayList<>())
                 .add(queue));
-        List<TopicQueue> locked = new ArrayList<>();
+        List<MessageQueue> locked = new ArrayList<>();
         byBroker.forEach((broker, list) -> {
             try {
                 locked.addAll(client.calls()
@@ -423,7 +423,7 @@ final class PushConsumerCore implements PushConsumer, Member {
         return locked;
     }
 
-    /** After how many failures a key is parked; asked anew now and then, since an operator may change it. */
+    /** After how many failures a key is quarantined; asked anew now and then, since an operator may change it. */
     private void readQuarantine() {
         try {
             Route route = client.routes()
@@ -450,7 +450,7 @@ final class PushConsumerCore implements PushConsumer, Member {
                 return;
             }
             long nanos = client.clock().nanoTime();
-            Set<TopicQueue> locked = new HashSet<>(lock(List.copyOf(queues.keySet())));
+            Set<MessageQueue> locked = new HashSet<>(lock(List.copyOf(queues.keySet())));
             for (AssignedQueue queue : List.copyOf(queues.values())) {
                 if (locked.contains(queue.queue)) {
                     queue.locked(nanos);
@@ -510,7 +510,7 @@ final class PushConsumerCore implements PushConsumer, Member {
                 });
     }
 
-    private WireFilter filter(TopicQueue queue) {
+    private WireFilter filter(MessageQueue queue) {
         return membership.subscriptions().get(queue.topic());
     }
 
@@ -588,20 +588,20 @@ final class PushConsumerCore implements PushConsumer, Member {
         if (queue.isDropped()) {
             return;
         }
-        Result result = handling.invoke(message, () -> settle(queue, message, Result.RETRY_LATER));
+        ConsumeResult result = handling.invoke(message, () -> settle(queue, message, ConsumeResult.RETRY_LATER));
         if (result != null) {
             settle(queue, message, result);
         }
     }
 
-    private void settle(AssignedQueue queue, InboundMessage message, Result result) {
+    private void settle(AssignedQueue queue, InboundMessage message, ConsumeResult result) {
         switch (result.kind()) {
             case DONE -> {
                 queue.doneAt(client.clock().nanoTime());
                 Questions.reply(client, settings.group, message, result);
                 done(queue, message);
             }
-            case AGAIN -> {
+            case RETRY -> {
                 if (local != null) {
                     againHere(queue, message, result.delay());
                 } else {
@@ -658,7 +658,7 @@ final class PushConsumerCore implements PushConsumer, Member {
                             .resend(
                                     address,
                                     settings.group,
-                                    new TopicQueue(retryTopic, message.queue().broker(), 0),
+                                    new MessageQueue(retryTopic, message.queue().broker(), 0),
                                     Retries.resend(message, retryTopic),
                                     message.stored().reconsumeTimes() + 1,
                                     settings.maxRetries());
@@ -693,7 +693,7 @@ final class PushConsumerCore implements PushConsumer, Member {
             endRun(queue);
             return;
         }
-        Result result = handling.invoke(head);
+        ConsumeResult result = handling.invoke(head);
         if (result.isDone()) {
             queue.doneAt(client.clock().nanoTime());
             Questions.reply(client, settings.group, head, result);
@@ -701,10 +701,10 @@ final class PushConsumerCore implements PushConsumer, Member {
                 pull(queue);
             }
             workers.submit(() -> step(queue));
-        } else if (result.kind() == Result.Kind.REJECTED || head.attempt() >= settings.maxAttempts) {
+        } else if (result.kind() == ConsumeResult.Kind.REJECTED || head.attempt() >= settings.maxAttempts) {
             toDeadLetters(queue, head);
         } else if (head.attempt() >= quarantineAfter && keyOf(head) != null) {
-            park(queue, head);
+            quarantine(queue, head);
         } else {
             rest(queue, head, result.delay());
         }
@@ -733,20 +733,20 @@ final class PushConsumerCore implements PushConsumer, Member {
     }
 
     /** The key of a message that keeps failing is put aside by the broker; the queue goes on from here without it. */
-    private void park(AssignedQueue queue, InboundMessage head) {
+    private void quarantine(AssignedQueue queue, InboundMessage head) {
         String key = keyOf(head);
         String address = client.routes().master(queue.queue.broker());
-        CompletableFuture<Void> parked = address == null
+        CompletableFuture<Void> quarantined = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
-                : client.calls().park(address, settings.group, head, key, client.clientId());
-        parked.whenComplete((ok, failure) -> {
+                : client.calls().quarantine(address, settings.group, head, key, client.clientId());
+        quarantined.whenComplete((ok, failure) -> {
             if (failure != null) {
-                LOG.warn("key {} of group {} is not parked: {}", key, settings.group, failure.getMessage());
+                LOG.warn("key {} of group {} is not quarantined: {}", key, settings.group, failure.getMessage());
                 rest(queue, head, null);
                 return;
             }
             LOG.warn(
-                    "group {} has parked key {} of {} after {} failures",
+                    "group {} has quarantined key {} of {} after {} failures",
                     settings.group,
                     key,
                     queue.queue,
@@ -825,7 +825,7 @@ final class PushConsumerCore implements PushConsumer, Member {
     }
 
     @Override
-    public void reset(Map<TopicQueue, Long> offsets) {
+    public void reset(Map<MessageQueue, Long> offsets) {
         offsets.forEach((name, offset) -> {
             AssignedQueue queue = queues.get(name);
             if (queue != null) {
@@ -835,8 +835,8 @@ final class PushConsumerCore implements PushConsumer, Member {
     }
 
     @Override
-    public Map<TopicQueue, Long> positions(String topic) {
-        Map<TopicQueue, Long> positions = new TreeMap<>();
+    public Map<MessageQueue, Long> positions(String topic) {
+        Map<MessageQueue, Long> positions = new TreeMap<>();
         queues.forEach((name, queue) -> {
             if (name.topic().equals(topic)) {
                 positions.put(name, queue.progress());
@@ -847,12 +847,12 @@ final class PushConsumerCore implements PushConsumer, Member {
 
     @Override
     public ConsumerRunningInfo runningInfo(String stacks) {
-        Map<MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
+        Map<io.waybill.protocol.body.MessageQueue, ConsumerRunningInfo.QueueInfo> held = new LinkedHashMap<>();
         long nowNanos = client.clock().nanoTime();
         long nowMillis = client.clock().wallMillis();
         new TreeMap<>(queues)
                 .forEach((name, queue) -> held.put(
-                        new MessageQueue(name.topic(), name.broker(), name.id()),
+                        new io.waybill.protocol.body.MessageQueue(name.topic(), name.broker(), name.id()),
                         queue.info(settings.ordered && lockIsFresh(queue), nowNanos, nowMillis)));
         return new ConsumerRunningInfo(
                 client.properties(membership, settings.ordered, settings.threads, startedMillis),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.ConsumeResult;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.frame.Command;
@@ -75,7 +75,7 @@ final class Questions {
                 command.bodyBytes(),
                 header.message().topic(),
                 properties);
-        return answer.complete(new InboundMessage(stored, new TopicQueue(stored.topic(), "", stored.queueId()), 0));
+        return answer.complete(new InboundMessage(stored, new MessageQueue(stored.topic(), "", stored.queueId()), 0));
     }
 
     /** Fails every question that still waits: the timers that would end them are gone soon. */
@@ -91,7 +91,7 @@ final class Questions {
     }
 
     /** Hands over what a handler answers, if the message is a question. The asker has a time-out of its own, so a lost answer is only noted. */
-    static void reply(ClientCore client, String group, InboundMessage message, Result result) {
+    static void reply(ClientCore client, String group, InboundMessage message, ConsumeResult result) {
         byte[] body = result.reply();
         Outgoing answer =
                 body == null ? null : answer(message, body, client.clock().wallMillis());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import java.util.List;
 
 /** Which queue a message goes to. Pure. */
@@ -12,7 +12,7 @@ final class QueueChoice {
      * The queue of an ordering key: equal keys give equal queues while the topic has the same queues. The same queue as the stock client's selector by
      * hash gives on one broker.
      */
-    static TopicQueue byKey(List<TopicQueue> queues, String orderingKey) {
+    static MessageQueue byKey(List<MessageQueue> queues, String orderingKey) {
         return queues.get(Math.abs(orderingKey.hashCode() % queues.size()));
     }
 
@@ -22,11 +22,11 @@ final class QueueChoice {
      * @param turn grows by one with each call; may overflow
      * @param avoid the broker that just failed, or null
      */
-    static TopicQueue inTurn(List<TopicQueue> queues, int turn, String avoid) {
+    static MessageQueue inTurn(List<MessageQueue> queues, int turn, String avoid) {
         int start = Math.floorMod(turn, queues.size());
         if (avoid != null) {
             for (int i = 0; i < queues.size(); i++) {
-                TopicQueue queue = queues.get((start + i) % queues.size());
+                MessageQueue queue = queues.get((start + i) % queues.size());
                 if (!queue.broker().equals(avoid)) {
                     return queue;
                 }

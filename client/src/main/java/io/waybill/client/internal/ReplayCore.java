@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Replay;
 import io.waybill.client.ReplayHandler;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayPreview.Slice;
 import io.waybill.client.ReplayResult;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.message.Message;
@@ -104,7 +104,7 @@ final class ReplayCore implements Replay {
         }
         Route route = await(client.routes().refresh(topic), "finding topic " + topic);
         List<Slice> slices = new ArrayList<>();
-        for (TopicQueue queue : route.readable()) {
+        for (MessageQueue queue : route.readable()) {
             String address = address(queue);
             String doing = "finding the interval in " + queue;
             long begin = await(
@@ -122,7 +122,7 @@ final class ReplayCore implements Replay {
         return List.copyOf(slices);
     }
 
-    private String address(TopicQueue queue) {
+    private String address(MessageQueue queue) {
         String address = client.routes().master(queue.broker());
         if (address == null) {
             throw Failures.refused("finding broker " + queue.broker(), 17, "its address is not known", false);

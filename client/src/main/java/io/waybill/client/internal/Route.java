@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import java.util.List;
 import java.util.Map;
 
@@ -16,8 +16,8 @@ import java.util.Map;
  */
 record Route(
         String topic,
-        List<TopicQueue> writable,
-        List<TopicQueue> readable,
+        List<MessageQueue> writable,
+        List<MessageQueue> readable,
         Map<String, Map<Long, String>> brokers,
         boolean provisional) {
     static final long MASTER = 0;

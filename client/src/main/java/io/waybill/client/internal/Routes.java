@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import java.util.ArrayDeque;
@@ -118,10 +118,10 @@ final class Routes {
     }
 
     private Route provisional(String topic, Route template) {
-        List<TopicQueue> queues = new ArrayList<>();
-        for (TopicQueue queue : template.writable()) {
+        List<MessageQueue> queues = new ArrayList<>();
+        for (MessageQueue queue : template.writable()) {
             if (queue.id() < NEW_TOPIC_QUEUES) {
-                queues.add(new TopicQueue(topic, queue.broker(), queue.id()));
+                queues.add(new MessageQueue(topic, queue.broker(), queue.id()));
             }
         }
         Route route = new Route(topic, List.copyOf(queues), List.copyOf(queues), template.brokers(), true);

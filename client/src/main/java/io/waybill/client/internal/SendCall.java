@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.SendReceipt.Durability;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.platform.Clock;
 import io.waybill.remoting.RemotingException;
@@ -96,7 +96,7 @@ final class SendCall {
     private void withRoute(Route route) {
         provisional = route.provisional();
         severalBrokers = route.hasSeveralWritableBrokers();
-        TopicQueue queue = choose(route);
+        MessageQueue queue = choose(route);
         if (queue == null) {
             result.completeExceptionally(mayBe(Failures.refused(
                     message.name(), 17, "no broker takes messages of topic " + message.topic(), maybeStored)));
@@ -134,7 +134,7 @@ final class SendCall {
                 }));
     }
 
-    private TopicQueue choose(Route route) {
+    private MessageQueue choose(Route route) {
         if (message.queue() != null) {
             return message.queue();
         }
@@ -150,7 +150,7 @@ final class SendCall {
         return attempts > 0 && route.hasSeveralWritableBrokers() ? lastBroker : null;
     }
 
-    private void send(String address, TopicQueue queue) {
+    private void send(String address, MessageQueue queue) {
         long remaining = remainingMillis();
         if (remaining <= 0) {
             trouble(
@@ -229,7 +229,7 @@ final class SendCall {
                         failure);
     }
 
-    private void stored(Calls.Stored stored, TopicQueue asked) {
+    private void stored(Calls.Stored stored, MessageQueue asked) {
         if (provisional) {
             context.routes().refresh(message.topic());
         }
@@ -239,7 +239,7 @@ final class SendCall {
             case 12 -> Durability.REPLICA_TIMEOUT;
             default -> Durability.CONFIRMED;
         };
-        TopicQueue queue = new TopicQueue(message.topic(), asked.broker(), stored.queueId());
+        MessageQueue queue = new MessageQueue(message.topic(), asked.broker(), stored.queueId());
         String[] storedIds = stored.storedId().split(",");
         List<SendReceipt> receipts = new ArrayList<>(message.ids().size());
         boolean single = message.ids().size() == 1;

@@ -2,10 +2,10 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.Filter;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.ConsumerData;
@@ -123,7 +123,7 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
     private List<Source> sources(String topic) {
         Route route = Failures.await(client.routes().find(topic), "finding topic " + topic, false);
         return route.readable().stream()
-                .map(TopicQueue::broker)
+                .map(MessageQueue::broker)
                 .distinct()
                 .map(broker -> new Source(topic, broker))
                 .toList();
@@ -240,7 +240,7 @@ final class SimpleConsumerCore implements SimpleConsumer, Member {
     }
 
     @Override
-    public Map<TopicQueue, Long> positions(String topic) {
+    public Map<MessageQueue, Long> positions(String topic) {
         return Map.of(); // the broker keeps them
     }
 

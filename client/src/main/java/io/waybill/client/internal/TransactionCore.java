@@ -3,9 +3,9 @@ package io.waybill.client.internal;
 
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionConflictException;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
@@ -335,7 +335,7 @@ final class TransactionCore implements TransactionProducer {
     void announceFor(List<String> topics) {
         for (String topic : topics) {
             Route route = Failures.await(context.routes().findForSend(topic), "finding topic " + topic, false);
-            for (TopicQueue queue : route.writable()) {
+            for (MessageQueue queue : route.writable()) {
                 String address = context.routes().master(queue.broker());
                 if (address != null) {
                     try {

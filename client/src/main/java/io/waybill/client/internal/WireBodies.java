@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.protocol.body.BrokerData;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.LockBatchBody;
 import io.waybill.protocol.body.LockBatchReply;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.QueueData;
 import io.waybill.protocol.body.SubscriptionData;
@@ -32,8 +31,8 @@ final class WireBodies {
         for (BrokerData broker : wire.brokerDatas()) {
             brokers.put(broker.brokerName(), Map.copyOf(broker.brokerAddrs()));
         }
-        List<TopicQueue> writable = new ArrayList<>();
-        List<TopicQueue> readable = new ArrayList<>();
+        List<MessageQueue> writable = new ArrayList<>();
+        List<MessageQueue> readable = new ArrayList<>();
         for (QueueData queues : wire.queueDatas()) {
             Map<Long, String> addresses = brokers.get(queues.brokerName());
             if (addresses == null) {
@@ -51,9 +50,9 @@ final class WireBodies {
         return new Route(topic, List.copyOf(writable), List.copyOf(readable), Map.copyOf(brokers), false);
     }
 
-    private static void add(List<TopicQueue> target, String topic, String broker, int count) {
+    private static void add(List<MessageQueue> target, String topic, String broker, int count) {
         for (int id = 0; id < count; id++) {
-            target.add(new TopicQueue(topic, broker, id));
+            target.add(new MessageQueue(topic, broker, id));
         }
     }
 
@@ -74,26 +73,27 @@ final class WireBodies {
     }
 
     private static String from(StartFrom start) {
-        return switch (start.place()) {
+        return switch (start.policy()) {
             case FIRST -> ConsumerData.FROM_FIRST_OFFSET;
             case LAST -> ConsumerData.FROM_LAST_OFFSET;
             case TIME -> ConsumerData.FROM_TIMESTAMP;
         };
     }
 
-    static byte[] lock(String clientId, String group, List<TopicQueue> queues) {
-        Set<MessageQueue> wire = new LinkedHashSet<>();
-        queues.forEach(queue -> wire.add(new MessageQueue(queue.topic(), queue.broker(), queue.id())));
+    static byte[] lock(String clientId, String group, List<MessageQueue> queues) {
+        Set<io.waybill.protocol.body.MessageQueue> wire = new LinkedHashSet<>();
+        queues.forEach(queue ->
+                wire.add(new io.waybill.protocol.body.MessageQueue(queue.topic(), queue.broker(), queue.id())));
         return new LockBatchBody(group, clientId, wire, false).toJson();
     }
 
-    static List<TopicQueue> locked(ByteBuffer body) {
+    static List<MessageQueue> locked(ByteBuffer body) {
         return LockBatchReply.parse(body).lockOKMQSet().stream()
                 .map(WireBodies::queue)
                 .toList();
     }
 
-    static TopicQueue queue(MessageQueue wire) {
-        return new TopicQueue(wire.topic(), wire.brokerName(), wire.queueId());
+    static MessageQueue queue(io.waybill.protocol.body.MessageQueue wire) {
+        return new MessageQueue(wire.topic(), wire.brokerName(), wire.queueId());
     }
 }

@@ -12,11 +12,11 @@ import io.waybill.client.DeadLetters.Selection;
 import io.waybill.client.Decision;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
-import io.waybill.client.DelayedMessages.Which;
+import io.waybill.client.DelayedMessages.Selector;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Subject;
-import io.waybill.client.MessageLife;
+import io.waybill.client.MessageHistory;
 import io.waybill.client.Quarantine;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.TransactionInspector.Query;
@@ -108,7 +108,7 @@ class AdminDeskTest {
                         + letter(2, "REDRIVEN") + "]}");
         DeadLetters.Page page = admin.deadLetters().list("g", 0, 10, true);
         assertThat(page.total()).isEqualTo(3);
-        assertThat(page.letters()).extracting(DeadLetters.Letter::offset).containsExactly(2L, 4L);
+        assertThat(page.letters()).extracting(DeadLetters.DeadLetter::offset).containsExactly(2L, 4L);
         assertThat(page.letters().get(1).keys()).containsExactly("a", "b");
         assertThat(page.letters().get(0).state()).isEqualTo(DeadLetters.State.REDRIVEN);
 
@@ -158,19 +158,19 @@ class AdminDeskTest {
                 RequestCode.CHANGE_TIMER,
                 "{\"answer\":\"MOVED\",\"messages\":[{\"handle\":77,\"uniqueKey\":\"U\",\"offsetMsgId\":\"0A\","
                         + "\"answer\":\"MOVED\",\"deliverTimeMillis\":6000}]}");
-        DelayedChange moved = admin.delayed().reschedule(one.which(), Instant.ofEpochMilli(6_000), "ann");
+        DelayedChange moved = admin.delayed().reschedule(one.selector(), Instant.ofEpochMilli(6_000), "ann");
         assertThat(moved.done()).isTrue();
         assertThat(moved.messages().get(0).deliverAt()).isEqualTo(Instant.ofEpochMilli(6_000));
         assertThat(asked(RequestCode.CHANGE_TIMER))
                 .isEqualTo(Json.parse("{\"topic\":\"orders\",\"handle\":77,\"action\":\"RESCHEDULE\","
                         + "\"deliverTimeMillis\":6000,\"by\":\"ann\"}"));
         nextJson(RequestCode.CHANGE_TIMER, "{\"answer\":\"NEVER_EXISTED\",\"messages\":[]}");
-        assertThat(admin.delayed().cancel(Which.key("orders", "x"), "ann").answer())
+        assertThat(admin.delayed().cancel(Selector.key("orders", "x"), "ann").answer())
                 .isEqualTo(DelayedChange.Answer.NEVER_EXISTED);
-        assertThatThrownBy(() -> admin.delayed().cancel(Which.handle("orders", "nowhere", 1), "ann"))
+        assertThatThrownBy(() -> admin.delayed().cancel(Selector.handle("orders", "nowhere", 1), "ann"))
                 .hasMessageContaining("nowhere");
         nextJson(RequestCode.CHANGE_TIMER, "{\"answer\":\"PERHAPS\"}");
-        assertThatThrownBy(() -> admin.delayed().cancel(Which.key("orders", "x"), "ann"))
+        assertThatThrownBy(() -> admin.delayed().cancel(Selector.key("orders", "x"), "ann"))
                 .hasMessageContaining("PERHAPS");
     }
 
@@ -181,10 +181,10 @@ class AdminDeskTest {
                 "{\"keys\":[{\"topic\":\"orders\",\"key\":\"k\",\"messages\":4,\"sinceMillis\":9,\"reason\":\"failed\","
                         + "\"by\":\"c\"}]}");
         assertThat(admin.quarantine().list("g"))
-                .containsExactly(new Quarantine.ParkedKey(
+                .containsExactly(new Quarantine.QuarantinedKey(
                         FakeBroker.NAME, "orders", "k", 4, Instant.ofEpochMilli(9), "failed", "c"));
         nextJson(RequestCode.QUARANTINE, "{\"answer\":\"PARKED\"}");
-        assertThat(admin.quarantine().park("g", "orders", "k", "odd", "ann")).isEqualTo(1);
+        assertThat(admin.quarantine().add("g", "orders", "k", "odd", "ann")).isEqualTo(1);
         nextJson(RequestCode.QUARANTINE, "{\"answer\":\"RELEASED\",\"messages\":4}");
         assertThat(admin.quarantine().release("g", "orders", "k", "ann")).isEqualTo(4);
         assertThat(asked(RequestCode.QUARANTINE))
@@ -225,7 +225,7 @@ class AdminDeskTest {
                         + "{\"timestamp\":5,\"event\":\"DELIVERED\",\"group\":\"g\",\"client\":\"c\",\"sentence\":\"s\","
                         + "\"queueId\":3}]}]}");
         assertThat(admin.trace("orders", "U").get(0).events())
-                .containsExactly(new MessageLife.Event(
+                .containsExactly(new MessageHistory.Event(
                         Instant.ofEpochMilli(5), "DELIVERED", "g", "c", "s", Map.of("queueId", "3")));
         broker.refuseNext(RequestCode.TRACE_MESSAGE, 1, "none");
         assertThat(admin.traceKey(null, "k")).isEmpty();

@@ -8,10 +8,10 @@ import io.waybill.client.Admin;
 import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.frame.Command;
@@ -31,8 +31,8 @@ class AdminTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
     private final Admin admin = client.admin();
-    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
-    private final TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
+    private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
+    private final MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);
 
     @AfterEach
     void close() {

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.ConsumeResult;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -33,9 +33,9 @@ class ConcurrentConsumerTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
-    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
-    private final TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
-    private final TopicQueue retries = new TopicQueue(Names.retryTopic("cg"), FakeBroker.NAME, 0);
+    private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
+    private final MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);
+    private final MessageQueue retries = new MessageQueue(Names.retryTopic("cg"), FakeBroker.NAME, 0);
 
     @AfterEach
     void close() {
@@ -47,9 +47,9 @@ class ConcurrentConsumerTest {
         return client.pushConsumer("cg").from(StartFrom.FIRST);
     }
 
-    private Result take(ReceivedMessage message) {
+    private ConsumeResult take(ReceivedMessage message) {
         received.add(message);
-        return Result.SUCCESS;
+        return ConsumeResult.SUCCESS;
     }
 
     private ReceivedMessage next() throws InterruptedException {
@@ -156,10 +156,10 @@ class ConcurrentConsumerTest {
                 .onMessage(message -> {
                     received.add(message);
                     return switch (tries.incrementAndGet()) {
-                        case 1 -> Result.RETRY_LATER;
+                        case 1 -> ConsumeResult.RETRY_LATER;
                         case 2 -> throw new IllegalStateException("still not");
                         case 3 -> null;
-                        default -> Result.SUCCESS;
+                        default -> ConsumeResult.SUCCESS;
                     };
                 })
                 .start();
@@ -184,12 +184,12 @@ class ConcurrentConsumerTest {
                 .maxAttempts(2)
                 .onMessage(message -> {
                     received.add(message);
-                    return Result.RETRY_LATER;
+                    return ConsumeResult.RETRY_LATER;
                 })
                 .start();
         next();
         next();
-        TopicQueue dead = new TopicQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
+        MessageQueue dead = new MessageQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
         await().until(() -> broker.queue(dead).size() == 1);
         assertThat(received).isEmpty();
     }
@@ -203,7 +203,7 @@ class ConcurrentConsumerTest {
                 .subscribe("orders")
                 .onMessage(message -> {
                     received.add(message);
-                    return tries.incrementAndGet() == 1 ? Result.RETRY_LATER : Result.SUCCESS;
+                    return tries.incrementAndGet() == 1 ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
         String id = next().messageId();
@@ -224,7 +224,7 @@ class ConcurrentConsumerTest {
                 .subscribe("orders")
                 .onMessage(message -> {
                     received.add(message);
-                    return tries.incrementAndGet() == 1 ? Result.RETRY_LATER : Result.SUCCESS;
+                    return tries.incrementAndGet() == 1 ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
         next();
@@ -246,11 +246,11 @@ class ConcurrentConsumerTest {
                         failures.add(e);
                         throw e;
                     }
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(failures.poll(10, TimeUnit.SECONDS)).hasMessageContaining("LZ4");
-        TopicQueue dead = new TopicQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
+        MessageQueue dead = new MessageQueue(Names.deadLetterTopic("cg"), FakeBroker.NAME, 0);
         await().until(() -> broker.queue(dead).size() == 1);
     }
 
@@ -372,14 +372,14 @@ class ConcurrentConsumerTest {
         assertThat(consumer.awaitAssignment(Duration.ofMillis(1))).isFalse();
         broker.topic("later", 1);
         assertThat(consumer.awaitAssignment(Duration.ofSeconds(10))).isTrue();
-        broker.put(new TopicQueue("later", FakeBroker.NAME, 0), "x", null);
+        broker.put(new MessageQueue("later", FakeBroker.NAME, 0), "x", null);
         assertThat(next().text()).isEqualTo("x");
     }
 
     @Test
     void nothingIsMissedInATopicThatIsMadeByTheFirstSend() throws Exception {
         client.pushConsumer("by-end").subscribe("later").onMessage(this::take).start();
-        broker.put(new TopicQueue("later", FakeBroker.NAME, 0), "first of all", null);
+        broker.put(new MessageQueue("later", FakeBroker.NAME, 0), "first of all", null);
         broker.topic("later", 1);
         assertThat(next().text()).isEqualTo("first of all");
     }
@@ -471,8 +471,10 @@ class ConcurrentConsumerTest {
         consumer()
                 .subscribe("orders")
                 .onMessage(message -> message.text().equals("bad")
-                        ? Result.REJECT
-                        : message.attempt() > 1 ? Result.SUCCESS : Result.retryAfter(Duration.ofSeconds(20)))
+                        ? ConsumeResult.REJECT
+                        : message.attempt() > 1
+                                ? ConsumeResult.SUCCESS
+                                : ConsumeResult.retryAfter(Duration.ofSeconds(20)))
                 .start();
         await().until(() -> broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK).size() == 2);
         assertThat(broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK))
@@ -495,7 +497,7 @@ class ConcurrentConsumerTest {
                     } else {
                         fine.countDown();
                     }
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(fine.await(10, TimeUnit.SECONDS)).isTrue();
@@ -506,7 +508,7 @@ class ConcurrentConsumerTest {
 
     @Test
     void broadcastTakesAllQueuesTriesAgainHereAndKeepsItsOwnProgress(@TempDir Path directory) throws Exception {
-        TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
+        MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);
         broker.put(first, "a", null);
         broker.put(second, "b", null);
         broker.put(second, "hopeless", null);
@@ -537,7 +539,7 @@ class ConcurrentConsumerTest {
                 .maxAttempts(2)
                 .onMessage(message -> {
                     received.add(message.text());
-                    return message.text().equals("hopeless") ? Result.RETRY_LATER : Result.SUCCESS;
+                    return message.text().equals("hopeless") ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
     }
@@ -546,7 +548,7 @@ class ConcurrentConsumerTest {
     void damagedOffsetsOfABroadcastAreNotOverlooked(@TempDir Path directory) throws Exception {
         java.nio.file.Files.writeString(directory.resolve("offsets.json"), "{\"offsets\":[{");
         PushConsumer.Builder builder =
-                consumer().subscribe("orders").broadcast(directory).onMessage(message -> Result.SUCCESS);
+                consumer().subscribe("orders").broadcast(directory).onMessage(message -> ConsumeResult.SUCCESS);
         assertThatThrownBy(builder::start).hasMessageContaining("offsets");
     }
 
@@ -558,7 +560,7 @@ class ConcurrentConsumerTest {
                         io.waybill.protocol.frame.Command.response(0, null).build()));
         consumer()
                 .subscribe("orders", io.waybill.client.Filter.sql("amount > 5"))
-                .onMessage(message -> Result.SUCCESS)
+                .onMessage(message -> ConsumeResult.SUCCESS)
                 .start();
         await().until(() -> broker.seen(RequestCode.PULL_MESSAGE).stream()
                 .anyMatch(pull -> "SQL92".equals(pull.fields().get("expressionType"))
@@ -566,7 +568,7 @@ class ConcurrentConsumerTest {
         broker.refuseNext(RequestCode.CHECK_CLIENT_CONFIG, 23, "amount >> 5: unexpected >");
         PushConsumer.Builder wrong = client.pushConsumer("other")
                 .subscribe("orders", io.waybill.client.Filter.sql("amount >> 5"))
-                .onMessage(message -> Result.SUCCESS);
+                .onMessage(message -> ConsumeResult.SUCCESS);
         assertThatThrownBy(wrong::start).hasMessageContaining("unexpected >");
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -13,7 +13,6 @@ import io.waybill.protocol.body.GroupList;
 import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.LockBatchBody;
 import io.waybill.protocol.body.LockBatchReply;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.body.QueueData;
 import io.waybill.protocol.body.TopicList;
@@ -65,10 +64,10 @@ final class FakeBroker implements AutoCloseable {
     private final EventLoops loops = EventLoops.shared();
     private RemotingServer server;
     private final Map<String, Integer> topics = new TreeMap<>();
-    private final Map<TopicQueue, List<ByteBuffer>> queues = new HashMap<>();
-    private final Map<String, Map<TopicQueue, Long>> offsets = new HashMap<>();
+    private final Map<MessageQueue, List<ByteBuffer>> queues = new HashMap<>();
+    private final Map<String, Map<MessageQueue, Long>> offsets = new HashMap<>();
     private final Map<Connection, HeartbeatData> clients = new LinkedHashMap<>();
-    private final Map<TopicQueue, String> locks = new HashMap<>(); // "group client"
+    private final Map<MessageQueue, String> locks = new HashMap<>(); // "group client"
     private final Map<Integer, Deque<Consumer<Request>>> scripts = new HashMap<>();
     private final List<Command> seen = new ArrayList<>();
     private final List<Parked> parked = new ArrayList<>();
@@ -126,23 +125,23 @@ final class FakeBroker implements AutoCloseable {
         storeMillis = millis;
     }
 
-    synchronized List<ByteBuffer> queue(TopicQueue queue) {
+    synchronized List<ByteBuffer> queue(MessageQueue queue) {
         return List.copyOf(queues.getOrDefault(queue, List.of()));
     }
 
-    synchronized long offset(String group, TopicQueue queue) {
+    synchronized long offset(String group, MessageQueue queue) {
         return offsets.getOrDefault(group, Map.of()).getOrDefault(queue, -1L);
     }
 
-    synchronized void offset(String group, TopicQueue queue, long offset) {
+    synchronized void offset(String group, MessageQueue queue, long offset) {
         offsets.computeIfAbsent(group, g -> new HashMap<>()).put(queue, offset);
     }
 
-    synchronized Map<TopicQueue, String> locks() {
+    synchronized Map<MessageQueue, String> locks() {
         return Map.copyOf(locks);
     }
 
-    synchronized void lock(TopicQueue queue, String owner) {
+    synchronized void lock(MessageQueue queue, String owner) {
         if (owner == null) {
             locks.remove(queue);
         } else {
@@ -169,7 +168,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     /** Pulls do not hand out this message any more. */
-    synchronized void hide(TopicQueue queue, int offset) {
+    synchronized void hide(MessageQueue queue, int offset) {
         hidden.add(queues.get(queue).get(offset));
     }
 
@@ -188,7 +187,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     /** Puts a message with body and tag. */
-    synchronized long put(TopicQueue queue, String body, String tag) {
+    synchronized long put(MessageQueue queue, String body, String tag) {
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put(MessageProperties.UNIQ_KEY, UniqueIds.next());
         if (tag != null) {
@@ -197,7 +196,7 @@ final class FakeBroker implements AutoCloseable {
         return append(queue, 0, body.getBytes(StandardCharsets.UTF_8), MessageProperties.encode(properties), 0, 0);
     }
 
-    synchronized long append(TopicQueue queue, int sysFlag, byte[] body, byte[] properties, int tries, long born) {
+    synchronized long append(MessageQueue queue, int sysFlag, byte[] body, byte[] properties, int tries, long born) {
         List<ByteBuffer> messages = queues.computeIfAbsent(queue, q -> new ArrayList<>());
         ByteBuffer stored = record(queue, sysFlag, body, properties, tries, born, messages.size());
         messages.add(stored);
@@ -207,7 +206,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     private ByteBuffer record(
-            TopicQueue queue, int sysFlag, byte[] body, byte[] properties, int tries, long born, long offset) {
+            MessageQueue queue, int sysFlag, byte[] body, byte[] properties, int tries, long born, long offset) {
         MessageDraft draft = MessageDraft.builder()
                 .topic(queue.topic())
                 .queueId(queue.id())
@@ -234,7 +233,7 @@ final class FakeBroker implements AutoCloseable {
             SendMessageHeader header = SendMessageHeader.read(command.fields());
             if (message.id().equals(MessageProperties.get(header.properties(), MessageProperties.UNIQ_KEY))) {
                 return record(
-                        new TopicQueue(header.topic(), NAME, header.queueId()),
+                        new MessageQueue(header.topic(), NAME, header.queueId()),
                         header.sysFlag() & ~0xC,
                         command.bodyBytes(),
                         header.properties(),
@@ -349,11 +348,11 @@ final class FakeBroker implements AutoCloseable {
                 ok(request);
             }
             case RequestCode.GET_TOPIC_STATS_INFO -> {
-                Map<MessageQueue, TopicStats.QueueRange> ranges = new LinkedHashMap<>();
+                Map<io.waybill.protocol.body.MessageQueue, TopicStats.QueueRange> ranges = new LinkedHashMap<>();
                 eachQueue(
                         field(request, "topic"),
                         queue -> ranges.put(
-                                new MessageQueue(queue.topic(), queue.broker(), queue.id()),
+                                new io.waybill.protocol.body.MessageQueue(queue.topic(), queue.broker(), queue.id()),
                                 new TopicStats.QueueRange(
                                         0, queue(queue).size(), queue(queue).isEmpty() ? 0 : storeMillis)));
                 body(request, new TopicStats(ranges, 0).toJson());
@@ -361,19 +360,19 @@ final class FakeBroker implements AutoCloseable {
             case RequestCode.QUERY_TOPIC_CONSUME_BY_WHO ->
                 body(request, new GroupList(List.copyOf(new TreeSet<>(offsets.keySet()))).toJson());
             case RequestCode.GET_CONSUME_STATS -> {
-                Map<MessageQueue, ConsumeStats.QueueProgress> progress = new LinkedHashMap<>();
+                Map<io.waybill.protocol.body.MessageQueue, ConsumeStats.QueueProgress> progress = new LinkedHashMap<>();
                 offsets.getOrDefault(field(request, "consumerGroup"), Map.of())
                         .forEach((queue, offset) -> progress.put(
-                                new MessageQueue(queue.topic(), queue.broker(), queue.id()),
+                                new io.waybill.protocol.body.MessageQueue(queue.topic(), queue.broker(), queue.id()),
                                 new ConsumeStats.QueueProgress(queue(queue).size(), offset, offset, 0)));
                 body(request, new ConsumeStats(progress, 0).toJson());
             }
             case RequestCode.INVOKE_BROKER_TO_RESET_OFFSET -> {
-                Map<MessageQueue, Long> moved = new LinkedHashMap<>();
+                Map<io.waybill.protocol.body.MessageQueue, Long> moved = new LinkedHashMap<>();
                 eachQueue(
                         field(request, "topic"),
                         queue -> moved.put(
-                                new MessageQueue(queue.topic(), queue.broker(), queue.id()),
+                                new io.waybill.protocol.body.MessageQueue(queue.topic(), queue.broker(), queue.id()),
                                 search(queue, number(request, "timestamp"))));
                 body(request, new OffsetTable(moved).toJson());
             }
@@ -401,8 +400,8 @@ final class FakeBroker implements AutoCloseable {
         return request.command().fields().requireLong(name);
     }
 
-    private static TopicQueue queueOf(Request request) {
-        return new TopicQueue(field(request, "topic"), NAME, (int) number(request, "queueId"));
+    private static MessageQueue queueOf(Request request) {
+        return new MessageQueue(field(request, "topic"), NAME, (int) number(request, "queueId"));
     }
 
     private static void ok(Request request) {
@@ -417,9 +416,9 @@ final class FakeBroker implements AutoCloseable {
         request.reply(Command.response(0, null).field("offset", offset).build());
     }
 
-    private void eachQueue(String topic, Consumer<TopicQueue> action) {
+    private void eachQueue(String topic, Consumer<MessageQueue> action) {
         for (int id = 0; id < topics.getOrDefault(topic, 0); id++) {
-            action.accept(new TopicQueue(topic, NAME, id));
+            action.accept(new MessageQueue(topic, NAME, id));
         }
     }
 
@@ -442,7 +441,7 @@ final class FakeBroker implements AutoCloseable {
     private void send(Request request) {
         SendMessageHeader header = SendMessageHeader.read(request.command().fields());
         topics.putIfAbsent(header.topic(), header.defaultTopicQueueNums());
-        TopicQueue queue = new TopicQueue(header.topic(), NAME, header.queueId());
+        MessageQueue queue = new MessageQueue(header.topic(), NAME, header.queueId());
         boolean half = MessageProperties.isTrue(header.properties(), MessageProperties.TRAN_MSG);
         List<String> ids = new ArrayList<>();
         long first = half ? 7 : queue(queue).size();
@@ -537,8 +536,8 @@ final class FakeBroker implements AutoCloseable {
     private void lock(Request request) {
         LockBatchBody body = LockBatchBody.parse(request.command().body());
         String owner = body.consumerGroup() + " " + body.clientId();
-        Set<MessageQueue> granted = new HashSet<>();
-        for (MessageQueue queue : body.mqSet()) {
+        Set<io.waybill.protocol.body.MessageQueue> granted = new HashSet<>();
+        for (io.waybill.protocol.body.MessageQueue queue : body.mqSet()) {
             if (locks.putIfAbsent(WireBodies.queue(queue), owner) == null
                     || locks.get(WireBodies.queue(queue)).equals(owner)) {
                 granted.add(queue);
@@ -547,7 +546,7 @@ final class FakeBroker implements AutoCloseable {
         body(request, new LockBatchReply(granted).toJson());
     }
 
-    private long search(TopicQueue queue, long millis) {
+    private long search(MessageQueue queue, long millis) {
         List<ByteBuffer> messages = queue(queue);
         for (int i = 0; i < messages.size(); i++) {
             if (StoredMessage.storeTimestamp(messages.get(i), 0) >= millis) {
@@ -558,7 +557,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     private void pull(Request request, PullHeader header, boolean mayPark) {
-        TopicQueue queue = new TopicQueue(header.topic(), NAME, header.queueId());
+        MessageQueue queue = new MessageQueue(header.topic(), NAME, header.queueId());
         if (header.commitsOffset()) {
             offset(header.consumerGroup(), queue, header.commitOffset());
         }
@@ -598,8 +597,8 @@ final class FakeBroker implements AutoCloseable {
     private void wake() {
         for (Iterator<Parked> all = parked.iterator(); all.hasNext(); ) {
             Parked pull = all.next();
-            TopicQueue queue =
-                    new TopicQueue(pull.header().topic(), NAME, pull.header().queueId());
+            MessageQueue queue =
+                    new MessageQueue(pull.header().topic(), NAME, pull.header().queueId());
             if (queue(queue).size() > pull.header().queueOffset()) {
                 all.remove();
                 pull(pull.request(), pull.header(), false);
@@ -608,7 +607,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     /** Answers the held pull of a queue as an offset reset does. */
-    synchronized void moveHeldPull(TopicQueue queue, long offset) {
+    synchronized void moveHeldPull(MessageQueue queue, long offset) {
         for (Iterator<Parked> all = parked.iterator(); all.hasNext(); ) {
             Parked pull = all.next();
             if (pull.header().topic().equals(queue.topic()) && pull.header().queueId() == queue.id()) {
@@ -643,7 +642,7 @@ final class FakeBroker implements AutoCloseable {
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, message.topic());
         ok(request);
         append(
-                new TopicQueue(topic, NAME, 0),
+                new MessageQueue(topic, NAME, 0),
                 message.sysFlag(),
                 message.body(),
                 MessageProperties.encode(properties),

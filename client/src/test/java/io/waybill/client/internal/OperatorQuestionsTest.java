@@ -4,19 +4,18 @@ package io.waybill.client.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import io.waybill.protocol.body.ConsumerStatus;
-import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.PushReplyHeader;
@@ -37,7 +36,7 @@ class OperatorQuestionsTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
-    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
+    private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
 
     @AfterEach
     void close() {
@@ -54,7 +53,7 @@ class OperatorQuestionsTest {
                         throw new IllegalStateException("no");
                     }
                     received.add(message);
-                    return message.text().equals("later") ? Result.RETRY_LATER : Result.SUCCESS;
+                    return message.text().equals("later") ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
     }
@@ -84,7 +83,7 @@ class OperatorQuestionsTest {
                         ConsumerRunningInfo.THREADS,
                         ConsumerRunningInfo.ORDERED);
         assertThat(info.mqTable()
-                        .get(new MessageQueue("orders", FakeBroker.NAME, 0))
+                        .get(new io.waybill.protocol.body.MessageQueue("orders", FakeBroker.NAME, 0))
                         .commitOffset())
                 .isEqualTo(1);
         assertThat(info.subscriptionSet())
@@ -113,7 +112,7 @@ class OperatorQuestionsTest {
                 .field("group", "cg")
                 .build());
         assertThat(ConsumerStatus.parse(status.body()).messageQueueTable())
-                .containsEntry(new MessageQueue("orders", FakeBroker.NAME, 0), 2L)
+                .containsEntry(new io.waybill.protocol.body.MessageQueue("orders", FakeBroker.NAME, 0), 2L)
                 .hasSize(2);
 
         received.clear();
@@ -122,7 +121,9 @@ class OperatorQuestionsTest {
                 .field("group", "cg")
                 .field("timestamp", 0)
                 .field("isForce", true)
-                .body(new OffsetTable(Map.of(new MessageQueue("orders", FakeBroker.NAME, 0), 1L)).toJson())
+                .body(new OffsetTable(
+                                Map.of(new io.waybill.protocol.body.MessageQueue("orders", FakeBroker.NAME, 0), 1L))
+                        .toJson())
                 .build());
         assertThat(received.poll(10, TimeUnit.SECONDS).text()).isEqualTo("b");
         await().until(() -> broker.offset("cg", first) == 2);
@@ -131,7 +132,7 @@ class OperatorQuestionsTest {
     @Test
     void itHandlesAMessageOnceByOrder() throws Exception {
         consumer();
-        TopicQueue elsewhere = new TopicQueue("elsewhere", FakeBroker.NAME, 0);
+        MessageQueue elsewhere = new MessageQueue("elsewhere", FakeBroker.NAME, 0);
         for (String[] one :
                 new String[][] {{"fine", "CR_SUCCESS"}, {"later", "CR_LATER"}, {"throw", "CR_THROW_EXCEPTION"}}) {
             broker.put(elsewhere, one[0], null);
@@ -199,7 +200,7 @@ class OperatorQuestionsTest {
         client.pushConsumer("rg")
                 .subscribe("orders")
                 .from(StartFrom.FIRST)
-                .onMessage(message -> Result.reply("re: " + message.text()))
+                .onMessage(message -> ConsumeResult.reply("re: " + message.text()))
                 .start();
         broker.append(
                 first,
@@ -238,7 +239,7 @@ class OperatorQuestionsTest {
         ConsumerRunningInfo info = ConsumerRunningInfo.parse(answer.body());
         assertThat(info.properties()).containsEntry(ConsumerRunningInfo.CONSUME_TYPE, "CONSUME_ACTIVELY");
         assertThat(info.mqTable()
-                        .get(new MessageQueue("orders", FakeBroker.NAME, 0))
+                        .get(new io.waybill.protocol.body.MessageQueue("orders", FakeBroker.NAME, 0))
                         .commitOffset())
                 .isEqualTo(1);
         assertThat(info.jstack()).isNull();

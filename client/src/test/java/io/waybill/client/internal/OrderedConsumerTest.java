@@ -4,11 +4,11 @@ package io.waybill.client.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.ConsumeResult;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import java.time.Duration;
@@ -30,10 +30,10 @@ class OrderedConsumerTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 4);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
-    private final TopicQueue first = queue(0);
+    private final MessageQueue first = queue(0);
 
-    private static TopicQueue queue(int id) {
-        return new TopicQueue("orders", FakeBroker.NAME, id);
+    private static MessageQueue queue(int id) {
+        return new MessageQueue("orders", FakeBroker.NAME, id);
     }
 
     @AfterEach
@@ -72,7 +72,7 @@ class OrderedConsumerTest {
                     orders.get(id).add(message.offset());
                     inside.get(id).decrementAndGet();
                     all.countDown();
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         for (int i = 0; i < perQueue; i++) {
@@ -98,11 +98,11 @@ class OrderedConsumerTest {
                     if (message.text().equals("b")) {
                         attempts.add(message.attempt());
                         if (message.attempt() < 4) {
-                            return Result.RETRY_LATER;
+                            return ConsumeResult.RETRY_LATER;
                         }
                     }
                     received.add(message);
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(List.of(next(), next(), next())).containsExactly("a", "b", "c");
@@ -119,11 +119,11 @@ class OrderedConsumerTest {
                 .maxAttempts(2)
                 .onMessageInOrder(message -> {
                     received.add(message);
-                    return message.text().equals("bad") ? Result.RETRY_LATER : Result.SUCCESS;
+                    return message.text().equals("bad") ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(List.of(next(), next(), next())).containsExactly("bad", "bad", "good");
-        assertThat(broker.queue(new TopicQueue(Names.deadLetterTopic("og"), FakeBroker.NAME, 0)))
+        assertThat(broker.queue(new MessageQueue(Names.deadLetterTopic("og"), FakeBroker.NAME, 0)))
                 .hasSize(1);
         assertThat(broker.seen(RequestCode.CONSUMER_SEND_MSG_BACK))
                 .allMatch(command -> "-1".equals(command.fields().get("delayLevel")));
@@ -136,7 +136,7 @@ class OrderedConsumerTest {
         PushConsumer consumer = consumer(client)
                 .onMessageInOrder(message -> {
                     received.add(message);
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(consumer.assignment()).contains(queue(1)).doesNotContain(first);
@@ -162,7 +162,7 @@ class OrderedConsumerTest {
                     inside.countDown();
                     go.await();
                     events.add("end " + message.text());
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(inside.await(10, TimeUnit.SECONDS)).isTrue();
@@ -172,7 +172,7 @@ class OrderedConsumerTest {
                         events.add("begin " + message.text());
                         events.add("end " + message.text());
                         received.add(message);
-                        return Result.SUCCESS;
+                        return ConsumeResult.SUCCESS;
                     })
                     .start();
             await().until(() -> orders(one) == 2 && orders(two) >= 1);
@@ -198,7 +198,7 @@ class OrderedConsumerTest {
         PushConsumer consumer = consumer(client)
                 .onMessageInOrder(message -> {
                     received.add(message);
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         await().until(() -> !received.isEmpty());
@@ -227,7 +227,7 @@ class OrderedConsumerTest {
                     }
                     received.add(message);
                     running.decrementAndGet();
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         inside.await();
@@ -244,7 +244,7 @@ class OrderedConsumerTest {
         Timings timings = new Timings(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20, 60, 5_000);
         try (ClientCore renewing = ClientCore.connect(broker.address(), timings)) {
             PushConsumer consumer = consumer(renewing)
-                    .onMessageInOrder(message -> Result.SUCCESS)
+                    .onMessageInOrder(message -> ConsumeResult.SUCCESS)
                     .start();
             await().until(() -> orders(consumer) == 4);
             int before = broker.seen(RequestCode.LOCK_BATCH_MQ).size();
@@ -279,7 +279,7 @@ class OrderedConsumerTest {
         consumer(client)
                 .onMessageInOrder(message -> {
                     tried.add(message.text());
-                    return message.text().equals("poison") ? Result.RETRY_LATER : Result.SUCCESS;
+                    return message.text().equals("poison") ? ConsumeResult.RETRY_LATER : ConsumeResult.SUCCESS;
                 })
                 .start();
         await().until(() -> tried.contains("good"));
@@ -304,11 +304,11 @@ class OrderedConsumerTest {
         consumer(client)
                 .onMessageInOrder(message -> {
                     received.add(message);
-                    return message.text().equals("bad") ? Result.REJECT : Result.SUCCESS;
+                    return message.text().equals("bad") ? ConsumeResult.REJECT : ConsumeResult.SUCCESS;
                 })
                 .start();
         assertThat(List.of(next(), next())).containsExactly("bad", "good");
-        assertThat(broker.queue(new TopicQueue(Names.deadLetterTopic("og"), FakeBroker.NAME, 0)))
+        assertThat(broker.queue(new MessageQueue(Names.deadLetterTopic("og"), FakeBroker.NAME, 0)))
                 .hasSize(1);
     }
 }

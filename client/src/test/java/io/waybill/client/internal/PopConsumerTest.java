@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Filter;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.BatchAckBody;
@@ -37,7 +37,7 @@ class PopConsumerTest {
 
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
-    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
+    private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
 
     @AfterEach
     void close() {
@@ -210,7 +210,7 @@ class PopConsumerTest {
         assertThatThrownBy(() -> client.pushConsumer("pg2")
                         .subscribe("orders")
                         .byPop()
-                        .onMessageInOrder(message -> Result.SUCCESS)
+                        .onMessageInOrder(message -> ConsumeResult.SUCCESS)
                         .start())
                 .hasMessageContaining("byPop");
         broker.refuseNext(RequestCode.CHECK_CLIENT_CONFIG, 23, "a >> b is no condition");
@@ -238,9 +238,9 @@ class PopConsumerTest {
                 .onMessage(message -> {
                     received.add(message.text());
                     return switch (message.text()) {
-                        case "later" -> Result.retryAfter(Duration.ofSeconds(42));
-                        case "never" -> Result.REJECT;
-                        default -> Result.SUCCESS;
+                        case "later" -> ConsumeResult.retryAfter(Duration.ofSeconds(42));
+                        case "never" -> ConsumeResult.REJECT;
+                        default -> ConsumeResult.SUCCESS;
                     };
                 })
                 .start();
@@ -255,7 +255,8 @@ class PopConsumerTest {
                                 .fields())
                         .invisibleTime())
                 .isEqualTo(42_000);
-        assertThat(broker.queue(new TopicQueue("%DLQ%pg", FakeBroker.NAME, 0))).hasSize(1);
+        assertThat(broker.queue(new MessageQueue("%DLQ%pg", FakeBroker.NAME, 0)))
+                .hasSize(1);
         assertThat(broker.members("pg")).containsExactly(client.clientId());
     }
 }

@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.waybill.client.Message;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.client.WaybillException.Kind;
 import io.waybill.protocol.RequestCode;
@@ -105,7 +105,7 @@ class ProducerTest {
     @Test
     void anOrderingKeyHasOneQueueAndAnExplicitQueueIsObeyed() {
         broker.topic("orders", 8);
-        TopicQueue first = producer.send(
+        MessageQueue first = producer.send(
                         Message.to("orders").orderingKey("order-1").body("1").build())
                 .queue();
         assertThat(producer.send(Message.to("orders")
@@ -114,7 +114,7 @@ class ProducerTest {
                                 .build())
                         .queue())
                 .isEqualTo(first);
-        TopicQueue wanted = new TopicQueue("orders", FakeBroker.NAME, 5);
+        MessageQueue wanted = new MessageQueue("orders", FakeBroker.NAME, 5);
         assertThat(producer.send(Message.to("orders").queue(wanted).body("3").build())
                         .queue())
                 .isEqualTo(wanted);
@@ -284,7 +284,7 @@ class ProducerTest {
         broker.topic("orders", 1);
         producer.sendOneway(Message.to("orders").body("x").build());
         await().until(() ->
-                broker.queue(new TopicQueue("orders", FakeBroker.NAME, 0)).size() == 1);
+                broker.queue(new MessageQueue("orders", FakeBroker.NAME, 0)).size() == 1);
     }
 
     @Test
@@ -495,7 +495,7 @@ class ProducerTest {
         try (Producer lingering =
                 client.producer("lg").linger(Duration.ofMillis(50)).build()) {
             List<CompletableFuture<SendReceipt>> sent = new ArrayList<>();
-            TopicQueue queue = new TopicQueue("orders", FakeBroker.NAME, 0);
+            MessageQueue queue = new MessageQueue("orders", FakeBroker.NAME, 0);
             for (int i = 0; i < 300; i++) {
                 sent.add(lingering.sendAsync(
                         Message.to("orders").queue(queue).body("m" + i).build()));
@@ -520,7 +520,7 @@ class ProducerTest {
         SendReceipt receipt = new SendReceipt(
                 "ID",
                 "0A",
-                new TopicQueue("orders", FakeBroker.NAME, 0),
+                new MessageQueue("orders", FakeBroker.NAME, 0),
                 0,
                 SendReceipt.Durability.CONFIRMED,
                 "handle",

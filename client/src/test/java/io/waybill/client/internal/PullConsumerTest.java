@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.RequestCode;
 import java.time.Duration;
@@ -23,8 +23,8 @@ class PullConsumerTest {
 
     private final FakeBroker broker = new FakeBroker().topic("audit", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
-    private final TopicQueue first = new TopicQueue("audit", FakeBroker.NAME, 0);
-    private final TopicQueue second = new TopicQueue("audit", FakeBroker.NAME, 1);
+    private final MessageQueue first = new MessageQueue("audit", FakeBroker.NAME, 0);
+    private final MessageQueue second = new MessageQueue("audit", FakeBroker.NAME, 1);
     private final PullConsumer consumer = client.pullConsumer("pull").build();
 
     @AfterEach

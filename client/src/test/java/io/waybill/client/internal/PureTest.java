@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.client.Message;
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.client.internal.SendPolicy.Trouble;
 import java.nio.charset.StandardCharsets;
@@ -27,9 +27,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What decides without a socket. */
 class PureTest {
-    private static List<TopicQueue> queues(int count) {
+    private static List<MessageQueue> queues(int count) {
         return IntStream.range(0, count)
-                .mapToObj(id -> new TopicQueue("t", "b", id))
+                .mapToObj(id -> new MessageQueue("t", "b", id))
                 .toList();
     }
 
@@ -40,10 +40,10 @@ class PureTest {
         void membersGetEveryQueueOnceAndSharesDifferByOneAtMost(int queueCount, int memberCount) {
             List<String> members =
                     IntStream.range(0, memberCount).mapToObj(i -> "client-" + i).toList();
-            List<TopicQueue> all = new ArrayList<>();
+            List<MessageQueue> all = new ArrayList<>();
             Set<Integer> sizes = new TreeSet<>();
             for (String member : members) {
-                List<TopicQueue> share = Allocation.average(queues(queueCount), members, member);
+                List<MessageQueue> share = Allocation.average(queues(queueCount), members, member);
                 all.addAll(share);
                 sizes.add(share.size());
             }
@@ -56,19 +56,19 @@ class PureTest {
         void longerSharesComeFirstAsInTheStockClient() {
             List<String> members = List.of("a", "b", "c");
             assertThat(Allocation.average(queues(8), members, "a"))
-                    .extracting(TopicQueue::id)
+                    .extracting(MessageQueue::id)
                     .containsExactly(0, 1, 2);
             assertThat(Allocation.average(queues(8), members, "b"))
-                    .extracting(TopicQueue::id)
+                    .extracting(MessageQueue::id)
                     .containsExactly(3, 4, 5);
             assertThat(Allocation.average(queues(8), members, "c"))
-                    .extracting(TopicQueue::id)
+                    .extracting(MessageQueue::id)
                     .containsExactly(6, 7);
         }
 
         @Test
         void theOrderInWhichMembersAndQueuesAreListedDoesNotMatter() {
-            List<TopicQueue> mixed =
+            List<MessageQueue> mixed =
                     List.of(queues(3).get(2), queues(3).get(0), queues(3).get(1));
             assertThat(Allocation.average(mixed, List.of("b", "a"), "a"))
                     .isEqualTo(Allocation.average(queues(3), List.of("a", "b"), "a"));
@@ -84,9 +84,9 @@ class PureTest {
     class ChoosingQueues {
         @Test
         void equalKeysGiveEqualQueuesAndManyKeysUseAllQueues() {
-            Map<TopicQueue, Integer> counts = new HashMap<>();
+            Map<MessageQueue, Integer> counts = new HashMap<>();
             for (int i = 0; i < 1_000; i++) {
-                TopicQueue queue = QueueChoice.byKey(queues(8), "order-" + i);
+                MessageQueue queue = QueueChoice.byKey(queues(8), "order-" + i);
                 assertThat(QueueChoice.byKey(queues(8), "order-" + i)).isEqualTo(queue);
                 counts.merge(queue, 1, Integer::sum);
             }
@@ -111,8 +111,8 @@ class PureTest {
 
         @Test
         void theBrokerThatFailedIsAvoidedIfThereIsAnother() {
-            List<TopicQueue> two =
-                    List.of(new TopicQueue("t", "a", 0), new TopicQueue("t", "a", 1), new TopicQueue("t", "b", 0));
+            List<MessageQueue> two = List.of(
+                    new MessageQueue("t", "a", 0), new MessageQueue("t", "a", 1), new MessageQueue("t", "b", 0));
             for (int turn = 0; turn < 3; turn++) {
                 assertThat(QueueChoice.inTurn(two, turn, "a").broker()).isEqualTo("b");
             }
@@ -309,7 +309,7 @@ class PureTest {
             refused(Message.to("t").body("x").property("TAGS", "a"), "property name");
             refused(Message.to("t").body("x").property("a", ""), "property a");
             refused(Message.to("t").body("x").property("a", "x\u0001y"), "property a");
-            refused(Message.to("t").body("x").queue(new TopicQueue("other", "b", 0)), "queue");
+            refused(Message.to("t").body("x").queue(new MessageQueue("other", "b", 0)), "queue");
             refused(Message.to("t").body("x").deliverAfter(Duration.ofMillis(-1)), "deliverAfter");
             refused(
                     Message.to("t")
@@ -339,7 +339,7 @@ class PureTest {
 
     @Nested
     class OneAssignedQueue {
-        private final TopicQueue name = new TopicQueue("t", "b", 0);
+        private final MessageQueue name = new MessageQueue("t", "b", 0);
         private final AssignedQueue queue = new AssignedQueue(name, 10, 3, 1_000_000);
 
         private InboundMessage message(long offset) {

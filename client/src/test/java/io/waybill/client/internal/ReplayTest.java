@@ -4,12 +4,12 @@ package io.waybill.client.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.client.ConsumeResult;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.RequestCode;
 import java.time.Instant;
@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Test;
 class ReplayTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
-    private final TopicQueue first = new TopicQueue("orders", FakeBroker.NAME, 0);
-    private final TopicQueue second = new TopicQueue("orders", FakeBroker.NAME, 1);
+    private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
+    private final MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);
     private final List<String> replayed = new ArrayList<>();
 
     @BeforeEach
@@ -119,7 +119,7 @@ class ReplayTest {
         try (PushConsumer live = client.pushConsumer("live")
                         .from(StartFrom.LAST)
                         .subscribe("orders")
-                        .onMessage(message -> Result.SUCCESS)
+                        .onMessage(message -> ConsumeResult.SUCCESS)
                         .start();
                 ClientCore other = ClientCore.connect(broker.address(), ProducerTest.QUICK)) {
             var before = live.assignment();

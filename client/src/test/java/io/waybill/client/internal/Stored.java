@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.client.TopicQueue;
+import io.waybill.client.MessageQueue;
 import io.waybill.protocol.message.Message;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +13,7 @@ final class Stored {
 
     private Stored() {}
 
-    static Message message(TopicQueue queue, long offset, String body) {
+    static Message message(MessageQueue queue, long offset, String body) {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
         return new Message(
                 100 + bytes.length,

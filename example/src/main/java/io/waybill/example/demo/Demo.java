@@ -3,16 +3,16 @@ package io.waybill.example.demo;
 
 import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Admin.TransactionState.Stage;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
+import io.waybill.client.MessageQueue;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Replay;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
@@ -534,7 +534,7 @@ public final class Demo {
                 return null;
             });
             long total = 0;
-            for (TopicQueue queue : reader.assignment()) {
+            for (MessageQueue queue : reader.assignment()) {
                 total += patience.answered(
                         "how long a queue is", () -> reader.maxOffset(queue) - reader.minOffset(queue));
             }
@@ -570,7 +570,7 @@ public final class Demo {
                 .onMessage(message -> {
                     auditDeliveries.incrementAndGet();
                     audited.put(message.storedId(), message);
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
     }

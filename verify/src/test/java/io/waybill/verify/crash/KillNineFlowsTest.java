@@ -4,6 +4,7 @@ package io.waybill.verify.crash;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.DeadLetters;
 import io.waybill.client.DeadLetters.Outcome.Answer;
 import io.waybill.client.DelayedChange;
@@ -13,7 +14,6 @@ import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
@@ -150,7 +150,7 @@ class KillNineFlowsTest {
         try (PushConsumer rejecting = client.pushConsumer("kill-dead")
                 .subscribe(LETTERS_TOPIC)
                 .from(StartFrom.FIRST)
-                .onMessage(message -> Result.REJECT)
+                .onMessage(message -> ConsumeResult.REJECT)
                 .start()) {
             await(
                     "the dead letters of " + rejecting.group(),
@@ -276,7 +276,7 @@ class KillNineFlowsTest {
             timers.add(name);
             if (n % 2 == 0) {
                 cancelBegun.add(name);
-                DelayedChange change = admin.delayed().cancel(DelayedMessages.Which.key(TIMERS, name), "test");
+                DelayedChange change = admin.delayed().cancel(DelayedMessages.Selector.key(TIMERS, name), "test");
                 if (change.answer() == DelayedChange.Answer.CANCELLED) {
                     cancelled.add(name);
                 }

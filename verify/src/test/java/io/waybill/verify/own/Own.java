@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.verify.own;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
 import java.time.Duration;
@@ -67,9 +67,9 @@ final class Own implements AutoCloseable {
     static final class Inbox {
         private final ConcurrentLinkedQueue<ReceivedMessage> messages = new ConcurrentLinkedQueue<>();
 
-        Result add(ReceivedMessage message) {
+        ConsumeResult add(ReceivedMessage message) {
             messages.add(message);
-            return Result.SUCCESS;
+            return ConsumeResult.SUCCESS;
         }
 
         List<ReceivedMessage> messages() {

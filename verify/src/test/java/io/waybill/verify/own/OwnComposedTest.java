@@ -4,11 +4,11 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
@@ -47,7 +47,7 @@ class OwnComposedTest {
                         if (arrived.put(message.text(), message) != null) {
                             twice.add(message.text());
                         }
-                        return Result.SUCCESS;
+                        return ConsumeResult.SUCCESS;
                     })
                     .start();
             Producer plain = own.client().producer("plain").build();

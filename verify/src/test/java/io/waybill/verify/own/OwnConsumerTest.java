@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Filter;
 import io.waybill.client.Groups;
 import io.waybill.client.Message;
@@ -12,7 +13,6 @@ import io.waybill.client.Producer;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
@@ -112,7 +112,7 @@ class OwnConsumerTest {
         PushConsumer.Builder wrong = own.client()
                 .pushConsumer(group)
                 .subscribe(topic, Filter.sql("amount >> 100"))
-                .onMessage(message -> Result.SUCCESS);
+                .onMessage(message -> ConsumeResult.SUCCESS);
         assertThatThrownBy(wrong::start)
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.INVALID));
@@ -168,10 +168,10 @@ class OwnConsumerTest {
                 .onMessage(message -> {
                     if (message.tag().equals("BAD")) {
                         attempts.add(message.attempt());
-                        return Result.REJECT;
+                        return ConsumeResult.REJECT;
                     }
                     if (message.tag().equals("LATER") && message.attempt() == 1) {
-                        return Result.retryAfter(Duration.ofMillis(900));
+                        return ConsumeResult.retryAfter(Duration.ofMillis(900));
                     }
                     return inbox.add(message);
                 })
@@ -296,7 +296,7 @@ class OwnConsumerTest {
 
         String other = Own.unique("others");
         groups.put(Groups.GroupSettings.defaults(other));
-        groups.cloneProgress(group, other, topic);
+        groups.cloneOffsets(group, other, topic);
         assertThat(admin.progress(other).lag()).isZero();
         assertThat(admin.progress(other).queues().stream()
                         .filter(queue -> queue.queue().topic().equals(topic)))
@@ -321,7 +321,7 @@ class OwnConsumerTest {
                 .pushConsumer(group)
                 .subscribe(topic)
                 .from(StartFrom.FIRST)
-                .onMessage(message -> Result.reply("price of " + message.text()))
+                .onMessage(message -> ConsumeResult.reply("price of " + message.text()))
                 .start();
         Producer producer = own.client().producer("shops").build();
         for (int i = 0; i < 5; i++) {

@@ -7,7 +7,7 @@ import io.waybill.client.Admin;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedChange.Answer;
 import io.waybill.client.DelayedMessages;
-import io.waybill.client.DelayedMessages.Which;
+import io.waybill.client.DelayedMessages.Selector;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.SendReceipt;
@@ -103,14 +103,14 @@ class OwnDelayedTest {
                 .containsExactly(java.util.List.of("b"));
 
         Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
-        assertThat(delayed.cancel(one.which(), "ann").answer()).isEqualTo(Answer.CANCELLED);
-        assertThat(delayed.reschedule(Which.key(topic, "b"), Instant.now(), "ann")
+        assertThat(delayed.cancel(one.selector(), "ann").answer()).isEqualTo(Answer.CANCELLED);
+        assertThat(delayed.reschedule(Selector.key(topic, "b"), Instant.now(), "ann")
                         .answer())
                 .isEqualTo(Answer.MOVED);
         inbox.awaitCount(1);
         assertThat(inbox.texts()).containsExactly("two");
         assertThat(delayed.list(topic, null, 10).messages()).isEmpty();
-        assertThat(delayed.cancel(Which.message(topic, first.messageId()), "bob")
+        assertThat(delayed.cancel(Selector.message(topic, first.messageId()), "bob")
                         .answer())
                 .isEqualTo(Answer.ALREADY_CANCELLED);
     }

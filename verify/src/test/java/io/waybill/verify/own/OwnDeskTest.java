@@ -6,8 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.client.Admin;
 import io.waybill.client.Admin.TransactionState;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.DeadLetters;
-import io.waybill.client.DeadLetters.Letter;
+import io.waybill.client.DeadLetters.DeadLetter;
 import io.waybill.client.DeadLetters.Outcome;
 import io.waybill.client.DeadLetters.Redrive;
 import io.waybill.client.DeadLetters.Selection;
@@ -15,7 +16,6 @@ import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.TransactionInspector.Query;
@@ -73,7 +73,7 @@ class OwnDeskTest {
                 .pushConsumer(group)
                 .subscribe(topic)
                 .from(StartFrom.FIRST)
-                .onMessage(message -> healthy.get() ? billed.add(message) : Result.REJECT)
+                .onMessage(message -> healthy.get() ? billed.add(message) : ConsumeResult.REJECT)
                 .start();
         Own.Inbox others = own.consume(Own.unique("archive"), topic, "*");
         Producer producer = own.client().producer("shop").build();
@@ -96,7 +96,7 @@ class OwnDeskTest {
                 .startsWith("bill ");
 
         healthy.set(true);
-        Letter first = page.letters().get(0);
+        DeadLetter first = page.letters().get(0);
         List<Outcome> one = letters.redrive(
                 group,
                 Selection.at(first.broker(), first.offset()),
@@ -120,7 +120,7 @@ class OwnDeskTest {
                         .answer())
                 .isEqualTo(Outcome.Answer.ALREADY_SETTLED);
 
-        Letter second = page.letters().get(1);
+        DeadLetter second = page.letters().get(1);
         assertThat(letters.discard(group, Selection.at(second.broker(), second.offset()), "ann", "paid by cheque")
                         .get(0)
                         .answer())
@@ -135,7 +135,7 @@ class OwnDeskTest {
         assertThat(billed.texts()).doesNotContain("bill x").hasSize(5);
         assertThat(letters.list(group, 0, 10, false).open()).isZero();
         assertThat(letters.list(group, 0, 10, true).letters())
-                .extracting(Letter::state)
+                .extracting(DeadLetter::state)
                 .containsOnly(DeadLetters.State.REDRIVEN, DeadLetters.State.DISCARDED);
     }
 

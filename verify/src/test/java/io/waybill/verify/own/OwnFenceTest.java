@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.waybill.client.Admin.TransactionState;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.DeadLetters.Redrive;
 import io.waybill.client.DeadLetters.Selection;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
@@ -165,7 +165,7 @@ class OwnFenceTest {
         AtomicInteger calls = new AtomicInteger();
         JdbcMessageHandler handler = (connection, message) -> {
             insert(connection, topic + " " + message.text() + " " + calls.incrementAndGet());
-            return calls.get() == 1 ? Result.REJECT : Result.SUCCESS;
+            return calls.get() == 1 ? ConsumeResult.REJECT : ConsumeResult.SUCCESS;
         };
         client.pushConsumer(group)
                 .subscribe(topic)
@@ -177,9 +177,9 @@ class OwnFenceTest {
         Own.await("the re-driven message", () -> orders().size() == 1);
         assertThat(orders()).containsExactly(topic + " order 2");
 
-        List<Result> again = new ArrayList<>();
+        List<ConsumeResult> again = new ArrayList<>();
         client.replay(topic).into(topic + "-replay-once").run(message -> again.add(once.process(message, handler)));
-        assertThat(again).isNotEmpty().containsOnly(Result.SUCCESS);
+        assertThat(again).isNotEmpty().containsOnly(ConsumeResult.SUCCESS);
         assertThat(calls).hasValue(2);
 
         ProcessOnce anew = ProcessOnce.in(database, topic + "-anew");

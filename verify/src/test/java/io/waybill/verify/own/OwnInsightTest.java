@@ -4,16 +4,16 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Finding;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.Message;
-import io.waybill.client.MessageLife;
+import io.waybill.client.MessageHistory;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionListener;
@@ -66,9 +66,9 @@ class OwnInsightTest {
                 .subscribe(topic)
                 .from(StartFrom.FIRST)
                 .onMessage(message -> switch (message.tag()) {
-                    case "DEAD" -> Result.REJECT;
-                    case "AGAIN" -> Result.retryAfter(Duration.ofMinutes(30));
-                    default -> Result.SUCCESS;
+                    case "DEAD" -> ConsumeResult.REJECT;
+                    case "AGAIN" -> ConsumeResult.retryAfter(Duration.ofMinutes(30));
+                    default -> ConsumeResult.SUCCESS;
                 })
                 .start();
         return client;
@@ -178,7 +178,7 @@ class OwnInsightTest {
                 () -> events(good).containsAll(List.of("DELIVERED", "ACKNOWLEDGED"))
                         && events(dead).contains("DEAD_LETTERED"));
         assertThat(events(good)).contains("STORED", "DELIVERED");
-        MessageLife life = admin.traceKey(topic, "life-1").get(0);
+        MessageHistory life = admin.traceKey(topic, "life-1").get(0);
         assertThat(life.messageId()).isEqualTo(good.messageId());
         assertThat(life.storedId()).isEqualTo(good.storedId());
         assertThat(life.events())
@@ -194,7 +194,7 @@ class OwnInsightTest {
     private List<String> events(SendReceipt receipt) {
         return admin.trace(topic, receipt.messageId()).stream()
                 .flatMap(life -> life.events().stream())
-                .map(MessageLife.Event::name)
+                .map(MessageHistory.Event::name)
                 .toList();
     }
 }

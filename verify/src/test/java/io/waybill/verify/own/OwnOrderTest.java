@@ -3,11 +3,11 @@ package io.waybill.verify.own;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
 import io.waybill.server.EmbeddedBroker;
@@ -78,7 +78,7 @@ class OwnOrderTest {
     }
 
     /** Every 7th step fails at its first attempt. A step may come again after a change of members, but never too early. */
-    private Result handle(ReceivedMessage message) {
+    private ConsumeResult handle(ReceivedMessage message) {
         String order = message.orderingKey();
         int step = Integer.parseInt(message.text());
         if (!running.add(order)) {
@@ -91,12 +91,12 @@ class OwnOrderTest {
             }
             if (step == expected && step % 7 == 3 && message.attempt() == 1) {
                 failures.incrementAndGet();
-                return Result.RETRY_LATER;
+                return ConsumeResult.RETRY_LATER;
             }
             if (step == expected) {
                 next.put(order, step + 1);
             }
-            return Result.SUCCESS;
+            return ConsumeResult.SUCCESS;
         } finally {
             running.remove(order);
         }

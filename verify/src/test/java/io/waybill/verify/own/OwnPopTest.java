@@ -4,11 +4,11 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Filter;
 import io.waybill.client.Groups;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
@@ -165,11 +165,11 @@ class OwnPopTest {
                     .maxCachedMessages(4)
                     .onMessage(message -> {
                         if (message.text().equals("m7") && message.attempt() == 1) {
-                            return Result.retryAfter(Duration.ofMillis(100));
+                            return ConsumeResult.retryAfter(Duration.ofMillis(100));
                         }
                         members.add(client.clientId());
                         handled.add(message.text());
-                        return Result.SUCCESS;
+                        return ConsumeResult.SUCCESS;
                     })
                     .start();
         }

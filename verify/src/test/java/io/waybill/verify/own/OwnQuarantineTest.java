@@ -4,12 +4,12 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Cause;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.server.EmbeddedBroker;
@@ -68,13 +68,13 @@ class OwnQuarantineTest {
                 .start();
     }
 
-    private Result handle(ReceivedMessage message) {
+    private ConsumeResult handle(ReceivedMessage message) {
         if (broken && message.orderingKey().equals(POISON)) {
             failed.add(message.text());
-            return Result.RETRY_LATER;
+            return ConsumeResult.RETRY_LATER;
         }
         handled.add(message.text());
-        return Result.SUCCESS;
+        return ConsumeResult.SUCCESS;
     }
 
     private SendReceipt send(String key, int step) {
@@ -136,7 +136,8 @@ class OwnQuarantineTest {
             assertThat(key.topic()).isEqualTo(topic);
             assertThat(key.key()).isEqualTo(POISON);
         });
-        assertThat(admin.groups().backlog(group).total().parked().messages()).isEqualTo(6);
+        assertThat(admin.groups().backlog(group).total().quarantined().messages())
+                .isEqualTo(6);
         List<Groups.Finding> findings =
                 admin.groups().diagnose(group, Groups.Subject.message(topic, first.messageId()));
         assertThat(findings.get(0).cause()).isEqualTo(Cause.QUARANTINED);

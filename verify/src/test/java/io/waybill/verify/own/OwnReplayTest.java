@@ -4,13 +4,13 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.PullConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.Replay;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
-import io.waybill.client.TopicQueue;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
 import io.waybill.server.EmbeddedBroker;
@@ -132,7 +132,7 @@ class OwnReplayTest {
     }
 
     private static void assertInOrderWithinQueues(List<ReceivedMessage> messages) {
-        Map<TopicQueue, Long> last = new HashMap<>();
+        Map<MessageQueue, Long> last = new HashMap<>();
         for (ReceivedMessage message : messages) {
             Long before = last.put(message.queue(), message.offset());
             assertThat(before == null || before < message.offset()).isTrue();

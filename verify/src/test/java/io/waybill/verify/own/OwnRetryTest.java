@@ -4,9 +4,9 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.client.Admin;
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
-import io.waybill.client.Result;
 import io.waybill.client.StartFrom;
 import io.waybill.server.EmbeddedBroker;
 import java.util.List;
@@ -51,7 +51,7 @@ class OwnRetryTest {
                         throw new IllegalStateException("cannot be billed");
                     }
                     if (m.text().equals("flaky") && m.attempt() < 3) {
-                        return Result.RETRY_LATER;
+                        return ConsumeResult.RETRY_LATER;
                     }
                     assertThat(m.topic()).isEqualTo(topic);
                     return good.add(m);

@@ -4,9 +4,9 @@ package io.waybill.verify.own;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.client.ConsumeResult;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
-import io.waybill.client.Result;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillException;
@@ -46,7 +46,7 @@ class OwnTimerTest {
                 .from(StartFrom.FIRST)
                 .onMessage(m -> {
                     arrived.put(m.text(), Instant.now());
-                    return Result.SUCCESS;
+                    return ConsumeResult.SUCCESS;
                 })
                 .start();
         Producer producer = own.client().producer("order-service").build();

@@ -159,11 +159,11 @@ class StockComposedTest {
         try (WaybillClient client = WaybillClient.connect(broker.namesrvAddress())) {
             Admin admin = client.admin();
             DelayedChange cancelled =
-                    admin.delayed().cancel(DelayedMessages.Which.key(topic, "order-cancelled"), "a test");
+                    admin.delayed().cancel(DelayedMessages.Selector.key(topic, "order-cancelled"), "a test");
             assertThat(cancelled.answer()).isEqualTo(DelayedChange.Answer.CANCELLED);
             assertThat(admin.delayed()
                             .reschedule(
-                                    DelayedMessages.Which.key(topic, "order-moved"),
+                                    DelayedMessages.Selector.key(topic, "order-moved"),
                                     Instant.now().plusMillis(2_000),
                                     "a test")
                             .answer())
@@ -177,7 +177,7 @@ class StockComposedTest {
                 {"order-unknown", "NEVER_EXISTED"}
             }) {
                 assertThat(admin.delayed()
-                                .cancel(DelayedMessages.Which.key(topic, answer[0]), "a test")
+                                .cancel(DelayedMessages.Selector.key(topic, answer[0]), "a test")
                                 .answer())
                         .as(answer[0])
                         .hasToString(answer[1]);

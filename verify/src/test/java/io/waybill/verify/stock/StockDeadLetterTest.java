@@ -108,7 +108,7 @@ class StockDeadLetterTest {
             producer.send(message(topic, "PAID", "key-of-" + body, body));
         }
         awaitLetters(reader, 3);
-        List<DeadLetters.Letter> letters =
+        List<DeadLetters.DeadLetter> letters =
                 desk().list(reader.group, 0, 100, false).letters();
         assertThat(letters).allSatisfy(letter -> {
             assertThat(letter.originTopic()).isEqualTo(topic);
@@ -161,9 +161,9 @@ class StockDeadLetterTest {
         producer.send(message(topic, "PAID", "k", "wrong"));
         producer.send(message(topic, "PAID", "k", "useless"));
         awaitLetters(reader, 2);
-        List<DeadLetters.Letter> letters =
+        List<DeadLetters.DeadLetter> letters =
                 desk().list(reader.group, 0, 100, false).letters();
-        for (DeadLetters.Letter letter : letters) {
+        for (DeadLetters.DeadLetter letter : letters) {
             String body =
                     new String(desk().read(reader.group, letter).orElseThrow().body(), StandardCharsets.UTF_8);
             Selection it = Selection.at(null, letter.offset());
@@ -181,7 +181,7 @@ class StockDeadLetterTest {
         assertThat(reader.last("right").getProperty("color")).isEqualTo("blue");
         assertThat(reader.times("useless")).isEqualTo(1);
         assertThat(desk().list(reader.group, 0, 100, true).letters())
-                .extracting(DeadLetters.Letter::state)
+                .extracting(DeadLetters.DeadLetter::state)
                 .containsExactlyInAnyOrder(DeadLetters.State.REDRIVEN, DeadLetters.State.DISCARDED);
     }
 

@@ -58,7 +58,8 @@ class StockQuarantineTest {
         Stock.await("the other keys", LIMIT, () -> seen.containsAll(List.of("a0", "c0", "a1", "c1")));
         assertThat(seen).as("cached ones of the key were dropped").doesNotContain("p1", "p2");
         assertThat(seen.stream().filter("p0 failed"::equals)).hasSize(3);
-        assertThat(admin.groups().backlog(group).total().parked().messages()).isEqualTo(3);
+        assertThat(admin.groups().backlog(group).total().quarantined().messages())
+                .isEqualTo(3);
         assertThat(admin.groups().backlog(group).total().dead().messages()).isZero();
         assertThat(admin.deadLetters().list(group, 0, 10, true).letters()).isEmpty();
 

@@ -14,7 +14,7 @@ import java.util.Map;
  * @param storedId broker address and log position
  * @param events what happened, the oldest first
  */
-public record MessageLife(String broker, String topic, String messageId, String storedId, List<Event> events) {
+public record MessageHistory(String broker, String topic, String messageId, String storedId, List<Event> events) {
     /**
      * Something that happened.
      *

@@ -5,26 +5,26 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /** What became of a message in a handler. */
-public final class Result {
+public final class ConsumeResult {
     /** Done; it will not come again. */
-    public static final Result SUCCESS = new Result(Kind.DONE, null, null);
+    public static final ConsumeResult SUCCESS = new ConsumeResult(Kind.DONE, null, null);
 
     /**
      * Not done; give it again later. Concurrent consumers get it again with growing delay, at last it goes to the dead letters of the group;
      * ordered consumers get it again, before anything behind it in its queue.
      */
-    public static final Result RETRY_LATER = new Result(Kind.AGAIN, null, null);
+    public static final ConsumeResult RETRY_LATER = new ConsumeResult(Kind.RETRY, null, null);
 
     /** It will never work: straight to the dead letters of the group, without further retries. */
-    public static final Result REJECT = new Result(Kind.REJECTED, null, null);
+    public static final ConsumeResult REJECT = new ConsumeResult(Kind.REJECTED, null, null);
 
     /** Kinds of results. */
     public enum Kind {
-        /** See {@link Result#SUCCESS}. */
+        /** See {@link ConsumeResult#SUCCESS}. */
         DONE,
-        /** See {@link Result#RETRY_LATER}. */
-        AGAIN,
-        /** See {@link Result#REJECT}. */
+        /** See {@link ConsumeResult#RETRY_LATER}. */
+        RETRY,
+        /** See {@link ConsumeResult#REJECT}. */
         REJECTED
     }
 
@@ -32,7 +32,7 @@ public final class Result {
     private final Duration delay;
     private final byte[] reply;
 
-    private Result(Kind kind, Duration delay, byte[] reply) {
+    private ConsumeResult(Kind kind, Duration delay, byte[] reply) {
         this.kind = kind;
         this.delay = delay;
         this.reply = reply;
@@ -42,7 +42,7 @@ public final class Result {
      * Like {@link #RETRY_LATER}, after this time. Consumers by pull can ask only for the delay levels of the broker (1 s, 5 s, 10 s, 30 s, 1 min ... 2 h):
      * theirs is the shortest that is not shorter. By pop, and for the pause of an ordered queue, it counts to the millisecond.
      */
-    public static Result retryAfter(Duration delay) {
+    public static ConsumeResult retryAfter(Duration delay) {
         if (delay == null || delay.isNegative()) {
             throw new WaybillException(
                     WaybillException.Kind.INVALID,
@@ -52,17 +52,17 @@ public final class Result {
                     "use RETRY_LATER to leave it to the broker",
                     null);
         }
-        return new Result(Kind.AGAIN, delay, null);
+        return new ConsumeResult(Kind.RETRY, delay, null);
     }
 
     /** Done, with an answer for whoever waits in {@link Producer#request}; without effect beyond {@link #SUCCESS} if nobody does. */
-    public static Result reply(byte[] body) {
-        return new Result(Kind.DONE, null, body.clone());
+    public static ConsumeResult reply(byte[] body) {
+        return new ConsumeResult(Kind.DONE, null, body.clone());
     }
 
     /** Like {@link #reply(byte[])}, as UTF-8. */
-    public static Result reply(String text) {
-        return new Result(Kind.DONE, null, text.getBytes(StandardCharsets.UTF_8));
+    public static ConsumeResult reply(String text) {
+        return new ConsumeResult(Kind.DONE, null, text.getBytes(StandardCharsets.UTF_8));
     }
 
     public Kind kind() {

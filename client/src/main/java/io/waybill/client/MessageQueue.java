@@ -8,9 +8,9 @@ package io.waybill.client;
  * @param broker the name of the broker that keeps the queue
  * @param id the number of the queue on that broker, from 0
  */
-public record TopicQueue(String topic, String broker, int id) implements Comparable<TopicQueue> {
+public record MessageQueue(String topic, String broker, int id) implements Comparable<MessageQueue> {
     @Override
-    public int compareTo(TopicQueue other) {
+    public int compareTo(MessageQueue other) {
         int byTopic = topic.compareTo(other.topic);
         if (byTopic != 0) {
             return byTopic;
