@@ -12,8 +12,8 @@ import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetRequests;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.pop.Pops;
-import io.waybill.broker.pull.Pulls;
+import io.waybill.broker.pop.PopFeature;
+import io.waybill.broker.pull.PullFeature;
 import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineRequests;
 import io.waybill.broker.query.Queries;
@@ -66,9 +66,9 @@ final class Features {
     private final Members members;
     private final Offsets offsets;
     private final Journal journal;
-    private final Pulls pulls;
+    private final PullFeature pulls;
     private final SendFeature sends;
-    private final Pops pops;
+    private final PopFeature pops;
     private final Registration registration;
     private final DeadLetterDesk deadLetters;
     private final Quarantine quarantine;
@@ -129,14 +129,14 @@ final class Features {
         checks.onOverdue(timerDispatcher::wake);
         RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
-        pulls = new Pulls(
+        pulls = new PullFeature(
                 store, topics, groups, members, offsets, journal, rules, stats, settings, clock, blocking, filters);
 
         quarantine = new Quarantine(store, topics, offsets, clock, rules, blocking);
-        pulls.diversions().add(quarantine);
+        pulls.interceptors().add(quarantine);
         retries.onGivenUp(quarantine);
 
-        pops = new Pops(
+        pops = new PopFeature(
                 store,
                 topics,
                 groups,
@@ -153,24 +153,24 @@ final class Features {
                 blocking,
                 filters);
         store.onVisible((topic, queueId, newMaxOffset) -> {
-            pulls.parked().wake(topic, queueId);
+            pulls.longPolling().wake(topic, queueId);
             pops.wake(topic, queueId);
         });
 
         topics.onChange(topic -> {
             rules.changed();
-            pulls.parked().topicChanged(topic);
-            pops.waiting().topicChanged(topic);
+            pulls.longPolling().topicChanged(topic);
+            pops.longPolling().topicChanged(topic);
         });
         groups.onChange(group -> {
             rules.changed();
-            pulls.parked().groupChanged(group);
-            pops.waiting().groupChanged(group);
+            pulls.longPolling().groupChanged(group);
+            pops.longPolling().groupChanged(group);
         });
         members.onWish((group, connection) -> {
             rules.changed();
-            pulls.parked().wishChanged(group, connection);
-            pops.waiting().wishChanged(group, connection);
+            pulls.longPolling().wishChanged(group, connection);
+            pops.longPolling().wishChanged(group, connection);
         });
 
         Routes routes = new Routes();
@@ -251,11 +251,11 @@ final class Features {
 
     /** Starts the background duties. */
     void start() {
-        DutyHandle parked = platform.duties().start(pulls.parked());
-        pulls.parked().startedAs(parked);
+        DutyHandle parked = platform.duties().start(pulls.longPolling());
+        pulls.longPolling().startedAs(parked);
         duties.add(parked);
-        DutyHandle waitingPops = platform.duties().start(pops.waiting());
-        pops.waiting().startedAs(waitingPops);
+        DutyHandle waitingPops = platform.duties().start(pops.longPolling());
+        pops.longPolling().startedAs(waitingPops);
         duties.add(waitingPops);
         duties.add(platform.duties().start(pulls.unread()));
         duties.add(platform.duties().start(members));
@@ -289,28 +289,28 @@ final class Features {
         return topics;
     }
 
-    Pulls pulls() {
+    PullFeature pulls() {
         return pulls;
     }
 
     /** How many pulls wait for a message. */
     int waitingPulls() {
-        return pulls.parked().size();
+        return pulls.longPolling().size();
     }
 
     /** How many pops wait for a message. */
     int waitingPops() {
-        return pops.waiting().size();
+        return pops.longPolling().size();
     }
 
     /** At how many times something is to be done for pops. */
     int timesOfPops() {
-        return pops.waiting().times();
+        return pops.longPolling().times();
     }
 
     void connectionClosed(Connection connection) {
         pulls.closed(connection);
-        pops.waiting().closed(connection);
+        pops.longPolling().closed(connection);
         sends.closed(connection);
         members.closed(connection);
     }
@@ -333,8 +333,8 @@ final class Features {
     /** Takes the broker off the name servers and lets go of the pulls that wait. */
     CompletableFuture<Void> leave() {
         CompletableFuture<Void> gone = registration.unregister();
-        pulls.parked().releaseAll();
-        pops.waiting().releaseAll();
+        pulls.longPolling().releaseAll();
+        pops.longPolling().releaseAll();
         return gone;
     }
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.pull.Diversion;
+import io.waybill.broker.pull.DeliveryInterceptor;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -239,9 +239,9 @@ class WaitingReadsTest {
     @Test
     void aChangeInTheMiddleOfARead() {
         boolean[] done = {false};
-        broker.features.pulls().diversions().add(new Diversion() {
+        broker.features.pulls().interceptors().add(new DeliveryInterceptor() {
             @Override
-            public Sorter sorter(
+            public MessageRouter router(
                     String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
                 if (!done[0] && name.equals(GROUP)) { // decided, and not read yet
                     done[0] = true;
@@ -256,9 +256,9 @@ class WaitingReadsTest {
 
     @Test
     void aCrowdOfChangesDoesNotHoldAReadForEverAndPassesNothing() {
-        broker.features.pulls().diversions().add(new Diversion() {
+        broker.features.pulls().interceptors().add(new DeliveryInterceptor() {
             @Override
-            public Sorter sorter(
+            public MessageRouter router(
                     String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
                 subscribe(version % 2 == 0 ? "C" : "D");
                 return null;

@@ -42,11 +42,11 @@ final class Acks {
     private final Store store;
     private final Topics topics;
     private final PopQueues queues;
-    private final WaitingPops waiting;
+    private final PopLongPolling waiting;
     private final Journal journal;
     private final PopClock clock;
 
-    Acks(Store store, Topics topics, PopQueues queues, WaitingPops waiting, Journal journal, PopClock clock) {
+    Acks(Store store, Topics topics, PopQueues queues, PopLongPolling waiting, Journal journal, PopClock clock) {
         this.store = store;
         this.topics = topics;
         this.queues = queues;

@@ -88,7 +88,7 @@ final class Pop extends Turns {
 
     private Runnable answer;
 
-    private volatile WaitingPops.Place place;
+    private volatile PopLongPolling.Place place;
     private volatile boolean looksAgain;
 
     /** @param firstQueue where to begin when any queue will do */
@@ -354,11 +354,11 @@ final class Pop extends Turns {
     }
 
     /** Where it waits; null while it never did. */
-    WaitingPops.Place place() {
+    PopLongPolling.Place place() {
         return place;
     }
 
-    void place(WaitingPops.Place waitsAt) {
+    void place(PopLongPolling.Place waitsAt) {
         place = waitsAt;
     }
 

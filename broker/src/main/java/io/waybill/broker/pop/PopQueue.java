@@ -152,7 +152,7 @@ final class PopQueue {
     /** The base that was committed last; -1 for none. */
     private long committed = -1;
     /** The end of an invisibility that the clock's watcher keeps for this queue; null for none. */
-    private WaitingPops.End watched;
+    private PopLongPolling.End watched;
     /** A limit kept a pop from messages that were never handed out. */
     private boolean limited;
 
@@ -664,13 +664,13 @@ final class PopQueue {
      *
      * @return what is watched now, null if that did not change
      */
-    synchronized WaitingPops.End watch(long behindMillis, long number, Map<WaitingPops.End, PopQueue> ends) {
+    synchronized PopLongPolling.End watch(long behindMillis, long number, Map<PopLongPolling.End, PopQueue> ends) {
         InFlight next = byDeadline.higher(new InFlight(Long.MAX_VALUE, 0, behindMillis, 0));
         if (next == null || watched != null && watched.millis() <= next.deadlineMillis()) {
             return null;
         }
-        WaitingPops.End before = watched;
-        watched = new WaitingPops.End(next.deadlineMillis(), number);
+        PopLongPolling.End before = watched;
+        watched = new PopLongPolling.End(next.deadlineMillis(), number);
         ends.put(watched, this);
         if (before != null) {
             ends.remove(before);
@@ -679,7 +679,7 @@ final class PopQueue {
     }
 
     /** That time has come. */
-    synchronized void reached(WaitingPops.End end) {
+    synchronized void reached(PopLongPolling.End end) {
         if (end.equals(watched)) {
             watched = null;
         }

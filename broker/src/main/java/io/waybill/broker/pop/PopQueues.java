@@ -85,7 +85,7 @@ final class PopQueues {
         return offset < offsets.query(group, topic, queueId);
     }
 
-    /** An offset was set by other means than popping, or removed if it is negative. */
+    /** An offset was set by other means than popService, or removed if it is negative. */
     void outside(String group, String topic, int queueId, long offset, boolean isReset) {
         PopQueue queue = find(group, topic, queueId);
         if (queue == null) {

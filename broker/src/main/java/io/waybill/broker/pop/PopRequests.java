@@ -17,7 +17,7 @@ import io.waybill.remoting.Request;
 
 /**
  * The requests that look for messages: POP (200050), PEEK (200052), NOTIFICATION (200054), and POLLING_INFO (200055) about those that wait. Checks a
- * request and hands it to {@link Popping}. Runs on the event loop and does not block.
+ * request and hands it to {@link PopService}. Runs on the event loop and does not block.
  *
  * <p>A pop needs no heartbeat: a proxy pops for clients the broker does not know. How long it may wait counts from its arrival here; the time at which
  * its client says it was born is that of another clock and decides nothing.
@@ -30,21 +30,21 @@ final class PopRequests {
 
     private final PopChecks checks;
     private final Rules rules;
-    private final Popping popping;
-    private final WaitingPops waiting;
+    private final PopService popService;
+    private final PopLongPolling waiting;
     private final Chance chance;
     private final int mostBytes;
 
     PopRequests(
             PopChecks checks,
             Rules rules,
-            Popping popping,
-            WaitingPops waiting,
+            PopService popService,
+            PopLongPolling waiting,
             BrokerSettings settings,
             Chance chance) {
         this.checks = checks;
         this.rules = rules;
-        this.popping = popping;
+        this.popService = popService;
         this.waiting = waiting;
         this.chance = chance;
         this.mostBytes = settings.pullMaxBytes();
@@ -139,7 +139,7 @@ final class PopRequests {
 
     private void start(Request request, PopChecks.Asked asked, long number, Pop.Wish wish, long holdMillis) {
         Pop pop = new Pop(request, asked, wish, number, chance.nextInt(wish.queueCount()));
-        popping.start(pop, Math.max(0, holdMillis));
+        popService.start(pop, Math.max(0, holdMillis));
     }
 
     private void pollingInfo(Request request) {

@@ -40,11 +40,11 @@ final class Pull extends Turns {
     private long deadlineNanos;
     private long notBeforeNanos;
     private boolean isThrottled;
-    private ConsumerGroup home;
+    private ConsumerGroup subscribedGroup;
     private Custody custody;
     private boolean isReplay;
-    private long parkedNanos;
-    private volatile Parked.Place place;
+    private long heldNanos;
+    private volatile PullLongPolling.Place place;
 
     Pull(Request request, PullHeader header, int maxCount, int maxBytes) {
         this.request = request;
@@ -97,7 +97,7 @@ final class Pull extends Turns {
         filter = checked.filter();
         topicSysFlag = checked.topic().topicSysFlag();
         groupSysFlag = checked.group().groupSysFlag();
-        home = checked.home();
+        subscribedGroup = checked.subscribedGroup();
         decidedAt = number;
     }
 
@@ -116,7 +116,7 @@ final class Pull extends Turns {
 
     /** What its filter takes if it is its own; one that came with a heartbeat belongs to the member. */
     int filterBytes() {
-        return home == null ? filter.weightBytes() : 0;
+        return subscribedGroup == null ? filter.weightBytes() : 0;
     }
 
     int topicSysFlag() {
@@ -149,8 +149,8 @@ final class Pull extends Turns {
     }
 
     /** The group whose heartbeats say what this pull wants; null for one that carries its subscription. */
-    ConsumerGroup home() {
-        return home;
+    ConsumerGroup subscribedGroup() {
+        return subscribedGroup;
     }
 
     /** Where it is noted what it got. */
@@ -181,20 +181,20 @@ final class Pull extends Turns {
     }
 
     /** When it began to wait. */
-    long parkedNanos() {
-        return parkedNanos;
+    long heldNanos() {
+        return heldNanos;
     }
 
-    void parkedNanos(long nanos) {
-        parkedNanos = nanos;
+    void heldNanos(long nanos) {
+        heldNanos = nanos;
     }
 
     /** Where it waits; null while it never did. */
-    Parked.Place place() {
+    PullLongPolling.Place place() {
         return place;
     }
 
-    void place(Parked.Place parkedAt) {
-        place = parkedAt;
+    void place(PullLongPolling.Place waitsAt) {
+        place = waitsAt;
     }
 }

@@ -40,7 +40,7 @@ final class PullChecks {
      *
      * @param told what the client's heartbeat or its group's said it wants, also when the pull carries it; null when nobody said it
      * @param isOutdated whether the pull is of a time when its client wanted something else: it shall come again
-     * @param home the group whose other members count; null for somebody who only reads under its name
+     * @param subscribedGroup the group whose other members count; null for somebody who only reads under its name
      * @param code 0, or the code of a refusal, with its text
      */
     record Checked(
@@ -49,7 +49,7 @@ final class PullChecks {
             Filter filter,
             Filter told,
             boolean isOutdated,
-            ConsumerGroup home,
+            ConsumerGroup subscribedGroup,
             int code,
             String text) {
         static Checked refused(int code, String text) {

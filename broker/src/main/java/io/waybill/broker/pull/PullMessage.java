@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): checks a pull and hands it to {@link Reading}.
+ * PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): checks a pull and hands it to {@link PullService}.
  *
  * <p>Runs on the event loop and does not block. A pull that is ahead of its heartbeats waits until its client was asked.
  */
@@ -30,8 +30,8 @@ final class PullMessage implements RequestHandler {
     private final Rules rules;
     private final FreshSubscriptions fresh;
     private final Offsets offsets;
-    private final OtherMembers otherMembers;
-    private final Reading reading;
+    private final SubscriptionConflictRouter conflictRouter;
+    private final PullService pullService;
     private final int pullMaxCount;
     private final int pullMaxBytes;
 
@@ -40,15 +40,15 @@ final class PullMessage implements RequestHandler {
             Rules rules,
             Members members,
             Offsets offsets,
-            OtherMembers otherMembers,
-            Reading reading,
+            SubscriptionConflictRouter conflictRouter,
+            PullService pullService,
             BrokerSettings settings) {
         this.checks = checks;
         this.rules = rules;
         this.fresh = members.fresh();
         this.offsets = offsets;
-        this.otherMembers = otherMembers;
-        this.reading = reading;
+        this.conflictRouter = conflictRouter;
+        this.pullService = pullService;
         this.pullMaxCount = settings.pullMaxCount();
         this.pullMaxBytes = settings.pullMaxBytes();
     }
@@ -92,15 +92,15 @@ final class PullMessage implements RequestHandler {
                 header.maxMsgBytes() > 0 ? Math.min(header.maxMsgBytes(), pullMaxBytes) : pullMaxBytes);
         pull.decided(checked, number);
         if (checked.isOutdated()) {
-            reading.comeAgain(pull);
+            pullService.comeAgain(pull);
             return;
         }
-        if (pull.home() != null && Names.isRetry(header.topic())) {
-            otherMembers.reads(pull.home(), header.topic(), header.queueId(), request.connection());
+        if (pull.subscribedGroup() != null && Names.isRetry(header.topic())) {
+            conflictRouter.reads(pull.subscribedGroup(), header.topic(), header.queueId(), request.connection());
         }
         pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
         long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
-        reading.start(pull, hold);
+        pullService.start(pull, hold);
     }
 
     /** What a pull commits counts when it comes: one that waited for an answer of its client may have been overtaken by a later commit. */

@@ -9,6 +9,7 @@ import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.HandedOut;
 import io.waybill.broker.journal.Journal;
+import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.LogBudget;
 import io.waybill.broker.topic.Topics;
@@ -53,7 +54,7 @@ import org.slf4j.LoggerFactory;
  * <p>What always holds: a queue is touched only when it has messages that some member wants, nobody has pulled it for a while, and all members that
  * subscribe to its topic have just said, twice in a row, that it is not theirs; one that does not answer is taken for its owner. A
  * group with a member that pulls by hand is left alone. Then its messages go
- * to the members that want them through the group's retry topic ({@link OtherMembers}), and the group's offset passes them once they are stored there.
+ * to the members that want them through the group's retry topic ({@link SubscriptionConflictRouter}), and the group's offset passes them once they are stored there.
  * At most {@value #MOST_ROUNDS} times {@value #ROUND_MESSAGES} messages of a queue in one go, within the group's rate; one queue at a time.
  */
 final class UnreadQueues implements Duty {
@@ -83,7 +84,7 @@ final class UnreadQueues implements Duty {
     private final Members members;
     private final Offsets offsets;
     private final Journal journal;
-    private final OtherMembers otherMembers;
+    private final SubscriptionConflictRouter conflictRouter;
     private final RateLimits limits;
     private final String brokerName;
     private final Executor blocking;
@@ -102,7 +103,7 @@ final class UnreadQueues implements Duty {
             Members members,
             Offsets offsets,
             Journal journal,
-            OtherMembers otherMembers,
+            SubscriptionConflictRouter conflictRouter,
             RateLimits limits,
             String brokerName,
             Clock clock,
@@ -113,7 +114,7 @@ final class UnreadQueues implements Duty {
         this.members = members;
         this.offsets = offsets;
         this.journal = journal;
-        this.otherMembers = otherMembers;
+        this.conflictRouter = conflictRouter;
         this.limits = limits;
         this.brokerName = brokerName;
         this.blocking = blocking;
@@ -310,7 +311,7 @@ final class UnreadQueues implements Duty {
             limits.giveBack(queue.group(), granted - read.count());
             if (read.status() == ReadResult.Status.FOUND) {
                 // Behind the store's own completion, whose failure nobody here would see.
-                otherMembers.carry(
+                conflictRouter.carry(
                         group,
                         queue.topic(),
                         queue.queueId(),

@@ -5,7 +5,7 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.pull.Diversion;
+import io.waybill.broker.pull.DeliveryInterceptor;
 import io.waybill.broker.quarantine.ParkedKey.Origin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
@@ -61,7 +61,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe from any thread; a pull of a group without parked keys pays one lookup.
  */
-public final class Quarantine implements Diversion, GivenUp, Duty {
+public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     private static final Logger log = LoggerFactory.getLogger(Quarantine.class);
 
     static final int MOST_KEYS = 10_000;
@@ -182,7 +182,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
     // ---- pulls
 
     @Override
-    public Sorter sorter(
+    public MessageRouter router(
             String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
         ParkedGroup parked = groups.isEmpty() ? null : groups.get(name);
         return parked == null || parked.isEmpty() ? null : new Sorting(parked, topic, queueId, wanted);
@@ -203,7 +203,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         }
     }
 
-    private final class Sorting implements Sorter {
+    private final class Sorting implements MessageRouter {
         private final ParkedGroup group;
         private final String topic;
         private final int queueId;
@@ -227,13 +227,13 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
             String key = ParkedMessage.keyOf(buffer, at);
             String origin = key == null ? null : ParkedMessage.topicOf(buffer, at, topic);
             if (origin == null) {
-                return Verdict.GIVE;
+                return Verdict.DELIVER;
             }
             boolean isRetry = Names.isRetry(topic);
             synchronized (group) {
                 ParkedKey parked = group.find(origin, key);
                 if (parked == null || isRetry && (parked.releasing || ParkedMessage.originOf(buffer, at) == null)) {
-                    return Verdict.GIVE;
+                    return Verdict.DELIVER;
                 }
                 Origin here = origin(buffer, at);
                 if (parked.waiting.containsKey(here) || !isRetry && parked.isGivenBack(here)) {
@@ -243,7 +243,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
                 if (met.add(parked)) {
                     parked.diverting++;
                 }
-                return Verdict.DIVERT;
+                return Verdict.REROUTE;
             }
         }
 
@@ -253,7 +253,7 @@ public final class Quarantine implements Diversion, GivenUp, Duty {
         }
 
         @Override
-        public void divert(List<ByteBuffer> messages, Consumer<String> then) {
+        public void reroute(List<ByteBuffer> messages, Consumer<String> then) {
             String parkedTopic = Names.parkedTopic(group.name);
             topics.ensure(parkedTopic, 1, change -> {
                 String full = change.isRefused() ? change.text() : noRoomFor(messages.size());

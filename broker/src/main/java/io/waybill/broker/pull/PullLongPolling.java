@@ -17,15 +17,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Pulls that wait for a message, by queue, by deadline and by connection.
+ * PullFeature that wait for a message, by queue, by deadline and by connection.
  *
  * <p>What always holds: never more than {@code mostHeld} wait; none of them is answered, and none waits longer than its
  * deadline or than its connection lives. A pull is woken by the store itself, in the moment a message became visible; if
  * the message is not wanted it stays. As a duty it answers the pulls whose time is over, and sleeps exactly until the next
  * one. Safe from any thread; nothing here waits for another thread.
  */
-public final class Parked implements Duty {
-    private static final Logger log = LoggerFactory.getLogger(Parked.class);
+public final class PullLongPolling implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(PullLongPolling.class);
 
     /** Up to so many pulls of a queue are answered by the thread that confirmed; more are left to this duty. */
     private static final int INLINE_WAKES = 32;
@@ -68,19 +68,19 @@ public final class Parked implements Duty {
     /** Changes whose pulls have to be looked at. */
     private final Set<Change> changes = ConcurrentHashMap.newKeySet();
 
-    private volatile Reading reading;
+    private volatile PullService pullService;
     private volatile DutyHandle self;
     private volatile boolean closing;
 
-    Parked(Clock clock, long maxHoldMillis, int mostHeld) {
+    PullLongPolling(Clock clock, long maxHoldMillis, int mostHeld) {
         this.clock = clock;
         this.maxHoldMillis = maxHoldMillis;
         this.mostHeld = mostHeld;
     }
 
     /** Sets who reads for the pulls; once, before the first request. */
-    void readBy(Reading reader) {
-        this.reading = reader;
+    void readBy(PullService reader) {
+        this.pullService = reader;
     }
 
     /** Sets the hold on this duty; once, before the first request. */
@@ -114,7 +114,7 @@ public final class Parked implements Duty {
      *
      * @return false when too many wait already
      */
-    boolean park(Pull pull) {
+    boolean hold(Pull pull) {
         if (held.incrementAndGet() > mostHeld || !pull.request().hold(HELD_BYTES + pull.filterBytes())) {
             held.decrementAndGet();
             return false;
@@ -122,7 +122,7 @@ public final class Parked implements Duty {
         Connection connection = pull.request().connection();
         Place place = new Place(pull.deadlineNanos(), numbers.getAndIncrement());
         pull.place(place);
-        pull.parkedNanos(clock.nanoTime());
+        pull.heldNanos(clock.nanoTime());
         deadlines.put(place, pull);
         add(queues, queueOf(pull), pull);
         add(connections, connection.id(), pull);
@@ -136,7 +136,7 @@ public final class Parked implements Duty {
         return true;
     }
 
-    /** Has a parked pull look again after so long; by the thread that works on it. */
+    /** Has a waiting pull look again after so long; by the thread that works on it. */
     void lookAgain(Pull pull, long afterNanos) {
         long now = clock.nanoTime();
         if (pull.isThrottledUntil(now)) {
@@ -214,7 +214,7 @@ public final class Parked implements Duty {
     private void wakeAll(Set<Pull> pulls) {
         for (Pull pull : pulls) {
             try {
-                reading.wake(pull);
+                pullService.wake(pull);
             } catch (RuntimeException e) {
                 log.warn("A waiting pull of topic {} could not be answered", pull.topic(), e);
             }
@@ -287,7 +287,7 @@ public final class Parked implements Duty {
         }
         for (Pull pull : waiting) {
             if (pull.group().equals(group)) {
-                reading.reset(pull);
+                pullService.reset(pull);
             }
         }
     }
@@ -305,8 +305,8 @@ public final class Parked implements Duty {
         for (Pull pull : waiting) {
             if (pull.group().equals(group)
                     && pull.request().connection().id() != by.id()
-                    && now - pull.parkedNanos() >= YOUNG_NANOS) {
-                reading.expire(pull);
+                    && now - pull.heldNanos() >= YOUNG_NANOS) {
+                pullService.expire(pull);
             }
         }
     }
@@ -323,13 +323,13 @@ public final class Parked implements Duty {
     public void releaseAll() {
         closing = true;
         for (Pull pull : deadlines.values()) {
-            reading.expire(pull);
+            pullService.expire(pull);
         }
     }
 
     @Override
     public String roleName() {
-        return "broker-parked";
+        return "broker-pull-hold";
     }
 
     @Override
@@ -348,7 +348,7 @@ public final class Parked implements Duty {
             }
             Pull pull = first.getValue();
             remove(pull);
-            reading.expire(pull);
+            pullService.expire(pull);
         }
     }
 
@@ -363,7 +363,7 @@ public final class Parked implements Duty {
                 return left;
             }
             looks.remove(first.getKey());
-            reading.wake(first.getValue());
+            pullService.wake(first.getValue());
         }
     }
 }

@@ -4,8 +4,8 @@ package io.waybill.broker.pop;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.Journal;
+import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.pull.RateLimits;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.route.NameServers;
@@ -22,14 +22,14 @@ import io.waybill.store.Store;
 import java.util.concurrent.Executor;
 
 /** The feature "pop", put together: its requests, the queues groups pop, the pops that wait, and who pops what. */
-public final class Pops {
-    private final WaitingPops waiting;
+public final class PopFeature {
+    private final PopLongPolling longPolling;
     private final PopRequests requests;
     private final Acks acks;
     private final RequestModes modes;
     private final Assignments assignments;
 
-    public Pops(
+    public PopFeature(
             Store store,
             Topics topics,
             Groups groups,
@@ -47,7 +47,7 @@ public final class Pops {
             Executor filters) {
         PopClock popClock = new PopClock(clock);
         PopQueues queues = new PopQueues(store, offsets, popClock);
-        waiting = new WaitingPops(
+        longPolling = new PopLongPolling(
                 store,
                 clock,
                 popClock,
@@ -56,16 +56,27 @@ public final class Pops {
                 settings.pullHoldMaxMillis(),
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
         PopChecks checks = new PopChecks(topics, groups, members);
-        Popping popping = new Popping(
-                store, queues, waiting, members, topics, journal, stats, limits, rules, checks, popClock, coldReads,
+        PopService popService = new PopService(
+                store,
+                queues,
+                longPolling,
+                members,
+                topics,
+                journal,
+                stats,
+                limits,
+                rules,
+                checks,
+                popClock,
+                coldReads,
                 filters);
-        waiting.lookBy(popping);
-        requests = new PopRequests(checks, rules, popping, waiting, settings, chance);
-        acks = new Acks(store, topics, queues, waiting, journal, popClock);
+        longPolling.lookBy(popService);
+        requests = new PopRequests(checks, rules, popService, longPolling, settings, chance);
+        acks = new Acks(store, topics, queues, longPolling, journal, popClock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
         offsets.onOutside(queues::outside);
-        offsets.onReset(waiting::wake);
+        offsets.onReset(longPolling::wake);
     }
 
     public void register(Routes routes) {
@@ -82,11 +93,11 @@ public final class Pops {
 
     /** Something became visible in a queue. Quick; called by the thread that applied it. */
     public void wake(String topic, int queueId) {
-        waiting.wake(topic, queueId);
+        longPolling.wake(topic, queueId);
     }
 
     /** The pops that wait; a duty to be started. */
-    public WaitingPops waiting() {
-        return waiting;
+    public PopLongPolling longPolling() {
+        return longPolling;
     }
 }

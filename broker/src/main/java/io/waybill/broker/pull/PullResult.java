@@ -11,13 +11,13 @@ import io.waybill.store.ReadResult;
  * @param nextOffset where the client goes on
  * @param remark the case by name, for people
  */
-record Decision(int code, long nextOffset, String remark) {
-    static Decision of(long offset, ReadResult read) {
+record PullResult(int code, long nextOffset, String remark) {
+    static PullResult of(long offset, ReadResult read) {
         return switch (read.status()) {
-            case FOUND -> new Decision(ResponseCode.SUCCESS, read.nextOffset(), "FOUND");
+            case FOUND -> new PullResult(ResponseCode.SUCCESS, read.nextOffset(), "FOUND");
             case NO_MATCH -> noMatch(read.nextOffset());
             case DAMAGED ->
-                new Decision(
+                new PullResult(
                         ResponseCode.SYSTEM_ERROR,
                         offset,
                         "the message at offset " + offset + " is damaged; the broker's log says where");
@@ -26,28 +26,28 @@ record Decision(int code, long nextOffset, String remark) {
     }
 
     /** Entries were there, none of them was wanted. */
-    static Decision noMatch(long nextOffset) {
-        return new Decision(ResponseCode.PULL_RETRY_IMMEDIATELY, nextOffset, "NO_MATCHED_MESSAGE");
+    static PullResult noMatch(long nextOffset) {
+        return new PullResult(ResponseCode.PULL_RETRY_IMMEDIATELY, nextOffset, "NO_MATCHED_MESSAGE");
     }
 
     /** A reset from outside is waiting for this group. */
-    static Decision reset(long offset) {
-        return new Decision(ResponseCode.PULL_OFFSET_MOVED, offset, "OFFSET_RESET");
+    static PullResult reset(long offset) {
+        return new PullResult(ResponseCode.PULL_OFFSET_MOVED, offset, "OFFSET_RESET");
     }
 
-    private static Decision outside(long offset, long min, long max) {
+    private static PullResult outside(long offset, long min, long max) {
         if (max == 0) {
             return offset == 0
-                    ? new Decision(ResponseCode.PULL_NOT_FOUND, 0, "NO_MESSAGE_IN_QUEUE")
-                    : new Decision(ResponseCode.PULL_OFFSET_MOVED, 0, "NO_MESSAGE_IN_QUEUE");
+                    ? new PullResult(ResponseCode.PULL_NOT_FOUND, 0, "NO_MESSAGE_IN_QUEUE")
+                    : new PullResult(ResponseCode.PULL_OFFSET_MOVED, 0, "NO_MESSAGE_IN_QUEUE");
         }
         if (offset < min) {
-            return new Decision(ResponseCode.PULL_OFFSET_MOVED, min, "OFFSET_TOO_SMALL");
+            return new PullResult(ResponseCode.PULL_OFFSET_MOVED, min, "OFFSET_TOO_SMALL");
         }
         if (offset > max) {
-            return new Decision(ResponseCode.PULL_OFFSET_MOVED, max, "OFFSET_OVERFLOW_BADLY");
+            return new PullResult(ResponseCode.PULL_OFFSET_MOVED, max, "OFFSET_OVERFLOW_BADLY");
         }
-        return new Decision(ResponseCode.PULL_NOT_FOUND, offset, "OFFSET_OVERFLOW_ONE");
+        return new PullResult(ResponseCode.PULL_NOT_FOUND, offset, "OFFSET_OVERFLOW_ONE");
     }
 
     boolean isNothingYet() {

@@ -20,14 +20,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Pops that wait for a message, and the clock of invisibility.
+ * PopFeature that wait for a message, and the clock of invisibility.
  *
  * <p>What always holds: never more than {@code mostHeld} wait, none longer than its deadline or than its connection lives. The oldest of a group is
  * woken first, by the store in the moment a message became visible, by an acknowledgement that frees an ordered queue, or by this duty when an
  * invisibility ends; the next one only while there is still something to be had. Safe from any thread; nothing here waits for another thread.
  */
-public final class WaitingPops implements Duty {
-    private static final Logger log = LoggerFactory.getLogger(WaitingPops.class);
+public final class PopLongPolling implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(PopLongPolling.class);
     /** Of so many groups pops are answered by the thread that confirmed; with more it is left to this duty. */
     private static final int INLINE_GROUPS = 32;
 
@@ -85,11 +85,11 @@ public final class WaitingPops implements Duty {
     private final AtomicLong numbers = new AtomicLong();
     private long nextSweepNanos;
 
-    private volatile Popping popping;
+    private volatile PopService popService;
     private volatile DutyHandle self;
     private volatile boolean closing;
 
-    WaitingPops(
+    PopLongPolling(
             Store store,
             Clock clock,
             PopClock popClock,
@@ -108,8 +108,8 @@ public final class WaitingPops implements Duty {
     }
 
     /** Sets who looks for the pops; once, before the first request. */
-    void lookBy(Popping looking) {
-        this.popping = looking;
+    void lookBy(PopService looking) {
+        this.popService = looking;
     }
 
     /** Sets the hold on this duty; once, before the first request. */
@@ -153,7 +153,7 @@ public final class WaitingPops implements Duty {
      *
      * @return false when too many wait already
      */
-    boolean park(Pop pop) {
+    boolean hold(Pop pop) {
         if (held.incrementAndGet() > mostHeld
                 || !pop.request().hold(HELD_BYTES + pop.wish().filter().weightBytes())) {
             held.decrementAndGet();
@@ -258,7 +258,7 @@ public final class WaitingPops implements Duty {
                 return;
             }
             try {
-                popping.wake(pop);
+                popService.wake(pop);
             } catch (RuntimeException e) {
                 log.warn("A waiting pop of group {} for topic {} could not be answered", group, topic, e);
             }
@@ -326,7 +326,7 @@ public final class WaitingPops implements Duty {
                         ? pop.wish().group().equals(change.group())
                         : pop.wish().topic().equals(change.topic());
                 if (isMeant) {
-                    popping.wake(pop);
+                    popService.wake(pop);
                 }
             }
         }
@@ -343,7 +343,7 @@ public final class WaitingPops implements Duty {
     /** Answers every waiting pop at once, and from now on every new one; for the end of the broker. */
     public void releaseAll() {
         closing = true;
-        deadlines.values().forEach(popping::expire);
+        deadlines.values().forEach(popService::expire);
     }
 
     @Override
@@ -375,7 +375,7 @@ public final class WaitingPops implements Duty {
             }
             throttled.remove(first.getKey());
             first.getValue().looksAgain(false); // before it looks: it may have to wait once more
-            popping.wake(first.getValue());
+            popService.wake(first.getValue());
         }
     }
 
@@ -391,7 +391,7 @@ public final class WaitingPops implements Duty {
             }
             Pop pop = first.getValue();
             remove(pop);
-            popping.expire(pop);
+            popService.expire(pop);
         }
     }
 

@@ -8,28 +8,28 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
-/** All reasons to divert, asked in the order in which they were added: the first that does not give a message decides. */
-public final class Diversions {
-    private final List<Diversion> all = new CopyOnWriteArrayList<>();
+/** All interceptors, asked in the order in which they were added: the first that does not give a message decides. */
+public final class DeliveryInterceptors {
+    private final List<DeliveryInterceptor> all = new CopyOnWriteArrayList<>();
 
-    Diversions() {}
+    DeliveryInterceptors() {}
 
     /** Adds one; before the first request. */
-    public void add(Diversion diversion) {
-        all.add(diversion);
+    public void add(DeliveryInterceptor interceptor) {
+        all.add(interceptor);
     }
 
     /** Null, the usual: what the filter takes goes to the client. */
-    Diversion.Sorter sorter(Pull pull) {
+    DeliveryInterceptor.MessageRouter router(Pull pull) {
         if (pull.isReplay()) {
             return null;
         }
-        Diversion.Sorter first = null;
+        DeliveryInterceptor.MessageRouter first = null;
         Filter wanted = pull.filter();
-        for (Diversion diversion : all) {
-            Diversion.Sorter next = diversion.sorter(
+        for (DeliveryInterceptor interceptor : all) {
+            DeliveryInterceptor.MessageRouter next = interceptor.router(
                     pull.group(),
-                    pull.home(),
+                    pull.subscribedGroup(),
                     pull.topic(),
                     pull.queueId(),
                     pull.request().connection(),
@@ -43,14 +43,14 @@ public final class Diversions {
     }
 
     void reset(String group, String topic, int queueId) {
-        all.forEach(diversion -> diversion.reset(group, topic, queueId));
+        all.forEach(interceptor -> interceptor.reset(group, topic, queueId));
     }
 
-    private static final class Both implements Diversion.Sorter {
-        private final Diversion.Sorter first;
-        private final Diversion.Sorter second;
+    private static final class Both implements DeliveryInterceptor.MessageRouter {
+        private final DeliveryInterceptor.MessageRouter first;
+        private final DeliveryInterceptor.MessageRouter second;
 
-        Both(Diversion.Sorter first, Diversion.Sorter second) {
+        Both(DeliveryInterceptor.MessageRouter first, DeliveryInterceptor.MessageRouter second) {
             this.first = first;
             this.second = second;
         }
@@ -61,28 +61,28 @@ public final class Diversions {
         }
 
         @Override
-        public Diversion.Verdict verdict(ByteBuffer buffer, int at) {
-            Diversion.Verdict verdict = first.verdict(buffer, at);
-            return verdict == Diversion.Verdict.GIVE ? second.verdict(buffer, at) : verdict;
+        public DeliveryInterceptor.Verdict verdict(ByteBuffer buffer, int at) {
+            DeliveryInterceptor.Verdict verdict = first.verdict(buffer, at);
+            return verdict == DeliveryInterceptor.Verdict.DELIVER ? second.verdict(buffer, at) : verdict;
         }
 
         @Override
-        public void divert(List<ByteBuffer> messages, Consumer<String> then) {
+        public void reroute(List<ByteBuffer> messages, Consumer<String> then) {
             List<ByteBuffer> ofSecond = new ArrayList<>();
             List<ByteBuffer> ofFirst = new ArrayList<>();
             for (ByteBuffer message : messages) {
-                boolean isOfFirst = first.verdict(message, 0) == Diversion.Verdict.DIVERT;
+                boolean isOfFirst = first.verdict(message, 0) == DeliveryInterceptor.Verdict.REROUTE;
                 (isOfFirst ? ofFirst : ofSecond).add(message);
             }
             if (ofFirst.isEmpty() || ofSecond.isEmpty()) {
-                (ofSecond.isEmpty() ? first : second).divert(messages, then);
+                (ofSecond.isEmpty() ? first : second).reroute(messages, then);
                 return;
             }
-            first.divert(ofFirst, refusal -> {
+            first.reroute(ofFirst, refusal -> {
                 if (refusal != null) {
                     then.accept(refusal);
                 } else {
-                    second.divert(ofSecond, then);
+                    second.reroute(ofSecond, then);
                 }
             });
         }

@@ -4,6 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.journal.Journal;
+import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
@@ -20,17 +21,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The feature "pull": its handler, its waiting pulls, and what wakes them, put together. */
-public final class Pulls {
-    private static final Logger log = LoggerFactory.getLogger(Pulls.class);
+public final class PullFeature {
+    private static final Logger log = LoggerFactory.getLogger(PullFeature.class);
 
     private final PullMessage handler;
-    private final Parked parked;
+    private final PullLongPolling longPolling;
     private final RateLimits limits;
-    private final OtherMembers otherMembers;
-    private final Diversions diversions = new Diversions();
+    private final SubscriptionConflictRouter conflictRouter;
+    private final DeliveryInterceptors interceptors = new DeliveryInterceptors();
     private final UnreadQueues unread;
 
-    public Pulls(
+    public PullFeature(
             Store store,
             Topics topics,
             Groups groups,
@@ -43,10 +44,10 @@ public final class Pulls {
             Clock clock,
             Executor coldReads,
             Executor filters) {
-        parked = new Parked(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
-        OtherMembers others = new OtherMembers(store, topics, offsets, clock);
-        otherMembers = others;
-        diversions.add(others);
+        longPolling = new PullLongPolling(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
+        SubscriptionConflictRouter others = new SubscriptionConflictRouter(store, topics, offsets, clock);
+        conflictRouter = others;
+        interceptors.add(others);
         members.onConflict(group -> others.raise(group, change -> {
             if (change.isRefused()) {
                 log.warn("The retry topic of group {} gets no queue for each member: {}", group.name(), change.text());
@@ -66,13 +67,13 @@ public final class Pulls {
                 clock,
                 coldReads);
         PullChecks checks = new PullChecks(topics, groups, members);
-        Reading reading = new Reading(
-                store, offsets, parked, journal, diversions, limits, rules, checks, stats, coldReads, filters);
-        parked.readBy(reading);
-        handler = new PullMessage(checks, rules, members, offsets, otherMembers, reading, settings);
+        PullService pullService = new PullService(
+                store, offsets, longPolling, journal, interceptors, limits, rules, checks, stats, coldReads, filters);
+        longPolling.readBy(pullService);
+        handler = new PullMessage(checks, rules, members, offsets, conflictRouter, pullService, settings);
         offsets.onReset((group, topic, queueId) -> {
-            diversions.reset(group, topic, queueId);
-            parked.reset(group, topic, queueId);
+            interceptors.reset(group, topic, queueId);
+            longPolling.reset(group, topic, queueId);
         });
     }
 
@@ -81,8 +82,8 @@ public final class Pulls {
     }
 
     /** What pulls keep from their clients; a feature may add its reason before the first request. */
-    public Diversions diversions() {
-        return diversions;
+    public DeliveryInterceptors interceptors() {
+        return interceptors;
     }
 
     /** How many messages groups may get; for whoever hands out messages another way. */
@@ -92,8 +93,8 @@ public final class Pulls {
 
     /** Forgets a connection. */
     public void closed(Connection connection) {
-        parked.closed(connection);
-        otherMembers.closed(connection);
+        longPolling.closed(connection);
+        conflictRouter.closed(connection);
     }
 
     /** What brings on the messages of queues that no member reads; a duty to be started. */
@@ -102,7 +103,7 @@ public final class Pulls {
     }
 
     /** The pulls that wait; a duty to be started. */
-    public Parked parked() {
-        return parked;
+    public PullLongPolling longPolling() {
+        return longPolling;
     }
 }

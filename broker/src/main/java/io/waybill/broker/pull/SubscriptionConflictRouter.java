@@ -50,14 +50,14 @@ import org.slf4j.LoggerFactory;
  * <p>What always holds: a message leaves a queue's reader only after its copy is stored; as long as the memory of this broker holds it is copied once, and
  * given to nobody who reads the same queue later. Safe from any thread.
  */
-final class OtherMembers implements Diversion {
-    private static final Logger log = LoggerFactory.getLogger(OtherMembers.class);
+final class SubscriptionConflictRouter implements DeliveryInterceptor {
+    private static final Logger log = LoggerFactory.getLogger(SubscriptionConflictRouter.class);
 
     /** When a copy was made first, store time in milliseconds. */
-    static final String DIVERTED_MS = "WAYBILL_DIVERTED_MS";
+    static final String REROUTED_MS = "WAYBILL_DIVERTED_MS";
 
     /** How often it was copied. */
-    static final String DIVERTED_TIMES = "WAYBILL_DIVERTED_TIMES";
+    static final String REROUTED_TIMES = "WAYBILL_DIVERTED_TIMES";
 
     /** Copies made at once; from then on each waits twice as long as the one before, so no disorder among readers makes a storm of copies. */
     private static final int MOST_AT_ONCE = 3;
@@ -83,7 +83,7 @@ final class OtherMembers implements Diversion {
     /** Offsets whose messages were copied, and which the group has not committed yet. */
     private final Map<Queue, TreeSet<Long>> copied = new ConcurrentHashMap<>();
 
-    OtherMembers(Store store, Topics topics, Offsets offsets, Clock clock) {
+    SubscriptionConflictRouter(Store store, Topics topics, Offsets offsets, Clock clock) {
         this.store = store;
         this.topics = topics;
         this.offsets = offsets;
@@ -108,13 +108,13 @@ final class OtherMembers implements Diversion {
     }
 
     @Override
-    public Sorter sorter(
+    public MessageRouter router(
             String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
         if (group == null) {
             return null;
         }
         if (Names.isRetry(topic)) {
-            return new Sorting(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
+            return new ConflictRouter(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
         }
         Filter union = group.hasConflicts() ? group.union(topic) : null;
         if (union == null && copied.isEmpty()) {
@@ -125,7 +125,7 @@ final class OtherMembers implements Diversion {
             return null;
         }
         Filter read = union == null ? wanted : Filter.anyOf(List.of(wanted, union));
-        return new Sorting(group, queue, connection, wanted, read, false);
+        return new ConflictRouter(group, queue, connection, wanted, read, false);
     }
 
     /**
@@ -144,11 +144,11 @@ final class OtherMembers implements Diversion {
             then.accept(null);
         } else {
             Filter wanted = group.union(topic);
-            new Sorting(group, queue, null, wanted, wanted, false).divert(fresh, then);
+            new ConflictRouter(group, queue, null, wanted, wanted, false).reroute(fresh, then);
         }
     }
 
-    private final class Sorting implements Sorter {
+    private final class ConflictRouter implements MessageRouter {
         private final ConsumerGroup group;
         private final Queue queue;
         private final Connection connection;
@@ -156,7 +156,8 @@ final class OtherMembers implements Diversion {
         private final Filter read;
         private final boolean isRetry;
 
-        Sorting(ConsumerGroup group, Queue queue, Connection connection, Filter wanted, Filter read, boolean isRetry) {
+        ConflictRouter(
+                ConsumerGroup group, Queue queue, Connection connection, Filter wanted, Filter read, boolean isRetry) {
             this.group = group;
             this.queue = queue;
             this.connection = connection;
@@ -176,16 +177,16 @@ final class OtherMembers implements Diversion {
                 return Verdict.SKIP;
             }
             if (!isRetry) {
-                return wanted.matches(buffer, at) ? Verdict.GIVE : Verdict.DIVERT;
+                return wanted.matches(buffer, at) ? Verdict.DELIVER : Verdict.REROUTE;
             }
             String origin = StoredMessage.property(buffer, at, MessageProperties.RETRY_TOPIC);
             Member reader = group.memberOn(connection);
             if (origin == null || reader == null || wants(reader, origin, buffer, at)) {
-                return Verdict.GIVE;
+                return Verdict.DELIVER;
             }
-            boolean isCopy = StoredMessage.property(buffer, at, DIVERTED_MS) != null;
+            boolean isCopy = StoredMessage.property(buffer, at, REROUTED_MS) != null;
             // One that came here because it failed goes to whoever reads it if nobody wants it any more, as ever.
-            return isCopy || isWantedByAnother(origin, buffer, at) ? Verdict.DIVERT : Verdict.GIVE;
+            return isCopy || isWantedByAnother(origin, buffer, at) ? Verdict.REROUTE : Verdict.DELIVER;
         }
 
         private boolean wants(Member member, String topic, ByteBuffer buffer, int at) {
@@ -199,7 +200,7 @@ final class OtherMembers implements Diversion {
         }
 
         @Override
-        public void divert(List<ByteBuffer> messages, Consumer<String> then) {
+        public void reroute(List<ByteBuffer> messages, Consumer<String> then) {
             raise(group, change -> {
                 if (change.isRefused()) {
                     then.accept(change.text());
@@ -249,14 +250,14 @@ final class OtherMembers implements Diversion {
             properties.putIfAbsent(
                     MessageProperties.ORIGIN_MESSAGE_ID,
                     MessageIds.offsetId(StoredMessage.storeHost(message, 0), StoredMessage.position(message, 0)));
-            properties.putIfAbsent(DIVERTED_MS, Long.toString(now));
+            properties.putIfAbsent(REROUTED_MS, Long.toString(now));
             properties.remove(MessageProperties.DELAY); // that time is over
             MessageDraft.Builder copy = MessageDraft.copyOf(message, 0)
                     .topic(Names.retryTopic(group.name()))
                     .preparedTransactionOffset(0)
                     .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(message, 0), SysFlag.TRANSACTION_NONE));
-            long times = number(properties.get(DIVERTED_TIMES), 0);
-            properties.put(DIVERTED_TIMES, Long.toString(times + 1));
+            long times = number(properties.get(REROUTED_TIMES), 0);
+            properties.put(REROUTED_TIMES, Long.toString(times + 1));
             int target = target(properties.get(MessageProperties.RETRY_TOPIC), message, queues);
             if (target >= 0 && times < MOST_AT_ONCE) {
                 store.put(
@@ -266,7 +267,7 @@ final class OtherMembers implements Diversion {
                         done);
                 return;
             }
-            if (target < 0 && now - number(properties.get(DIVERTED_MS), now) > GIVEN_UP_MILLIS) {
+            if (target < 0 && now - number(properties.get(REROUTED_MS), now) > GIVEN_UP_MILLIS) {
                 giveUp(message, copy, properties, done);
                 return;
             }
@@ -285,8 +286,8 @@ final class OtherMembers implements Diversion {
 
         private void giveUp(
                 ByteBuffer message, MessageDraft.Builder copy, Map<String, String> properties, Completion done) {
-            properties.remove(DIVERTED_MS);
-            properties.remove(DIVERTED_TIMES);
+            properties.remove(REROUTED_MS);
+            properties.remove(REROUTED_TIMES);
             DeadLetter.mark(
                     properties,
                     "no member of the group wanted it for a day",

@@ -7,7 +7,7 @@ import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.journal.Journal;
-import io.waybill.broker.pull.RateLimits;
+import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.stats.Stats;
@@ -41,8 +41,8 @@ import org.slf4j.LoggerFactory;
  * goes round them from a drawn one on, until it has enough. It is answered at most once, whoever comes first: its own request, a wake-up or its
  * deadline. Messages never handed out before are sent as slices of the log, without a copy.
  */
-final class Popping {
-    private static final Logger log = LoggerFactory.getLogger(Popping.class);
+final class PopService {
+    private static final Logger log = LoggerFactory.getLogger(PopService.class);
     private static final Runnable NOTHING_HELD = () -> {};
     /** Reads of one queue in one turn, so that a filter which wants little does not hold a thread. */
     private static final int MOST_LOOKS = 4;
@@ -51,7 +51,7 @@ final class Popping {
 
     private final Store store;
     private final PopQueues queues;
-    private final WaitingPops waiting;
+    private final PopLongPolling waiting;
     private final Members members;
     private final Topics topics;
     private final Journal journal;
@@ -63,10 +63,10 @@ final class Popping {
     private final Executor coldReads;
     private final Executor filters;
 
-    Popping(
+    PopService(
             Store store,
             PopQueues queues,
-            WaitingPops waiting,
+            PopLongPolling waiting,
             Members members,
             Topics topics,
             Journal journal,
@@ -454,7 +454,7 @@ final class Popping {
                 end(pop);
                 pop.answer(() -> sendEmpty(pop));
             }
-        } else if (pop.place() != null || waiting.park(pop)) {
+        } else if (pop.place() != null || waiting.hold(pop)) {
             if (isThrottled) {
                 waiting.lookAgain(pop, limits.waitNanos(pop.wish().group()));
             } else if (pop.isFirstWait()) {

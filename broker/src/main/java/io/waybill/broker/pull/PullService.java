@@ -5,6 +5,7 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.journal.Journal;
+import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
@@ -34,8 +35,8 @@ import org.slf4j.LoggerFactory;
  * force when it is answered, however long it waited. A pull is answered at most once, whoever comes
  * first: its own request, a wake-up, its deadline or a reset.
  */
-final class Reading {
-    private static final Logger log = LoggerFactory.getLogger(Reading.class);
+final class PullService {
+    private static final Logger log = LoggerFactory.getLogger(PullService.class);
     private static final Runnable NOTHING_HELD = () -> {};
     private static final long MASTER = 0;
     /** Reads of one turn while the rules change under it. */
@@ -43,9 +44,9 @@ final class Reading {
 
     private final Store store;
     private final Offsets offsets;
-    private final Parked parked;
+    private final PullLongPolling longPolling;
     private final Journal journal;
-    private final Diversions diversions;
+    private final DeliveryInterceptors interceptors;
     private final RateLimits limits;
     private final Rules rules;
     private final PullChecks checks;
@@ -53,12 +54,12 @@ final class Reading {
     private final Executor coldReads;
     private final Executor filters;
 
-    Reading(
+    PullService(
             Store store,
             Offsets offsets,
-            Parked parked,
+            PullLongPolling longPolling,
             Journal journal,
-            Diversions diversions,
+            DeliveryInterceptors interceptors,
             RateLimits limits,
             Rules rules,
             PullChecks checks,
@@ -67,9 +68,9 @@ final class Reading {
             Executor filters) {
         this.store = store;
         this.offsets = offsets;
-        this.parked = parked;
+        this.longPolling = longPolling;
         this.journal = journal;
-        this.diversions = diversions;
+        this.interceptors = interceptors;
         this.limits = limits;
         this.rules = rules;
         this.checks = checks;
@@ -80,27 +81,27 @@ final class Reading {
 
     /** A new pull. When nothing is there yet it waits for {@code holdMillis}; 0 = it does not wait. */
     void start(Pull pull, long holdMillis) {
-        pull.deadlineNanos(parked.deadline(holdMillis));
+        pull.deadlineNanos(longPolling.deadline(holdMillis));
         pull.custody(journal.custody(pull.group(), pull.topic(), pull.queueId()));
         pull.custody().pulled(pull.request().connection());
-        if (pull.home() != null && Names.isRetry(pull.topic())) {
-            parked.taken(
+        if (pull.subscribedGroup() != null && Names.isRetry(pull.topic())) {
+            longPolling.taken(
                     pull.group(), pull.topic(), pull.queueId(), pull.request().connection());
         }
         advance(pull, holdMillis > 0 ? Pull.FIRST : Pull.FIRST | Pull.EXPIRE);
     }
 
-    /** Something became visible in the queue of a parked pull. Does not block. */
+    /** Something became visible in the queue of a waiting pull. Does not block. */
     void wake(Pull pull) {
         advance(pull, Pull.LOOK);
     }
 
-    /** The time of a parked pull is over. */
+    /** The time of a waiting pull is over. */
     void expire(Pull pull) {
         advance(pull, Pull.EXPIRE);
     }
 
-    /** The offset of a parked pull's group was reset. */
+    /** The offset of a waiting pull's group was reset. */
     void reset(Pull pull) {
         advance(pull, Pull.RESET);
     }
@@ -114,7 +115,7 @@ final class Reading {
     private void work(Pull pull) {
         do {
             int reasons = pull.takeReasons();
-            if (pull.filter().isHeavy() && !parked.isClosing()) {
+            if (pull.filter().isHeavy() && !longPolling.isClosing()) {
                 away(filters, pull, reasons);
                 return;
             }
@@ -169,8 +170,10 @@ final class Reading {
 
     private boolean answerReset(Pull pull) {
         long reset = offsets.takeReset(pull.group(), pull.topic(), pull.queueId());
-        if (reset < 0 && pull.home() != null && pull.home().isBroadcasting()) {
-            Member member = pull.home().memberOn(pull.request().connection());
+        if (reset < 0
+                && pull.subscribedGroup() != null
+                && pull.subscribedGroup().isBroadcasting()) {
+            Member member = pull.subscribedGroup().memberOn(pull.request().connection());
             String client = member == null ? null : member.clientId();
             reset = offsets.takeMemberReset(pull.group(), pull.topic(), pull.queueId(), client);
         }
@@ -178,7 +181,7 @@ final class Reading {
             return false;
         }
         QueueRange range = store.range(pull.topic(), pull.queueId());
-        answer(pull, Decision.reset(reset), range.minOffset(), range.maxOffset());
+        answer(pull, PullResult.reset(reset), range.minOffset(), range.maxOffset());
         return true;
     }
 
@@ -188,9 +191,9 @@ final class Reading {
             if (pull.decidedAt() != number && !decideAgain(pull, number)) {
                 return true;
             }
-            Diversion.Sorter sorter = diversions.sorter(pull);
-            Filter filter = sorter == null ? pull.filter() : sorter.filter();
-            if (isInline && filter.isHeavy() && !parked.isClosing()) {
+            DeliveryInterceptor.MessageRouter router = interceptors.router(pull);
+            Filter filter = router == null ? pull.filter() : router.filter();
+            if (isInline && filter.isHeavy() && !longPolling.isClosing()) {
                 away(filters, pull, reasons);
                 return false;
             }
@@ -209,13 +212,13 @@ final class Reading {
                         && metered != null
                         && metered.isSpent()
                         && read.status() == ReadResult.Status.NO_MATCH
-                        && !parked.isClosing()) {
+                        && !longPolling.isClosing()) {
                     pull.scannedTo(read.nextOffset());
                     away(filters, pull, reasons);
                     return false;
                 }
-                if (sorter != null && read.status() == ReadResult.Status.FOUND) {
-                    return sort(pull, reasons, read, sorter);
+                if (router != null && read.status() == ReadResult.Status.FOUND) {
+                    return route(pull, reasons, read, router);
                 }
                 conclude(pull, reasons, read);
                 return true;
@@ -246,24 +249,24 @@ final class Reading {
      */
     void comeAgain(Pull pull) {
         QueueRange range = store.range(pull.topic(), pull.queueId());
-        answer(pull, Decision.noMatch(pull.offset()), range.minOffset(), range.maxOffset());
+        answer(pull, PullResult.noMatch(pull.offset()), range.minOffset(), range.maxOffset());
     }
 
     /** Gives the client its messages after those that are not for it are kept elsewhere. */
-    private boolean sort(Pull pull, int reasons, ReadResult read, Diversion.Sorter sorter) {
+    private boolean route(Pull pull, int reasons, ReadResult read, DeliveryInterceptor.MessageRouter router) {
         List<ByteBuffer> given = new ArrayList<>();
-        List<ByteBuffer> diverted = new ArrayList<>();
+        List<ByteBuffer> rerouted = new ArrayList<>();
         long bytes = 0;
         for (ByteBuffer slice : read.slices()) {
             for (int at = slice.position(); at < slice.limit(); ) {
                 ByteBuffer message = slice.slice(at, StoredMessage.totalSize(slice, at));
                 at += message.limit();
-                Diversion.Verdict verdict = sorter.verdict(message, 0);
-                if (verdict == Diversion.Verdict.GIVE) {
+                DeliveryInterceptor.Verdict verdict = router.verdict(message, 0);
+                if (verdict == DeliveryInterceptor.Verdict.DELIVER) {
                     given.add(message);
                     bytes += message.limit();
-                } else if (verdict == Diversion.Verdict.DIVERT) {
-                    diverted.add(message);
+                } else if (verdict == DeliveryInterceptor.Verdict.REROUTE) {
+                    rerouted.add(message);
                 }
             }
         }
@@ -280,20 +283,25 @@ final class Reading {
                         read.cold(),
                         null);
         limits.giveBack(pull.group(), read.count() - mine.count());
-        if (diverted.isEmpty()) {
+        if (rerouted.isEmpty()) {
             conclude(pull, reasons, mine);
             return true;
         }
-        divert(pull, reasons, sorter, diverted, mine);
+        reroute(pull, reasons, router, rerouted, mine);
         return false;
     }
 
-    private void divert(Pull pull, int reasons, Diversion.Sorter sorter, List<ByteBuffer> diverted, ReadResult mine) {
+    private void reroute(
+            Pull pull,
+            int reasons,
+            DeliveryInterceptor.MessageRouter router,
+            List<ByteBuffer> rerouted,
+            ReadResult mine) {
         // Not by the thread that confirms, which may be the one that woke this pull: storing is a change of its own.
         try {
             coldReads.execute(() -> {
                 try {
-                    sorter.divert(diverted, refusal -> diverted(pull, reasons, mine, refusal));
+                    router.reroute(rerouted, refusal -> rerouted(pull, reasons, mine, refusal));
                 } catch (RuntimeException e) {
                     failed(pull, e);
                     resume(pull);
@@ -305,7 +313,7 @@ final class Reading {
         }
     }
 
-    private void diverted(Pull pull, int reasons, ReadResult mine, String refusal) {
+    private void rerouted(Pull pull, int reasons, ReadResult mine, String refusal) {
         try {
             if (refusal == null) {
                 conclude(pull, reasons, mine);
@@ -322,16 +330,16 @@ final class Reading {
     }
 
     private void conclude(Pull pull, int reasons, ReadResult read) {
-        Decision decision = Decision.of(pull.scannedTo(), read);
-        boolean waits = (reasons & Pull.EXPIRE) == 0 && !parked.isClosing();
-        boolean isParked = pull.place() != null;
-        if (waits && (decision.isNothingYet() || isParked && read.status() == ReadResult.Status.NO_MATCH)) {
-            stay(pull, decision.nextOffset(), isParked);
+        PullResult decision = PullResult.of(pull.scannedTo(), read);
+        boolean waits = (reasons & Pull.EXPIRE) == 0 && !longPolling.isClosing();
+        boolean isHeld = pull.place() != null;
+        if (waits && (decision.isNothingYet() || isHeld && read.status() == ReadResult.Status.NO_MATCH)) {
+            stay(pull, decision.nextOffset(), isHeld);
             return;
         }
         if (decision.isNothingYet() && pull.scannedTo() > pull.offset()) {
             // What came while it waited did not match: the client goes on behind it.
-            decision = Decision.noMatch(pull.scannedTo());
+            decision = PullResult.noMatch(pull.scannedTo());
         }
         if (decision.code() == ResponseCode.SUCCESS) {
             finish(pull);
@@ -356,22 +364,22 @@ final class Reading {
 
     /** The group has had what it may get for now: the pull waits, also one that did not ask to, or its client would come again at once. */
     private void throttle(Pull pull, int reasons) {
-        boolean isParked = pull.place() != null;
-        boolean isOver = (reasons & Pull.EXPIRE) != 0 && isParked;
-        if (isOver || parked.isClosing()) {
+        boolean isHeld = pull.place() != null;
+        boolean isOver = (reasons & Pull.EXPIRE) != 0 && isHeld;
+        if (isOver || longPolling.isClosing()) {
             QueueRange range = store.range(pull.topic(), pull.queueId());
-            Decision none = new Decision(ResponseCode.PULL_NOT_FOUND, pull.offset(), "RATE_LIMITED");
+            PullResult none = new PullResult(ResponseCode.PULL_NOT_FOUND, pull.offset(), "RATE_LIMITED");
             answer(
                     pull,
-                    pull.scannedTo() > pull.offset() ? Decision.noMatch(pull.scannedTo()) : none,
+                    pull.scannedTo() > pull.offset() ? PullResult.noMatch(pull.scannedTo()) : none,
                     range.minOffset(),
                     range.maxOffset());
             return;
         }
         long waitNanos = limits.waitNanos(pull.group());
-        if (!isParked) {
-            pull.deadlineNanos(parked.noEarlier(pull.deadlineNanos(), waitNanos));
-            if (!parked.park(pull)) {
+        if (!isHeld) {
+            pull.deadlineNanos(longPolling.noEarlier(pull.deadlineNanos(), waitNanos));
+            if (!longPolling.hold(pull)) {
                 refuse(
                         pull,
                         ResponseCode.SYSTEM_BUSY,
@@ -379,18 +387,18 @@ final class Reading {
                 return;
             }
         }
-        parked.lookAgain(pull, waitNanos);
+        longPolling.lookAgain(pull, waitNanos);
     }
 
-    private void stay(Pull pull, long scannedTo, boolean isParked) {
+    private void stay(Pull pull, long scannedTo, boolean isHeld) {
         boolean moved = scannedTo != pull.scannedTo();
         pull.scannedTo(scannedTo);
-        if (!isParked && !parked.park(pull)) {
+        if (!isHeld && !longPolling.hold(pull)) {
             refuse(pull, ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many pulls are waiting for messages (maxHeldPulls)");
             return;
         }
-        // Parked first and looked at again after that, so no message slips in between.
-        if ((!isParked || moved) && hasMore(pull)) {
+        // PullLongPolling first and looked at again after that, so no message slips in between.
+        if ((!isHeld || moved) && hasMore(pull)) {
             pull.note(Pull.LOOK);
         }
     }
@@ -400,7 +408,7 @@ final class Reading {
         return range.maxOffset() > pull.scannedTo() || range.minOffset() > pull.scannedTo();
     }
 
-    private void answer(Pull pull, Decision decision, long minOffset, long maxOffset) {
+    private void answer(Pull pull, PullResult decision, long minOffset, long maxOffset) {
         finish(pull);
         pull.request().reply(head(pull, decision, minOffset, maxOffset));
     }
@@ -415,11 +423,11 @@ final class Reading {
     private void finish(Pull pull) {
         pull.answered();
         if (pull.place() != null) {
-            parked.remove(pull);
+            longPolling.remove(pull);
         }
     }
 
-    private static Command head(Pull pull, Decision decision, long minOffset, long maxOffset) {
+    private static Command head(Pull pull, PullResult decision, long minOffset, long maxOffset) {
         return Command.response(decision.code(), decision.remark())
                 .header(new PullReply(
                         MASTER, decision.nextOffset(), minOffset, maxOffset, pull.topicSysFlag(), pull.groupSysFlag()))

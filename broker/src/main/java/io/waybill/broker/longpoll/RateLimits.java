@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.pull;
+package io.waybill.broker.longpoll;
 
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;

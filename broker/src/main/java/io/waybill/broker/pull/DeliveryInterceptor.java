@@ -11,17 +11,17 @@ import java.util.function.Consumer;
 /**
  * A reason why a pull must not hand something to its client and must not lose it either.
  *
- * <p>What always holds: what is diverted is kept elsewhere before the answer lets the client's offset pass it. Safe from any thread.
+ * <p>What always holds: what is rerouted is kept elsewhere before the answer lets the client's offset pass it. Safe from any thread.
  */
-public interface Diversion {
+public interface DeliveryInterceptor {
     /** What becomes of a message that was read. */
     enum Verdict {
         /** To the client. */
-        GIVE,
+        DELIVER,
         /** Passed over. */
         SKIP,
         /** Kept elsewhere, then passed over. */
-        DIVERT
+        REROUTE
     }
 
     /**
@@ -31,14 +31,15 @@ public interface Diversion {
      * @param group with its members; null when the pull is no member's
      * @param wanted what the read takes without this
      */
-    Sorter sorter(String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted);
+    MessageRouter router(
+            String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted);
 
-    /** The offset of a group in a queue was set from outside: what was diverted before may be wanted again. */
+    /** The offset of a group in a queue was set from outside: what was rerouted before may be wanted again. */
     default void reset(String group, String topic, int queueId) {}
 
     /** Sorts the messages of one read; of one thread at a time. */
-    interface Sorter {
-        /** What is to be read: all that the client wants, and what may have to be diverted. */
+    interface MessageRouter {
+        /** What is to be read: all that the client wants, and what may have to be rerouted. */
         Filter filter();
 
         /** What becomes of the stored message that starts at {@code at}. */
@@ -48,6 +49,6 @@ public interface Diversion {
          * Keeps these elsewhere, each buffer one stored message. {@code then} is called exactly once, by any thread: with null when all are kept, else with
          * the sentence why not; then the read is refused, and what was kept already must not be kept again when the client repeats it.
          */
-        void divert(List<ByteBuffer> messages, Consumer<String> then);
+        void reroute(List<ByteBuffer> messages, Consumer<String> then);
     }
 }
