@@ -3,7 +3,7 @@ package io.waybill.broker;
 
 import io.waybill.store.Store;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
+import io.waybill.store.record.CatalogKind;
 import java.nio.charset.StandardCharsets;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

@@ -29,9 +29,9 @@ import io.waybill.store.ReadResult;
 import io.waybill.store.StoreCheck;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -899,7 +899,7 @@ class CrashPointsTest {
         return points;
     }
 
-    private static String name(Entry entry) {
+    private static String name(LogRecord entry) {
         String simple = entry.getClass().getSimpleName();
         return switch (simple) {
             case "VisibleMessage" -> "MESSAGE";

@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.CatalogKind;
+import io.waybill.store.record.CatalogKind;
 import io.waybill.store.view.Views;
 import java.util.Map;
 

@@ -5,10 +5,10 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.RolledBack;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -49,7 +49,7 @@ public final class ConflictStore {
 
     /**
      * Delivers the message of a rolled back transaction after all. Refused as ALREADY_DECIDED with the {@link PublishRecord} of
-     * the first time or the {@link io.waybill.store.view.DecisionRecord} that is no rollback, as NOT_FOUND when the log no longer
+     * the first time or the {@link io.waybill.store.record.DecisionRecord} that is no rollback, as NOT_FOUND when the log no longer
      * keeps the message, as DUPLICATE when another message holds its key.
      *
      * @param by who wants it, and why, for people

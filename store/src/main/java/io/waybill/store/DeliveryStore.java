@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.JournalEntry;
+import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.view.Views;
 import java.util.List;
 
@@ -18,12 +18,12 @@ public final class DeliveryStore {
     }
 
     /** Records what happened to messages; trimmed with the log. */
-    public void recordDeliveries(List<JournalEntry> entries, Completion done) {
+    public void recordDeliveries(List<DeliveryEvent> entries, Completion done) {
         log.journal(entries, done);
     }
 
     /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */
-    public List<JournalEntry> deliveriesOf(String topic, int queueId, long offset, int max) {
+    public List<DeliveryEvent> deliveriesOf(String topic, int queueId, long offset, int max) {
         return views.journalOf(topic, queueId, offset, max);
     }
 }

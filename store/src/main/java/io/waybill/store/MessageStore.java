@@ -7,10 +7,10 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.StoredListener;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.QueueView;
-import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -54,7 +54,7 @@ public final class MessageStore {
 
     /**
      * As the plain one, unless another message of the topic holds the key and its time is not past: then it is refused as
-     * DUPLICATE with the {@link io.waybill.store.view.FirstStored} of that one. The key is held until its time, whatever
+     * DUPLICATE with the {@link io.waybill.store.record.FirstMessage} of that one. The key is held until its time, whatever
      * happens to the message, except that a rollback or a cancellation sets it free.
      *
      * @param unique null for none
@@ -98,7 +98,7 @@ public final class MessageStore {
         if (half != null) {
             return reader.readVerified(half.position(), half.size(), half.frameDelta());
         }
-        PendingDue due = views.due(handle);
+        PendingTimer due = views.due(handle);
         return due == null ? null : reader.readVerified(due.position(), due.size(), due.frameDelta());
     }
 

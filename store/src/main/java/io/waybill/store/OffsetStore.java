@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.view.Views;
 import java.util.List;
 import java.util.Set;
@@ -19,7 +19,7 @@ public final class OffsetStore {
     }
 
     /** Records consumer offsets, all or none; a negative offset removes one. */
-    public void commitOffsets(List<ProgressEntry> entries, Completion done) {
+    public void commitOffsets(List<ConsumerOffset> entries, Completion done) {
         log.commitProgress(entries, done);
     }
 
@@ -28,11 +28,11 @@ public final class OffsetStore {
         return views.progress(group, topic, queueId);
     }
 
-    public List<ProgressEntry> offsetsOf(String group) {
+    public List<ConsumerOffset> offsetsOf(String group) {
         return views.progressOf(group);
     }
 
-    public List<ProgressEntry> allOffsets() {
+    public List<ConsumerOffset> allOffsets() {
         return views.progressAll();
     }
 

@@ -4,9 +4,9 @@ package io.waybill.store;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
 import io.waybill.store.view.Views;
 import java.util.List;
 

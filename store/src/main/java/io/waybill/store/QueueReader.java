@@ -5,8 +5,8 @@ import io.waybill.store.log.Claim;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Extent;
 import io.waybill.store.log.StoreDamaged;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
 import io.waybill.store.view.QueueView;
 import io.waybill.store.view.QueueVisitor;
 import io.waybill.store.view.Views;
@@ -128,7 +128,7 @@ final class QueueReader {
                 frameDelta = half.frameDelta();
                 return;
             }
-            PendingDue due = views.due(position);
+            PendingTimer due = views.due(position);
             if (due != null && due.position() == position) {
                 size = due.size();
                 frameDelta = due.frameDelta();

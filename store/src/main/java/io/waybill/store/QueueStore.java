@@ -3,8 +3,8 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.VisibleListener;
+import io.waybill.store.record.QueueKey;
 import io.waybill.store.view.Boundary;
-import io.waybill.store.view.QueueKey;
 import io.waybill.store.view.QueueView;
 import io.waybill.store.view.Views;
 import java.util.List;

@@ -15,29 +15,29 @@ import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.StoredListener;
 import io.waybill.store.log.VisibleListener;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Boundary;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckEvent;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.DecisionRecord;
 import io.waybill.store.view.DueBatch;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.QueueKey;
-import io.waybill.store.view.RolledBack;
-import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -311,11 +311,11 @@ public final class Store implements AutoCloseable {
         pops.appendAndRecordPops(visible, deltas, done);
     }
 
-    public void journal(List<JournalEntry> entries, Completion done) {
+    public void journal(List<DeliveryEvent> entries, Completion done) {
         deliveries.recordDeliveries(entries, done);
     }
 
-    public void commitProgress(List<ProgressEntry> entries, Completion done) {
+    public void commitProgress(List<ConsumerOffset> entries, Completion done) {
         offsets.commitOffsets(entries, done);
     }
 
@@ -426,11 +426,11 @@ public final class Store implements AutoCloseable {
         return timers.handlesByKey(topic, key);
     }
 
-    public List<EndedDue> cancelledByKey(String topic, String key) {
+    public List<CancelledTimer> cancelledByKey(String topic, String key) {
         return timers.cancelledByKey(topic, key);
     }
 
-    public EndedDue cancelled(long handle) {
+    public CancelledTimer cancelled(long handle) {
         return timers.cancelledTimer(handle);
     }
 
@@ -482,11 +482,11 @@ public final class Store implements AutoCloseable {
         return transactions.checksOf(handle);
     }
 
-    public PendingDue due(long handle) {
+    public PendingTimer due(long handle) {
         return timers.pendingTimer(handle);
     }
 
-    public List<PendingDue> pendingDue(int max) {
+    public List<PendingTimer> pendingDue(int max) {
         return timers.pendingTimers(max);
     }
 
@@ -510,7 +510,7 @@ public final class Store implements AutoCloseable {
         return offsets.committedOffset(group, topic, queueId);
     }
 
-    public List<ProgressEntry> progressOf(String group) {
+    public List<ConsumerOffset> progressOf(String group) {
         return offsets.offsetsOf(group);
     }
 
@@ -518,7 +518,7 @@ public final class Store implements AutoCloseable {
         return offsets.offsetCount();
     }
 
-    public List<ProgressEntry> progressAll() {
+    public List<ConsumerOffset> progressAll() {
         return offsets.allOffsets();
     }
 
@@ -542,7 +542,7 @@ public final class Store implements AutoCloseable {
         return pops.popKeys();
     }
 
-    public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
+    public List<DeliveryEvent> journalOf(String topic, int queueId, long offset, int max) {
         return deliveries.deliveriesOf(topic, queueId, offset, max);
     }
 

@@ -7,21 +7,21 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreFormat;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.KeyHolder;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopChange;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.QueueView;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -84,7 +84,7 @@ public final class StoreCheck {
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
     private final Map<PopKey, PopState> pops = new HashMap<>();
     /** Topic and key to who holds it. */
-    private final Map<List<String>, Entry.Unique> uniques = new HashMap<>();
+    private final Map<List<String>, LogRecord.Unique> uniques = new HashMap<>();
 
     private final Map<Long, List<String>> uniqueHandles = new HashMap<>();
     private final long oldest;
@@ -180,7 +180,7 @@ public final class StoreCheck {
                     + ") epoch "
                     + info.epoch() + " time " + info.storeTimeMillis() + " length " + info.length() + " records "
                     + info.records());
-            for (Entry entry : entries) {
+            for (LogRecord entry : entries) {
                 line.accept("  " + describe(entry));
             }
         });
@@ -191,12 +191,12 @@ public final class StoreCheck {
         }
     }
 
-    private static String describe(Entry entry) {
-        if (entry instanceof Entry.VisibleMessage m) {
+    private static String describe(LogRecord entry) {
+        if (entry instanceof LogRecord.VisibleMessage m) {
             return "message at " + m.position() + " " + m.topic() + "/" + m.queueId() + " offset " + m.queueOffset()
                     + " size " + m.size() + " time " + m.storeTimeMillis() + " keys " + Arrays.toString(m.keys());
         }
-        if (entry instanceof Entry.Catalog c) {
+        if (entry instanceof LogRecord.Catalog c) {
             return "Catalog[position=" + c.position() + ", kind=" + c.kind() + ", name=" + c.name() + ", "
                     + (c.value() == null ? "deleted" : c.value().length + " bytes") + "]";
         }
@@ -205,7 +205,7 @@ public final class StoreCheck {
 
     // ---- the fold
 
-    private void frame(LogInspection.FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at) {
+    private void frame(LogInspection.FrameInfo info, List<LogRecord> entries, ByteBuffer bytes, int at) {
         if (info.storeTimeMillis() < lastStoreTime) {
             find(
                     info,
@@ -213,13 +213,13 @@ public final class StoreCheck {
                             + " of the frame before");
         }
         lastStoreTime = info.storeTimeMillis();
-        for (Entry entry : entries) {
+        for (LogRecord entry : entries) {
             fold(info, entry, bytes, at);
         }
     }
 
-    private void fold(LogInspection.FrameInfo info, Entry entry, ByteBuffer bytes, int at) {
-        if (entry instanceof Entry.VisibleMessage m) {
+    private void fold(LogInspection.FrameInfo info, LogRecord entry, ByteBuffer bytes, int at) {
+        if (entry instanceof LogRecord.VisibleMessage m) {
             message(info, m.position(), m.size(), bytes, at);
             if (m.storeTimeMillis() != info.storeTimeMillis()) {
                 find(info, "the message at " + m.position() + " has another store time than its frame");
@@ -235,13 +235,13 @@ public final class StoreCheck {
             queue.first = queue.first < 0 ? m.queueOffset() : queue.first;
             queue.next = m.queueOffset() + 1;
             queue.positions.add(m.position());
-        } else if (entry instanceof Entry.Half h) {
+        } else if (entry instanceof LogRecord.Half h) {
             message(info, h.position(), h.size(), bytes, at);
             halves.put(h.handle(), h.position());
-        } else if (entry instanceof Entry.Due d) {
+        } else if (entry instanceof LogRecord.Due d) {
             message(info, d.position(), d.size(), bytes, at);
             dues.put(d.handle(), d.position());
-        } else if (entry instanceof Entry.Decided d) {
+        } else if (entry instanceof LogRecord.Decided d) {
             if (d.outcome() == Decision.ROLLBACK) {
                 release(d.handle());
                 rolledBack.add(d.handle());
@@ -252,20 +252,20 @@ public final class StoreCheck {
             if (halves.remove(d.handle()) == null && d.handle() >= oldest) {
                 find(info, "the transaction " + d.handle() + " is decided but was never there");
             }
-        } else if (entry instanceof Entry.Published p) {
+        } else if (entry instanceof LogRecord.Published p) {
             if (!rolledBack.contains(p.record().handle()) && p.record().handle() >= oldest) {
                 find(info, "the transaction " + p.record().handle() + " is published but was not rolled back");
             }
             if (!published.add(p.record().handle())) {
                 find(info, "the transaction " + p.record().handle() + " is published twice");
             }
-        } else if (entry instanceof Entry.Fired f) {
+        } else if (entry instanceof LogRecord.Fired f) {
             removeDue(info, f.handle(), "fired");
-        } else if (entry instanceof Entry.Cancelled c) {
+        } else if (entry instanceof LogRecord.Cancelled c) {
             removeDue(info, c.handle(), "cancelled");
             release(c.handle());
-        } else if (entry instanceof Entry.Progress p) {
-            for (ProgressEntry e : p.entries()) {
+        } else if (entry instanceof LogRecord.Progress p) {
+            for (ConsumerOffset e : p.entries()) {
                 String key = e.group() + '\n' + e.topic() + '\n' + e.queueId();
                 if (e.offset() < 0) {
                     progress.remove(key);
@@ -273,7 +273,7 @@ public final class StoreCheck {
                     progress.put(key, e.offset());
                 }
             }
-        } else if (entry instanceof Entry.Catalog c) {
+        } else if (entry instanceof LogRecord.Catalog c) {
             Map<String, byte[]> names = catalog.computeIfAbsent(c.kind(), kind -> new TreeMap<>());
             if (c.value() == null) {
                 names.remove(c.name());
@@ -292,16 +292,16 @@ public final class StoreCheck {
             } else {
                 names.put(c.name(), c.value());
             }
-        } else if (entry instanceof Entry.Pop p) {
+        } else if (entry instanceof LogRecord.Pop p) {
             p.deltas().forEach(delta -> delta.changes().forEach(change -> pop(delta.key(), change)));
-        } else if (entry instanceof Entry.PopRestated r) {
+        } else if (entry instanceof LogRecord.PopRestated r) {
             PopState known = pops.put(r.key(), r.state());
             if (oldest == 0 && !r.state().equals(known)) {
                 find(info, "the pop state of " + r.key() + " is restated as " + r.state() + " but was " + known);
             }
-        } else if (entry instanceof Entry.Unique u) {
+        } else if (entry instanceof LogRecord.Unique u) {
             unique(info, u);
-        } else if (entry instanceof Entry.QueueBase q) {
+        } else if (entry instanceof LogRecord.QueueBase q) {
             QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
             if (queue.next > q.nextOffset()) {
                 find(
@@ -312,9 +312,9 @@ public final class StoreCheck {
         }
     }
 
-    private void unique(LogInspection.FrameInfo info, Entry.Unique entry) {
+    private void unique(LogInspection.FrameInfo info, LogRecord.Unique entry) {
         List<String> name = List.of(entry.key().topic(), entry.key().key());
-        Entry.Unique before = uniques.put(name, entry);
+        LogRecord.Unique before = uniques.put(name, entry);
         lastKeyTime = Math.max(lastKeyTime, entry.atMillis());
         if (before != null
                 && !before.first().equals(entry.first())
@@ -440,7 +440,7 @@ public final class StoreCheck {
         same("the pop states", states, pops);
         uniques.values().removeIf(entry -> entry.key().untilMillis() <= lastKeyTime);
         uniques.forEach((name, entry) -> {
-            KeyHolder holder = views.holder(name.get(0), name.get(1));
+            UniqueKeyOwner holder = views.holder(name.get(0), name.get(1));
             if (holder == null
                     || !holder.key().equals(entry.key())
                     || !holder.first().equals(entry.first())
@@ -449,12 +449,12 @@ public final class StoreCheck {
             }
         });
         Map<Long, Long> pending = new HashMap<>();
-        for (PendingDue due : views.pendingDue(Integer.MAX_VALUE)) {
+        for (PendingTimer due : views.pendingDue(Integer.MAX_VALUE)) {
             pending.put(due.handle(), due.position());
         }
         same("the pending delayed messages", pending, dues);
         Map<String, Long> committed = new HashMap<>();
-        for (ProgressEntry e : views.progressAll()) {
+        for (ConsumerOffset e : views.progressAll()) {
             committed.put(e.group() + '\n' + e.topic() + '\n' + e.queueId(), e.offset());
         }
         same("the consumer offsets", committed, progress);

@@ -5,10 +5,10 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.DueBatch;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -58,12 +58,12 @@ public final class TimerStore {
     // ---- pending and cancelled
 
     /** Null if it is not pending. */
-    public PendingDue pendingTimer(long handle) {
+    public PendingTimer pendingTimer(long handle) {
         return views.due(handle);
     }
 
     /** Pending delayed messages. */
-    public List<PendingDue> pendingTimers(int max) {
+    public List<PendingTimer> pendingTimers(int max) {
         return views.pendingDue(max);
     }
 
@@ -96,12 +96,12 @@ public final class TimerStore {
     }
 
     /** How a delayed message was cancelled; null if it was not, or the log no longer keeps it. */
-    public EndedDue cancelledTimer(long handle) {
+    public CancelledTimer cancelledTimer(long handle) {
         return views.cancelled(handle);
     }
 
     /** Cancelled delayed messages with this unique key or KEYS word, as long as the log keeps that; oldest first. */
-    public List<EndedDue> cancelledByKey(String topic, String key) {
+    public List<CancelledTimer> cancelledByKey(String topic, String key) {
         return views.cancelledByKey(topic, key);
     }
 

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.UniqueKey;
 import org.junit.jupiter.api.Test;
 
 /** What a wall clock that jumps may do and may not do. */

@@ -18,21 +18,21 @@ import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.JournalEntry;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.MemoryBackend;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopChange;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
-import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsBackend;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -316,24 +316,25 @@ final class CrashHistory {
             case 8 -> fire();
             case 9 -> cancelOrMove();
             case 10 -> {
-                List<ProgressEntry> entries = new ArrayList<>();
+                List<ConsumerOffset> entries = new ArrayList<>();
                 List<Cell> set = new ArrayList<>();
                 int count = 1 + chance.nextInt(3);
                 for (int i = 0; i < count; i++) {
-                    ProgressEntry e = new ProgressEntry("g" + chance.nextInt(2), "t" + i, 0, chance.nextInt(1_000));
+                    ConsumerOffset e = new ConsumerOffset("g" + chance.nextInt(2), "t" + i, 0, chance.nextInt(1_000));
                     entries.add(e);
                     set.add(cell("p " + e.group() + " " + e.topic()));
                 }
                 store.commitProgress(
                         entries,
-                        sets(set, entries.stream().map(ProgressEntry::offset).toList()));
+                        sets(set, entries.stream().map(ConsumerOffset::offset).toList()));
             }
             case 11, 12 -> pop();
             case 13, 14 -> unique();
             case 15 -> {
                 long from = chance.nextInt(50);
                 store.journal(
-                        List.of(new JournalEntry(JournalEntry.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
+                        List.of(new DeliveryEvent(
+                                DeliveryEvent.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
                         Completion.NONE);
             }
             default -> {
@@ -415,7 +416,7 @@ final class CrashHistory {
         store.put(key(original), draft(second), outcome -> {
             Fact fact = original.last();
             if (outcome instanceof Refused refused) {
-                FirstStored prior = (FirstStored) refused.prior();
+                FirstMessage prior = (FirstMessage) refused.prior();
                 check(refused.reason() == Refused.Reason.DUPLICATE, refused.text());
                 check(
                         fact.state() == State.VISIBLE
@@ -571,7 +572,7 @@ final class CrashHistory {
             return;
         }
         long handle = item.last().handle();
-        PendingDue due = store.due(handle);
+        PendingTimer due = store.due(handle);
         check(due != null, "the delayed message " + handle + " is not pending");
         ByteBuffer stored = store.readPending(handle);
         check(stored != null && idOf(stored) == item.id, "the delayed message " + handle + " cannot be read");
@@ -742,7 +743,7 @@ final class CrashHistory {
         for (PendingHalf half : store.openHalves(Integer.MAX_VALUE)) {
             seen(idOf(store.readPending(half.handle())), new Fact(State.HALF, half.position(), half.handle(), -1));
         }
-        for (PendingDue due : store.pendingDue(Integer.MAX_VALUE)) {
+        for (PendingTimer due : store.pendingDue(Integer.MAX_VALUE)) {
             seen(idOf(store.readPending(due.handle())), new Fact(State.DUE, due.position(), due.handle(), -1));
         }
     }
@@ -858,7 +859,7 @@ final class CrashHistory {
         for (PendingHalf half : store.openHalves(Integer.MAX_VALUE)) {
             text.append(half).append('\n');
         }
-        for (PendingDue due : store.pendingDue(Integer.MAX_VALUE)) {
+        for (PendingTimer due : store.pendingDue(Integer.MAX_VALUE)) {
             text.append(due).append('\n');
         }
         cells.keySet()

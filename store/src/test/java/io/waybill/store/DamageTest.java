@@ -17,7 +17,7 @@ import io.waybill.store.log.StoreDamaged;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -312,7 +312,7 @@ class DamageTest {
             assertThat(((Failed) last).text()).contains("no space");
             assertThat(sim.store.state().isOpen()).isTrue();
             assertThat(sim.bodies("t")).hasSize(outcomes.size() - 1);
-            sim.stored((s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "t", 0, 3)), done));
+            sim.stored((s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "t", 0, 3)), done));
             sim.files.capacityBytes(Long.MAX_VALUE);
             sim.duties.advance(1_001);
             sim.put("t", "again");

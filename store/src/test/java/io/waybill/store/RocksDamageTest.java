@@ -19,10 +19,10 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.ViewsBackend;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
@@ -110,7 +110,7 @@ class RocksDamageTest {
                 put("topic" + i % QUEUES, "m" + round + "." + i);
             }
             int offset = round;
-            outcome((s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "topic0", 0, offset)), done));
+            outcome((s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "topic0", 0, offset)), done));
             outcome((s, done) -> s.putCatalog(CatalogKind.GROUP, "g" + offset, new byte[] {1}, done));
             outcome((s, done) -> s.putHalf(draft("topic0", "h" + offset), "g", 1_000, done));
             outcome((s, done) -> s.putDue(draft("topic0", "d" + offset), 1_000_000_000_000L, done));

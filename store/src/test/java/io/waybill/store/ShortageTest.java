@@ -16,11 +16,11 @@ import io.waybill.store.log.FlushMode;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.Decision;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.FailingBackend;
 import io.waybill.store.view.MemoryBackend;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.UniqueKey;
 import io.waybill.store.view.ViewsBackend;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
@@ -68,7 +68,7 @@ class ShortageTest {
 
     /** Commits an offset and lets go of everything of it but a way to see whether it is still held. */
     private static WeakReference<Object> committed(Simulation sim) {
-        List<ProgressEntry> entries = List.of(new ProgressEntry("g", "t", 0, 1));
+        List<ConsumerOffset> entries = List.of(new ConsumerOffset("g", "t", 0, 1));
         sim.stored((s, done) -> s.commitProgress(entries, done));
         return new WeakReference<>(entries);
     }

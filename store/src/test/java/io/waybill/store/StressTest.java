@@ -16,10 +16,10 @@ import io.waybill.store.log.Refused;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.QueueKey;
 import io.waybill.store.view.ViewsBackend;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -153,7 +153,7 @@ class StressTest {
                     String group = "g" + writer;
                     long offset = i;
                     store.commitProgress(
-                            List.of(new ProgressEntry(group, "t0", 0, offset)),
+                            List.of(new ConsumerOffset(group, "t0", 0, offset)),
                             once(outcome -> keep(outcome, "p " + group, offset)));
                     store.putCatalog(
                             CatalogKind.TOPIC,

@@ -8,13 +8,13 @@ import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CheckEvent;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.UniqueKey;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,10 +26,10 @@ class UniqueKeyTest {
         return new UniqueKey("t", key, sim.store.keyTimeMillis() + 60_000);
     }
 
-    private static FirstStored prior(Outcome outcome) {
+    private static FirstMessage prior(Outcome outcome) {
         assertThat(outcome).isInstanceOf(Refused.class);
         assertThat(((Refused) outcome).reason()).isEqualTo(Refused.Reason.DUPLICATE);
-        return (FirstStored) ((Refused) outcome).prior();
+        return (FirstMessage) ((Refused) outcome).prior();
     }
 
     @Test
@@ -37,7 +37,7 @@ class UniqueKeyTest {
         try (Simulation sim = Simulation.sync()) {
             UniqueKey key = key(sim, "k");
             Stored first = sim.stored((s, done) -> s.put(key, draft("t", "a"), done));
-            FirstStored expected = new FirstStored(first.position(), 0, 0, first.storeTimeMillis());
+            FirstMessage expected = new FirstMessage(first.position(), 0, 0, first.storeTimeMillis());
             assertThat(prior(sim.outcome((s, done) -> s.put(key, draft("t", "b"), done))))
                     .isEqualTo(expected);
             sim.kill();
@@ -133,7 +133,7 @@ class UniqueKeyTest {
             Stored cancelled = sim.stored((s, done) -> s.cancel(one.handle(), "kim", done));
             sim.kill();
             sim.open();
-            EndedDue ended = new EndedDue(one.handle(), cancelled.storeTimeMillis(), "kim");
+            CancelledTimer ended = new CancelledTimer(one.handle(), cancelled.storeTimeMillis(), "kim");
             assertThat(sim.store.pendingByKey("t", "all")).containsExactly(two.handle());
             assertThat(sim.store.cancelledByKey("t", "all")).containsExactly(ended);
             assertThat(sim.store.cancelledByKey("t", "two")).isEmpty();
@@ -165,7 +165,7 @@ class UniqueKeyTest {
             assertThat(sim.outcome((s, done) -> s.checkAnswered(handle + 1, "c", "UNKNOWN", done)))
                     .isInstanceOf(Refused.class);
 
-            JournalEntry entry = new JournalEntry(JournalEntry.Kind.DELIVERED, "g", "t", 0, 5, 9, "c1", at, at);
+            DeliveryEvent entry = new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 5, 9, "c1", at, at);
             sim.stored((s, done) -> s.journal(List.of(entry), done));
             assertThat(sim.store.journalOf("t", 0, 8, 10)).containsExactly(entry);
             assertThat(sim.store.journalOf("t", 0, 9, 10)).isEmpty();

@@ -11,16 +11,16 @@ import io.waybill.store.log.FlushMode;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.JournalEntry;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.MemoryBackend;
-import io.waybill.store.view.PopChange;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.UniqueKey;
-import io.waybill.store.view.ViewsDamaged;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -90,12 +90,12 @@ class ViewsDamageTest {
         String name = "r" + round;
         done(sim, (s, done) -> s.put(draft("t", name), done));
         done(sim, (s, done) -> s.put(new UniqueKey("t", name, Long.MAX_VALUE), draft("t", "u" + name), done));
-        done(sim, (s, done) -> s.commitProgress(List.of(new ProgressEntry("g", "t", 0, round)), done));
+        done(sim, (s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "t", 0, round)), done));
         done(sim, (s, done) -> s.putCatalog(CatalogKind.GROUP, name, new byte[] {1}, done));
         done(
                 sim,
                 (s, done) -> s.journal(
-                        List.of(new JournalEntry(JournalEntry.Kind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)), done));
+                        List.of(new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)), done));
         if (half != null) {
             done(sim, (s, done) -> s.checked(half.handle(), 1, 5, "c", done));
             done(

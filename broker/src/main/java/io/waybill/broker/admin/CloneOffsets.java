@@ -13,7 +13,7 @@ import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -60,13 +60,13 @@ final class CloneOffsets implements RequestHandler {
 
     private void clone(Request request, CloneOffsetHeader header) {
         boolean all = header.topic() == null || header.topic().isEmpty();
-        List<ProgressEntry> known = offsets.of(header.srcGroup()).stream()
+        List<ConsumerOffset> known = offsets.of(header.srcGroup()).stream()
                 .filter(entry ->
                         all ? !Names.isRetry(entry.topic()) : entry.topic().equals(header.topic()))
                 .toList();
         StringBuilder before = new StringBuilder();
         StringBuilder after = new StringBuilder();
-        for (ProgressEntry entry : known) {
+        for (ConsumerOffset entry : known) {
             if (after.length() <= MOST_SHOWN) { // the line is cut there
                 String queue = entry.topic() + "/" + entry.queueId() + ":";
                 before.append(queue)
@@ -82,7 +82,7 @@ final class CloneOffsets implements RequestHandler {
         }
         AtomicInteger open = new AtomicInteger(known.size());
         AtomicReference<Outcome> failure = new AtomicReference<>();
-        for (ProgressEntry entry : known) {
+        for (ConsumerOffset entry : known) {
             offsets.reset(header.destGroup(), entry.topic(), entry.queueId(), entry.offset(), outcome -> {
                 if (!(outcome instanceof Stored)) {
                     failure.set(outcome);

@@ -15,7 +15,7 @@ import io.waybill.protocol.header.ConsumeStatsHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
 import io.waybill.store.Store;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
@@ -132,7 +132,7 @@ final class ConsumerProgress {
 
     private Set<String> topicsOf(String group) {
         Set<String> names = new TreeSet<>();
-        for (ProgressEntry entry : offsets.of(group)) {
+        for (ConsumerOffset entry : offsets.of(group)) {
             names.add(entry.topic());
         }
         ConsumerGroup online = members.consumerGroup(group);

@@ -14,7 +14,7 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -45,7 +45,7 @@ final class GroupOffsets {
     void all(Request request) {
         away.reply(request, () -> {
             Map<String, Map<Integer, Long>> table = new TreeMap<>();
-            for (ProgressEntry entry : offsets.all()) {
+            for (ConsumerOffset entry : offsets.all()) {
                 table.computeIfAbsent(entry.topic() + '@' + entry.group(), k -> new TreeMap<>())
                         .put(entry.queueId(), entry.offset());
             }
@@ -109,7 +109,7 @@ final class GroupOffsets {
             Set<String> without = filter == null ? Set.of() : new HashSet<>(Arrays.asList(filter.split(",")));
             Map<Integer, Long> smallest = new TreeMap<>();
             Map<Integer, Long> compared = new TreeMap<>();
-            for (ProgressEntry entry : offsets.all()) {
+            for (ConsumerOffset entry : offsets.all()) {
                 if (entry.topic().equals(topic)) {
                     if (!without.contains(entry.group())) {
                         smallest.merge(entry.queueId(), entry.offset(), Math::min);

@@ -11,7 +11,7 @@ import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.util.List;
 
 /**
@@ -48,7 +48,7 @@ final class Housekeeping {
     /** 316. */
     void unusedTopics(Request request) {
         away.run(request, () -> {
-            List<ProgressEntry> unused =
+            List<ConsumerOffset> unused =
                     offsets.all().stream().filter(this::isUnused).toList();
             if (unused.isEmpty()) {
                 request.reply(Away.ok());
@@ -62,7 +62,7 @@ final class Housekeeping {
         });
     }
 
-    private boolean isUnused(ProgressEntry entry) {
+    private boolean isUnused(ConsumerOffset entry) {
         if (topics.find(entry.topic()) != null) {
             return false;
         }

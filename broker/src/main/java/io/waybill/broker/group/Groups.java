@@ -10,7 +10,7 @@ import io.waybill.protocol.frame.BadField;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
+import io.waybill.store.record.CatalogKind;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;

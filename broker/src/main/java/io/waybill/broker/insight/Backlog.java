@@ -10,9 +10,9 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopState;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopState;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.Set;
@@ -259,7 +259,7 @@ final class Backlog {
         }
         int most = (int) Math.min(entriesLeft, MOST_ENTRIES) + 1;
         long seen = 0;
-        for (PendingDue due : store.pendingDue(most)) {
+        for (PendingTimer due : store.pendingDue(most)) {
             if (++seen == most) {
                 rows.values().forEach(row -> row.isExact = false);
                 break;

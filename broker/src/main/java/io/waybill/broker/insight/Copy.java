@@ -4,8 +4,8 @@ package io.waybill.broker.insight;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
 import java.nio.ByteBuffer;
 import java.util.Map;
 
@@ -27,14 +27,14 @@ record Copy(
         long storeMillis,
         int tries,
         Map<String, String> properties,
-        PendingDue due,
+        PendingTimer due,
         PendingHalf half,
         boolean isGone) {
     static Copy visible(ByteBuffer bytes) {
         return of(bytes, StoredMessage.position(bytes, 0), null, null, false);
     }
 
-    static Copy waiting(ByteBuffer bytes, PendingDue due) {
+    static Copy waiting(ByteBuffer bytes, PendingTimer due) {
         return of(bytes, due.handle(), due, null, false);
     }
 
@@ -46,7 +46,7 @@ record Copy(
         return of(bytes, handle, null, null, true);
     }
 
-    private static Copy of(ByteBuffer bytes, long handle, PendingDue due, PendingHalf half, boolean isGone) {
+    private static Copy of(ByteBuffer bytes, long handle, PendingTimer due, PendingHalf half, boolean isGone) {
         return new Copy(
                 bytes,
                 handle,

@@ -18,13 +18,13 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
-import io.waybill.store.view.CheckEvent;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PopState;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PopState;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -216,7 +216,7 @@ final class Doctor {
                                             + " --reason TEXT delivers it after all"
                                     : Advice.trace(copy == null ? life.uniqueKey() : id(copy)));
         }
-        for (EndedDue ended : life.cancelled()) {
+        for (CancelledTimer ended : life.cancelled()) {
             return finding.fact("cancelledAt", ended.atMillis())
                     .fact("by", ended.by())
                     .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " ("
@@ -361,13 +361,13 @@ final class Doctor {
     }
 
     private Finding passed(Copy copy, Standing standing) {
-        JournalEntry delivered = null;
-        JournalEntry acknowledged = null;
-        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+        DeliveryEvent delivered = null;
+        DeliveryEvent acknowledged = null;
+        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (!entry.group().equals(group)) {
                 continue;
             }
-            if (entry.kind() == JournalEntry.Kind.ACKNOWLEDGED) {
+            if (entry.kind() == DeliveryEvent.Kind.ACKNOWLEDGED) {
                 acknowledged = entry;
             } else {
                 delivered = entry;
@@ -514,7 +514,7 @@ final class Doctor {
         }
         PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(copy.offset());
         if (taken != null) {
-            JournalEntry last = lastDelivery(standing, copy.offset());
+            DeliveryEvent last = lastDelivery(standing, copy.offset());
             return new Finding(Cause.IN_FLIGHT, copy.topic())
                     .fact("client", last == null ? null : last.client())
                     .fact("since", taken.popTimeMillis())
@@ -586,10 +586,10 @@ final class Doctor {
                 || found != null && "FIFO".equals(found.attributes().get("message.type"));
     }
 
-    private JournalEntry lastDelivery(Standing standing, long offset) {
-        JournalEntry last = null;
-        for (JournalEntry entry : journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
-            if (entry.group().equals(group) && entry.kind() == JournalEntry.Kind.DELIVERED) {
+    private DeliveryEvent lastDelivery(Standing standing, long offset) {
+        DeliveryEvent last = null;
+        for (DeliveryEvent entry : journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
+            if (entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED) {
                 last = entry;
             }
         }
@@ -597,7 +597,7 @@ final class Doctor {
     }
 
     private long deliveredMillis(Standing standing, long offset) {
-        JournalEntry last = lastDelivery(standing, offset);
+        DeliveryEvent last = lastDelivery(standing, offset);
         if (last != null) {
             return last.firstMillis();
         }
@@ -608,7 +608,7 @@ final class Doctor {
 
     private int countDeliveries(Standing standing, long offset) {
         return (int) journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES).stream()
-                .filter(entry -> entry.group().equals(group) && entry.kind() == JournalEntry.Kind.DELIVERED)
+                .filter(entry -> entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED)
                 .count();
     }
 

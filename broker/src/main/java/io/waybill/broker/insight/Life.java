@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.EndedDue;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.DecisionRecord;
 import java.util.List;
 
 /**
@@ -21,7 +21,7 @@ record Life(
         List<Copy> own,
         List<Copy> ofGroups,
         List<DecisionRecord> decided,
-        List<EndedDue> cancelled) {
+        List<CancelledTimer> cancelled) {
     boolean isEmpty() {
         return own.isEmpty() && ofGroups.isEmpty() && decided.isEmpty() && cancelled.isEmpty();
     }

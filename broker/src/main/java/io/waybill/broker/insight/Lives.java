@@ -9,10 +9,10 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.MessageStore;
 import io.waybill.store.Store;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -99,7 +99,7 @@ final class Lives {
                     addName(copy, names, nameless);
                 }
             }
-            for (EndedDue ended : last(store.cancelledByKey(name, key))) {
+            for (CancelledTimer ended : last(store.cancelledByKey(name, key))) {
                 ByteBuffer bytes = store.onceStored(ended.handle());
                 if (bytes != null) {
                     addName(Copy.gone(bytes, ended.handle()), names, nameless);
@@ -192,7 +192,7 @@ final class Lives {
     }
 
     private Copy waiting(long handle) {
-        PendingDue due = store.due(handle);
+        PendingTimer due = store.due(handle);
         ByteBuffer bytes = due == null ? null : store.readPending(handle);
         return bytes == null ? null : Copy.waiting(bytes, due);
     }
@@ -240,7 +240,7 @@ final class Lives {
         Map<Long, Copy> own = new TreeMap<>();
         Map<Long, Copy> ofGroups = new TreeMap<>();
         Map<Long, DecisionRecord> decided = new TreeMap<>();
-        List<EndedDue> cancelled = new ArrayList<>();
+        List<CancelledTimer> cancelled = new ArrayList<>();
         if (seed != null) {
             (isOfGroup(seed.topic()) ? ofGroups : own).put(seed.handle(), seed);
         }
@@ -325,8 +325,8 @@ final class Lives {
         }
     }
 
-    private void cancelled(Name name, Map<Long, Copy> own, List<EndedDue> cancelled) {
-        for (EndedDue ended : last(store.cancelledByKey(name.topic(), name.uniqueKey()))) {
+    private void cancelled(Name name, Map<Long, Copy> own, List<CancelledTimer> cancelled) {
+        for (CancelledTimer ended : last(store.cancelledByKey(name.topic(), name.uniqueKey()))) {
             ByteBuffer bytes = store.onceStored(ended.handle());
             Copy copy = bytes == null ? null : Copy.gone(bytes, ended.handle());
             if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {

@@ -2,7 +2,7 @@
 package io.waybill.broker.insight;
 
 import io.waybill.broker.journal.HandedOut;
-import io.waybill.store.view.PopState;
+import io.waybill.store.record.PopState;
 
 /**
  * How a group stands in one queue at one moment.

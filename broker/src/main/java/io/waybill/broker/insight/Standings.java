@@ -14,10 +14,10 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.QueueKey;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -47,7 +47,7 @@ final class Standings {
     /** The topics a group subscribes to or has progress in, without its own retry and dead-letter topics. */
     Set<String> topicsOf(String group) {
         Set<String> names = new TreeSet<>();
-        for (ProgressEntry entry : offsets.of(group)) {
+        for (ConsumerOffset entry : offsets.of(group)) {
             names.add(entry.topic());
         }
         for (PopKey key : store.popKeys()) {

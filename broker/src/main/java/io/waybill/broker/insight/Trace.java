@@ -8,14 +8,14 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.store.Store;
-import io.waybill.store.view.CheckEvent;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.PublishRecord;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -56,7 +56,7 @@ final class Trace {
                 decision(decision, null);
             }
         }
-        for (EndedDue ended : life.cancelled()) {
+        for (CancelledTimer ended : life.cancelled()) {
             Copy copy = life.own().stream()
                     .filter(one -> one.handle() == ended.handle())
                     .findFirst()
@@ -94,10 +94,10 @@ final class Trace {
         }
     }
 
-    private boolean isOfOthers(Copy copy, JournalEntry entry) {
-        boolean isAck = entry.kind() == JournalEntry.Kind.ACKNOWLEDGED;
+    private boolean isOfOthers(Copy copy, DeliveryEvent entry) {
+        boolean isAck = entry.kind() == DeliveryEvent.Kind.ACKNOWLEDGED;
         long atMillis = isAck ? entry.lastMillis() : entry.firstMillis();
-        return entry.kind() != JournalEntry.Kind.REPLAYED
+        return entry.kind() != DeliveryEvent.Kind.REPLAYED
                 && parkings.stream()
                         .anyMatch(one -> one.passed() == copy
                                 && one.group().equals(entry.group())
@@ -352,7 +352,7 @@ final class Trace {
         }
         long atMillis = copy.storeMillis();
         String by = null;
-        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (entry.group().equals(Names.DISCARD_GROUP)) {
                 atMillis = entry.lastMillis();
                 by = entry.client();
@@ -370,7 +370,7 @@ final class Trace {
     // ---- who got it
 
     private void journal(Copy copy) {
-        for (JournalEntry entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (isOfOthers(copy, entry)) {
                 continue;
             }

@@ -2,8 +2,8 @@
 package io.waybill.broker.journal;
 
 import io.waybill.remoting.Connection;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.JournalEntry.Kind;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.DeliveryEvent.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -199,14 +199,14 @@ public final class Custody {
     }
 
     private void note(Hand hand, Note note, Kind kind, long from, long to, long nowMillis) {
-        if (note.isEmpty() || note.kind != kind || note.to != from || to - note.from > JournalEntry.MAX_SPAN) {
+        if (note.isEmpty() || note.kind != kind || note.to != from || to - note.from > DeliveryEvent.MAX_SPAN) {
             end(hand, note);
-            for (long at = from; to - at > JournalEntry.MAX_SPAN; at += JournalEntry.MAX_SPAN) {
-                begin(note, kind, at, at + JournalEntry.MAX_SPAN, nowMillis);
+            for (long at = from; to - at > DeliveryEvent.MAX_SPAN; at += DeliveryEvent.MAX_SPAN) {
+                begin(note, kind, at, at + DeliveryEvent.MAX_SPAN, nowMillis);
                 end(hand, note);
             }
-            long rest = (to - from) % JournalEntry.MAX_SPAN;
-            begin(note, kind, to - (rest == 0 ? JournalEntry.MAX_SPAN : rest), to, nowMillis);
+            long rest = (to - from) % DeliveryEvent.MAX_SPAN;
+            begin(note, kind, to - (rest == 0 ? DeliveryEvent.MAX_SPAN : rest), to, nowMillis);
         } else {
             note.to = to;
             note.lastMillis = nowMillis;
@@ -232,8 +232,8 @@ public final class Custody {
         }
     }
 
-    private JournalEntry entry(Hand hand, Note note) {
-        return new JournalEntry(
+    private DeliveryEvent entry(Hand hand, Note note) {
+        return new DeliveryEvent(
                 note.kind, group, topic, queueId, note.from, note.to, hand.client, note.firstMillis, note.lastMillis);
     }
 
@@ -251,7 +251,7 @@ public final class Custody {
     }
 
     /** The notes not written yet that cover the offset. */
-    synchronized void covering(long offset, Consumer<JournalEntry> visitor) {
+    synchronized void covering(long offset, Consumer<DeliveryEvent> visitor) {
         for (Hand hand : hands) {
             for (Note note : List.of(hand.delivered, hand.acknowledged)) {
                 if (!note.isEmpty() && note.from <= offset && offset < note.to) {

@@ -5,8 +5,8 @@ import io.waybill.platform.Duty;
 import io.waybill.remoting.Connection;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.JournalEntry.Kind;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.DeliveryEvent.Kind;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
@@ -50,14 +50,14 @@ public final class Journal implements Duty {
     /** Where entries go. */
     @FunctionalInterface
     public interface Log {
-        void journal(List<JournalEntry> entries, Completion done);
+        void journal(List<DeliveryEvent> entries, Completion done);
     }
 
     /** What the log has. */
     @FunctionalInterface
     public interface Written {
         /** The entries that cover an offset. */
-        List<JournalEntry> journalOf(String topic, int queueId, long offset, int max);
+        List<DeliveryEvent> journalOf(String topic, int queueId, long offset, int max);
     }
 
     /** Names clients. */
@@ -77,10 +77,10 @@ public final class Journal implements Duty {
     private final int mostUnwritten;
     private final Map<Key, Custody> queues = new ConcurrentHashMap<>();
     private final Queue<Custody> noted = new ConcurrentLinkedQueue<>();
-    private final Queue<JournalEntry> ended = new ConcurrentLinkedQueue<>();
+    private final Queue<DeliveryEvent> ended = new ConcurrentLinkedQueue<>();
     private final AtomicInteger endedCount = new AtomicInteger();
     /** Entries handed to the store that did not answer yet. */
-    private final Set<JournalEntry> onTheWay = ConcurrentHashMap.newKeySet();
+    private final Set<DeliveryEvent> onTheWay = ConcurrentHashMap.newKeySet();
 
     private final LongAdder lost = new LongAdder();
     private long lostTold;
@@ -129,7 +129,8 @@ public final class Journal implements Duty {
     /** Somebody settled one message by hand: a person, not a client. */
     public void settled(String group, String topic, int queueId, long offset, String by) {
         long nowMillis = nowMillis();
-        ended(new JournalEntry(Kind.ACKNOWLEDGED, group, topic, queueId, offset, offset + 1, by, nowMillis, nowMillis));
+        ended(new DeliveryEvent(
+                Kind.ACKNOWLEDGED, group, topic, queueId, offset, offset + 1, by, nowMillis, nowMillis));
     }
 
     /**
@@ -150,8 +151,8 @@ public final class Journal implements Duty {
     // ---- answers
 
     /** The entries that cover an offset, written or not, oldest first. May read the disk. */
-    public List<JournalEntry> of(String topic, int queueId, long offset, int max) {
-        Set<JournalEntry> all = new LinkedHashSet<>(written.journalOf(topic, queueId, offset, max));
+    public List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
+        Set<DeliveryEvent> all = new LinkedHashSet<>(written.journalOf(topic, queueId, offset, max));
         onTheWay.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
         ended.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
         queues.forEach((key, custody) -> {
@@ -159,13 +160,13 @@ public final class Journal implements Duty {
                 custody.covering(offset, all::add);
             }
         });
-        List<JournalEntry> entries = new ArrayList<>(all);
-        entries.sort(Comparator.comparingLong(JournalEntry::firstMillis).thenComparing(JournalEntry::kind));
+        List<DeliveryEvent> entries = new ArrayList<>(all);
+        entries.sort(Comparator.comparingLong(DeliveryEvent::firstMillis).thenComparing(DeliveryEvent::kind));
         return entries;
     }
 
     private static void addIfCovering(
-            Set<JournalEntry> all, JournalEntry entry, String topic, int queueId, long offset) {
+            Set<DeliveryEvent> all, DeliveryEvent entry, String topic, int queueId, long offset) {
         if (entry.queueId() == queueId
                 && entry.fromOffset() <= offset
                 && offset < entry.toOffset()
@@ -214,8 +215,8 @@ public final class Journal implements Duty {
         long to = committed;
         long last = 0;
         for (int step = 0; step < MOST_STEPS; step++) {
-            JournalEntry newest = null;
-            for (JournalEntry entry : of(topic, queueId, to, 4_096)) {
+            DeliveryEvent newest = null;
+            for (DeliveryEvent entry : of(topic, queueId, to, 4_096)) {
                 if (entry.kind() == Kind.DELIVERED
                         && entry.group().equals(group)
                         && (newest == null || entry.lastMillis() >= newest.lastMillis())) {
@@ -256,7 +257,7 @@ public final class Journal implements Duty {
         noted.add(custody);
     }
 
-    void ended(JournalEntry entry) {
+    void ended(DeliveryEvent entry) {
         ended.add(entry);
         if (endedCount.incrementAndGet() > mostUnwritten && ended.poll() != null) {
             endedCount.decrementAndGet();
@@ -303,9 +304,9 @@ public final class Journal implements Duty {
 
     private void writeEnded() {
         while (onTheWay.size() < mostUnwritten) {
-            List<JournalEntry> entries = new ArrayList<>();
+            List<DeliveryEvent> entries = new ArrayList<>();
             while (entries.size() < RECORD_ENTRIES) {
-                JournalEntry entry = ended.poll();
+                DeliveryEvent entry = ended.poll();
                 if (entry == null) {
                     break;
                 }

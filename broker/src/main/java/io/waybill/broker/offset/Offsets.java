@@ -8,7 +8,7 @@ import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -123,7 +123,7 @@ public final class Offsets implements Duty {
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.offsetFlushMillis());
         this.startMillis = store.nowMillis();
         this.count.set(store.progressCount());
-        for (ProgressEntry reset : store.progressOf(RESETS)) {
+        for (ConsumerOffset reset : store.progressOf(RESETS)) {
             int middle = reset.topic().indexOf(' ');
             Key key = new Key(reset.topic().substring(0, middle), reset.topic().substring(middle + 1), reset.queueId());
             resets.put(key, reset.offset());
@@ -258,7 +258,7 @@ public final class Offsets implements Duty {
     /** The groups that have committed something for the topic. */
     public Set<String> groupsOf(String topic) {
         Set<String> groups = new TreeSet<>();
-        for (ProgressEntry entry : all()) {
+        for (ConsumerOffset entry : all()) {
             if (entry.topic().equals(topic)) {
                 groups.add(entry.group());
             }
@@ -267,9 +267,9 @@ public final class Offsets implements Duty {
     }
 
     /** What every group has committed. */
-    public List<ProgressEntry> all() {
+    public List<ConsumerOffset> all() {
         Map<Key, Long> all = new HashMap<>();
-        for (ProgressEntry entry : store.progressAll()) {
+        for (ConsumerOffset entry : store.progressAll()) {
             if (!entry.group().equals(RESETS)) {
                 all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
             }
@@ -278,8 +278,8 @@ public final class Offsets implements Duty {
         return entries(all);
     }
 
-    private static List<ProgressEntry> entries(Map<Key, Long> offsets) {
-        List<ProgressEntry> entries = new ArrayList<>(offsets.size());
+    private static List<ConsumerOffset> entries(Map<Key, Long> offsets) {
+        List<ConsumerOffset> entries = new ArrayList<>(offsets.size());
         offsets.forEach((key, offset) -> {
             if (offset != NONE) {
                 entries.add(entry(key, offset));
@@ -289,9 +289,9 @@ public final class Offsets implements Duty {
     }
 
     /** Topic, queue and offset of everything the group has committed. */
-    public List<ProgressEntry> of(String group) {
+    public List<ConsumerOffset> of(String group) {
         Map<Key, Long> all = new HashMap<>();
-        for (ProgressEntry entry : store.progressOf(group)) {
+        for (ConsumerOffset entry : store.progressOf(group)) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
         }
         table.forEach((key, offset) -> {
@@ -310,7 +310,7 @@ public final class Offsets implements Duty {
     public void reset(String group, String topic, int queueId, long offset, Consumer<Outcome> then) {
         Key key = new Key(group, topic, queueId);
         boolean tell = isOnline.test(group) || store.nowMillis() - startMillis < RETURN_MILLIS;
-        List<ProgressEntry> entries = new ArrayList<>(List.of(entry(key, offset)));
+        List<ConsumerOffset> entries = new ArrayList<>(List.of(entry(key, offset)));
         synchronized (recording) {
             if (tell) {
                 resets.put(key, offset);
@@ -372,11 +372,11 @@ public final class Offsets implements Duty {
     }
 
     /** Forgets these, whatever their offsets are, and resets nobody was told of. {@code then} is called exactly once. */
-    public void forget(List<ProgressEntry> known, Consumer<Outcome> then) {
+    public void forget(List<ConsumerOffset> known, Consumer<Outcome> then) {
         AtomicInteger open = new AtomicInteger(1 + known.size() / RECORD_ENTRIES);
         AtomicReference<Outcome> worst = new AtomicReference<>();
         for (int from = 0; from <= known.size(); from += RECORD_ENTRIES) {
-            List<ProgressEntry> some = known.subList(from, Math.min(known.size(), from + RECORD_ENTRIES));
+            List<ConsumerOffset> some = known.subList(from, Math.min(known.size(), from + RECORD_ENTRIES));
             forgetSome(some, outcome -> {
                 worst.accumulateAndGet(outcome, (before, now) -> before instanceof Failed ? before : now);
                 if (open.decrementAndGet() == 0) {
@@ -386,10 +386,10 @@ public final class Offsets implements Duty {
         }
     }
 
-    private void forgetSome(List<ProgressEntry> known, Consumer<Outcome> then) {
-        List<ProgressEntry> gone = new ArrayList<>();
+    private void forgetSome(List<ConsumerOffset> known, Consumer<Outcome> then) {
+        List<ConsumerOffset> gone = new ArrayList<>();
         synchronized (recording) {
-            for (ProgressEntry entry : known) {
+            for (ConsumerOffset entry : known) {
                 Key key = new Key(entry.group(), entry.topic(), entry.queueId());
                 boolean wasReset = resets.remove(key) != null;
                 if (over.remove(key) || wasReset) {
@@ -461,7 +461,7 @@ public final class Offsets implements Duty {
     }
 
     private void record(List<Key> keys) {
-        List<ProgressEntry> entries = new ArrayList<>(keys.size());
+        List<ConsumerOffset> entries = new ArrayList<>(keys.size());
         List<Key> ended = new ArrayList<>();
         synchronized (recording) {
             for (Key key : keys) {
@@ -482,7 +482,7 @@ public final class Offsets implements Duty {
         }
     }
 
-    private void recorded(Outcome outcome, List<Key> keys, List<Key> ended, List<ProgressEntry> entries) {
+    private void recorded(Outcome outcome, List<Key> keys, List<Key> ended, List<ConsumerOffset> entries) {
         if (outcome instanceof Failed failed) {
             // Kept for the next run: a full disk may pass, and a frozen store refuses without cost.
             dirty.addAll(keys);
@@ -495,8 +495,8 @@ public final class Offsets implements Duty {
     }
 
     /** What the log has need not be in memory as well, except for what is asked again soon. */
-    private void forgetRecorded(List<ProgressEntry> entries) {
-        for (ProgressEntry entry : entries) {
+    private void forgetRecorded(List<ConsumerOffset> entries) {
+        for (ConsumerOffset entry : entries) {
             if (table.size() <= mostCached) {
                 return;
             }
@@ -508,11 +508,11 @@ public final class Offsets implements Duty {
         }
     }
 
-    private static ProgressEntry entry(Key key, long offset) {
-        return new ProgressEntry(key.group(), key.topic(), key.queueId(), offset);
+    private static ConsumerOffset entry(Key key, long offset) {
+        return new ConsumerOffset(key.group(), key.topic(), key.queueId(), offset);
     }
 
-    private static ProgressEntry mark(Key key, long offset) {
-        return new ProgressEntry(RESETS, key.group() + ' ' + key.topic(), key.queueId(), offset);
+    private static ConsumerOffset mark(Key key, long offset) {
+        return new ConsumerOffset(RESETS, key.group() + ' ' + key.topic(), key.queueId(), offset);
     }
 }

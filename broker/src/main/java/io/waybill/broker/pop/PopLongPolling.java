@@ -6,7 +6,7 @@ import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
 import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
-import io.waybill.store.view.PopKey;
+import io.waybill.store.record.PopKey;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Set;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.store.view.PopState;
+import io.waybill.store.record.PopState;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

@@ -12,12 +12,12 @@ import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.PopChange;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.PopState.InFlight;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PopState.InFlight;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -589,7 +589,7 @@ final class PopQueue {
             offsets.commit(key.group(), key.topic(), key.queueId(), offset);
         }
         drain();
-        ProgressEntry entry = new ProgressEntry(key.group(), key.topic(), key.queueId(), offset);
+        ConsumerOffset entry = new ConsumerOffset(key.group(), key.topic(), key.queueId(), offset);
         store.commitProgress(List.of(entry), outcome -> {
             if (outcome instanceof Stored && leave(mine)) {
                 drain();

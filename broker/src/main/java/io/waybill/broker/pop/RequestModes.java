@@ -15,7 +15,7 @@ import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.Store;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
+import io.waybill.store.record.CatalogKind;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.TreeMap;

@@ -7,7 +7,7 @@ import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.ViewsDamaged;
+import io.waybill.store.record.ViewsDamaged;
 
 /** What the store said, in the words of the wire: response code and sentence. */
 public final class Outcomes {

@@ -5,7 +5,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
-import io.waybill.store.view.ViewsDamaged;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SortedSet;

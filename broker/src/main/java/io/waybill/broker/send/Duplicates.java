@@ -8,8 +8,8 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.UniqueKey;
 
 /**
  * Which messages of a topic with the attribute {@code waybill.dedup} are the same: those with the same {@code WAYBILL_DEDUP_KEY}, or, without that,
@@ -54,7 +54,7 @@ final class Duplicates {
     }
 
     /** The first message when this outcome says that there was one, else null. */
-    static FirstStored first(Outcome outcome) {
-        return outcome instanceof Refused refused && refused.prior() instanceof FirstStored first ? first : null;
+    static FirstMessage first(Outcome outcome) {
+        return outcome instanceof Refused refused && refused.prior() instanceof FirstMessage first ? first : null;
     }
 }

@@ -25,7 +25,7 @@ import io.waybill.protocol.message.UniqueKeys;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.UniqueKey;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

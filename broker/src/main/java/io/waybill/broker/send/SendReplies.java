@@ -16,7 +16,7 @@ import io.waybill.store.Store;
 import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.FirstStored;
+import io.waybill.store.record.FirstMessage;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -73,7 +73,7 @@ final class SendReplies {
             request.reply(DONE);
             return;
         }
-        FirstStored first = Duplicates.first(outcome);
+        FirstMessage first = Duplicates.first(outcome);
         if (first != null) {
             Continuation.run(blocking, request, () -> duplicate(request, first, uniqueKey, recall));
             return;
@@ -88,7 +88,7 @@ final class SendReplies {
     }
 
     /** Ends of transactions and recalls name a message by its unique key: the first one's, which need not be this one's. */
-    private void duplicate(Request request, FirstStored first, String ownKey, RecallHandleFactory recall) {
+    private void duplicate(Request request, FirstMessage first, String ownKey, RecallHandleFactory recall) {
         ByteBuffer stored = store.onceStored(first.position());
         String firstKey = stored == null ? null : StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
         String key = firstKey == null ? ownKey : firstKey;
@@ -148,7 +148,7 @@ final class SendReplies {
             addId(ids, own == null ? stored.prior().get(i).position() : own.position());
         }
         Stored own = stored.stored().get(0);
-        FirstStored prior = stored.prior().get(0);
+        FirstMessage prior = stored.prior().get(0);
         long offset = own == null ? Math.max(0, prior.queueOffset()) : own.queueOffset();
         int queue = own == null ? prior.queueId() : queueId;
         Command.Builder reply = Command.response(ResponseCode.SUCCESS, null)

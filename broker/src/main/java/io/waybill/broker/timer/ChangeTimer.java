@@ -22,8 +22,8 @@ import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.EndedDue;
-import io.waybill.store.view.PendingDue;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.PendingTimer;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -154,7 +154,7 @@ final class ChangeTimer implements RequestHandler {
                 }
                 ended = ended(wanted);
             }
-            PendingDue first = pending.isEmpty() ? null : store.due(pending.get(0));
+            PendingTimer first = pending.isEmpty() ? null : store.due(pending.get(0));
             AdminLog.before(
                     request,
                     pending.size() + " pending" + (first == null ? "" : ", the first due at " + first.dueMillis()));
@@ -173,7 +173,7 @@ final class ChangeTimer implements RequestHandler {
 
     private List<Long> pending(Wanted wanted) {
         if (wanted.handle() >= 0) {
-            PendingDue due = store.due(wanted.handle());
+            PendingTimer due = store.due(wanted.handle());
             return due == null || !due.topic().equals(wanted.topic()) ? List.of() : List.of(wanted.handle());
         }
         List<Long> handles = wanted.key() != null
@@ -196,8 +196,8 @@ final class ChangeTimer implements RequestHandler {
                 ended.add(delivered(-1, visible));
             }
         }
-        List<EndedDue> cancelled = store.cancelledByKey(wanted.topic(), key);
-        for (EndedDue one : cancelled.subList(Math.max(0, cancelled.size() - MOST_ENDED), cancelled.size())) {
+        List<CancelledTimer> cancelled = store.cancelledByKey(wanted.topic(), key);
+        for (CancelledTimer one : cancelled.subList(Math.max(0, cancelled.size() - MOST_ENDED), cancelled.size())) {
             ByteBuffer message = store.onceStored(one.handle());
             boolean meant = wanted.key() != null || message == null || key.equals(uniqueKey(message));
             if (meant) {
@@ -217,7 +217,7 @@ final class ChangeTimer implements RequestHandler {
         if (key == null) {
             return;
         }
-        for (EndedDue one : store.cancelledByKey(wanted.topic(), key)) {
+        for (CancelledTimer one : store.cancelledByKey(wanted.topic(), key)) {
             if (one.handle() == handle) {
                 ended.add(described(handle, once, Answer.ALREADY_CANCELLED, -1));
                 return;

@@ -9,7 +9,7 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.UniqueKey;
 import java.util.Map;
 
 /**

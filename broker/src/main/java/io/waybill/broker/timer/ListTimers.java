@@ -14,8 +14,8 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
+import io.waybill.store.record.PendingTimer;
 import io.waybill.store.view.DueItem;
-import io.waybill.store.view.PendingDue;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -69,7 +69,7 @@ final class ListTimers implements RequestHandler {
         long pending = topic == null ? store.pendingDueCount() : store.pendingDueCount(topic);
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("pending", pending).name("timers").beginArray();
-        for (PendingDue due : key == null ? next(topic, max) : withKey(topic, key, max)) {
+        for (PendingTimer due : key == null ? next(topic, max) : withKey(topic, key, max)) {
             ByteBuffer stored = store.readPending(due.handle());
             if (stored != null) { // else it was delivered or cancelled in the meantime
                 timer(json, due, stored);
@@ -78,14 +78,14 @@ final class ListTimers implements RequestHandler {
         return json.endArray().endObject().toByteArray();
     }
 
-    private List<PendingDue> next(String topic, int max) {
-        List<PendingDue> found = new ArrayList<>();
+    private List<PendingTimer> next(String topic, int max) {
+        List<PendingTimer> found = new ArrayList<>();
         int scanned = topic == null ? (int) Math.min(MOST_SCANNED, max + store.openHalfCount()) : MOST_SCANNED;
         for (DueItem item : store.dueUpTo(Long.MAX_VALUE, scanned).items()) {
             if (found.size() == max) {
                 break;
             }
-            PendingDue due = item.kind() == DueItem.Kind.DELIVER ? store.due(item.handle()) : null;
+            PendingTimer due = item.kind() == DueItem.Kind.DELIVER ? store.due(item.handle()) : null;
             if (due != null && (topic == null || topic.equals(due.topic()))) {
                 found.add(due);
             }
@@ -93,19 +93,19 @@ final class ListTimers implements RequestHandler {
         return found;
     }
 
-    private List<PendingDue> withKey(String topic, String key, int max) {
-        List<PendingDue> found = new ArrayList<>();
+    private List<PendingTimer> withKey(String topic, String key, int max) {
+        List<PendingTimer> found = new ArrayList<>();
         for (long handle : store.pendingByKey(topic, key)) {
-            PendingDue due = store.due(handle);
+            PendingTimer due = store.due(handle);
             if (due != null) {
                 found.add(due);
             }
         }
-        found.sort(Comparator.comparingLong(PendingDue::dueMillis));
+        found.sort(Comparator.comparingLong(PendingTimer::dueMillis));
         return found.subList(0, Math.min(max, found.size()));
     }
 
-    private static void timer(JsonWriter json, PendingDue due, ByteBuffer stored) {
+    private static void timer(JsonWriter json, PendingTimer due, ByteBuffer stored) {
         json.beginObject().field("handle", due.handle());
         json.field("offsetMsgId", MessageIds.offsetId(StoredMessage.storeHost(stored, 0), due.handle()));
         json.field("uniqueKey", StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY));

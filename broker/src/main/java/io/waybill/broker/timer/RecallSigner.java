@@ -4,7 +4,7 @@ package io.waybill.broker.timer;
 import io.waybill.platform.Chance;
 import io.waybill.store.Store;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.CatalogKind;
+import io.waybill.store.record.CatalogKind;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;

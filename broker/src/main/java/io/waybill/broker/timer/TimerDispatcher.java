@@ -12,9 +12,9 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.DueItem;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.ViewsDamaged;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -249,7 +249,7 @@ public final class TimerDispatcher implements Duty {
             return false;
         }
         try {
-            PendingDue due = store.due(handle);
+            PendingTimer due = store.due(handle);
             if (due == null) { // recalled since the index was read
                 finish(handle);
                 return true;
@@ -281,7 +281,7 @@ public final class TimerDispatcher implements Duty {
         return true;
     }
 
-    private MessageDraft visibleCopy(ByteBuffer stored, PendingDue due) {
+    private MessageDraft visibleCopy(ByteBuffer stored, PendingTimer due) {
         MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
                 .queueId(placement.queueOf(StoredMessage.topic(stored, 0), StoredMessage.queueId(stored, 0)));
         byte[] properties = copy.properties();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.PublishRecord;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.PublishRecord;
 import java.time.Instant;
 
 /** A decision in words for people and tools. */

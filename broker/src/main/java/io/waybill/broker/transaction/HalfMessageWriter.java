@@ -15,7 +15,7 @@ import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.UniqueKey;
 import java.util.Map;
 
 /**

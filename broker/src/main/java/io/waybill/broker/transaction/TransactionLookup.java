@@ -7,9 +7,9 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.Store;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.PendingHalf;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.PendingHalf;
 import java.nio.ByteBuffer;
 
 /**

@@ -8,15 +8,15 @@ import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.JournalEntry.Kind;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.DeliveryEvent.Kind;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class JournalTest {
-    private final List<JournalEntry> log = new ArrayList<>();
+    private final List<DeliveryEvent> log = new ArrayList<>();
     private final List<Completion> waiting = new ArrayList<>();
     private boolean answers = true;
     private long nowMillis = 1_000;
@@ -52,13 +52,13 @@ class JournalTest {
         journal.acknowledged("g", "t", 0, 0, 100, one);
         assertThat(log).isEmpty();
         assertThat(journal.of("t", 0, 5, 10))
-                .extracting(JournalEntry::kind)
+                .extracting(DeliveryEvent::kind)
                 .containsExactly(Kind.DELIVERED, Kind.ACKNOWLEDGED);
         journal.run();
         assertThat(log)
                 .containsExactlyInAnyOrder(
-                        new JournalEntry(Kind.DELIVERED, "g", "t", 0, 0, 320, "client-1", 1_000, 1_090),
-                        new JournalEntry(Kind.ACKNOWLEDGED, "g", "t", 0, 0, 100, "client-1", 1_100, 1_100));
+                        new DeliveryEvent(Kind.DELIVERED, "g", "t", 0, 0, 320, "client-1", 1_000, 1_090),
+                        new DeliveryEvent(Kind.ACKNOWLEDGED, "g", "t", 0, 0, 100, "client-1", 1_100, 1_100));
         journal.run();
         assertThat(log).hasSize(2);
         assertThat(journal.of("t", 0, 5, 10)).hasSize(2);
@@ -70,7 +70,7 @@ class JournalTest {
         pulled(0, 10_000, one);
         pulled(10_000, 12_000, one);
         journal.run();
-        assertThat(log).allMatch(e -> e.toOffset() - e.fromOffset() <= JournalEntry.MAX_SPAN);
+        assertThat(log).allMatch(e -> e.toOffset() - e.fromOffset() <= DeliveryEvent.MAX_SPAN);
         assertThat(log.stream().mapToLong(e -> e.toOffset() - e.fromOffset()).sum())
                 .isEqualTo(12_000);
     }

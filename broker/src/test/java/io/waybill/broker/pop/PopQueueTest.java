@@ -15,7 +15,7 @@ import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
-import io.waybill.store.view.PopKey;
+import io.waybill.store.record.PopKey;
 import io.waybill.store.view.ViewsBackend;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

@@ -14,7 +14,7 @@ import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.Decision;
+import io.waybill.store.record.Decision;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

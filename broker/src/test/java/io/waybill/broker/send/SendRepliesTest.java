@@ -14,7 +14,7 @@ import io.waybill.remoting.Request;
 import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.view.FirstStored;
+import io.waybill.store.record.FirstMessage;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -65,10 +65,10 @@ class SendRepliesTest {
     @Test
     void theAnswerToALargeBatchFitsAHeaderHoweverManyAreDuplicates() {
         List<Stored> stored = new ArrayList<>();
-        List<FirstStored> prior = new ArrayList<>();
+        List<FirstMessage> prior = new ArrayList<>();
         for (int i = 0; i < 8_192; i++) {
             stored.add(i == 0 ? new Stored(1_000_000, 0, 1, 100, 0) : null);
-            prior.add(i == 0 ? null : new FirstStored(100L * i, i, 0, 1));
+            prior.add(i == 0 ? null : new FirstMessage(100L * i, i, 0, 1));
         }
         sends.batch(request, new BatchStored(stored, prior), 0, List.of(), "u");
         Command reply = replies.get(0);
@@ -80,7 +80,7 @@ class SendRepliesTest {
 
     @Test
     void aDuplicateIsAnsweredAlsoWhenNoThreadCanReadTheFirstMessage() {
-        FirstStored first = new FirstStored(100, 7, 0, 1);
+        FirstMessage first = new FirstMessage(100, 7, 0, 1);
         sends.single(request, new Refused(Refused.Reason.DUPLICATE, "it is there", first), 0, "u", null);
         assertThat(replies)
                 .singleElement()

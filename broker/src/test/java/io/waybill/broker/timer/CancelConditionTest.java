@@ -13,7 +13,7 @@ import io.waybill.protocol.header.EndTransactionHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.view.EndedDue;
+import io.waybill.store.record.CancelledTimer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -74,7 +74,7 @@ class CancelConditionTest {
     }
 
     private String cancelledBy(String uniqueKey) {
-        List<EndedDue> ended = broker.store.cancelledByKey("orders", uniqueKey);
+        List<CancelledTimer> ended = broker.store.cancelledByKey("orders", uniqueKey);
         return ended.isEmpty() ? null : ended.get(0).by();
     }
 

@@ -19,7 +19,7 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.SysFlag;
-import io.waybill.store.view.Decision;
+import io.waybill.store.record.Decision;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;

@@ -8,7 +8,7 @@ import io.waybill.cli.terminal.Times;
 import io.waybill.platform.Files;
 import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
-import io.waybill.store.view.Entry;
+import io.waybill.store.record.LogRecord;
 import java.lang.reflect.RecordComponent;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -87,7 +87,7 @@ final class DumpCommand implements Callable<Integer> {
         }
 
         @Override
-        public void frame(LogInspection.FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at) {
+        public void frame(LogInspection.FrameInfo info, List<LogRecord> entries, ByteBuffer bytes, int at) {
             if (info.base() < from) {
                 return;
             }
@@ -105,7 +105,7 @@ final class DumpCommand implements Callable<Integer> {
                             + info.length() + " bytes, epoch " + info.epoch() + ", " + Times.text(stored) + ", "
                             + info.records() + " records",
                     row);
-            for (Entry entry : entries) {
+            for (LogRecord entry : entries) {
                 record(entry);
                 if (--left == 0) {
                     throw new Enough();
@@ -113,7 +113,7 @@ final class DumpCommand implements Callable<Integer> {
             }
         }
 
-        private void record(Entry entry) {
+        private void record(LogRecord entry) {
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("record", entry.getClass().getSimpleName());
             StringBuilder line = new StringBuilder(entry.getClass().getSimpleName());
@@ -125,7 +125,7 @@ final class DumpCommand implements Callable<Integer> {
             output.item("  " + Output.printable(line.toString()), row);
         }
 
-        private static Object shown(RecordComponent part, Entry entry) {
+        private static Object shown(RecordComponent part, LogRecord entry) {
             Object value;
             try {
                 value = part.getAccessor().invoke(entry);

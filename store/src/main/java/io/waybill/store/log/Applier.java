@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.store.view.Checkpoint;
-import io.waybill.store.view.Entry;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.LogRecord;
 import io.waybill.store.view.Views;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -103,7 +103,7 @@ final class Applier {
         long messages = 0;
         long bytes = 0;
         for (int i = 0; i < frame.entries.size(); i++) {
-            if (frame.entries.get(i) instanceof Entry.VisibleMessage message) {
+            if (frame.entries.get(i) instanceof LogRecord.VisibleMessage message) {
                 if (messages > 0 && !message.topic().equals(topic)) {
                     count(topic, messages, bytes);
                     messages = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.store.view.FirstStored;
+import io.waybill.store.record.FirstMessage;
 import java.util.List;
 
 /**
@@ -10,4 +10,4 @@ import java.util.List;
  * @param stored null where the message was not stored because its key was taken
  * @param prior the message that holds the key; null where the message was stored
  */
-public record BatchStored(List<Stored> stored, List<FirstStored> prior) implements Outcome {}
+public record BatchStored(List<Stored> stored, List<FirstMessage> prior) implements Outcome {}

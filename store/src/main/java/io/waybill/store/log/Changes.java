@@ -2,25 +2,25 @@
 package io.waybill.store.log;
 
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.view.Carried;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.KeyHolder;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopFold;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopFold;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -137,7 +137,7 @@ final class Changes {
         }
 
         static Refused judge(UniqueKey unique, Pending pending) {
-            FirstStored prior = pending.holder(unique);
+            FirstMessage prior = pending.holder(unique);
             return prior == null
                     ? null
                     : new Refused(
@@ -154,8 +154,8 @@ final class Changes {
         }
 
         static void hold(UniqueKey unique, int queueId, Stored stored, FrameBuilder frame, Pending pending) {
-            FirstStored first =
-                    new FirstStored(stored.position(), stored.queueOffset(), queueId, stored.storeTimeMillis());
+            FirstMessage first =
+                    new FirstMessage(stored.position(), stored.queueOffset(), queueId, stored.storeTimeMillis());
             frame.unique(
                     unique, Records.text(unique.topic()), Records.text(unique.key()), first, pending.keyTimeMillis());
             pending.holds(frame.index(), unique, first);
@@ -167,7 +167,7 @@ final class Changes {
         private final List<MessageDraft> messages;
         private final List<UniqueKey> uniques;
         private final int size;
-        private FirstStored[] prior;
+        private FirstMessage[] prior;
 
         PutUniqueBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
             super(done);
@@ -203,7 +203,7 @@ final class Changes {
 
         @Override
         Outcome judge(Pending pending) {
-            prior = new FirstStored[messages.size()];
+            prior = new FirstMessage[messages.size()];
             boolean any = false;
             for (int i = 0; i < prior.length; i++) {
                 UniqueKey unique = uniques.get(i);
@@ -216,7 +216,7 @@ final class Changes {
         @Override
         Outcome encode(FrameBuilder frame, Pending pending) {
             Stored[] stored = new Stored[prior.length];
-            Map<UniqueKey, FirstStored> now = new LinkedHashMap<>();
+            Map<UniqueKey, FirstMessage> now = new LinkedHashMap<>();
             for (int i = 0; i < prior.length; i++) {
                 UniqueKey unique = uniques.get(i);
                 // By name alone: another time does not make it another key.
@@ -228,7 +228,7 @@ final class Changes {
                     if (unique != null) {
                         now.put(
                                 name,
-                                new FirstStored(
+                                new FirstMessage(
                                         stored[i].position(),
                                         stored[i].queueOffset(),
                                         message.queueId(),
@@ -239,7 +239,7 @@ final class Changes {
             for (int i = 0; i < prior.length; i++) {
                 UniqueKey unique = uniques.get(i);
                 if (stored[i] != null && unique != null) {
-                    FirstStored first = now.get(new UniqueKey(unique.topic(), unique.key(), 0));
+                    FirstMessage first = now.get(new UniqueKey(unique.topic(), unique.key(), 0));
                     frame.unique(
                             unique,
                             Records.text(unique.topic()),
@@ -687,10 +687,10 @@ final class Changes {
     }
 
     static final class Progress extends Change {
-        private final List<ProgressEntry> entries;
+        private final List<ConsumerOffset> entries;
         private final List<byte[]> texts;
 
-        Progress(List<ProgressEntry> entries, Completion done) {
+        Progress(List<ConsumerOffset> entries, Completion done) {
             super(done);
             this.entries = List.copyOf(entries);
             this.texts = texts(this.entries);
@@ -790,17 +790,17 @@ final class Changes {
 
     /** Refused on a full disk, as it is for people only. */
     static final class Journal extends Change {
-        private final List<JournalEntry> entries;
+        private final List<DeliveryEvent> entries;
         private final List<byte[]> texts;
 
-        Journal(List<JournalEntry> entries, Completion done) {
+        Journal(List<DeliveryEvent> entries, Completion done) {
             super(done);
             if (entries.isEmpty()) {
                 throw new IllegalArgumentException("a journal record needs an entry");
             }
             this.entries = List.copyOf(entries);
             this.texts = new ArrayList<>(3 * entries.size());
-            for (JournalEntry entry : this.entries) {
+            for (DeliveryEvent entry : this.entries) {
                 texts.add(Records.text(entry.group()));
                 texts.add(Records.text(entry.topic()));
                 texts.add(Records.text(entry.client()));
@@ -929,11 +929,11 @@ final class Changes {
     }
 
     static final class CarryDue extends Carry {
-        private final PendingDue due;
+        private final PendingTimer due;
         private final ByteBuffer message;
         private long dueMillis;
 
-        CarryDue(PendingDue due, ByteBuffer message, Completion done) {
+        CarryDue(PendingTimer due, ByteBuffer message, Completion done) {
             super(done);
             this.due = due;
             this.message = message;
@@ -959,11 +959,11 @@ final class Changes {
 
     /** Consumer offsets. Entries of which a newer value is known are left out when it is encoded. */
     static final class CarryProgress extends Carry {
-        private final List<ProgressEntry> entries;
+        private final List<ConsumerOffset> entries;
         private final Views views;
         private final InFlight inFlight;
 
-        CarryProgress(List<ProgressEntry> entries, Views views, InFlight inFlight, Completion done) {
+        CarryProgress(List<ConsumerOffset> entries, Views views, InFlight inFlight, Completion done) {
             super(done);
             this.entries = entries;
             this.views = views;
@@ -975,9 +975,9 @@ final class Changes {
             return Records.progressSize(texts(entries));
         }
 
-        private List<ProgressEntry> current() {
-            List<ProgressEntry> current = new ArrayList<>(entries.size());
-            for (ProgressEntry entry : entries) {
+        private List<ConsumerOffset> current() {
+            List<ConsumerOffset> current = new ArrayList<>(entries.size());
+            for (ConsumerOffset entry : entries) {
                 if (views.progress(entry.group(), entry.topic(), entry.queueId()) == entry.offset()
                         && !inFlight.hasProgress(entry)) {
                     current.add(entry);
@@ -993,18 +993,18 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            List<ProgressEntry> current = current();
+            List<ConsumerOffset> current = current();
             return frame.progress(current, texts(current));
         }
     }
 
     static final class CarryCatalog extends Carry {
-        private final Carried.CatalogValue value;
+        private final RewriteSet.CatalogValue value;
         private final byte[] nameBytes;
         private final Views views;
         private final InFlight inFlight;
 
-        CarryCatalog(Carried.CatalogValue value, Views views, InFlight inFlight, Completion done) {
+        CarryCatalog(RewriteSet.CatalogValue value, Views views, InFlight inFlight, Completion done) {
             super(done);
             this.value = value;
             this.nameBytes = Records.text(value.name());
@@ -1083,15 +1083,15 @@ final class Changes {
 
     /** Unique keys whose time is not past. Those that were set free or taken anew are left out. */
     static final class CarryUniques extends Carry {
-        private final List<KeyHolder> holders;
+        private final List<UniqueKeyOwner> holders;
         private final int size;
-        private List<KeyHolder> current;
+        private List<UniqueKeyOwner> current;
 
-        CarryUniques(List<KeyHolder> holders, Completion done) {
+        CarryUniques(List<UniqueKeyOwner> holders, Completion done) {
             super(done);
             this.holders = holders;
             long total = 0;
-            for (KeyHolder holder : holders) {
+            for (UniqueKeyOwner holder : holders) {
                 total += Records.uniqueSize(
                         Records.text(holder.key().topic()),
                         Records.text(holder.key().key()));
@@ -1112,7 +1112,7 @@ final class Changes {
 
         @Override
         Stored encode(FrameBuilder frame, Pending pending) {
-            for (KeyHolder holder : current) {
+            for (UniqueKeyOwner holder : current) {
                 UniqueKey key = holder.key();
                 frame.unique(
                         key,
@@ -1151,19 +1151,19 @@ final class Changes {
 
     /** What frames that are not applied yet say; asked inside the writer's role. */
     interface InFlight {
-        boolean hasProgress(ProgressEntry key);
+        boolean hasProgress(ConsumerOffset key);
 
         boolean hasCatalog(CatalogKind kind, String name);
 
         boolean hasChecked(long handle);
 
         /** In the order of the log. Some of it may be applied by now. */
-        void forEach(Consumer<Entry> visitor);
+        void forEach(Consumer<LogRecord> visitor);
     }
 
-    private static List<byte[]> texts(List<ProgressEntry> entries) {
+    private static List<byte[]> texts(List<ConsumerOffset> entries) {
         List<byte[]> texts = new ArrayList<>(2 * entries.size());
-        for (ProgressEntry entry : entries) {
+        for (ConsumerOffset entry : entries) {
             texts.add(Records.text(entry.group()));
             texts.add(Records.text(entry.topic()));
         }

@@ -7,16 +7,16 @@ import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -249,7 +249,7 @@ public final class CommitLog {
         writer.submit(new Changes.Pop(visible, deltas, done));
     }
 
-    public void journal(List<JournalEntry> entries, Completion done) {
+    public void journal(List<DeliveryEvent> entries, Completion done) {
         writer.submit(new Changes.Journal(entries, done));
     }
 
@@ -279,7 +279,7 @@ public final class CommitLog {
         writer.submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
     }
 
-    public void commitProgress(List<ProgressEntry> entries, Completion done) {
+    public void commitProgress(List<ConsumerOffset> entries, Completion done) {
         writer.submit(new Changes.Progress(entries, done));
     }
 

@@ -3,20 +3,20 @@ package io.waybill.store.log;
 
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.UniqueKey;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -207,7 +207,7 @@ final class FrameBuilder {
         if (handle != 0) {
             StoredMessage.patchPreparedTransactionOffset(buffer, at, handle);
         }
-        frame.entries.add(new Entry.VisibleMessage(
+        frame.entries.add(new LogRecord.VisibleMessage(
                 base + at,
                 message.size(),
                 at,
@@ -310,14 +310,14 @@ final class FrameBuilder {
                 .put((byte) (fromCheck ? 1 : 0))
                 .putLong(frame.storeTimeMillis);
         Records.putText(buffer, by);
-        frame.entries.add(new Entry.Decided(position, handle, outcome, fromCheck, frame.storeTimeMillis, byText));
+        frame.entries.add(new LogRecord.Decided(position, handle, outcome, fromCheck, frame.storeTimeMillis, byText));
         return position;
     }
 
     void fired(long handle) {
         long position = header(Records.HEADER + 8, Records.FIRED);
         buffer.putLong(handle);
-        frame.entries.add(new Entry.Fired(position, handle));
+        frame.entries.add(new LogRecord.Fired(position, handle));
     }
 
     /** The texts are those of topic and keys. */
@@ -331,7 +331,7 @@ final class FrameBuilder {
         for (int i = 1; i < texts.size(); i++) {
             Records.putText(buffer, texts.get(i));
         }
-        frame.entries.add(new Entry.Cancelled(position, handle, frame.storeTimeMillis, byText, topic, keys));
+        frame.entries.add(new LogRecord.Cancelled(position, handle, frame.storeTimeMillis, byText, topic, keys));
         return stored(position, size, handle);
     }
 
@@ -339,7 +339,7 @@ final class FrameBuilder {
         int size = Records.HEADER + 16;
         long position = header(size, Records.RESCHEDULED);
         buffer.putLong(handle).putLong(dueMillis);
-        frame.entries.add(new Entry.Rescheduled(position, handle, dueMillis));
+        frame.entries.add(new LogRecord.Rescheduled(position, handle, dueMillis));
         return stored(position, size, handle);
     }
 
@@ -358,7 +358,7 @@ final class FrameBuilder {
         Records.putText(buffer, client);
         buffer.put((byte) reason.code());
         Records.putText(buffer, sender);
-        frame.entries.add(new Entry.Checked(
+        frame.entries.add(new LogRecord.Checked(
                 position, handle, checks, nextCheckMillis, clientText, reason, senderId, frame.storeTimeMillis));
         return stored(position, size, handle);
     }
@@ -369,7 +369,7 @@ final class FrameBuilder {
         buffer.putLong(handle);
         Records.putText(buffer, client);
         Records.putText(buffer, answer);
-        frame.entries.add(new Entry.Answered(position, handle, clientText, answerText, frame.storeTimeMillis));
+        frame.entries.add(new LogRecord.Answered(position, handle, clientText, answerText, frame.storeTimeMillis));
         return stored(position, size, handle);
     }
 
@@ -388,7 +388,7 @@ final class FrameBuilder {
         for (int i = 1; i < texts.size(); i++) {
             Records.putText(buffer, texts.get(i));
         }
-        frame.entries.add(new Entry.Conflict(new DecisionConflict(
+        frame.entries.add(new LogRecord.Conflict(new DecisionConflict(
                 conflict.handle(),
                 position,
                 conflict.decided(),
@@ -409,12 +409,12 @@ final class FrameBuilder {
         buffer.putLong(handle).putLong(frame.storeTimeMillis);
         Records.putText(buffer, by);
         PublishRecord record = new PublishRecord(handle, position, frame.storeTimeMillis, byText);
-        frame.entries.add(new Entry.Published(record));
+        frame.entries.add(new LogRecord.Published(record));
         return record;
     }
 
     /** The texts are group and topic of each entry in turn. */
-    Stored progress(List<ProgressEntry> entries, List<byte[]> texts) {
+    Stored progress(List<ConsumerOffset> entries, List<byte[]> texts) {
         int size = Records.progressSize(texts);
         long position = header(size, Records.PROGRESS);
         buffer.putInt(entries.size());
@@ -423,7 +423,7 @@ final class FrameBuilder {
             Records.putText(buffer, texts.get(2 * i + 1));
             buffer.putInt(entries.get(i).queueId()).putLong(entries.get(i).offset());
         }
-        frame.entries.add(new Entry.Progress(position, entries));
+        frame.entries.add(new LogRecord.Progress(position, entries));
         return stored(position, size, 0);
     }
 
@@ -436,7 +436,7 @@ final class FrameBuilder {
         if (value != null) {
             buffer.put(value);
         }
-        frame.entries.add(new Entry.Catalog(position, kind, name, value));
+        frame.entries.add(new LogRecord.Catalog(position, kind, name, value));
         return stored(position, size, 0);
     }
 
@@ -444,7 +444,7 @@ final class FrameBuilder {
         int size = Records.HEADER + encoded.length;
         long position = header(size, Records.POP);
         buffer.put(encoded);
-        frame.entries.add(new Entry.Pop(position, deltas));
+        frame.entries.add(new LogRecord.Pop(position, deltas));
         return stored(position, size, 0);
     }
 
@@ -453,10 +453,10 @@ final class FrameBuilder {
         Records.putText(buffer, group);
         Records.putText(buffer, topic);
         buffer.putInt(key.queueId()).put(encoded);
-        frame.entries.add(new Entry.PopRestated(position, key, state));
+        frame.entries.add(new LogRecord.PopRestated(position, key, state));
     }
 
-    void unique(UniqueKey key, byte[] topicBytes, byte[] keyBytes, FirstStored first, long atMillis) {
+    void unique(UniqueKey key, byte[] topicBytes, byte[] keyBytes, FirstMessage first, long atMillis) {
         long position = header(Records.uniqueSize(topicBytes, keyBytes), Records.UNIQUE);
         Records.putText(buffer, topicBytes);
         Records.putText(buffer, keyBytes);
@@ -466,16 +466,16 @@ final class FrameBuilder {
                 .putInt(first.queueId())
                 .putLong(first.storeTimeMillis())
                 .putLong(atMillis);
-        frame.entries.add(new Entry.Unique(position, key, first, atMillis));
+        frame.entries.add(new LogRecord.Unique(position, key, first, atMillis));
     }
 
     /** The texts are group, topic and client of each entry in turn. */
-    Stored journal(List<JournalEntry> entries, List<byte[]> texts) {
+    Stored journal(List<DeliveryEvent> entries, List<byte[]> texts) {
         int size = Records.journalSize(texts);
         long position = header(size, Records.JOURNAL);
         buffer.putInt(entries.size());
         for (int i = 0; i < entries.size(); i++) {
-            JournalEntry entry = entries.get(i);
+            DeliveryEvent entry = entries.get(i);
             buffer.put((byte) entry.kind().code());
             Records.putText(buffer, texts.get(3 * i));
             Records.putText(buffer, texts.get(3 * i + 1));
@@ -483,7 +483,7 @@ final class FrameBuilder {
             Records.putText(buffer, texts.get(3 * i + 2));
             buffer.putLong(entry.firstMillis()).putLong(entry.lastMillis());
         }
-        frame.entries.add(new Entry.Journal(position, entries));
+        frame.entries.add(new LogRecord.Journal(position, entries));
         return stored(position, size, 0);
     }
 
@@ -491,7 +491,7 @@ final class FrameBuilder {
         int size = Records.HEADER + 8;
         long position = header(size, Records.DROPPED);
         buffer.putLong(upTo);
-        frame.entries.add(new Entry.Dropped(position, upTo));
+        frame.entries.add(new LogRecord.Dropped(position, upTo));
         return stored(position, size, 0);
     }
 
@@ -500,7 +500,7 @@ final class FrameBuilder {
         long position = header(Records.HEADER + 2 + topicBytes.length + 12, Records.QUEUE_BASE);
         Records.putText(buffer, topicBytes);
         buffer.putInt(queueId).putLong(next);
-        frame.entries.add(new Entry.QueueBase(position, topic, queueId, next));
+        frame.entries.add(new LogRecord.QueueBase(position, topic, queueId, next));
     }
 
     void closingMark() {
@@ -536,7 +536,8 @@ final class FrameBuilder {
 
     private void addHalf(
             int at, int size, long handle, String group, String sender, long nextCheckMillis, long storeTimeMillis) {
-        frame.entries.add(new Entry.Half(base + at, size, at, handle, group, sender, nextCheckMillis, storeTimeMillis));
+        frame.entries.add(
+                new LogRecord.Half(base + at, size, at, handle, group, sender, nextCheckMillis, storeTimeMillis));
     }
 
     private void addDue(
@@ -548,6 +549,7 @@ final class FrameBuilder {
             int queueId,
             String[] keys,
             long storeTimeMillis) {
-        frame.entries.add(new Entry.Due(base + at, size, at, handle, dueMillis, topic, queueId, keys, storeTimeMillis));
+        frame.entries.add(
+                new LogRecord.Due(base + at, size, at, handle, dueMillis, topic, queueId, keys, storeTimeMillis));
     }
 }

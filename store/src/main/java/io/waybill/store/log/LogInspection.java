@@ -3,7 +3,7 @@ package io.waybill.store.log;
 
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
-import io.waybill.store.view.Entry;
+import io.waybill.store.record.LogRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -27,7 +27,7 @@ public final class LogInspection {
     /** Called for each frame; the bytes are valid until it returns. */
     @FunctionalInterface
     public interface FrameVisitor {
-        void frame(FrameInfo info, List<Entry> entries, ByteBuffer bytes, int at);
+        void frame(FrameInfo info, List<LogRecord> entries, ByteBuffer bytes, int at);
     }
 
     /**
@@ -79,7 +79,7 @@ public final class LogInspection {
     private static End walk(Segment[] segments, FrameVisitor visitor) throws IOException, StoreTooNew {
         long oldest = segments[0].start();
         LogWalk walk = new LogWalk(segments, oldest, oldest == 0 ? 0 : -1, 0);
-        List<Entry> entries = new ArrayList<>();
+        List<LogRecord> entries = new ArrayList<>();
         long frames = 0;
         long said = -1;
         while (walk.next()) {
@@ -103,8 +103,8 @@ public final class LogInspection {
                     walk.storeTimeMillis(),
                     Frame.count(walk.bytes(), walk.frameAt()));
             said = Math.max(said, walk.saysDrops() ? 0 : -1);
-            for (Entry entry : entries) {
-                said = entry instanceof Entry.Dropped drop ? Math.max(said, drop.upTo()) : said;
+            for (LogRecord entry : entries) {
+                said = entry instanceof LogRecord.Dropped drop ? Math.max(said, drop.upTo()) : said;
             }
             visitor.frame(info, entries, walk.bytes(), walk.frameAt());
             frames++;

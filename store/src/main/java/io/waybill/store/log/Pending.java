@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionRecord;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.KeyHolder;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.UniqueKey;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.view.Views;
 
 /**
@@ -32,7 +32,7 @@ final class Pending {
 
     private record Name(String topic, String key) {}
 
-    private record Held(long untilMillis, FirstStored first) {}
+    private record Held(long untilMillis, FirstMessage first) {}
 
     private final KeyTime keyTime;
 
@@ -167,7 +167,7 @@ final class Pending {
         if (settled != null) {
             return settled.gone ? -1 : settled.dueMillis;
         }
-        PendingDue due = views.due(handle);
+        PendingTimer due = views.due(handle);
         return due == null ? -1 : Math.max(0, due.dueMillis());
     }
 
@@ -182,16 +182,16 @@ final class Pending {
     // ---- unique keys
 
     /** The message that holds the key; null if it is free. */
-    FirstStored holder(UniqueKey unique) {
+    FirstMessage holder(UniqueKey unique) {
         Held inFlightOne = heldInFlight(unique);
-        FirstStored first;
+        FirstMessage first;
         long untilMillis;
         if (inFlightOne != null) {
             consultedInFlight = true;
             first = inFlightOne.first;
             untilMillis = inFlightOne.untilMillis;
         } else {
-            KeyHolder known = views.holder(unique.topic(), unique.key());
+            UniqueKeyOwner known = views.holder(unique.topic(), unique.key());
             if (known == null) {
                 return null;
             }
@@ -205,22 +205,22 @@ final class Pending {
         return held.isEmpty() ? null : held.get(new Name(unique.topic(), unique.key()));
     }
 
-    private boolean isReleased(FirstStored first) {
+    private boolean isReleased(FirstMessage first) {
         Settled settled = first.queueOffset() < 0 ? settled(first.position()) : null;
         return settled != null
                 && (settled.cancelled || settled.decision != null && settled.decision.outcome() == Decision.ROLLBACK);
     }
 
     /** Whether the views' holder is still the one, whatever its time. */
-    boolean isHolder(KeyHolder holder) {
-        KeyHolder known = views.holder(holder.key().topic(), holder.key().key());
+    boolean isHolder(UniqueKeyOwner holder) {
+        UniqueKeyOwner known = views.holder(holder.key().topic(), holder.key().key());
         return known != null
                 && known.position() == holder.position()
                 && heldInFlight(holder.key()) == null
                 && !isReleased(holder.first());
     }
 
-    void holds(long frameIndex, UniqueKey unique, FirstStored first) {
+    void holds(long frameIndex, UniqueKey unique, FirstMessage first) {
         held.put(new Name(unique.topic(), unique.key()), frameIndex, new Held(unique.untilMillis(), first));
     }
 

@@ -3,20 +3,20 @@ package io.waybill.store.log;
 
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.DecisionConflict;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.FirstStored;
-import io.waybill.store.view.JournalEntry;
-import io.waybill.store.view.PopDelta;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.PublishRecord;
-import io.waybill.store.view.UniqueKey;
-import io.waybill.store.view.ViewsDamaged;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.ViewsDamaged;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -169,7 +169,7 @@ final class Records {
      * @param at where the frame starts in the buffer
      * @return null, or why this program does not understand the content
      */
-    static Unreadable parse(ByteBuffer frame, int at, List<Entry> into) {
+    static Unreadable parse(ByteBuffer frame, int at, List<LogRecord> into) {
         long base = Frame.base(frame, at);
         int end = at + Frame.length(frame, at);
         int count = Frame.count(frame, at);
@@ -192,7 +192,8 @@ final class Records {
         return seen == count ? null : new Unreadable("the frame says " + count + " records and has " + seen, false);
     }
 
-    private static Unreadable parseVisible(ByteBuffer b, int at, int size, long base, int frameAt, List<Entry> into) {
+    private static Unreadable parseVisible(
+            ByteBuffer b, int at, int size, long base, int frameAt, List<LogRecord> into) {
         String wrong = StoredMessage.verifyLayout(b, at, at + size);
         if (wrong != null) {
             int magic = b.getInt(at + 4);
@@ -205,7 +206,7 @@ final class Records {
         }
         IndexTerms terms = StoredMessage.indexTerms(b, at);
         int delta = at - frameAt;
-        into.add(new Entry.VisibleMessage(
+        into.add(new LogRecord.VisibleMessage(
                 base + delta,
                 size,
                 delta,
@@ -219,7 +220,7 @@ final class Records {
     }
 
     private static Unreadable parseControl(
-            ByteBuffer frame, int at, int size, long base, int frameAt, List<Entry> into) {
+            ByteBuffer frame, int at, int size, long base, int frameAt, List<LogRecord> into) {
         int kind = frame.getShort(at + 8) & 0xFFFF;
         int version = frame.getShort(at + 10) & 0xFFFF;
         if (kind > LAST_KIND) {
@@ -244,7 +245,7 @@ final class Records {
     }
 
     private static Unreadable parseFields(
-            int kind, int version, long position, ByteBuffer b, long base, int frameAt, List<Entry> into) {
+            int kind, int version, long position, ByteBuffer b, long base, int frameAt, List<LogRecord> into) {
         long storeTime = Frame.storeTimeMillis(b, frameAt);
         switch (kind) {
             case PENDING_HALF -> {
@@ -256,7 +257,7 @@ final class Records {
                         b,
                         base,
                         frameAt,
-                        (at, delta, terms) -> into.add(new Entry.Half(
+                        (at, delta, terms) -> into.add(new LogRecord.Half(
                                 base + delta,
                                 b.limit() - at,
                                 delta,
@@ -273,7 +274,7 @@ final class Records {
                         b,
                         base,
                         frameAt,
-                        (at, delta, terms) -> into.add(new Entry.Due(
+                        (at, delta, terms) -> into.add(new LogRecord.Due(
                                 base + delta,
                                 b.limit() - at,
                                 delta,
@@ -290,17 +291,17 @@ final class Records {
                 if (outcome == null) {
                     return new Unreadable("unknown decision", true);
                 }
-                into.add(new Entry.Decided(position, handle, outcome, b.get() != 0, b.getLong(), getText(b)));
+                into.add(new LogRecord.Decided(position, handle, outcome, b.get() != 0, b.getLong(), getText(b)));
             }
-            case FIRED -> into.add(new Entry.Fired(position, b.getLong()));
+            case FIRED -> into.add(new LogRecord.Fired(position, b.getLong()));
             case CANCELLED -> {
                 long handle = b.getLong();
                 String by = getText(b);
                 String topic = version > 1 ? getText(b) : null;
                 String[] keys = version > 1 ? getTexts(b) : null;
-                into.add(new Entry.Cancelled(position, handle, storeTime, by, topic, keys));
+                into.add(new LogRecord.Cancelled(position, handle, storeTime, by, topic, keys));
             }
-            case RESCHEDULED -> into.add(new Entry.Rescheduled(position, b.getLong(), b.getLong()));
+            case RESCHEDULED -> into.add(new LogRecord.Rescheduled(position, b.getLong(), b.getLong()));
             case CHECKED -> {
                 long handle = b.getLong();
                 int checks = b.getInt();
@@ -311,9 +312,9 @@ final class Records {
                     return new Unreadable("unknown reason of a check", true);
                 }
                 String sender = version > 2 ? getText(b) : "";
-                into.add(new Entry.Checked(position, handle, checks, nextCheck, client, reason, sender, storeTime));
+                into.add(new LogRecord.Checked(position, handle, checks, nextCheck, client, reason, sender, storeTime));
             }
-            case ANSWERED -> into.add(new Entry.Answered(position, b.getLong(), getText(b), getText(b), storeTime));
+            case ANSWERED -> into.add(new LogRecord.Answered(position, b.getLong(), getText(b), getText(b), storeTime));
             case CONFLICT -> {
                 long handle = b.getLong();
                 Decision decided = Decision.ofCode(b.get());
@@ -323,7 +324,7 @@ final class Records {
                 if (decided == null || late == null) {
                     return new Unreadable("unknown decision", true);
                 }
-                into.add(new Entry.Conflict(new DecisionConflict(
+                into.add(new LogRecord.Conflict(new DecisionConflict(
                         handle,
                         position,
                         decided,
@@ -338,14 +339,14 @@ final class Records {
                         getText(b))));
             }
             case PUBLISHED ->
-                into.add(new Entry.Published(new PublishRecord(b.getLong(), position, b.getLong(), getText(b))));
+                into.add(new LogRecord.Published(new PublishRecord(b.getLong(), position, b.getLong(), getText(b))));
             case PROGRESS -> {
                 int n = b.getInt();
-                List<ProgressEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 16 + 1));
+                List<ConsumerOffset> entries = new ArrayList<>(Math.min(n, b.remaining() / 16 + 1));
                 for (int i = 0; i < n; i++) {
-                    entries.add(new ProgressEntry(getText(b), getText(b), b.getInt(), b.getLong()));
+                    entries.add(new ConsumerOffset(getText(b), getText(b), b.getInt(), b.getLong()));
                 }
-                into.add(new Entry.Progress(position, entries));
+                into.add(new LogRecord.Progress(position, entries));
             }
             case CATALOG -> {
                 CatalogKind catalogKind = CatalogKind.ofCode(b.get());
@@ -357,28 +358,28 @@ final class Records {
                 if (b.get() != 0) {
                     value = rest(b);
                 }
-                into.add(new Entry.Catalog(position, catalogKind, name, value));
+                into.add(new LogRecord.Catalog(position, catalogKind, name, value));
             }
-            case QUEUE_BASE -> into.add(new Entry.QueueBase(position, getText(b), b.getInt(), b.getLong()));
-            case POP -> into.add(new Entry.Pop(position, PopDelta.decode(rest(b))));
+            case QUEUE_BASE -> into.add(new LogRecord.QueueBase(position, getText(b), b.getInt(), b.getLong()));
+            case POP -> into.add(new LogRecord.Pop(position, PopDelta.decode(rest(b))));
             case POP_STATE -> {
                 PopKey key = new PopKey(getText(b), getText(b), b.getInt());
-                into.add(new Entry.PopRestated(position, key, PopState.decode(rest(b))));
+                into.add(new LogRecord.PopRestated(position, key, PopState.decode(rest(b))));
             }
             case UNIQUE -> {
                 UniqueKey key = new UniqueKey(getText(b), getText(b), b.getLong());
-                FirstStored first = new FirstStored(b.getLong(), b.getLong(), b.getInt(), b.getLong());
-                into.add(new Entry.Unique(position, key, first, version > 1 ? b.getLong() : storeTime));
+                FirstMessage first = new FirstMessage(b.getLong(), b.getLong(), b.getInt(), b.getLong());
+                into.add(new LogRecord.Unique(position, key, first, version > 1 ? b.getLong() : storeTime));
             }
             case JOURNAL -> {
                 int n = b.getInt();
-                List<JournalEntry> entries = new ArrayList<>(Math.min(n, b.remaining() / 40 + 1));
+                List<DeliveryEvent> entries = new ArrayList<>(Math.min(n, b.remaining() / 40 + 1));
                 for (int i = 0; i < n; i++) {
-                    JournalEntry.Kind what = JournalEntry.Kind.ofCode(b.get());
+                    DeliveryEvent.Kind what = DeliveryEvent.Kind.ofCode(b.get());
                     if (what == null) {
                         return new Unreadable("unknown kind of journal entry", true);
                     }
-                    entries.add(new JournalEntry(
+                    entries.add(new DeliveryEvent(
                             what,
                             getText(b),
                             getText(b),
@@ -389,9 +390,9 @@ final class Records {
                             b.getLong(),
                             b.getLong()));
                 }
-                into.add(new Entry.Journal(position, entries));
+                into.add(new LogRecord.Journal(position, entries));
             }
-            case DROPPED -> into.add(new Entry.Dropped(position, b.getLong()));
+            case DROPPED -> into.add(new LogRecord.Dropped(position, b.getLong()));
             case MARK -> b.getLong();
             default -> {
                 return new Unreadable("unknown kind " + kind, false);

@@ -3,10 +3,10 @@ package io.waybill.store.log;
 
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
-import io.waybill.store.view.Checkpoint;
-import io.waybill.store.view.Entry;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -317,7 +317,7 @@ final class Recovery {
             throws IOException, StoreException {
         Recovered now = before;
         long durable = start;
-        List<Entry> entries = new ArrayList<>();
+        List<LogRecord> entries = new ArrayList<>();
         long sinceCheckpoint = start;
         long frames = 0;
         while (walk.next()) {

@@ -5,8 +5,8 @@ package io.waybill.store.log;
  * The change does not fit what is already so; nothing was written. The truth that refused it is confirmed.
  *
  * @param text one sentence for people
- * @param prior for ALREADY_DECIDED the {@link io.waybill.store.view.DecisionRecord} that was first; for DUPLICATE the
- *     {@link io.waybill.store.view.FirstStored}; else null
+ * @param prior for ALREADY_DECIDED the {@link io.waybill.store.record.DecisionRecord} that was first; for DUPLICATE the
+ *     {@link io.waybill.store.record.FirstMessage}; else null
  */
 public record Refused(Reason reason, String text, Object prior) implements Outcome {
     public enum Reason {

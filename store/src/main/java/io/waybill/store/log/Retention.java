@@ -4,17 +4,17 @@ package io.waybill.store.log;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
-import io.waybill.store.view.Carried;
-import io.waybill.store.view.Checkpoint;
-import io.waybill.store.view.KeyHolder;
-import io.waybill.store.view.PendingDue;
-import io.waybill.store.view.PendingHalf;
-import io.waybill.store.view.PopKey;
-import io.waybill.store.view.PopState;
-import io.waybill.store.view.ProgressEntry;
-import io.waybill.store.view.QueueKey;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -133,7 +133,7 @@ final class Retention implements Duty {
                 if (!byAge && !isTooMuch(oldest) || !mayGo(oldest)) {
                     return done();
                 }
-                Carried carried = views.pendingBefore(oldest.end());
+                RewriteSet carried = views.pendingBefore(oldest.end());
                 if (carried.isEmpty()) {
                     if (views.droppedTo() < oldest.end()) {
                         // Said before it is done, so that a segment that is missing without a word is damage.
@@ -220,12 +220,12 @@ final class Retention implements Duty {
     }
 
     /** To make room by moving nearly all of a segment to the end makes no room. */
-    private boolean gains(Segment oldest, Carried carried) {
+    private boolean gains(Segment oldest, RewriteSet carried) {
         long bytes = 0;
         for (PendingHalf half : carried.halves()) {
             bytes += half.size();
         }
-        for (PendingDue due : carried.dues()) {
+        for (PendingTimer due : carried.dues()) {
             bytes += due.size();
         }
         long[] uniques = new long[1];
@@ -250,7 +250,7 @@ final class Retention implements Duty {
         return gains;
     }
 
-    private void carry(Carried carried, long below) throws StoreDamaged {
+    private void carry(RewriteSet carried, long below) throws StoreDamaged {
         outstanding.set(1);
         try {
             int left = PER_ROUND;
@@ -264,7 +264,7 @@ final class Retention implements Duty {
                 submit(new Changes.CarryHalf(half, message, writer, this::carried));
                 left--;
             }
-            for (PendingDue due : firstOf(carried.dues(), left)) {
+            for (PendingTimer due : firstOf(carried.dues(), left)) {
                 bytes += due.size();
                 if (bytes > MAX_ROUND_BYTES && left < PER_ROUND) {
                     return;
@@ -273,19 +273,19 @@ final class Retention implements Duty {
                 submit(new Changes.CarryDue(due, message, this::carried));
                 left--;
             }
-            List<ProgressEntry> progress = firstOf(carried.progress(), left * PROGRESS_PER_RECORD);
+            List<ConsumerOffset> progress = firstOf(carried.progress(), left * PROGRESS_PER_RECORD);
             for (int i = 0; i < progress.size(); i += PROGRESS_PER_RECORD) {
-                List<ProgressEntry> some = progress.subList(i, Math.min(progress.size(), i + PROGRESS_PER_RECORD));
+                List<ConsumerOffset> some = progress.subList(i, Math.min(progress.size(), i + PROGRESS_PER_RECORD));
                 submit(new Changes.CarryProgress(some, views, writer, this::carried));
                 left--;
             }
-            for (Carried.CatalogValue value : firstOf(carried.catalog(), left)) {
+            for (RewriteSet.CatalogValue value : firstOf(carried.catalog(), left)) {
                 submit(new Changes.CarryCatalog(value, views, writer, this::carried));
                 left--;
             }
-            List<KeyHolder> uniques = firstOf(carried.uniques(), left * UNIQUES_PER_RECORD);
+            List<UniqueKeyOwner> uniques = firstOf(carried.uniques(), left * UNIQUES_PER_RECORD);
             for (int i = 0; i < uniques.size(); i += UNIQUES_PER_RECORD) {
-                List<KeyHolder> some = uniques.subList(i, Math.min(uniques.size(), i + UNIQUES_PER_RECORD));
+                List<UniqueKeyOwner> some = uniques.subList(i, Math.min(uniques.size(), i + UNIQUES_PER_RECORD));
                 submit(new Changes.CarryUniques(some, this::carried));
                 left--;
             }

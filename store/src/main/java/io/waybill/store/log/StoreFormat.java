@@ -4,11 +4,11 @@ package io.waybill.store.log;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.CheckReason;
-import io.waybill.store.view.Decision;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.JournalEntry;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.LogRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -51,7 +51,7 @@ public final class StoreFormat {
         for (CheckReason reason : CheckReason.values()) {
             items.put("check-reason", Math.max(items.getOrDefault("check-reason", 0), reason.code()));
         }
-        for (JournalEntry.Kind kind : JournalEntry.Kind.values()) {
+        for (DeliveryEvent.Kind kind : DeliveryEvent.Kind.values()) {
             items.put("journal-kind", Math.max(items.getOrDefault("journal-kind", 0), kind.code()));
         }
         return items;
@@ -102,7 +102,7 @@ public final class StoreFormat {
         Segment segment = Segment.open(files, start, OpenMode.READ);
         try {
             LogWalk walk = new LogWalk(new Segment[] {segment}, start, -1, 0);
-            List<Entry> entries = new ArrayList<>();
+            List<LogRecord> entries = new ArrayList<>();
             while (walk.next()) {
                 entries.clear();
                 Records.Unreadable wrong = Records.parse(walk.bytes(), walk.frameAt(), entries);

@@ -3,10 +3,10 @@ package io.waybill.store.log;
 
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.QueueKey;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,7 +50,7 @@ final class ViewsRebuild {
     private final long gatherBytes;
     private final long viewsBytes;
     private final AtomicReference<Turn> turn = new AtomicReference<>(Turn.DUTY);
-    private final List<Entry> entries = new ArrayList<>();
+    private final List<LogRecord> entries = new ArrayList<>();
     private Runnable nudgeApplier = () -> {};
     private Runnable wakeDuty = () -> {};
 

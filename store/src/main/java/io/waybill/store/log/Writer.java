@@ -4,11 +4,11 @@ package io.waybill.store.log;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
-import io.waybill.store.view.CatalogKind;
-import io.waybill.store.view.Entry;
-import io.waybill.store.view.ProgressEntry;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
-import io.waybill.store.view.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -554,8 +554,8 @@ final class Writer implements Duty, Changes.InFlight {
     // ---- what is in flight, for those who restate
 
     @Override
-    public boolean hasProgress(ProgressEntry key) {
-        return anyInFlight(entry -> entry instanceof Entry.Progress progress
+    public boolean hasProgress(ConsumerOffset key) {
+        return anyInFlight(entry -> entry instanceof LogRecord.Progress progress
                 && progress.entries().stream()
                         .anyMatch(e -> e.queueId() == key.queueId()
                                 && e.group().equals(key.group())
@@ -564,25 +564,25 @@ final class Writer implements Duty, Changes.InFlight {
 
     @Override
     public boolean hasCatalog(CatalogKind kind, String name) {
-        return anyInFlight(entry -> entry instanceof Entry.Catalog catalog
+        return anyInFlight(entry -> entry instanceof LogRecord.Catalog catalog
                 && catalog.kind() == kind
                 && catalog.name().equals(name));
     }
 
     @Override
     public boolean hasChecked(long handle) {
-        return anyInFlight(entry -> entry instanceof Entry.Checked checked && checked.handle() == handle);
+        return anyInFlight(entry -> entry instanceof LogRecord.Checked checked && checked.handle() == handle);
     }
 
     @Override
-    public void forEach(Consumer<Entry> visitor) {
+    public void forEach(Consumer<LogRecord> visitor) {
         for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
             frame.entries.forEach(visitor);
         }
         builder.frame().entries.forEach(visitor);
     }
 
-    private boolean anyInFlight(Predicate<Entry> matches) {
+    private boolean anyInFlight(Predicate<LogRecord> matches) {
         for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
             if (frame.entries.stream().anyMatch(matches)) {
                 return true;

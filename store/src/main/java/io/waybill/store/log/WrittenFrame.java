@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.store.view.Entry;
+import io.waybill.store.record.LogRecord;
 import java.util.ArrayList;
 
 /**
@@ -9,7 +9,7 @@ import java.util.ArrayList;
  * entries it is a barrier: answers that are true only once everything before it is confirmed.
  */
 final class WrittenFrame {
-    final ArrayList<Entry> entries = new ArrayList<>();
+    final ArrayList<LogRecord> entries = new ArrayList<>();
     final ArrayList<Change> changes = new ArrayList<>();
     final ArrayList<QueueState.Touched> touched = new ArrayList<>(2);
     /** The one handed over after this one. A chain takes no memory when a frame is added, after its bytes were written. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.Unpacker;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.Arrays;
 
 /**

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +24,7 @@ final class CatalogTable {
     }
 
     /** Applier only. */
-    void catalog(Entry.Catalog entry) {
+    void catalog(LogRecord.Catalog entry) {
         byte[] key = key(entry.kind(), entry.name());
         if (entry.value() == null) {
             table.remove(key);
@@ -49,11 +54,11 @@ final class CatalogTable {
     }
 
     /** Those whose latest record stands below a position. */
-    List<Carried.CatalogValue> below(long position) {
-        List<Carried.CatalogValue> found = new ArrayList<>();
+    List<RewriteSet.CatalogValue> below(long position) {
+        List<RewriteSet.CatalogValue> found = new ArrayList<>();
         table.scan(new byte[0], null, (key, value) -> {
             if (new Unpacker(value, 0).i64() < position) {
-                found.add(new Carried.CatalogValue(
+                found.add(new RewriteSet.CatalogValue(
                         CatalogKind.ofCode(key[0]), new Unpacker(key, 1).text(), new Unpacker(value, 8).rest()));
             }
             return true;

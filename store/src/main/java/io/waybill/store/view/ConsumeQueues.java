@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.Unpacker;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -83,7 +88,7 @@ final class ConsumeQueues {
 
     // ---- applier
 
-    void message(Entry.VisibleMessage message) {
+    void message(LogRecord.VisibleMessage message) {
         ConsumeQueue queue = touched(message.topic(), message.queueId(), message.queueOffset());
         queue.append(
                 message.queueOffset(),
@@ -95,7 +100,7 @@ final class ConsumeQueues {
     }
 
     /** The same of a log that serves: if the queue cannot take it, the queue is lost and the others go on. */
-    void messageOrLose(Entry.VisibleMessage message) {
+    void messageOrLose(LogRecord.VisibleMessage message) {
         if (!lost.isEmpty() && lost.containsKey(new QueueKey(message.topic(), message.queueId()))) {
             return;
         }
@@ -130,7 +135,7 @@ final class ConsumeQueues {
         return backend.damaged(what);
     }
 
-    void base(Entry.QueueBase base) {
+    void base(LogRecord.QueueBase base) {
         touched(base.topic(), base.queueId(), base.nextOffset()).base(base.position(), base.nextOffset());
     }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.Unpacker;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -73,7 +81,7 @@ final class Fold {
     final ConsumeQueues queues;
     final KeyIndex keys;
     final DueIndex dueIndex;
-    final DueMessages dueMessages;
+    final PendingTimers dueMessages;
     final Transactions transactions;
     final ProgressTable progress;
     final CatalogTable catalog;
@@ -124,7 +132,7 @@ final class Fold {
         queues = new ConsumeQueues(backend, oldest);
         keys = new KeyIndex(backend);
         dueIndex = new DueIndex(dueTable);
-        dueMessages = new DueMessages(backend, dueTable, dueIndex, mark.pendingDue, oldest);
+        dueMessages = new PendingTimers(backend, dueTable, dueIndex, mark.pendingDue, oldest);
         transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
         progress = new ProgressTable(progressTable);
         catalog = new CatalogTable(catalogTable);
@@ -193,12 +201,12 @@ final class Fold {
     // ---- applier
 
     /** Strict: what does not fit or cannot be looked up is thrown, and the fold is of no use any more. */
-    void apply(List<? extends Entry> entries, Checkpoint upTo) {
+    void apply(List<? extends LogRecord> entries, Checkpoint upTo) {
         begin(upTo);
         long weight = 0;
         for (int i = 0, count = entries.size(); i < count; i++) {
-            Entry entry = entries.get(i);
-            if (entry instanceof Entry.VisibleMessage message) {
+            LogRecord entry = entries.get(i);
+            if (entry instanceof LogRecord.VisibleMessage message) {
                 keys.message(message);
                 queues.message(message);
             } else {
@@ -210,7 +218,7 @@ final class Fold {
     }
 
     /** The same of a log that serves: a view that cannot take an entry is lost, the others go on. Nothing is thrown. */
-    void applyOrLose(List<? extends Entry> entries, Checkpoint upTo) {
+    void applyOrLose(List<? extends LogRecord> entries, Checkpoint upTo) {
         Checkpoint before = applied;
         begin(upTo);
         if (before.position() > 0 && upTo.frameIndex() != before.frameIndex() + 1) {
@@ -220,9 +228,9 @@ final class Fold {
         }
         long weight = 0;
         for (int i = 0, count = entries.size(); i < count; i++) {
-            Entry entry = entries.get(i);
+            LogRecord entry = entries.get(i);
             try {
-                if (entry instanceof Entry.VisibleMessage message) {
+                if (entry instanceof LogRecord.VisibleMessage message) {
                     if (loss(Family.KEYS) == null) {
                         keys.message(message);
                     }
@@ -245,7 +253,7 @@ final class Fold {
     }
 
     /** The views of the entry, or the due times without one; everything if there is no memory to say that. */
-    private void loseAtLeast(Entry entryOrNull, Throwable why) {
+    private void loseAtLeast(LogRecord entryOrNull, Throwable why) {
         try {
             if (entryOrNull == null) {
                 lose(Family.DUE, why);
@@ -280,32 +288,32 @@ final class Fold {
         dueIndex.publish();
     }
 
-    private static Family familyOf(Entry entry) {
-        if (entry instanceof Entry.Progress) {
+    private static Family familyOf(LogRecord entry) {
+        if (entry instanceof LogRecord.Progress) {
             return Family.PROGRESS;
         }
-        if (entry instanceof Entry.Catalog) {
+        if (entry instanceof LogRecord.Catalog) {
             return Family.CATALOG;
         }
-        if (entry instanceof Entry.Pop || entry instanceof Entry.PopRestated) {
+        if (entry instanceof LogRecord.Pop || entry instanceof LogRecord.PopRestated) {
             return Family.POP;
         }
-        if (entry instanceof Entry.Journal) {
+        if (entry instanceof LogRecord.Journal) {
             return Family.JOURNAL;
         }
-        if (entry instanceof Entry.Unique) {
+        if (entry instanceof LogRecord.Unique) {
             return Family.UNIQUE;
         }
-        if (entry instanceof Entry.VisibleMessage || entry instanceof Entry.QueueBase) {
+        if (entry instanceof LogRecord.VisibleMessage || entry instanceof LogRecord.QueueBase) {
             return Family.QUEUE;
         }
-        if (entry instanceof Entry.Dropped) {
+        if (entry instanceof LogRecord.Dropped) {
             return Family.META;
         }
         return Family.DUE;
     }
 
-    private void lose(Entry entry, Throwable why) {
+    private void lose(LogRecord entry, Throwable why) {
         Family family = familyOf(entry);
         lose(family, why);
         if (family == Family.DUE || family == Family.UNIQUE) {
@@ -315,7 +323,7 @@ final class Fold {
             lose(Family.UNIQUE, why);
         } else if (family == Family.CATALOG) {
             lose(Family.QUEUE, why);
-        } else if (entry instanceof Entry.VisibleMessage) {
+        } else if (entry instanceof LogRecord.VisibleMessage) {
             lose(Family.KEYS, why);
         }
     }
@@ -334,84 +342,84 @@ final class Fold {
         }
     }
 
-    private static long bytesOf(Entry entry) {
-        if (entry instanceof Entry.VisibleMessage message) {
+    private static long bytesOf(LogRecord entry) {
+        if (entry instanceof LogRecord.VisibleMessage message) {
             return MESSAGE_BYTES + (message.keys() == null ? 0 : KEY_BYTES * (long) message.keys().length);
         }
         return controlBytes(entry);
     }
 
     /** Each row of a table is a node, a key and a value. */
-    private static long controlBytes(Entry entry) {
-        if (entry instanceof Entry.Progress record) {
+    private static long controlBytes(LogRecord entry) {
+        if (entry instanceof LogRecord.Progress record) {
             return ROW_BYTES * record.entries().size();
         }
-        if (entry instanceof Entry.Catalog record) {
+        if (entry instanceof LogRecord.Catalog record) {
             return ROW_BYTES + (record.value() == null ? 0 : record.value().length);
         }
-        if (entry instanceof Entry.Pop pop) {
+        if (entry instanceof LogRecord.Pop pop) {
             long bytes = 0;
             for (PopDelta delta : pop.deltas()) {
                 bytes += ROW_BYTES + STEP_BYTES * delta.changes().size();
             }
             return bytes;
         }
-        if (entry instanceof Entry.PopRestated restated) {
+        if (entry instanceof LogRecord.PopRestated restated) {
             return ROW_BYTES + 2 * STEP_BYTES * restated.state().items();
         }
-        if (entry instanceof Entry.Due due) {
+        if (entry instanceof LogRecord.Due due) {
             return ROW_BYTES * (3 + (due.keys() == null ? 0 : due.keys().length));
         }
-        if (entry instanceof Entry.Journal record) {
+        if (entry instanceof LogRecord.Journal record) {
             return ROW_BYTES * (1 + record.entries().size());
         }
         return 3 * ROW_BYTES;
     }
 
-    private void control(Entry entry) {
-        if (entry instanceof Entry.Half half) {
+    private void control(LogRecord entry) {
+        if (entry instanceof LogRecord.Half half) {
             transactions.half(half);
-        } else if (entry instanceof Entry.Decided decided) {
+        } else if (entry instanceof LogRecord.Decided decided) {
             transactions.decided(decided);
             uniques.ended(decided.handle(), decided.outcome() == Decision.ROLLBACK);
-        } else if (entry instanceof Entry.Checked checked) {
+        } else if (entry instanceof LogRecord.Checked checked) {
             transactions.checked(checked);
-        } else if (entry instanceof Entry.Answered answered) {
+        } else if (entry instanceof LogRecord.Answered answered) {
             transactions.answered(answered);
-        } else if (entry instanceof Entry.Conflict record) {
+        } else if (entry instanceof LogRecord.Conflict record) {
             transactions.conflict(record.conflict());
-        } else if (entry instanceof Entry.Published published) {
+        } else if (entry instanceof LogRecord.Published published) {
             transactions.published(published.record());
-        } else if (entry instanceof Entry.Due due) {
+        } else if (entry instanceof LogRecord.Due due) {
             dueMessages.due(due);
-        } else if (entry instanceof Entry.Fired fired) {
+        } else if (entry instanceof LogRecord.Fired fired) {
             dueMessages.fired(fired);
             uniques.ended(fired.handle(), false);
-        } else if (entry instanceof Entry.Cancelled cancelled) {
+        } else if (entry instanceof LogRecord.Cancelled cancelled) {
             dueMessages.cancelled(cancelled);
             uniques.ended(cancelled.handle(), true);
-        } else if (entry instanceof Entry.Rescheduled rescheduled) {
+        } else if (entry instanceof LogRecord.Rescheduled rescheduled) {
             dueMessages.rescheduled(rescheduled);
-        } else if (entry instanceof Entry.Progress record) {
+        } else if (entry instanceof LogRecord.Progress record) {
             progress.progress(record);
-        } else if (entry instanceof Entry.Catalog record) {
+        } else if (entry instanceof LogRecord.Catalog record) {
             catalog.catalog(record);
             if (record.kind() == CatalogKind.TOPIC && record.value() == null) {
                 queues.hide(record.name());
             } else if (record.kind() == CatalogKind.DELETED_TOPIC && record.value() == null) {
                 queues.show(record.name());
             }
-        } else if (entry instanceof Entry.Pop pop) {
+        } else if (entry instanceof LogRecord.Pop pop) {
             pops.pop(pop);
-        } else if (entry instanceof Entry.PopRestated restated) {
+        } else if (entry instanceof LogRecord.PopRestated restated) {
             pops.restated(restated);
-        } else if (entry instanceof Entry.Unique unique) {
+        } else if (entry instanceof LogRecord.Unique unique) {
             uniques.unique(unique);
-        } else if (entry instanceof Entry.Journal record) {
+        } else if (entry instanceof LogRecord.Journal record) {
             journal.journal(record);
-        } else if (entry instanceof Entry.Dropped dropped) {
+        } else if (entry instanceof LogRecord.Dropped dropped) {
             saidDropped(dropped.upTo());
-        } else if (entry instanceof Entry.QueueBase base) {
+        } else if (entry instanceof LogRecord.QueueBase base) {
             queues.base(base);
         } else {
             throw new IllegalStateException("no view takes " + entry);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -17,7 +21,7 @@ final class Journal {
     private static final int ENTRY = 0;
     private static final int RECORD = 1;
 
-    private record Found(long position, int index, JournalEntry entry) {}
+    private record Found(long position, int index, DeliveryEvent entry) {}
 
     private final ViewsBackend backend;
     private final Table table;
@@ -43,11 +47,11 @@ final class Journal {
 
     // ---- applier
 
-    void journal(Entry.Journal record) {
+    void journal(LogRecord.Journal record) {
         Packer all =
                 new Packer(64 * record.entries().size()).varint(record.entries().size());
         int index = 0;
-        for (JournalEntry entry : record.entries()) {
+        for (DeliveryEvent entry : record.entries()) {
             table.putNew(
                     key(entry.topic(), entry.queueId(), entry.fromOffset(), record.position(), index++),
                     new Packer(64)
@@ -92,10 +96,10 @@ final class Journal {
     }
 
     /** Those that cover an offset, in the order of the log. */
-    List<JournalEntry> of(String topic, int queueId, long offset, int max) {
+    List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
         List<Found> found = new ArrayList<>();
         byte[] from = queue(topic, queueId)
-                .i64(Math.max(0, offset - JournalEntry.MAX_SPAN + 1))
+                .i64(Math.max(0, offset - DeliveryEvent.MAX_SPAN + 1))
                 .done();
         byte[] to = queue(topic, queueId).i64(offset + 1).done();
         table.scan(from, to, (key, value) -> {
@@ -105,11 +109,11 @@ final class Journal {
             long fromOffset = place.i64();
             long position = place.i64();
             if (toOffset > offset && position >= oldestPosition) {
-                JournalEntry.Kind kind = JournalEntry.Kind.ofCode(unpacker.i8());
+                DeliveryEvent.Kind kind = DeliveryEvent.Kind.ofCode(unpacker.i8());
                 long first = unpacker.i64();
                 long last = unpacker.i64();
                 String group = unpacker.text();
-                JournalEntry entry = new JournalEntry(
+                DeliveryEvent entry = new DeliveryEvent(
                         kind, group, topic, queueId, fromOffset, toOffset, unpacker.text(), first, last);
                 found.add(new Found(position, place.i32(), entry));
             }

@@ -2,6 +2,7 @@
 package io.waybill.store.view;
 
 import io.waybill.platform.Chance;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopFold;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -62,14 +70,14 @@ final class PopStates {
 
     // ---- applier
 
-    void pop(Entry.Pop entry) {
+    void pop(LogRecord.Pop entry) {
         ConcurrentHashMap<PopKey, Step> current = layers.current;
         for (PopDelta delta : entry.deltas()) {
             current.put(delta.key(), new Step(current.get(delta.key()), entry.position(), delta.changes(), null));
         }
     }
 
-    void restated(Entry.PopRestated entry) {
+    void restated(LogRecord.PopRestated entry) {
         layers.current.put(entry.key(), new Step(null, entry.position(), List.of(), entry.state()));
     }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
@@ -18,8 +22,8 @@ final class ProgressTable {
     }
 
     /** Applier only. */
-    void progress(Entry.Progress record) {
-        for (ProgressEntry entry : record.entries()) {
+    void progress(LogRecord.Progress record) {
+        for (ConsumerOffset entry : record.entries()) {
             byte[] key = key(entry.group(), entry.topic(), entry.queueId());
             if (entry.offset() < 0) {
                 table.remove(key);
@@ -39,13 +43,13 @@ final class ProgressTable {
         return value == null ? -1 : new Unpacker(value, 0).i64();
     }
 
-    List<ProgressEntry> of(String group) {
+    List<ConsumerOffset> of(String group) {
         byte[] prefix = new Packer(64).text(group).done();
         return find(prefix, Packer.behind(prefix), Long.MAX_VALUE);
     }
 
     /** Those whose latest record stands below a position. */
-    List<ProgressEntry> below(long position) {
+    List<ConsumerOffset> below(long position) {
         return find(new byte[0], null, position);
     }
 
@@ -60,7 +64,7 @@ final class ProgressTable {
 
     TreeSet<String> groups(String topic) {
         TreeSet<String> groups = new TreeSet<>();
-        for (ProgressEntry entry : below(Long.MAX_VALUE)) {
+        for (ConsumerOffset entry : below(Long.MAX_VALUE)) {
             if (entry.topic().equals(topic)) {
                 groups.add(entry.group());
             }
@@ -68,12 +72,12 @@ final class ProgressTable {
         return groups;
     }
 
-    private List<ProgressEntry> find(byte[] from, byte[] to, long below) {
-        List<ProgressEntry> found = new ArrayList<>();
+    private List<ConsumerOffset> find(byte[] from, byte[] to, long below) {
+        List<ConsumerOffset> found = new ArrayList<>();
         table.scan(from, to, (key, value) -> {
             Unpacker name = new Unpacker(key, 0);
             Unpacker state = new Unpacker(value, 0);
-            ProgressEntry entry = new ProgressEntry(name.text(), name.text(), name.i32(), state.i64());
+            ConsumerOffset entry = new ConsumerOffset(name.text(), name.text(), name.i32(), state.i64());
             if (state.i64() < below) {
                 found.add(entry);
             }

@@ -4,6 +4,7 @@ package io.waybill.store.view;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
+import io.waybill.store.record.ViewsDamaged;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

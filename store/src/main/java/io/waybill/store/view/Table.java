@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.Packer;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Map;

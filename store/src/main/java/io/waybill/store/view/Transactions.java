@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -92,7 +103,7 @@ final class Transactions {
 
     // ---- applier
 
-    void half(Entry.Half entry) {
+    void half(LogRecord.Half entry) {
         boolean isNew = entry.handle() == entry.position();
         PendingHalf old = isNew ? null : get(entry.handle());
         if (old != null) {
@@ -125,7 +136,7 @@ final class Transactions {
         index.add(item(half), isNew);
     }
 
-    void decided(Entry.Decided entry) {
+    void decided(LogRecord.Decided entry) {
         PendingHalf half = get(entry.handle());
         if (half != null) {
             table.remove(key(OPEN, half.handle()));
@@ -158,7 +169,7 @@ final class Transactions {
     }
 
     /** Unknown handles are the past of a trimmed log. */
-    void checked(Entry.Checked entry) {
+    void checked(LogRecord.Checked entry) {
         if (!entry.client().isEmpty()) {
             event(
                     entry.handle(),
@@ -188,7 +199,7 @@ final class Transactions {
         }
     }
 
-    void answered(Entry.Answered entry) {
+    void answered(LogRecord.Answered entry) {
         event(entry.handle(), entry.position(), 0, entry.atMillis(), entry.client(), entry.answer(), CheckReason.NONE);
     }
 

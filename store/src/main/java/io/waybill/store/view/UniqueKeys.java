@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -56,20 +62,20 @@ final class UniqueKeys {
         return new Packer(9).i8(kind).i64(number).done();
     }
 
-    private static KeyHolder decode(String topic, String key, byte[] value) {
+    private static UniqueKeyOwner decode(String topic, String key, byte[] value) {
         Unpacker unpacker = new Unpacker(value, 0);
         UniqueKey unique = new UniqueKey(topic, key, unpacker.i64());
         long position = unpacker.i64();
-        FirstStored first = new FirstStored(unpacker.i64(), unpacker.i64(), unpacker.i32(), unpacker.i64());
-        return new KeyHolder(unique, first, position);
+        FirstMessage first = new FirstMessage(unpacker.i64(), unpacker.i64(), unpacker.i32(), unpacker.i64());
+        return new UniqueKeyOwner(unique, first, position);
     }
 
     // ---- applier
 
-    void unique(Entry.Unique entry) {
+    void unique(LogRecord.Unique entry) {
         used = true;
         UniqueKey unique = entry.key();
-        FirstStored first = entry.first();
+        FirstMessage first = entry.first();
         byte[] name = new Packer(96).text(unique.topic()).text(unique.key()).done();
         table.put(
                 name(unique.topic(), unique.key()),
@@ -103,7 +109,7 @@ final class UniqueKeys {
         }
         table.remove(byHandle);
         Unpacker unpacker = new Unpacker(name, 0);
-        KeyHolder holder = get(unpacker.text(), unpacker.text());
+        UniqueKeyOwner holder = get(unpacker.text(), unpacker.text());
         if (free && holder != null && holder.first().position() == handle) {
             table.remove(name(holder.key().topic(), holder.key().key()));
             table.remove(number(BY_POSITION, holder.position()));
@@ -137,7 +143,7 @@ final class UniqueKeys {
             String topic = name.text();
             String text = name.text();
             byte[] row = backend.get(Family.UNIQUE, name(topic, text));
-            KeyHolder holder = row == null ? null : decode(topic, text, row);
+            UniqueKeyOwner holder = row == null ? null : decode(topic, text, row);
             if (holder != null && holder.position() == new Unpacker(key, 1).i64()) {
                 if (holder.key().untilMillis() > past) {
                     return false;
@@ -155,7 +161,7 @@ final class UniqueKeys {
     // ---- readers
 
     /** Null if there is none; its time may be past. */
-    KeyHolder get(String topic, String key) {
+    UniqueKeyOwner get(String topic, String key) {
         if (!used) {
             return null;
         }
@@ -164,8 +170,8 @@ final class UniqueKeys {
     }
 
     /** The first of those whose record stands below a position and whose time is not past, in the order of the log. */
-    List<KeyHolder> below(long position, int most) {
-        List<KeyHolder> found = new ArrayList<>();
+    List<UniqueKeyOwner> below(long position, int most) {
+        List<UniqueKeyOwner> found = new ArrayList<>();
         visitBelow(position, holder -> {
             found.add(holder);
             return found.size() < most;
@@ -174,12 +180,12 @@ final class UniqueKeys {
     }
 
     /** All of them, until the visitor has enough. */
-    void visitBelow(long position, Predicate<KeyHolder> visitor) {
+    void visitBelow(long position, Predicate<UniqueKeyOwner> visitor) {
         long past = timeMillis;
         if (used) {
             table.scan(number(BY_POSITION, 0), number(BY_POSITION, Math.max(0, position)), (key, value) -> {
                 Unpacker name = new Unpacker(value, 0);
-                KeyHolder holder = get(name.text(), name.text());
+                UniqueKeyOwner holder = get(name.text(), name.text());
                 boolean counts = holder != null
                         && holder.position() == new Unpacker(key, 1).i64()
                         && holder.key().untilMillis() > past;
@@ -197,7 +203,7 @@ final class UniqueKeys {
         Unpacker name = isHolder ? new Unpacker(key, 1) : new Unpacker(value, 0);
         String topic = name.text();
         String text = name.text();
-        KeyHolder holder = isHolder ? decode(topic, text, value) : get(topic, text);
+        UniqueKeyOwner holder = isHolder ? decode(topic, text, value) : get(topic, text);
         if (holder == null || holder.key().untilMillis() <= timeMillis) {
             return false;
         }

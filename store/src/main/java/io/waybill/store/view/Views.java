@@ -1,6 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopFold;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.ViewsDamaged;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -220,17 +241,17 @@ public final class Views implements AutoCloseable {
      * @throws ViewsDamaged if the backend fails
      */
     public void apply(
-            List<? extends Entry> entries, long upToPosition, long frameIndex, long epoch, long storeTimeMillis) {
+            List<? extends LogRecord> entries, long upToPosition, long frameIndex, long epoch, long storeTimeMillis) {
         apply(entries, new Checkpoint(upToPosition, frameIndex, epoch, storeTimeMillis, 0));
     }
 
     /** The same; of the checkpoint, the oldest position does not count. */
-    public void apply(List<? extends Entry> entries, Checkpoint upTo) {
+    public void apply(List<? extends LogRecord> entries, Checkpoint upTo) {
         fold.apply(entries, upTo);
     }
 
     /** As apply, but never throws: what cannot take an entry is lost, and {@link #damage} says so. For a log that serves. */
-    public void applyOrLose(List<? extends Entry> entries, Checkpoint upTo) {
+    public void applyOrLose(List<? extends LogRecord> entries, Checkpoint upTo) {
         fold.applyOrLose(entries, upTo);
     }
 
@@ -267,10 +288,10 @@ public final class Views implements AutoCloseable {
     // ---- readers
 
     /** Everything that would be lost with the log below a position. Not on the applier: it may read much. */
-    public Carried pendingBefore(long position) {
+    public RewriteSet pendingBefore(long position) {
         // Unique keys alone can be more than the memory holds: their beginning is enough, it is asked again for the
         // rest.
-        return new Carried(
+        return new RewriteSet(
                 reading(Family.TRANSACTIONS).transactions.below(position),
                 reading(Family.DUE).dueMessages.below(position),
                 reading(Family.PROGRESS).progress.below(position),
@@ -324,12 +345,12 @@ public final class Views implements AutoCloseable {
     }
 
     /** Delayed messages with the key that were called back, in handle order. */
-    public List<EndedDue> cancelledByKey(String topic, String key) {
+    public List<CancelledTimer> cancelledByKey(String topic, String key) {
         return reading(Family.DUE).dueMessages.cancelledByKey(topic, key);
     }
 
     /** How a delayed message was called back; null if it was not, or the record is no longer in the log. */
-    public EndedDue cancelled(long handle) {
+    public CancelledTimer cancelled(long handle) {
         return reading(Family.DUE).dueMessages.cancelled(handle);
     }
 
@@ -344,7 +365,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** Visits the holders of unique keys whose record stands below a position, in the order of the log, until the visitor has enough. */
-    public void visitUniquesBelow(long position, Predicate<KeyHolder> visitor) {
+    public void visitUniquesBelow(long position, Predicate<UniqueKeyOwner> visitor) {
         reading(Family.UNIQUE).uniques.visitBelow(position, visitor);
     }
 
@@ -354,7 +375,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** Who holds a unique key; null if nobody does. Its time may be past. Costs next to nothing where none was ever held. */
-    public KeyHolder holder(String topic, String key) {
+    public UniqueKeyOwner holder(String topic, String key) {
         return reading(Family.UNIQUE).uniques.get(topic, key);
     }
 
@@ -374,7 +395,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** What happened to the message at an offset, in the order of the log. */
-    public List<JournalEntry> journalOf(String topic, int queueId, long offset, int max) {
+    public List<DeliveryEvent> journalOf(String topic, int queueId, long offset, int max) {
         return reading(Family.JOURNAL).journal.of(topic, queueId, offset, max);
     }
 
@@ -423,12 +444,12 @@ public final class Views implements AutoCloseable {
     }
 
     /** The waiting delayed message of a handle, or null. */
-    public PendingDue due(long handle) {
+    public PendingTimer due(long handle) {
         return reading(Family.DUE).dueMessages.get(handle);
     }
 
     /** Waiting delayed messages in handle order. */
-    public List<PendingDue> pendingDue(int max) {
+    public List<PendingTimer> pendingDue(int max) {
         return reading(Family.DUE).dueMessages.first(max);
     }
 
@@ -457,7 +478,7 @@ public final class Views implements AutoCloseable {
         return reading(Family.PROGRESS).progress.get(group, topic, queueId);
     }
 
-    public List<ProgressEntry> progressOf(String group) {
+    public List<ConsumerOffset> progressOf(String group) {
         return reading(Family.PROGRESS).progress.of(group);
     }
 
@@ -466,7 +487,7 @@ public final class Views implements AutoCloseable {
         return reading(Family.PROGRESS).progress.count();
     }
 
-    public List<ProgressEntry> progressAll() {
+    public List<ConsumerOffset> progressAll() {
         return reading(Family.PROGRESS).progress.below(Long.MAX_VALUE);
     }
 

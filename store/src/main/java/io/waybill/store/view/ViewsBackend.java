@@ -2,6 +2,7 @@
 package io.waybill.store.view;
 
 import io.waybill.platform.Files;
+import io.waybill.store.record.ViewsDamaged;
 
 /**
  * Where the views are kept: ordered tables of byte strings, changed only by atomic batches. After a crash it holds

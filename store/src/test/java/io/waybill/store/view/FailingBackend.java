@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.ViewsDamaged;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 

@@ -4,13 +4,16 @@ package io.waybill.store.view;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Views that are read again from a backend that may still lose what it was given last. */
 class RereadTest {
-    private static Entry.Progress progress(long position, String group, long offset) {
-        return new Entry.Progress(position, List.of(new ProgressEntry(group, "t", 0, offset)));
+    private static LogRecord.Progress progress(long position, String group, long offset) {
+        return new LogRecord.Progress(position, List.of(new ConsumerOffset(group, "t", 0, offset)));
     }
 
     @Test

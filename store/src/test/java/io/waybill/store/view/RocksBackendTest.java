@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.platform.StoreFile;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ViewsDamaged;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -30,7 +33,7 @@ class RocksBackendTest {
 
     private static void fill(Views views, int messages) {
         for (int i = 0; i < messages; i++) {
-            Entry message = new Entry.VisibleMessage(i * 100L, 90, 56, "t", 0, i, i, i, new String[] {"k" + i});
+            LogRecord message = new LogRecord.VisibleMessage(i * 100L, 90, 56, "t", 0, i, i, i, new String[] {"k" + i});
             views.apply(List.of(message), (i + 1) * 100L, i, 1, i);
         }
         views.prepareCheckpoint();

@@ -5,6 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PopFold;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.UniqueKeyOwner;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -138,8 +147,8 @@ class ViewsHistoryTest {
                 return;
             }
             long position = model.log.get(chance.nextInt(model.log.size())).base();
-            Carried carried = views.pendingBefore(position);
-            Carried expected = model.carried(position, views.keyTimeMillis());
+            RewriteSet carried = views.pendingBefore(position);
+            RewriteSet expected = model.carried(position, views.keyTimeMillis());
             assertThat(carried.halves()).isEqualTo(expected.halves());
             assertThat(carried.dues()).isEqualTo(expected.dues());
             assertThat(carried.progress()).isEqualTo(expected.progress());
@@ -191,8 +200,8 @@ class ViewsHistoryTest {
                     conflicts.put(conflict.handle() + "/" + conflict.late().code(), conflict) == null);
             assertThat(conflicts).isEqualTo(model.conflicts);
             for (ViewsModel.Frame frame : model.log) {
-                for (Entry entry : frame.entries()) {
-                    if (entry instanceof Entry.Decided decided) {
+                for (LogRecord entry : frame.entries()) {
+                    if (entry instanceof LogRecord.Decided decided) {
                         long handle = decided.handle();
                         assertThat(views.decisionOf(handle)).isEqualTo(model.decisions.get(handle));
                         assertThat(views.rolledBack(handle)).isEqualTo(model.rolledBack.get(handle));
@@ -209,7 +218,7 @@ class ViewsHistoryTest {
                             .map(ViewsModel.Located::value)
                             .toList());
             model.progress.values().forEach(located -> {
-                ProgressEntry entry = located.value();
+                ConsumerOffset entry = located.value();
                 assertThat(views.progress(entry.group(), entry.topic(), entry.queueId()))
                         .isEqualTo(entry.offset());
                 assertThat(views.progressOf(entry.group())).contains(entry);
@@ -250,17 +259,17 @@ class ViewsHistoryTest {
                 assertThat(queue.min()).as("min of %s", key).isEqualTo(min);
                 assertThat(queue.max()).as("max of %s", key).isEqualTo(max);
                 assertThat(views.queuesOf(key.topic())).contains(key);
-                List<Entry.VisibleMessage> kept = model.kept(key);
-                List<Entry.VisibleMessage> seen = new ArrayList<>();
+                List<LogRecord.VisibleMessage> kept = model.kept(key);
+                List<LogRecord.VisibleMessage> seen = new ArrayList<>();
                 long end = queue.visit(0, Long.MAX_VALUE, (offset, position, size, frameDelta, tagsCode, time) -> {
-                    seen.add(new Entry.VisibleMessage(
+                    seen.add(new LogRecord.VisibleMessage(
                             position, size, frameDelta, key.topic(), key.queueId(), offset, tagsCode, time, null));
                     return true;
                 });
                 assertThat(end).isEqualTo(max);
                 assertThat(seen)
                         .isEqualTo(kept.stream()
-                                .map(m -> new Entry.VisibleMessage(
+                                .map(m -> new LogRecord.VisibleMessage(
                                         m.position(),
                                         m.size(),
                                         m.frameDelta(),
@@ -273,7 +282,7 @@ class ViewsHistoryTest {
                                 .toList());
                 for (int i = 0; i < 20 && min < max; i++) {
                     long offset = min + chance.nextInt((int) (max - min));
-                    Entry.VisibleMessage message = kept.get((int) (offset - min));
+                    LogRecord.VisibleMessage message = kept.get((int) (offset - min));
                     assertThat(queue.positionOf(offset)).isEqualTo(message.position());
                     assertThat(queue.storeTimeOf(offset)).isEqualTo(message.storeTimeMillis());
                     verifyTime(queue, kept, message.storeTimeMillis() + chance.nextInt(3) - 1);
@@ -286,15 +295,15 @@ class ViewsHistoryTest {
             }
         }
 
-        private static void verifyTime(QueueView queue, List<Entry.VisibleMessage> kept, long time) {
+        private static void verifyTime(QueueView queue, List<LogRecord.VisibleMessage> kept, long time) {
             long lower = kept.stream()
                     .filter(message -> message.storeTimeMillis() >= time)
-                    .mapToLong(Entry.VisibleMessage::queueOffset)
+                    .mapToLong(LogRecord.VisibleMessage::queueOffset)
                     .findFirst()
                     .orElse(queue.max());
             long upper = kept.stream()
                     .filter(message -> message.storeTimeMillis() <= time)
-                    .mapToLong(Entry.VisibleMessage::queueOffset)
+                    .mapToLong(LogRecord.VisibleMessage::queueOffset)
                     .max()
                     .orElse(queue.min());
             assertThat(queue.offsetByTime(time, Boundary.LOWER)).isEqualTo(lower);
@@ -323,7 +332,7 @@ class ViewsHistoryTest {
                     .toList();
             List<Long> within = model.messages.stream()
                     .filter(message -> message.storeTimeMillis() >= from && message.storeTimeMillis() <= to)
-                    .map(Entry.VisibleMessage::position)
+                    .map(LogRecord.VisibleMessage::position)
                     .filter(all::contains)
                     .toList();
             List<Long> found = Arrays.stream(views.keyPositions(topic, key, from, to, Long.MAX_VALUE, 1000))
@@ -359,8 +368,8 @@ class ViewsHistoryTest {
         private void verifyUniques() {
             long now = views.applied().storeTimeMillis();
             for (int i = 0; i < 12; i++) {
-                KeyHolder holder = views.holder(ViewsModel.topic(0), "unique-" + i);
-                KeyHolder expected = model.uniques.get("unique-" + i);
+                UniqueKeyOwner holder = views.holder(ViewsModel.topic(0), "unique-" + i);
+                UniqueKeyOwner expected = model.uniques.get("unique-" + i);
                 boolean isHeld = expected != null && expected.key().untilMillis() > now;
                 assertThat(holder != null && holder.key().untilMillis() > now).isEqualTo(isHeld);
                 if (isHeld) {

@@ -2,6 +2,29 @@
 package io.waybill.store.view;
 
 import io.waybill.platform.Chance;
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckEvent;
+import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.PopChange;
+import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopState;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyOwner;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -14,7 +37,7 @@ import java.util.TreeSet;
 
 /** A log of random entries that make sense, and its fold in the plainest collections. */
 final class ViewsModel {
-    record Frame(long base, long end, long index, long storeTimeMillis, List<Entry> entries) {}
+    record Frame(long base, long end, long index, long storeTimeMillis, List<LogRecord> entries) {}
 
     record Located<T>(T value, long position) {}
 
@@ -28,10 +51,10 @@ final class ViewsModel {
     long now = 1_000_000;
     long oldest;
 
-    final Map<QueueKey, List<Entry.VisibleMessage>> queues = new HashMap<>();
+    final Map<QueueKey, List<LogRecord.VisibleMessage>> queues = new HashMap<>();
     final Map<QueueKey, Long> bases = new HashMap<>();
     final Map<QueueKey, Long> evidence = new HashMap<>();
-    final List<Entry.VisibleMessage> messages = new ArrayList<>();
+    final List<LogRecord.VisibleMessage> messages = new ArrayList<>();
     final TreeMap<Long, PendingHalf> halves = new TreeMap<>();
     final TreeMap<Long, DecisionRecord> decisions = new TreeMap<>();
     final TreeMap<Long, RolledBack> rolledBack = new TreeMap<>();
@@ -39,21 +62,21 @@ final class ViewsModel {
     /** By handle and kind. */
     final TreeMap<String, DecisionConflict> conflicts = new TreeMap<>();
 
-    final TreeMap<Long, PendingDue> dues = new TreeMap<>();
+    final TreeMap<Long, PendingTimer> dues = new TreeMap<>();
     final Map<Long, String[]> dueKeys = new HashMap<>();
-    final TreeMap<Long, Located<EndedDue>> cancelled = new TreeMap<>();
+    final TreeMap<Long, Located<CancelledTimer>> cancelled = new TreeMap<>();
     final TreeMap<Long, List<Located<CheckEvent>>> checks = new TreeMap<>();
-    final TreeMap<String, Located<ProgressEntry>> progress = new TreeMap<>();
+    final TreeMap<String, Located<ConsumerOffset>> progress = new TreeMap<>();
     final Map<QueueKey, Long> hidden = new HashMap<>();
-    final TreeMap<String, Located<Carried.CatalogValue>> catalog = new TreeMap<>();
+    final TreeMap<String, Located<RewriteSet.CatalogValue>> catalog = new TreeMap<>();
 
     final Map<PopKey, Located<PopState>> pops = new HashMap<>();
 
-    final TreeMap<String, KeyHolder> uniques = new TreeMap<>();
+    final TreeMap<String, UniqueKeyOwner> uniques = new TreeMap<>();
 
-    final List<Located<JournalEntry>> journal = new ArrayList<>();
+    final List<Located<DeliveryEvent>> journal = new ArrayList<>();
 
-    private List<Entry> building;
+    private List<LogRecord> building;
     private long base;
 
     ViewsModel(Chance chance) {
@@ -73,18 +96,18 @@ final class ViewsModel {
     }
 
     long next(QueueKey key) {
-        List<Entry.VisibleMessage> queue = queues.get(key);
+        List<LogRecord.VisibleMessage> queue = queues.get(key);
         return queue == null || queue.isEmpty()
                 ? bases.getOrDefault(key, 0L)
                 : queue.get(queue.size() - 1).queueOffset() + 1;
     }
 
-    private boolean isShown(QueueKey key, Entry.VisibleMessage message) {
+    private boolean isShown(QueueKey key, LogRecord.VisibleMessage message) {
         return message.position() >= oldest && message.queueOffset() >= hidden.getOrDefault(key, 0L);
     }
 
     long min(QueueKey key) {
-        for (Entry.VisibleMessage message : queues.getOrDefault(key, List.of())) {
+        for (LogRecord.VisibleMessage message : queues.getOrDefault(key, List.of())) {
             if (isShown(key, message)) {
                 return message.queueOffset();
             }
@@ -92,7 +115,7 @@ final class ViewsModel {
         return next(key);
     }
 
-    List<Entry.VisibleMessage> kept(QueueKey key) {
+    List<LogRecord.VisibleMessage> kept(QueueKey key) {
         return queues.getOrDefault(key, List.of()).stream()
                 .filter(message -> isShown(key, message))
                 .toList();
@@ -159,20 +182,20 @@ final class ViewsModel {
                         long position = place(30);
                         boolean old = chance.nextInt(4) == 0;
                         String[] keys = dueKeys.get(handle);
-                        building.add(new Entry.Cancelled(
+                        building.add(new LogRecord.Cancelled(
                                 position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
                         dues.remove(handle);
                         free(handle);
                         if (!old) {
-                            cancelled.put(handle, new Located<>(new EndedDue(handle, now, "someone"), position));
+                            cancelled.put(handle, new Located<>(new CancelledTimer(handle, now, "someone"), position));
                         }
                     } else {
                         long dueMillis = later();
-                        building.add(new Entry.Rescheduled(place(30), handle, dueMillis));
-                        PendingDue old = dues.get(handle);
+                        building.add(new LogRecord.Rescheduled(place(30), handle, dueMillis));
+                        PendingTimer old = dues.get(handle);
                         dues.put(
                                 handle,
-                                new PendingDue(
+                                new PendingTimer(
                                         handle,
                                         old.position(),
                                         old.size(),
@@ -184,10 +207,10 @@ final class ViewsModel {
                     }
                 });
             case 12 -> {
-                List<ProgressEntry> entries = new ArrayList<>();
+                List<ConsumerOffset> entries = new ArrayList<>();
                 for (int i = chance.nextInt(3); i >= 0; i--) {
                     QueueKey key = anyQueue();
-                    entries.add(new ProgressEntry(
+                    entries.add(new ConsumerOffset(
                             "group-" + chance.nextInt(3), key.topic(), key.queueId(), chance.nextInt(20) - 1));
                 }
                 progress(entries);
@@ -206,34 +229,34 @@ final class ViewsModel {
     /** A message of any kind with a key that is free. */
     private void unique() {
         String key = "unique-" + chance.nextInt(12);
-        KeyHolder before = uniques.get(key);
+        UniqueKeyOwner before = uniques.get(key);
         if (before != null && before.key().untilMillis() > now) {
             return;
         }
-        FirstStored first;
+        FirstMessage first;
         switch (chance.nextInt(3)) {
             case 0 -> {
                 half();
-                first = new FirstStored(halves.lastKey(), -1, 0, now);
+                first = new FirstMessage(halves.lastKey(), -1, 0, now);
             }
             case 1 -> {
                 due(-1, later());
-                first = new FirstStored(dues.lastKey(), -1, 3, now);
+                first = new FirstMessage(dues.lastKey(), -1, 3, now);
             }
             default -> {
                 QueueKey queue = anyQueue();
                 visible(queue);
-                Entry.VisibleMessage message = messages.get(messages.size() - 1);
-                first = new FirstStored(message.position(), message.queueOffset(), queue.queueId(), now);
+                LogRecord.VisibleMessage message = messages.get(messages.size() - 1);
+                first = new FirstMessage(message.position(), message.queueOffset(), queue.queueId(), now);
             }
         }
         unique(new UniqueKey(topic(0), key, now + chance.nextInt(10_000)), first);
     }
 
-    private void unique(UniqueKey key, FirstStored first) {
+    private void unique(UniqueKey key, FirstMessage first) {
         long position = place(50);
-        building.add(new Entry.Unique(position, key, first, now));
-        uniques.put(key.key(), new KeyHolder(key, first, position));
+        building.add(new LogRecord.Unique(position, key, first, now));
+        uniques.put(key.key(), new UniqueKeyOwner(key, first, position));
     }
 
     private void free(long handle) {
@@ -241,14 +264,14 @@ final class ViewsModel {
     }
 
     private void journal() {
-        List<JournalEntry> entries = new ArrayList<>();
+        List<DeliveryEvent> entries = new ArrayList<>();
         long position = place(80);
         for (int i = chance.nextInt(4); i >= 0; i--) {
             QueueKey queue = anyQueue();
             long from = chance.nextInt(6_000);
-            long to = from + 1 + chance.nextInt(chance.nextInt(3) == 0 ? JournalEntry.MAX_SPAN : 40);
-            JournalEntry entry = new JournalEntry(
-                    JournalEntry.Kind.values()[chance.nextInt(3)],
+            long to = from + 1 + chance.nextInt(chance.nextInt(3) == 0 ? DeliveryEvent.MAX_SPAN : 40);
+            DeliveryEvent entry = new DeliveryEvent(
+                    DeliveryEvent.Kind.values()[chance.nextInt(3)],
                     "group-" + chance.nextInt(2),
                     queue.topic(),
                     queue.queueId(),
@@ -260,7 +283,7 @@ final class ViewsModel {
             entries.add(entry);
             journal.add(new Located<>(entry, position));
         }
-        building.add(new Entry.Journal(position, entries));
+        building.add(new LogRecord.Journal(position, entries));
     }
 
     private PopKey anyPop() {
@@ -290,7 +313,7 @@ final class ViewsModel {
             }
             deltas.add(new PopDelta(key, changes));
         }
-        building.add(new Entry.Pop(position, deltas));
+        building.add(new LogRecord.Pop(position, deltas));
     }
 
     private PopChange popChange() {
@@ -327,7 +350,7 @@ final class ViewsModel {
         for (int i = 0; i < keys.length; i++) {
             keys[i] = chance.nextInt(10) == 0 ? null : key(chance.nextInt(40));
         }
-        Entry.VisibleMessage message = new Entry.VisibleMessage(
+        LogRecord.VisibleMessage message = new LogRecord.VisibleMessage(
                 position,
                 size,
                 (int) (position - base),
@@ -346,9 +369,9 @@ final class ViewsModel {
     void half() {
         long position = place(150);
         String sender = client();
-        building.add(
-                new Entry.Half(position, 150, (int) (position - base), position, "producers", sender, later(), now));
-        Entry.Half half = (Entry.Half) building.get(building.size() - 1);
+        building.add(new LogRecord.Half(
+                position, 150, (int) (position - base), position, "producers", sender, later(), now));
+        LogRecord.Half half = (LogRecord.Half) building.get(building.size() - 1);
         halves.put(
                 position,
                 new PendingHalf(
@@ -368,7 +391,7 @@ final class ViewsModel {
         Decision outcome = Decision.values()[chance.nextInt(3)];
         long position = place(40);
         boolean fromCheck = chance.nextInt(2) == 0;
-        building.add(new Entry.Decided(position, handle, outcome, fromCheck, now, "me"));
+        building.add(new LogRecord.Decided(position, handle, outcome, fromCheck, now, "me"));
         PendingHalf half = halves.remove(handle);
         if (outcome == Decision.ROLLBACK) {
             free(handle);
@@ -396,11 +419,11 @@ final class ViewsModel {
             Decision decided = decisions.get(handle).outcome();
             DecisionConflict conflict = new DecisionConflict(
                     handle, at, decided, now, "me", late, true, now, "you " + at, "m", topic(0), "producers");
-            building.add(new Entry.Conflict(conflict));
+            building.add(new LogRecord.Conflict(conflict));
             conflicts.put(handle + "/" + late.code(), conflict);
         } else {
             PublishRecord record = new PublishRecord(handle, at, now, "operator " + at);
-            building.add(new Entry.Published(record));
+            building.add(new LogRecord.Published(record));
             published.put(handle, record);
         }
     }
@@ -410,7 +433,7 @@ final class ViewsModel {
         String client = client();
         CheckReason reason = CheckReason.values()[chance.nextInt(5)];
         String sender = client();
-        building.add(new Entry.Checked(at, handle, count, nextMillis, client, reason, sender, now));
+        building.add(new LogRecord.Checked(at, handle, count, nextMillis, client, reason, sender, now));
         if (!client.isEmpty()) {
             event(handle, at, new CheckEvent(now, count, client, reason, null, 0));
         }
@@ -441,7 +464,7 @@ final class ViewsModel {
     private void answered(long handle) {
         long position = place(30);
         String client = client();
-        building.add(new Entry.Answered(position, handle, client, "UNKNOWN", now));
+        building.add(new LogRecord.Answered(position, handle, client, "UNKNOWN", now));
         event(handle, position, new CheckEvent(now, 0, client, CheckReason.NONE, "UNKNOWN", now));
     }
 
@@ -482,21 +505,22 @@ final class ViewsModel {
         for (int i = 0; i < key.length && restated < 0; i++) {
             key[i] = chance.nextInt(8) == 0 ? null : key(chance.nextInt(40));
         }
-        building.add(new Entry.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
-        dues.put(handle, new PendingDue(handle, position, 160, (int) (position - base), dueMillis, now, topic(0), 3));
+        building.add(
+                new LogRecord.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
+        dues.put(handle, new PendingTimer(handle, position, 160, (int) (position - base), dueMillis, now, topic(0), 3));
         dueKeys.put(handle, key);
     }
 
     void fire(long handle) {
-        building.add(new Entry.Fired(place(20), handle));
+        building.add(new LogRecord.Fired(place(20), handle));
         dues.remove(handle);
         visible(anyQueue());
     }
 
-    void progress(List<ProgressEntry> entries) {
+    void progress(List<ConsumerOffset> entries) {
         long position = place(30 * entries.size());
-        building.add(new Entry.Progress(position, entries));
-        for (ProgressEntry entry : entries) {
+        building.add(new LogRecord.Progress(position, entries));
+        for (ConsumerOffset entry : entries) {
             String name = entry.group() + "/" + entry.topic() + "/" + entry.queueId();
             if (entry.offset() < 0) {
                 progress.remove(name);
@@ -508,7 +532,7 @@ final class ViewsModel {
 
     void catalog(CatalogKind kind, String name, byte[] value) {
         long position = place(30);
-        building.add(new Entry.Catalog(position, kind, name, value));
+        building.add(new LogRecord.Catalog(position, kind, name, value));
         if (value == null) {
             catalog.remove(kind + "/" + name);
             if (kind == CatalogKind.TOPIC) {
@@ -519,16 +543,16 @@ final class ViewsModel {
                 hidden.keySet().removeIf(key -> key.topic().equals(name));
             }
         } else {
-            catalog.put(kind + "/" + name, new Located<>(new Carried.CatalogValue(kind, name, value), position));
+            catalog.put(kind + "/" + name, new Located<>(new RewriteSet.CatalogValue(kind, name, value), position));
         }
     }
 
     /** Restates what is lost with the log below a position, as the store does before it drops a segment. */
-    Frame carry(Carried carried) {
+    Frame carry(RewriteSet carried) {
         begin();
         for (PendingHalf half : carried.halves()) {
             long position = place(150);
-            building.add(new Entry.Half(
+            building.add(new LogRecord.Half(
                     position,
                     150,
                     (int) (position - base),
@@ -562,27 +586,27 @@ final class ViewsModel {
         carried.pops().forEach(key -> {
             long position = place(60);
             PopState state = pops.get(key).value();
-            building.add(new Entry.PopRestated(position, key, state.copy()));
+            building.add(new LogRecord.PopRestated(position, key, state.copy()));
             pops.put(key, new Located<>(state, position));
         });
         carried.uniques().forEach(holder -> unique(holder.key(), holder.first()));
         carried.queueBases().forEach((key, next) -> {
             long position = place(30);
-            building.add(new Entry.QueueBase(position, key.topic(), key.queueId(), next));
+            building.add(new LogRecord.QueueBase(position, key.topic(), key.queueId(), next));
             evidence.put(key, position);
         });
         return finish();
     }
 
     /** What {@link Views#pendingBefore} is to say if the last unique key was claimed at {@code keyTime}. */
-    Carried carried(long position, long keyTime) {
+    RewriteSet carried(long position, long keyTime) {
         Map<QueueKey, Long> queueBases = new HashMap<>();
         evidence.forEach((key, at) -> {
             if (at < position) {
                 queueBases.put(key, next(key));
             }
         });
-        return new Carried(
+        return new RewriteSet(
                 halves.values().stream()
                         .filter(half -> half.position() < position)
                         .toList(),
@@ -605,7 +629,7 @@ final class ViewsModel {
                 uniques.values().stream()
                         .filter(holder ->
                                 holder.position() < position && holder.key().untilMillis() > keyTime)
-                        .sorted(Comparator.comparing(KeyHolder::position))
+                        .sorted(Comparator.comparing(UniqueKeyOwner::position))
                         .toList(),
                 queueBases);
     }
@@ -633,7 +657,7 @@ final class ViewsModel {
     /** Positions of messages with the key, newest first. */
     long[] positions(String topic, String key, long before, int max) {
         TreeSet<Long> found = new TreeSet<>(Comparator.reverseOrder());
-        for (Entry.VisibleMessage message : messages) {
+        for (LogRecord.VisibleMessage message : messages) {
             if (message.position() >= oldest
                     && message.position() < before
                     && message.topic().equals(topic)

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.PendingTimer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -76,14 +78,14 @@ class ViewsReadersTest {
     /** Message n: position n * STEP, queue n % QUEUES, key n / 3; a delayed message for each tenth, fired 50 later. */
     private void apply() {
         for (long n = 0; n < MESSAGES && failure.get() == null; n++) {
-            List<Entry> entries = new ArrayList<>();
-            entries.add(new Entry.VisibleMessage(
+            List<LogRecord> entries = new ArrayList<>();
+            entries.add(new LogRecord.VisibleMessage(
                     n * STEP, 50, 0, "t", (int) (n % QUEUES), n / QUEUES, n, n, new String[] {"k" + n / 3}));
             if (n % 10 == 0) {
-                entries.add(new Entry.Due(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", 0, null, n));
+                entries.add(new LogRecord.Due(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", 0, null, n));
             }
             if (n % 10 == 0 && n >= 50) {
-                entries.add(new Entry.Fired(n * STEP + 80, (n - 50) * STEP + 60));
+                entries.add(new LogRecord.Fired(n * STEP + 80, (n - 50) * STEP + 60));
             }
             views.apply(entries, (n + 1) * STEP, n, 1, n);
             applied = n;
@@ -125,7 +127,7 @@ class ViewsReadersTest {
                 });
         check(count >= 0, "visit", n, count);
         long due = (n - n % 10) * STEP + 60;
-        PendingDue pending = views.due(due);
+        PendingTimer pending = views.due(due);
         // The frame that fires it takes effect just before this test publishes that it did.
         check(pending != null || applied + 1 >= n - n % 10 + 50, "due", n, due);
         check(views.nextDueMillis() >= n - n % 10 - 60, "next due", n, views.nextDueMillis());

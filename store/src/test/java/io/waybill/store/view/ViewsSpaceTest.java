@@ -4,6 +4,9 @@ package io.waybill.store.view;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.store.record.Decision;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -15,13 +18,13 @@ class ViewsSpaceTest {
     private long end;
     private long index;
 
-    private void apply(Entry... entries) {
+    private void apply(LogRecord... entries) {
         end += 200;
         views.apply(List.of(entries), end, index++, 1, end);
     }
 
-    private Entry.VisibleMessage message(String topic, long offset, String... keys) {
-        return new Entry.VisibleMessage(end, 100, 56, topic, 0, offset, 1, end, keys);
+    private LogRecord.VisibleMessage message(String topic, long offset, String... keys) {
+        return new LogRecord.VisibleMessage(end, 100, 56, topic, 0, offset, 1, end, keys);
     }
 
     private void checkpoint() {
@@ -42,8 +45,8 @@ class ViewsSpaceTest {
     void blocksAndDecisionsBelowTheOldestPositionAreDeleted() {
         for (int i = 0; i < 2000; i++) {
             long handle = end;
-            apply(message("t", i, "k" + i), new Entry.Half(handle, 100, 56, handle, "g", "", 1, 1));
-            apply(new Entry.Decided(end, handle, Decision.ROLLBACK, false, 1, ""));
+            apply(message("t", i, "k" + i), new LogRecord.Half(handle, 100, 56, handle, "g", "", 1, 1));
+            apply(new LogRecord.Decided(end, handle, Decision.ROLLBACK, false, 1, ""));
             if (i % 100 == 0) {
                 checkpoint();
             }
@@ -119,14 +122,14 @@ class ViewsSpaceTest {
 
     @Test
     void whatEndsWithinAGenerationIsNeverWritten() {
-        List<Entry> entries = new ArrayList<>();
+        List<LogRecord> entries = new ArrayList<>();
         for (int i = 1; i <= 100; i++) {
-            entries.add(new Entry.Due(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
-            entries.add(new Entry.Half(1000 + i, 1, 0, 1000 + i, "g", "", 6000, 1));
+            entries.add(new LogRecord.Due(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
+            entries.add(new LogRecord.Half(1000 + i, 1, 0, 1000 + i, "g", "", 6000, 1));
         }
         for (int i = 1; i <= 100; i++) {
-            entries.add(new Entry.Fired(2000 + i, i));
-            entries.add(new Entry.Decided(3000 + i, 1000 + i, Decision.COMMIT, true, 1, "x"));
+            entries.add(new LogRecord.Fired(2000 + i, i));
+            entries.add(new LogRecord.Decided(3000 + i, 1000 + i, Decision.COMMIT, true, 1, "x"));
         }
         views.apply(entries, 4000, 0, 1, 1);
         checkpoint();
@@ -140,7 +143,7 @@ class ViewsSpaceTest {
 
     @Test
     void aFailedBatchIsTriedAgainWhole() {
-        apply(message("t", 0, "k"), new Entry.QueueBase(end, "empty", 1, 42));
+        apply(message("t", 0, "k"), new LogRecord.QueueBase(end, "empty", 1, 42));
         checkpoint();
         apply(message("t", 1, "k"));
         views.prepareCheckpoint();

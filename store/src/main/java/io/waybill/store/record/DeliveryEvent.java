@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.util.Objects;
 
@@ -10,7 +10,7 @@ import java.util.Objects;
  * @param toOffset exclusive; at most {@link #MAX_SPAN} behind
  * @param client who received or acknowledged them; may be empty
  */
-public record JournalEntry(
+public record DeliveryEvent(
         Kind kind,
         String group,
         String topic,
@@ -45,7 +45,7 @@ public record JournalEntry(
         }
     }
 
-    public JournalEntry {
+    public DeliveryEvent {
         Objects.requireNonNull(kind, "kind");
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(topic, "topic");

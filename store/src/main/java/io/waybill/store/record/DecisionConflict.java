@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * A decision that came after another one and changed nothing: what it asked for and what is so differ. Says all that people need, because its

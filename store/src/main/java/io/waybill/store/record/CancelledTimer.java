@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * A delayed message that was called back.
  *
  * @param by who did it, for people
  */
-public record EndedDue(long handle, long atMillis, String by) {}
+public record CancelledTimer(long handle, long atMillis, String by) {}

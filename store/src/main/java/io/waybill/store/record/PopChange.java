@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * One step of a {@link PopState}. The first step of a state is a Start or a Reset; without one the others say nothing.

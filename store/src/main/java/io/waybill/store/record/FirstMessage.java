@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * The message that holds a unique key.
@@ -7,4 +7,4 @@ package io.waybill.store.view;
  * @param position of the stored message when it was stored; for a half or delayed message its handle
  * @param queueOffset -1 for a half or delayed message
  */
-public record FirstStored(long position, long queueOffset, int queueId, long storeTimeMillis) {}
+public record FirstMessage(long position, long queueOffset, int queueId, long storeTimeMillis) {}

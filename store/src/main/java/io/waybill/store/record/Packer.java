@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -8,11 +8,11 @@ import java.util.Arrays;
  * Writes the fields of backend keys and values. Fixed integers are big-endian, so that byte order is numeric order (for
  * values of one sign); text is a 2-byte length and UTF-8; varints have 7 bits a byte, low first.
  */
-final class Packer {
+public final class Packer {
     private byte[] bytes;
     private int size;
 
-    Packer(int capacity) {
+    public Packer(int capacity) {
         bytes = new byte[capacity];
     }
 
@@ -22,13 +22,13 @@ final class Packer {
         }
     }
 
-    Packer i8(int value) {
+    public Packer i8(int value) {
         room(1);
         bytes[size++] = (byte) value;
         return this;
     }
 
-    Packer i32(int value) {
+    public Packer i32(int value) {
         room(4);
         for (int shift = 24; shift >= 0; shift -= 8) {
             bytes[size++] = (byte) (value >>> shift);
@@ -36,7 +36,7 @@ final class Packer {
         return this;
     }
 
-    Packer i64(long value) {
+    public Packer i64(long value) {
         room(8);
         for (int shift = 56; shift >= 0; shift -= 8) {
             bytes[size++] = (byte) (value >>> shift);
@@ -44,7 +44,7 @@ final class Packer {
         return this;
     }
 
-    Packer varint(long value) {
+    public Packer varint(long value) {
         room(10);
         long rest = value;
         while ((rest & ~0x7FL) != 0) {
@@ -56,11 +56,11 @@ final class Packer {
     }
 
     /** Numbers near zero, of both signs, in few bytes. */
-    Packer zigzag(long value) {
+    public Packer zigzag(long value) {
         return varint(value << 1 ^ value >> 63);
     }
 
-    Packer text(String text) {
+    public Packer text(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
         if (utf8.length > 0xFFFF) {
             throw new IllegalArgumentException("text of " + utf8.length + " bytes, limit 65535");
@@ -69,23 +69,23 @@ final class Packer {
         return raw(utf8);
     }
 
-    Packer raw(byte[] more) {
+    public Packer raw(byte[] more) {
         room(more.length);
         System.arraycopy(more, 0, bytes, size, more.length);
         size += more.length;
         return this;
     }
 
-    int size() {
+    public int size() {
         return size;
     }
 
-    byte[] done() {
+    public byte[] done() {
         return size == bytes.length ? bytes : Arrays.copyOf(bytes, size);
     }
 
     /** The smallest key above all that start with the prefix. The prefix is not all 0xFF. */
-    static byte[] behind(byte[] prefix) {
+    public static byte[] behind(byte[] prefix) {
         for (int i = prefix.length - 1; i >= 0; i--) {
             if (prefix[i] != (byte) 0xFF) {
                 byte[] next = Arrays.copyOf(prefix, i + 1);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /** Reads what {@link Packer} wrote. Reading past the end is {@link ViewsDamaged}. */
-final class Unpacker {
+public final class Unpacker {
     private final byte[] bytes;
     private int at;
 
-    Unpacker(byte[] bytes, int from) {
+    public Unpacker(byte[] bytes, int from) {
         this.bytes = bytes;
         this.at = from;
     }
@@ -21,19 +21,19 @@ final class Unpacker {
         return bytes[at++] & 0xFF;
     }
 
-    int i8() {
+    public int i8() {
         return next();
     }
 
-    int i32() {
+    public int i32() {
         return next() << 24 | next() << 16 | next() << 8 | next();
     }
 
-    long i64() {
+    public long i64() {
         return (long) i32() << 32 | i32() & 0xFFFFFFFFL;
     }
 
-    long varint() {
+    public long varint() {
         long value = 0;
         int shift = 0;
         int b;
@@ -45,12 +45,12 @@ final class Unpacker {
         return value;
     }
 
-    long zigzag() {
+    public long zigzag() {
         long value = varint();
         return value >>> 1 ^ -(value & 1);
     }
 
-    String text() {
+    public String text() {
         int length = next() << 8 | next();
         if (at + length > bytes.length) {
             throw new ViewsDamaged("a text of the views ends after " + bytes.length + " bytes");
@@ -60,7 +60,7 @@ final class Unpacker {
         return text;
     }
 
-    byte[] rest() {
+    public byte[] rest() {
         return Arrays.copyOfRange(bytes, at, bytes.length);
     }
 }

@@ -3,17 +3,21 @@ package io.waybill.store.view;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyOwner;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class CarriedTest {
+class RewriteSetTest {
     private static final int KEYS = 2 * Views.MOST_UNIQUES + 5_000;
 
     @Test
     void uniqueKeysAreGatheredInPiecesAndNoneIsLeftOut() {
         Views views = Views.open(ViewsBackend.memory());
-        List<Entry> entries = new ArrayList<>();
+        List<LogRecord> entries = new ArrayList<>();
         for (int i = 0; i < KEYS; i++) {
             entries.add(unique(100L * i, i));
         }
@@ -26,12 +30,12 @@ class CarriedTest {
         List<String> carried = new ArrayList<>();
         long end = below;
         for (int round = 2; round < 10; round++) {
-            List<KeyHolder> some = views.pendingBefore(below).uniques();
+            List<UniqueKeyOwner> some = views.pendingBefore(below).uniques();
             assertThat(some).hasSizeLessThanOrEqualTo(Views.MOST_UNIQUES);
-            List<Entry> restated = new ArrayList<>();
-            for (KeyHolder holder : some) {
+            List<LogRecord> restated = new ArrayList<>();
+            for (UniqueKeyOwner holder : some) {
                 carried.add(holder.key().key());
-                restated.add(new Entry.Unique(end, holder.key(), holder.first(), 1_000));
+                restated.add(new LogRecord.Unique(end, holder.key(), holder.first(), 1_000));
                 end += 100;
             }
             views.apply(restated, end, round, 1, 1_000);
@@ -41,11 +45,11 @@ class CarriedTest {
         assertThat(views.holder("t", "k0").first().queueOffset()).isZero();
     }
 
-    private static Entry.Unique unique(long position, int number) {
-        return new Entry.Unique(
+    private static LogRecord.Unique unique(long position, int number) {
+        return new LogRecord.Unique(
                 position,
                 new UniqueKey("t", "k" + number, 100_000),
-                new FirstStored(position, number, 0, 1_000),
+                new FirstMessage(position, number, 0, 1_000),
                 1_000);
     }
 }

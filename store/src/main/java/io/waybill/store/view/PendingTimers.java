@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CancelledTimer;
+import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.Packer;
+import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -26,7 +31,7 @@ import java.util.concurrent.ConcurrentHashMap;
  *   keys: count varint, texts
  * </pre>
  */
-final class DueMessages {
+final class PendingTimers {
     private static final int WAITING = 1;
     private static final int BY_KEY = 2;
     private static final int CANCELLED = 3;
@@ -35,7 +40,7 @@ final class DueMessages {
     private static final byte[] NOTHING = new byte[0];
     private static final String[] NO_KEYS = {};
 
-    private record Waiting(PendingDue due, String[] keys) {
+    private record Waiting(PendingTimer due, String[] keys) {
         byte[] encode() {
             Packer packer = new Packer(128)
                     .i64(due.position())
@@ -49,14 +54,14 @@ final class DueMessages {
             return packer.done();
         }
 
-        static PendingDue due(long handle, Unpacker unpacker) {
+        static PendingTimer due(long handle, Unpacker unpacker) {
             long position = unpacker.i64();
             int size = unpacker.i32();
             int frameDelta = unpacker.i32();
             long dueMillis = unpacker.i64();
             long storeTimeMillis = unpacker.i64();
             int queueId = unpacker.i32();
-            return new PendingDue(
+            return new PendingTimer(
                     handle, position, size, frameDelta, dueMillis, storeTimeMillis, unpacker.text(), queueId);
         }
 
@@ -70,7 +75,7 @@ final class DueMessages {
         }
 
         Set<Long> hashes() {
-            return DueMessages.hashes(due.topic(), keys);
+            return PendingTimers.hashes(due.topic(), keys);
         }
     }
 
@@ -83,7 +88,7 @@ final class DueMessages {
     /** Applier only: topics whose count in the table is old. */
     private final Set<String> recounted = new HashSet<>();
 
-    DueMessages(ViewsBackend backend, Table table, DueIndex index, long count, long oldestPosition) {
+    PendingTimers(ViewsBackend backend, Table table, DueIndex index, long count, long oldestPosition) {
         this.backend = backend;
         this.table = table;
         this.index = index;
@@ -139,11 +144,11 @@ final class DueMessages {
 
     // ---- applier
 
-    void due(Entry.Due entry) {
+    void due(LogRecord.Due entry) {
         boolean isNew = entry.handle() == entry.position();
         Waiting old = isNew ? null : find(entry.handle());
         Waiting waiting = new Waiting(
-                new PendingDue(
+                new PendingTimer(
                         entry.handle(),
                         entry.position(),
                         entry.size(),
@@ -197,7 +202,7 @@ final class DueMessages {
     }
 
     /** Fired. Unknown handles are the past of a trimmed log. */
-    void fired(Entry.Fired entry) {
+    void fired(LogRecord.Fired entry) {
         end(entry.handle());
     }
 
@@ -208,7 +213,7 @@ final class DueMessages {
         }
     }
 
-    void cancelled(Entry.Cancelled entry) {
+    void cancelled(LogRecord.Cancelled entry) {
         end(entry.handle());
         if (entry.topic() != null) {
             String[] keys = known(entry.keys());
@@ -226,14 +231,14 @@ final class DueMessages {
         }
     }
 
-    void rescheduled(Entry.Rescheduled entry) {
+    void rescheduled(LogRecord.Rescheduled entry) {
         Waiting waiting = find(entry.handle());
         if (waiting != null) {
-            PendingDue due = waiting.due;
+            PendingTimer due = waiting.due;
             index.remove(waiting.item());
             put(
                     new Waiting(
-                            new PendingDue(
+                            new PendingTimer(
                                     due.handle(),
                                     due.position(),
                                     due.size(),
@@ -312,7 +317,7 @@ final class DueMessages {
         };
     }
 
-    PendingDue get(long handle) {
+    PendingTimer get(long handle) {
         byte[] value = table.get(key(WAITING, handle));
         return value == null ? null : Waiting.due(handle, new Unpacker(value, 0));
     }
@@ -324,8 +329,8 @@ final class DueMessages {
     }
 
     /** In handle order. */
-    List<PendingDue> first(int max) {
-        List<PendingDue> found = new ArrayList<>();
+    List<PendingTimer> first(int max) {
+        List<PendingTimer> found = new ArrayList<>();
         if (max > 0) {
             table.scanPrefix(new byte[] {WAITING}, (key, value) -> {
                 found.add(Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0)));
@@ -336,10 +341,10 @@ final class DueMessages {
     }
 
     /** Those whose message stands below a position. */
-    List<PendingDue> below(long position) {
-        List<PendingDue> found = new ArrayList<>();
+    List<PendingTimer> below(long position) {
+        List<PendingTimer> found = new ArrayList<>();
         table.scan(key(WAITING, 0), key(WAITING, Math.max(0, position)), (key, value) -> {
-            PendingDue due = Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0));
+            PendingTimer due = Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0));
             if (due.position() < position) {
                 found.add(due);
             }
@@ -373,14 +378,14 @@ final class DueMessages {
     }
 
     /** How a message was called back; null if it was not, or the record is no longer in the log. */
-    EndedDue cancelled(long handle) {
+    CancelledTimer cancelled(long handle) {
         return cancelled(handle, null, null);
     }
 
-    List<EndedDue> cancelledByKey(String topic, String key) {
-        List<EndedDue> found = new ArrayList<>();
+    List<CancelledTimer> cancelledByKey(String topic, String key) {
+        List<CancelledTimer> found = new ArrayList<>();
         for (long handle : handles(CANCELLED_BY_KEY, topic, key)) {
-            EndedDue ended = cancelled(handle, topic, key);
+            CancelledTimer ended = cancelled(handle, topic, key);
             if (ended != null) {
                 found.add(ended);
             }
@@ -388,7 +393,7 @@ final class DueMessages {
         return found;
     }
 
-    private EndedDue cancelled(long handle, String topic, String key) {
+    private CancelledTimer cancelled(long handle, String topic, String key) {
         byte[] value = table.get(key(CANCELLED, handle));
         if (value == null) {
             return null;
@@ -397,7 +402,7 @@ final class DueMessages {
         if (unpacker.i64() < oldestPosition) {
             return null;
         }
-        EndedDue ended = new EndedDue(handle, unpacker.i64(), unpacker.text());
+        CancelledTimer ended = new CancelledTimer(handle, unpacker.i64(), unpacker.text());
         boolean isWanted = key == null
                 || unpacker.text().equals(topic)
                         && Arrays.asList(texts(unpacker)).contains(key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * The backend of the views cannot be read or written now, or what is asked for is rebuilt. The log is not affected, and nothing
@@ -8,11 +8,11 @@ package io.waybill.store.view;
 public final class ViewsDamaged extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    ViewsDamaged(String message, Throwable cause) {
+    public ViewsDamaged(String message, Throwable cause) {
         super(message, cause);
     }
 
-    ViewsDamaged(String message) {
+    public ViewsDamaged(String message) {
         super(message);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -155,7 +155,7 @@ public final class PopState {
         return packer.done();
     }
 
-    void encode(Packer packer) {
+    public void encode(Packer packer) {
         packer.i8(VERSION).varint(base).varint(acked.size());
         long last = base;
         for (Map.Entry<Long, Long> range : acked.entrySet()) {
@@ -184,7 +184,7 @@ public final class PopState {
         return decode(new Unpacker(bytes, 0));
     }
 
-    static PopState decode(Unpacker unpacker) {
+    public static PopState decode(Unpacker unpacker) {
         int version = unpacker.i8();
         if (version != VERSION) {
             throw new ViewsDamaged("a pop state has version " + version + ", known is " + VERSION);
@@ -221,7 +221,7 @@ public final class PopState {
     }
 
     /** How much it holds, for limits: ranges and messages in flight. */
-    int items() {
+    public int items() {
         return acked.size() + inFlight.size();
     }
 

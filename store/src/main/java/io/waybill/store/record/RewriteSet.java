@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.util.List;
 import java.util.Map;
@@ -10,13 +10,13 @@ import java.util.Map;
  * were checks, a CHECKED record behind it), the log above the position folds to the same views. Of the unique keys it is the
  * first ten thousand.
  */
-public record Carried(
+public record RewriteSet(
         List<PendingHalf> halves,
-        List<PendingDue> dues,
-        List<ProgressEntry> progress,
+        List<PendingTimer> dues,
+        List<ConsumerOffset> progress,
         List<CatalogValue> catalog,
         List<PopKey> pops,
-        List<KeyHolder> uniques,
+        List<UniqueKeyOwner> uniques,
         Map<QueueKey, Long> queueBases) {
     /** One catalog entry. */
     public record CatalogValue(CatalogKind kind, String name, byte[] value) {}

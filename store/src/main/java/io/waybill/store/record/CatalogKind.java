@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /** What a catalog entry describes. The code is the byte in the log. */
 public enum CatalogKind {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * How far the views cover the log.
@@ -28,7 +28,7 @@ public record Checkpoint(
         this(position, frameIndex, epoch, storeTimeMillis, oldestPosition, -1, 0);
     }
 
-    Checkpoint from(long oldest) {
+    public Checkpoint from(long oldest) {
         return new Checkpoint(position, frameIndex, epoch, storeTimeMillis, oldest, frameBase, frameChecksum);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * Who holds a unique key.
  *
  * @param position of the record that says so
  */
-public record KeyHolder(UniqueKey key, FirstStored first, long position) {}
+public record UniqueKeyOwner(UniqueKey key, FirstMessage first, long position) {}

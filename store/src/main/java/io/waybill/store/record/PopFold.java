@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /**
  * The fold of the log's pop records of one key: the state, and since which record it holds (the log from there on folds to
@@ -14,7 +14,7 @@ public final class PopFold {
 
     private PopState state;
 
-    PopFold(PopKey key, long since, long last, PopState state) {
+    public PopFold(PopKey key, long since, long last, PopState state) {
         this.key = key;
         this.since = since;
         this.last = last;
@@ -31,34 +31,35 @@ public final class PopFold {
         return state == null ? -1 : since;
     }
 
-    long last() {
+    public long last() {
         return last;
     }
 
     /** Takes from an entry what is of this key. */
-    public void entry(Entry entry) {
+    public void entry(LogRecord entry) {
         if (entry.position() <= last) {
             return;
         }
-        if (entry instanceof Entry.Pop pop) {
+        if (entry instanceof LogRecord.Pop pop) {
             for (PopDelta delta : pop.deltas()) {
                 if (delta.key().equals(key)) {
                     steps(pop.position(), delta.changes());
                 }
             }
-        } else if (entry instanceof Entry.PopRestated restated && restated.key().equals(key)) {
+        } else if (entry instanceof LogRecord.PopRestated restated
+                && restated.key().equals(key)) {
             restate(restated.position(), restated.state());
         }
     }
 
-    void restate(long position, PopState restated) {
+    public void restate(long position, PopState restated) {
         last = position;
         since = position;
         state = restated.copy();
     }
 
     /** Steps of a record that is not in the state, or of one in which others were before these. */
-    void steps(long position, Iterable<PopChange> changes) {
+    public void steps(long position, Iterable<PopChange> changes) {
         last = position;
         for (PopChange change : changes) {
             if (change instanceof PopChange.Reset reset) {

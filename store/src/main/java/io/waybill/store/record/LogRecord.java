@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 import java.util.List;
 
@@ -8,7 +8,7 @@ import java.util.List;
  * {@code position} is always where the record (of a message: the stored message) stands in the log, {@code size} the
  * bytes of the stored message, {@code frameDelta} position minus the base of its frame.
  */
-public sealed interface Entry {
+public sealed interface LogRecord {
     long position();
 
     /**
@@ -26,7 +26,7 @@ public sealed interface Entry {
             long tagsCode,
             long storeTimeMillis,
             String[] keys)
-            implements Entry {}
+            implements LogRecord {}
 
     /**
      * A half message. An earlier half of the same handle is restated (carry-forward): it moves to this position and keeps its checks; whether
@@ -43,7 +43,7 @@ public sealed interface Entry {
             String sender,
             long firstCheckMillis,
             long storeTimeMillis)
-            implements Entry {}
+            implements LogRecord {}
 
     /**
      * A delayed message. An earlier one of the same handle is restated: it moves to this position and due time.
@@ -60,14 +60,14 @@ public sealed interface Entry {
             int queueId,
             String[] keys,
             long storeTimeMillis)
-            implements Entry {}
+            implements LogRecord {}
 
     /** The final decision of a half. The first one counts. */
     record Decided(long position, long handle, Decision outcome, boolean fromCheck, long atMillis, String by)
-            implements Entry {}
+            implements LogRecord {}
 
     /** A delayed message became visible; its copy is a VisibleMessage of the same frame. */
-    record Fired(long position, long handle) implements Entry {}
+    record Fired(long position, long handle) implements LogRecord {}
 
     /**
      * A delayed message was called back.
@@ -76,10 +76,10 @@ public sealed interface Entry {
      * @param topic of the message; null in records of the first version, which also do not say its keys
      */
     record Cancelled(long position, long handle, long atMillis, String by, String topic, String[] keys)
-            implements Entry {}
+            implements LogRecord {}
 
     /** A delayed message has another due time. */
-    record Rescheduled(long position, long handle, long dueMillis) implements Entry {}
+    record Rescheduled(long position, long handle, long dueMillis) implements LogRecord {}
 
     /**
      * How many checks were delivered so far, and when the next is due.
@@ -98,13 +98,13 @@ public sealed interface Entry {
             CheckReason reason,
             String sender,
             long atMillis)
-            implements Entry {}
+            implements LogRecord {}
 
     /** What a client said when it was asked. */
-    record Answered(long position, long handle, String client, String answer, long atMillis) implements Entry {}
+    record Answered(long position, long handle, String client, String answer, long atMillis) implements LogRecord {}
 
     /** A decision came too late. The last of each kind counts. */
-    record Conflict(DecisionConflict conflict) implements Entry {
+    record Conflict(DecisionConflict conflict) implements LogRecord {
         @Override
         public long position() {
             return conflict.position();
@@ -112,7 +112,7 @@ public sealed interface Entry {
     }
 
     /** The message of a rolled back transaction is delivered after all; its copy stands in the same frame. */
-    record Published(PublishRecord record) implements Entry {
+    record Published(PublishRecord record) implements LogRecord {
         @Override
         public long position() {
             return record.position();
@@ -120,30 +120,30 @@ public sealed interface Entry {
     }
 
     /** Consumer offsets. */
-    record Progress(long position, List<ProgressEntry> entries) implements Entry {}
+    record Progress(long position, List<ConsumerOffset> entries) implements LogRecord {}
 
     /**
      * A topic, group or setting.
      *
      * @param value null deletes
      */
-    record Catalog(long position, CatalogKind kind, String name, byte[] value) implements Entry {}
+    record Catalog(long position, CatalogKind kind, String name, byte[] value) implements LogRecord {}
 
     /** Steps of pop states. */
-    record Pop(long position, List<PopDelta> deltas) implements Entry {}
+    record Pop(long position, List<PopDelta> deltas) implements LogRecord {}
 
     /** A whole pop state, restated (carry-forward): it is so, whatever was before. Must not be changed. */
-    record PopRestated(long position, PopKey key, PopState state) implements Entry {}
+    record PopRestated(long position, PopKey key, PopState state) implements LogRecord {}
 
     /** A message holds a unique key; also restated (carry-forward), with what was first said of the message. At: the key time then. */
-    record Unique(long position, UniqueKey key, FirstStored first, long atMillis) implements Entry {}
+    record Unique(long position, UniqueKey key, FirstMessage first, long atMillis) implements LogRecord {}
 
     /** What happened to runs of messages. */
-    record Journal(long position, List<JournalEntry> entries) implements Entry {}
+    record Journal(long position, List<DeliveryEvent> entries) implements LogRecord {}
 
     /** All below a position may be missing from now on: retention dropped it, or is about to. */
-    record Dropped(long position, long upTo) implements Entry {}
+    record Dropped(long position, long upTo) implements LogRecord {}
 
     /** The queue's next offset, restated so that offsets never restart after everything of the queue was dropped. */
-    record QueueBase(long position, String topic, int queueId, long nextOffset) implements Entry {}
+    record QueueBase(long position, String topic, int queueId, long nextOffset) implements LogRecord {}
 }

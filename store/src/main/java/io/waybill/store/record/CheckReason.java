@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.store.view;
+package io.waybill.store.record;
 
 /** Why somebody was asked about an open transaction, or nobody. The code is the byte in the log. */
 public enum CheckReason {
