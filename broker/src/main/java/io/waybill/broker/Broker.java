@@ -5,11 +5,11 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.protocol.ResponseCode;
+import io.waybill.remoting.BindAddressCheck;
 import io.waybill.remoting.ClientSettings;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.ConnectionListener;
 import io.waybill.remoting.EventLoops;
-import io.waybill.remoting.Exposure;
 import io.waybill.remoting.RemotingClient;
 import io.waybill.remoting.RemotingServer;
 import io.waybill.remoting.RequestHandler;
@@ -135,7 +135,7 @@ public final class Broker implements AutoCloseable {
 
     private static Broker startOnce(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
             throws StoreException, IOException {
-        Exposure.check(settings.host(), settings.insecure());
+        BindAddressCheck.check(settings.host(), settings.insecure());
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
         try {

@@ -117,7 +117,7 @@ final class Features {
 
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
         TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
-        RecallSigner signer = RecallSigner.of(store, platform.chance());
+        RecallSigner signer = RecallSigner.of(store, platform.random());
         DelayedMessageWriter delays = new DelayedMessageWriter(store, timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
@@ -149,7 +149,7 @@ final class Features {
                 nameServers,
                 settings,
                 clock,
-                platform.chance(),
+                platform.random(),
                 blocking,
                 filters);
         store.onVisible((topic, queueId, newMaxOffset) -> {
@@ -199,7 +199,7 @@ final class Features {
         halfRequests.register(routes);
         new TimerFeature(store, clock, timers, broker, operator).register(routes);
         new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, returns).register(routes);
-        new SendBack(store, topics, groups, levels, clock, platform.chance(), members::nameOf, stats, returns)
+        new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
                 .register(routes);
         new Queries(store, members::subscription, operator).register(routes);
         new Administration(
@@ -215,7 +215,7 @@ final class Features {
                         address.getAddress().getHostAddress() + ":" + address.getPort(),
                         operator)
                 .register(routes);
-        deadLetters = new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), operator);
+        deadLetters = new DeadLetterDesk(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
         quarantine.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);

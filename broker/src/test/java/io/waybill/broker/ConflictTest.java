@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -358,7 +358,7 @@ class ConflictTest {
 
     /** Members with different tags join, leave and share the queues anew; in the end all wanted messages were given to somebody who wants them. */
     private void history(long seed) {
-        Chance chance = Chance.seeded(seed);
+        RandomSource random = RandomSource.seeded(seed);
         try (TestBroker broker = new TestBroker()) {
             List<String> tags = List.of("A", "B", "C");
             Map<String, FakeConnection> members = new LinkedHashMap<>();
@@ -370,18 +370,18 @@ class ConflictTest {
                 join(broker, members, id, wishes.get(id));
             }
             for (int step = 0; step < 120; step++) {
-                if (step < 80 && chance.nextInt(3) > 0) {
-                    String tag = tags.get(chance.nextInt(3));
+                if (step < 80 && random.nextInt(3) > 0) {
+                    String tag = tags.get(random.nextInt(3));
                     String body = tag + "-" + step;
-                    broker.send("orders", chance.nextInt(3), body, "TAGS", tag);
+                    broker.send("orders", random.nextInt(3), body, "TAGS", tag);
                     sent.add(body);
                 }
-                if (step < 80 && chance.nextInt(10) == 0) {
+                if (step < 80 && random.nextInt(10) == 0) {
                     List<String> ids = List.copyOf(wishes.keySet());
-                    String id = ids.get(chance.nextInt(ids.size()));
+                    String id = ids.get(random.nextInt(ids.size()));
                     if (members.containsKey(id)) {
                         broker.gone(members.remove(id));
-                        broker.pass(chance.nextInt(2_000));
+                        broker.pass(random.nextInt(2_000));
                     }
                     join(broker, members, id, wishes.get(id));
                 }

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -127,7 +127,7 @@ class HostileTest {
     private static RemotingClient client;
     private static String address;
 
-    private final Chance chance = Chance.seeded(SEED);
+    private final RandomSource random = RandomSource.seeded(SEED);
 
     @BeforeAll
     static void start() throws Exception {
@@ -245,7 +245,7 @@ class HostileTest {
             bodies.add(text.getBytes(StandardCharsets.UTF_8));
         }
         byte[] noise = new byte[10_000];
-        chance.nextBytes(noise);
+        random.nextBytes(noise);
         bodies.add(noise);
         List<Integer> codes = new ArrayList<>(FINE.keySet());
         codes.addAll(FINE_BODIES.keySet());
@@ -306,8 +306,8 @@ class HostileTest {
         int refused = 0;
         for (int round = 0; round < 500; round++) {
             byte[] bad = good.clone();
-            int word = new int[] {0, 16, 72, 88}[chance.nextInt(4)];
-            ByteBuffer.wrap(bad).putInt(word, (int) chance.nextLong());
+            int word = new int[] {0, 16, 72, 88}[random.nextInt(4)];
+            ByteBuffer.wrap(bad).putInt(word, (int) random.nextLong());
             Command answer = ask(command(RequestCode.SEND_BATCH_MESSAGE, FINE.get(310), bad));
             checkAnswer(RequestCode.SEND_BATCH_MESSAGE, answer);
             assertThat(answer.code()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
@@ -321,7 +321,7 @@ class HostileTest {
         long[] numbers = {Long.MIN_VALUE, -1, 0, 1, 7, 1L << 31, 1L << 40, Long.MAX_VALUE};
         for (long number : numbers) {
             for (int round = 0; round < 20; round++) {
-                long near = number + chance.nextInt(1_000);
+                long near = number + random.nextInt(1_000);
                 checkAnswer(37, ask(with(37, "commitLogOffset", near)));
                 checkAnswer(33, ask(with(33, "offset", near)));
                 checkAnswer(36, ask(with(36, "offset", near)));
@@ -343,15 +343,15 @@ class HostileTest {
     @Test
     void seededNoiseInAnyRequest() throws Exception {
         for (int round = 0; round < 2_000; round++) {
-            int code = chance.nextInt(4) == 0 ? chance.nextInt(1_100) : anyOf(List.copyOf(FINE.keySet()));
+            int code = random.nextInt(4) == 0 ? random.nextInt(1_100) : anyOf(List.copyOf(FINE.keySet()));
             Map<String, String> fields = new LinkedHashMap<>(FINE.getOrDefault(code, Map.of()));
             for (String name : List.copyOf(fields.keySet())) {
-                if (chance.nextInt(6) == 0) {
+                if (random.nextInt(6) == 0) {
                     fields.put(name, noise());
                 }
             }
-            byte[] body = new byte[chance.nextInt(200)];
-            chance.nextBytes(body);
+            byte[] body = new byte[random.nextInt(200)];
+            random.nextBytes(body);
             checkAnswer(code, ask(command(code, fields, body)));
         }
     }
@@ -418,7 +418,7 @@ class HostileTest {
         try (Socket socket = connect()) {
             for (int opaque = 0; opaque < 5_000; opaque++) {
                 socket.getOutputStream()
-                        .write(Command.response(chance.nextInt(30), noise())
+                        .write(Command.response(random.nextInt(30), noise())
                                 .opaque(opaque)
                                 .field("offset", noise())
                                 .build()
@@ -439,9 +439,9 @@ class HostileTest {
         frames.add(send("orders", "body").encode());
         int closed = 0;
         for (int round = 0; round < 500; round++) {
-            byte[] frame = frames.get(chance.nextInt(frames.size())).clone();
-            for (int flips = 1 + chance.nextInt(4); flips > 0; flips--) {
-                frame[4 + chance.nextInt(frame.length - 4)] = (byte) chance.nextInt(256);
+            byte[] frame = frames.get(random.nextInt(frames.size())).clone();
+            for (int flips = 1 + random.nextInt(4); flips > 0; flips--) {
+                frame[4 + random.nextInt(frame.length - 4)] = (byte) random.nextInt(256);
             }
             try (Socket socket = connect()) {
                 socket.getOutputStream().write(frame);
@@ -949,17 +949,17 @@ class HostileTest {
     }
 
     private int anyOf(List<Integer> codes) {
-        return codes.get(chance.nextInt(codes.size()));
+        return codes.get(random.nextInt(codes.size()));
     }
 
     private String noise() {
-        return switch (chance.nextInt(3)) {
-            case 0 -> NASTY.get(chance.nextInt(NASTY.size()));
-            case 1 -> Long.toString(chance.nextLong() >> chance.nextInt(64));
+        return switch (random.nextInt(3)) {
+            case 0 -> NASTY.get(random.nextInt(NASTY.size()));
+            case 1 -> Long.toString(random.nextLong() >> random.nextInt(64));
             default -> {
                 StringBuilder text = new StringBuilder();
-                for (int i = chance.nextInt(20); i > 0; i--) {
-                    text.append((char) chance.nextInt(chance.nextInt(2) == 0 ? 128 : 0xD800));
+                for (int i = random.nextInt(20); i > 0; i--) {
+                    text.append((char) random.nextInt(random.nextInt(2) == 0 ? 128 : 0xD800));
                 }
                 yield text.toString();
             }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.BatchAckBody;
@@ -47,7 +47,7 @@ class PopHistoriesTest {
     }
 
     private final class History {
-        final Chance chance;
+        final RandomSource random;
         final boolean ordered;
         final TestBroker broker = new TestBroker(BrokerSettings.defaults().with("retryMax", 10_000));
         final List<List<Known>> queues = new ArrayList<>();
@@ -56,7 +56,7 @@ class PopHistoriesTest {
         FakeConnection client = broker.connect();
 
         History(long seed, boolean ordered) {
-            this.chance = Chance.seeded(seed);
+            this.random = RandomSource.seeded(seed);
             this.ordered = ordered;
             for (int i = 0; i < QUEUES; i++) {
                 queues.add(new ArrayList<>());
@@ -85,9 +85,9 @@ class PopHistoriesTest {
         }
 
         void step() {
-            int dice = chance.nextInt(100);
+            int dice = random.nextInt(100);
             if (dice < 25) {
-                send(chance.nextInt(QUEUES));
+                send(random.nextInt(QUEUES));
             } else if (dice < 55) {
                 pop();
             } else if (dice < 72) {
@@ -97,7 +97,7 @@ class PopHistoriesTest {
             } else if (dice < 83) {
                 change();
             } else if (dice < 93) {
-                broker.pass(1 + chance.nextInt(20_000));
+                broker.pass(1 + random.nextInt(20_000));
             } else if (dice < 96) {
                 reset();
             } else if (dice < 98) {
@@ -106,15 +106,15 @@ class PopHistoriesTest {
                 client = broker.connect();
             } else {
                 tell("crash");
-                broker.crash(chance.nextLong());
+                broker.crash(random.nextLong());
                 client = broker.connect();
                 queues.forEach(queue -> queue.forEach(known -> known.unsure |= known.popTime >= 0 && !known.done));
             }
         }
 
         void pop() {
-            int queue = chance.nextInt(4) == 0 ? -1 : chance.nextInt(QUEUES);
-            long invisible = 1 + chance.nextInt(30_000);
+            int queue = random.nextInt(4) == 0 ? -1 : random.nextInt(QUEUES);
+            long invisible = 1 + random.nextInt(30_000);
             Asked popped = broker.ask(
                     client,
                     Command.request(RequestCode.POP_MESSAGE)
@@ -122,7 +122,7 @@ class PopHistoriesTest {
                                     GROUP,
                                     TOPIC,
                                     queue,
-                                    1 + chance.nextInt(5),
+                                    1 + random.nextInt(5),
                                     invisible,
                                     0,
                                     now(),
@@ -200,8 +200,8 @@ class PopHistoriesTest {
                 return null;
             }
             // Mostly a young one, sometimes one of long ago.
-            int back = chance.nextInt(4) == 0 ? handles.size() : Math.min(handles.size(), 8);
-            return handles.get(handles.size() - 1 - chance.nextInt(back));
+            int back = random.nextInt(4) == 0 ? handles.size() : Math.min(handles.size(), 8);
+            return handles.get(handles.size() - 1 - random.nextInt(back));
         }
 
         void acked(PopHandle handle) {
@@ -284,7 +284,7 @@ class PopHistoriesTest {
             if (handle == null) {
                 return;
             }
-            long invisible = 1 + chance.nextInt(30_000);
+            long invisible = 1 + random.nextInt(30_000);
             Asked changed = broker.ask(
                     client,
                     Command.request(RequestCode.CHANGE_MESSAGE_INVISIBLETIME)
@@ -320,8 +320,8 @@ class PopHistoriesTest {
         }
 
         void reset() {
-            int queue = chance.nextInt(QUEUES);
-            long offset = chance.nextInt(queues.get(queue).size() + 1);
+            int queue = random.nextInt(QUEUES);
+            long offset = random.nextInt(queues.get(queue).size() + 1);
             tell("reset of " + queue + " to " + offset);
             Asked reset = broker.ask(Command.request(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET)
                     .header(new ResetOffsetHeader(TOPIC, GROUP, 0, true, queue, offset))

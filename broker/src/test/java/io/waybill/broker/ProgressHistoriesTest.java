@@ -4,7 +4,7 @@ package io.waybill.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionData;
@@ -83,7 +83,7 @@ class ProgressHistoriesTest {
     }
 
     private static final class History {
-        private final Chance chance;
+        private final RandomSource random;
         private final long seed;
         private final TestBroker broker = new TestBroker();
         private final Map<Key, Progress> model = new HashMap<>();
@@ -92,7 +92,7 @@ class ProgressHistoriesTest {
 
         History(long seed) {
             this.seed = seed;
-            chance = Chance.seeded(seed);
+            random = RandomSource.seeded(seed);
             for (int i = 0; i < MESSAGES * QUEUES; i++) {
                 broker.send("orders", i % QUEUES, "m" + i);
             }
@@ -114,16 +114,16 @@ class ProgressHistoriesTest {
         }
 
         private void step() {
-            Key key = new Key(anyGroup(), chance.nextInt(QUEUES));
-            switch (chance.nextInt(16)) {
+            Key key = new Key(anyGroup(), random.nextInt(QUEUES));
+            switch (random.nextInt(16)) {
                 case 0, 1, 2, 3 -> commit(key);
                 case 4, 5 -> pull(key, true);
                 case 6 -> pull(key, false);
                 case 7, 8 -> reset(key);
                 case 9 -> cloneOffsets(key.group());
                 case 10 -> joinOrLeave(key.group());
-                case 11 -> pass(chance.nextInt(3_000));
-                case 12 -> pass(chance.nextInt(2) == 0 ? 100 : 50_000);
+                case 11 -> pass(random.nextInt(3_000));
+                case 12 -> pass(random.nextInt(2) == 0 ? 100 : 50_000);
                 case 13 -> crash();
                 case 14 -> restart();
                 default -> delete(key.group());
@@ -131,7 +131,7 @@ class ProgressHistoriesTest {
         }
 
         private String anyGroup() {
-            return GROUPS.get(chance.nextInt(GROUPS.size()));
+            return GROUPS.get(random.nextInt(GROUPS.size()));
         }
 
         private long now() {
@@ -139,7 +139,7 @@ class ProgressHistoriesTest {
         }
 
         private long anyOffset() {
-            return chance.nextInt(MESSAGES + 1);
+            return random.nextInt(MESSAGES + 1);
         }
 
         private void create(String group) {

@@ -4,8 +4,8 @@ package io.waybill.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -189,7 +189,7 @@ class StressTest {
     }
 
     private interface Work {
-        void run(int number, Chance chance) throws Exception;
+        void run(int number, RandomSource random) throws Exception;
     }
 
     private void together(int threads, Work work) throws Exception {
@@ -199,7 +199,7 @@ class StressTest {
             int number = i;
             running.add(platform.duties().thread("stress-" + i, () -> {
                 try {
-                    work.run(number, Chance.seeded(number));
+                    work.run(number, RandomSource.seeded(number));
                 } catch (Throwable e) {
                     failures.add(e);
                 }
@@ -218,7 +218,7 @@ class StressTest {
             ask(new Peer(), send("orders", queue));
         }
         // Half of the threads write, half read with a hold so long that a lost wake-up fails the test.
-        together(2 * THREADS, (number, chance) -> {
+        together(2 * THREADS, (number, random) -> {
             Peer peer = new Peer();
             int queue = number / 2;
             long offset = 0;
@@ -242,11 +242,11 @@ class StressTest {
     void wakingTimingOutResettingAndClosingAtOnceAnswersOnceAndKeepsNothing() throws Exception {
         ask(new Peer(), send("orders", 0));
         ConcurrentLinkedQueue<Counted> asked = new ConcurrentLinkedQueue<>();
-        together(2 * THREADS, (number, chance) -> {
+        together(2 * THREADS, (number, random) -> {
             Peer peer = new Peer();
             ask(peer, heartbeat("c" + number, "readers"));
             for (int i = 0; i < 2_000; i++) {
-                switch (number < 2 ? 3 : chance.nextInt(3)) {
+                switch (number < 2 ? 3 : random.nextInt(3)) {
                     case 0 ->
                         asked.add(begin(
                                 peer, pull("orders", 0, store.range("orders", 0).maxOffset(), 1)));
@@ -254,7 +254,7 @@ class StressTest {
                         asked.add(begin(
                                 peer, pull("orders", 0, store.range("orders", 0).maxOffset(), 25_000)));
                     case 2 -> {
-                        if (chance.nextInt(20) == 0) {
+                        if (random.nextInt(20) == 0) {
                             peer.close();
                             peer = new Peer();
                             ask(peer, heartbeat("c" + number, "readers"));
@@ -262,8 +262,8 @@ class StressTest {
                     }
                     default -> {
                         assertThat(ask(peer, send("orders", 0)).code()).isZero();
-                        if (chance.nextInt(20) == 0) {
-                            assertThat(ask(peer, reset(chance.nextInt(10))).code())
+                        if (random.nextInt(20) == 0) {
+                            assertThat(ask(peer, reset(random.nextInt(10))).code())
                                     .isZero();
                         }
                     }
@@ -283,12 +283,12 @@ class StressTest {
 
     @Test
     void membersComeAndGoAndNobodyStays() throws Exception {
-        together(THREADS, (number, chance) -> {
+        together(THREADS, (number, random) -> {
             Peer peer = new Peer();
             for (int i = 0; i < 3_000; i++) {
-                String group = "g" + chance.nextInt(5);
-                String client = "c" + number + "-" + chance.nextInt(3);
-                switch (chance.nextInt(4)) {
+                String group = "g" + random.nextInt(5);
+                String client = "c" + number + "-" + random.nextInt(3);
+                switch (random.nextInt(4)) {
                     case 0, 1 ->
                         assertThat(ask(peer, heartbeat(client, group)).code()).isZero();
                     case 2 ->
@@ -298,7 +298,7 @@ class StressTest {
                                         .header(new UnregisterClientHeader(client, "p", group))
                                         .build());
                     default -> {
-                        if (chance.nextInt(5) == 0) {
+                        if (random.nextInt(5) == 0) {
                             // A heartbeat may arrive while its connection ends.
                             peer.open = false;
                             begin(peer, heartbeat(client, group));
@@ -330,12 +330,12 @@ class StressTest {
         ask(member, heartbeat("c", "readers"));
         for (int round = 0; round < 200; round++) {
             long target = round % 40;
-            together(3, (number, chance) -> {
+            together(3, (number, random) -> {
                 if (number == 0) {
                     assertThat(ask(member, reset(target)).code()).isZero();
                 } else {
                     for (int i = 0; i < 10; i++) {
-                        ask(member, commit(41 + chance.nextInt(9)));
+                        ask(member, commit(41 + random.nextInt(9)));
                     }
                 }
             });
@@ -353,10 +353,10 @@ class StressTest {
     void aQueueNeverHasTwoHolders() throws Exception {
         ask(new Peer(), send("orders", 3));
         AtomicInteger[] holders = {new AtomicInteger(), new AtomicInteger(), new AtomicInteger()};
-        together(THREADS, (number, chance) -> {
+        together(THREADS, (number, random) -> {
             Peer peer = new Peer();
             for (int i = 0; i < 3_000; i++) {
-                int queue = chance.nextInt(holders.length);
+                int queue = random.nextInt(holders.length);
                 byte[] body = new LockBatchBody(
                                 "readers", "c" + number, Set.of(new MessageQueue("orders", "broker-a", queue)), false)
                         .toJson();

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -63,7 +63,7 @@ final class TestBroker implements AutoCloseable {
 
     private void open() {
         duties = new SimulatedDuties(clock);
-        Platform platform = new Platform(clock, Chance.seeded(11), duties);
+        Platform platform = new Platform(clock, RandomSource.seeded(11), duties);
         try {
             store = Store.open(files, platform, settings.store().withSegmentBytes(1 << 20), backend);
         } catch (StoreException e) {
@@ -84,7 +84,7 @@ final class TestBroker implements AutoCloseable {
 
     /** Everything that was not forced is lost, as the seed decides. */
     void crash(long seed) {
-        files = files.crash(Chance.seeded(seed));
+        files = files.crash(RandomSource.seeded(seed));
         backend.crash();
         open();
     }

@@ -151,7 +151,7 @@ final class NameRequests implements RequestHandler, ConnectionListener {
         RouteHeader header = RouteHeader.read(fields(request));
         TopicRoute route = table.route(header.topic());
         boolean isExact = fields(request).getBoolean("exact", false);
-        RouteQuestions questions = isExact ? null : RouteQuestions.of(request.connection());
+        RouteQueries questions = isExact ? null : RouteQueries.of(request.connection());
         if (questions != null) {
             questions.asked(header.topic());
         }

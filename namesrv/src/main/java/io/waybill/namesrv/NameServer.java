@@ -8,8 +8,8 @@ import io.waybill.platform.Files;
 import io.waybill.platform.MemoryBudget;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.AdminLog;
+import io.waybill.remoting.BindAddressCheck;
 import io.waybill.remoting.EventLoops;
-import io.waybill.remoting.Exposure;
 import io.waybill.remoting.RemotingServer;
 import io.waybill.remoting.ServerSettings;
 import java.io.IOException;
@@ -49,7 +49,7 @@ public final class NameServer implements AutoCloseable {
      */
     public static NameServer start(NameServerSettings settings, EventLoops loops, Platform platform, Files files)
             throws IOException {
-        Exposure.check(settings.host(), settings.insecure());
+        BindAddressCheck.check(settings.host(), settings.insecure());
         KvConfig kv = files == null
                 ? new KvConfig()
                 : new KvConfig(new KvFile(files), platform.duties().executor("namesrv-kv", 1));

@@ -4,8 +4,8 @@ package io.waybill.namesrv;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import io.waybill.platform.simulated.SimulatedFiles;
 import java.io.IOException;
@@ -44,7 +44,7 @@ class KvConfigTest {
             assertThat(put(kv, "T", "broker-a:8")).isTrue();
             assertThat(put(kv, "V", "gone")).isTrue();
             kv.delete("ORDER_TOPIC_CONFIG", "V", refusal -> assertThat(refusal).isNull());
-            files = files.crash(Chance.seeded(seed));
+            files = files.crash(RandomSource.seeded(seed));
             assertThat(open().list("ORDER_TOPIC_CONFIG")).isEqualTo(Map.of("T", "broker-a:8", "U", "zwölf \"x\""));
         }
     }

@@ -4,8 +4,8 @@ package io.waybill.namesrv;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.protocol.RequestCode;
@@ -41,8 +41,8 @@ import org.junit.jupiter.api.Test;
 class NameServerTest {
     private final EventLoops loops = EventLoops.create(1);
     private final SimulatedClock clock = new SimulatedClock();
-    private final SimulatedDuties duties = new SimulatedDuties(clock, Chance.seeded(1));
-    private final Platform platform = new Platform(clock, Chance.seeded(2), duties);
+    private final SimulatedDuties duties = new SimulatedDuties(clock, RandomSource.seeded(1));
+    private final Platform platform = new Platform(clock, RandomSource.seeded(2), duties);
     private NameServer server;
     private RemotingClient client;
     private String address;

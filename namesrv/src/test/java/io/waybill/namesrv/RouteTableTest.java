@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.namesrv.RouteTable.Address;
 import io.waybill.namesrv.RouteTable.Registered;
 import io.waybill.namesrv.RouteTable.Registration;
-import io.waybill.platform.Chance;
 import io.waybill.platform.MemoryBudget;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.body.BrokerData;
 import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.QueueData;
@@ -229,38 +229,38 @@ class RouteTableTest {
     @Test
     void noRouteEverNamesABrokerThatIsNotAlive() {
         for (long seed = 0; seed < 200; seed++) {
-            Chance chance = Chance.seeded(seed);
-            RouteTable random = new RouteTable(new MemoryBudget(64 << 20));
+            RandomSource random = RandomSource.seeded(seed);
+            RouteTable routes = new RouteTable(new MemoryBudget(64 << 20));
             long now = 0;
             for (int step = 0; step < 60; step++) {
-                now += chance.nextInt(50_000);
-                String name = "b" + chance.nextInt(3);
-                long id = chance.nextInt(3);
-                String address = "h:" + chance.nextInt(5);
-                switch (chance.nextInt(6)) {
-                    case 0 -> random.expire(now, EXPIRY);
-                    case 1 -> random.connectionClosed(chance.nextInt(4));
-                    case 2 -> random.unregister(new Address("C", address), name, id, chance.nextInt(4), "h9");
-                    case 3 -> random.deleteTopic("T" + chance.nextInt(3), chance.nextInt(2) == 0 ? null : "C");
+                now += random.nextInt(50_000);
+                String name = "b" + random.nextInt(3);
+                long id = random.nextInt(3);
+                String address = "h:" + random.nextInt(5);
+                switch (random.nextInt(6)) {
+                    case 0 -> routes.expire(now, EXPIRY);
+                    case 1 -> routes.connectionClosed(random.nextInt(4));
+                    case 2 -> routes.unregister(new Address("C", address), name, id, random.nextInt(4), "h9");
+                    case 3 -> routes.deleteTopic("T" + random.nextInt(3), random.nextInt(2) == 0 ? null : "C");
                     default ->
-                        random.register(
-                                broker(name, id, address, chance.nextInt(4), "T" + chance.nextInt(3), "T0"),
-                                chance.nextInt(4),
+                        routes.register(
+                                broker(name, id, address, random.nextInt(4), "T" + random.nextInt(3), "T0"),
+                                random.nextInt(4),
                                 now);
                 }
                 Set<String> alive = new HashSet<>();
-                for (BrokerData broker : random.clusterInfo().brokerAddrTable().values()) {
+                for (BrokerData broker : routes.clusterInfo().brokerAddrTable().values()) {
                     assertThat(broker.brokerAddrs()).as("seed %s", seed).isNotEmpty();
                     for (String each : broker.brokerAddrs().values()) {
-                        assertThat(random.version(new Address("C", each)))
+                        assertThat(routes.version(new Address("C", each)))
                                 .as("seed %s", seed)
                                 .isNotNull();
                         alive.add(each);
                     }
                 }
                 List<String> served = new ArrayList<>();
-                for (String topic : random.topics()) {
-                    TopicRoute route = random.route(topic);
+                for (String topic : routes.topics()) {
+                    TopicRoute route = routes.route(topic);
                     assertThat(route.queueDatas())
                             .hasSameSizeAs(route.brokerDatas())
                             .isNotEmpty();

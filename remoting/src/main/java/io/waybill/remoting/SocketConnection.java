@@ -51,7 +51,7 @@ import org.slf4j.LoggerFactory;
  * <p>Reading stops while the requests read and not answered exceed their limit, or the peer leaves its replies unread;
  * bytes already read then wait undivided. One timer per connection serves the deadlines of its calls and its idleness.
  */
-final class SocketConnection extends ChannelInboundHandlerAdapter implements Connection, FrameCutter.Sink {
+final class SocketConnection extends ChannelInboundHandlerAdapter implements Connection, FrameDecoder.Sink {
     /** What one connection may use; see the settings of server and client. */
     record Limits(int maxFrameBytes, long maxInFlightBytes, long maxUnsentBytes, long idleMillis, int maxPendingCalls) {
         int highWaterMark() {
@@ -107,7 +107,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private final PeerLines lines;
     private final RequestHandler handler;
     private final ConnectionListener listener;
-    private final FrameCutter cutter;
+    private final FrameDecoder decoder;
     private final Runnable drain = this::drain;
     private final Runnable resume = this::resume;
     private final Runnable tick = this::tick;
@@ -186,7 +186,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         this.lines = lines;
         this.handler = handler;
         this.listener = listener;
-        this.cutter = new FrameCutter(limits.maxFrameBytes, arriving, this::mayFinish);
+        this.decoder = new FrameDecoder(limits.maxFrameBytes, arriving, this::mayFinish);
     }
 
     // ---- any thread
@@ -343,7 +343,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             timer = null;
         }
         dropUnread();
-        cutter.release();
+        decoder.release();
         if (chunk != null) {
             chunk.release();
             chunk = null;
@@ -429,7 +429,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     public void channelReadComplete(ChannelHandlerContext ignored) {
         lastReadNanos = clock.nanoTime();
         lastActivityNanos = lastReadNanos;
-        if (!cutter.insideFrame() && !lacksRoom) {
+        if (!decoder.insideFrame() && !lacksRoom) {
             partialFrame = -1;
         } else if (partialFrame != framesRead) {
             partialFrame = framesRead;
@@ -472,14 +472,15 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         try {
             boolean more = true;
             while (more && !paused && open) {
-                more = cutter.cut(in, context.alloc(), this);
+                more = decoder.decode(in, context.alloc(), this);
             }
-            if (cutter.lacksRoom() && !paused) {
+            if (decoder.lacksRoom() && !paused) {
                 waitForRoom();
             }
             kept = paused && open && in.isReadable();
         } catch (MalformedFrame e) {
-            ForeignProtocol foreign = accepted && framesRead == 0 ? ForeignProtocol.of(cutter.lengthWord()) : null;
+            UnsupportedProtocol foreign =
+                    accepted && framesRead == 0 ? UnsupportedProtocol.of(decoder.lengthWord()) : null;
             if (foreign == null) {
                 closeBecause(e.getMessage());
             } else {
@@ -661,7 +662,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         return !unwritable || age < STUCK_NANOS ? 0 : (double) unsent.bytes() * age;
     }
 
-    private void answerForeign(ForeignProtocol protocol) {
+    private void answerForeign(UnsupportedProtocol protocol) {
         String more = lines.admit(PeerLines.Kind.FOREIGN_PROTOCOL);
         if (more != null) {
             LOG.warn(

@@ -3,7 +3,7 @@ package io.waybill.remoting;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.frame.SerializeType;
@@ -64,12 +64,12 @@ class RoundTripTest {
     void carriesBodiesOfAllSizes() throws Exception {
         String address = address(bench.server(RoundTripTest::echo));
         RemotingClient client = bench.client();
-        Chance chance = Chance.seeded(7);
+        RandomSource random = RandomSource.seeded(7);
         List<byte[]> bodies = new ArrayList<>();
         List<CompletableFuture<Command>> calls = new ArrayList<>();
         for (int size : new int[] {0, 1, 100, 511, 512, 8_191, 32_768, 65_535, 65_536, 70_000, 1_000_000, 9_000_000}) {
             byte[] body = new byte[size];
-            chance.nextBytes(body);
+            random.nextBytes(body);
             bodies.add(body);
             calls.add(client.call(address, Command.request(10).body(body).build(), 20_000));
         }

@@ -3,7 +3,7 @@ package io.waybill.remoting;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.frame.Command;
 import java.io.DataInputStream;
 import java.io.OutputStream;
@@ -30,19 +30,19 @@ class SliceReplyTest {
         bench.close();
     }
 
-    private static List<ByteBuffer> slices(Chance chance, int count, int largest) {
+    private static List<ByteBuffer> slices(RandomSource random, int count, int largest) {
         List<ByteBuffer> slices = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            byte[] bytes = new byte[chance.nextInt(largest + 1)];
-            chance.nextBytes(bytes);
-            ByteBuffer slice = chance.nextInt(2) == 0
+            byte[] bytes = new byte[random.nextInt(largest + 1)];
+            random.nextBytes(bytes);
+            ByteBuffer slice = random.nextInt(2) == 0
                     ? ByteBuffer.wrap(bytes)
                     : ByteBuffer.allocateDirect(bytes.length + 3)
                             .position(3)
                             .put(bytes)
                             .flip()
                             .position(3);
-            slices.add(chance.nextInt(2) == 0 ? slice.asReadOnlyBuffer() : slice);
+            slices.add(random.nextInt(2) == 0 ? slice.asReadOnlyBuffer() : slice);
         }
         return slices;
     }
@@ -60,14 +60,14 @@ class SliceReplyTest {
         RemotingServer server = bench.server(request -> request.reply(
                 Command.response(0, "FOUND").field("n", 1).build(), prepared.remove(), released::incrementAndGet));
         RemotingClient client = bench.client();
-        Chance chance = Chance.seeded(3);
+        RandomSource random = RandomSource.seeded(3);
         int[][] shapes = {
             {0, 0}, {1, 0}, {3, 0}, {1, 10}, {32, 300}, {32, 1_300}, {5, 30_000}, {1, 900_000}, {40, 90_000}
         };
         int count = 0;
         for (int[] shape : shapes) {
             for (int i = 0; i < 5; i++) {
-                List<ByteBuffer> slices = slices(chance, shape[0], shape[1]);
+                List<ByteBuffer> slices = slices(random, shape[0], shape[1]);
                 List<Integer> positions =
                         slices.stream().map(ByteBuffer::position).toList();
                 prepared.add(slices);
@@ -87,7 +87,7 @@ class SliceReplyTest {
     void repliesFromOtherThreadsKeepTheirSlicesApart() throws Exception {
         RemotingServer server = bench.server(request -> CompletableFuture.runAsync(() -> request.reply(
                 Command.response(0, null).build(),
-                slices(Chance.seeded(request.command().opaque()), 8, 3_000),
+                slices(RandomSource.seeded(request.command().opaque()), 8, 3_000),
                 released::incrementAndGet)));
         RemotingClient client = bench.client();
         List<CompletableFuture<Command>> calls = new ArrayList<>();
@@ -98,7 +98,7 @@ class SliceReplyTest {
         for (CompletableFuture<Command> call : calls) {
             Command response = Bench.get(call);
             assertThat(Bench.bytes(response.body()))
-                    .isEqualTo(joined(slices(Chance.seeded(response.opaque()), 8, 3_000)));
+                    .isEqualTo(joined(slices(RandomSource.seeded(response.opaque()), 8, 3_000)));
         }
         Awaitility.await().untilAsserted(() -> assertThat(released).hasValue(400));
     }

@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import org.junit.jupiter.api.Test;
 
 /** Many random lives of a store; {@code -Dwaybill.histories=N} for more, {@code -Dwaybill.seed=S} to repeat. */
@@ -11,7 +11,7 @@ class CrashHistoriesTest {
 
     @Test
     void acknowledgedIsKeptAndNothingElseAppears() {
-        long first = Long.getLong("waybill.seed", Chance.system().nextLong() >>> 16);
+        long first = Long.getLong("waybill.seed", RandomSource.system().nextLong() >>> 16);
         int count = Integer.getInteger("waybill.histories", 2_000);
         System.out.println("crash histories: -Dwaybill.seed=" + first + " -Dwaybill.histories=" + count);
         int[] sums = new int[8];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
@@ -100,7 +100,7 @@ final class CrashHistory {
     }
 
     private final long seed;
-    private final Chance chance;
+    private final RandomSource random;
     private final SimulatedClock clock = new SimulatedClock();
     private final MemoryBackend backend = ViewsBackend.memory();
     private final StoreSettings settings;
@@ -131,27 +131,27 @@ final class CrashHistory {
 
     CrashHistory(long seed) {
         this.seed = seed;
-        chance = Chance.seeded(seed);
-        files = new SimulatedFiles(Chance.seeded(seed + 1));
-        sync = chance.happens(0.7);
+        random = RandomSource.seeded(seed);
+        files = new SimulatedFiles(RandomSource.seeded(seed + 1));
+        sync = random.happens(0.7);
         settings = StoreSettings.defaults()
                 .withFlush(sync ? FlushMode.SYNC : FlushMode.ASYNC)
-                .withSegmentBytes(4096L * (1 + chance.nextInt(4)))
-                .withMaxFrameBytes(1024 + chance.nextInt(3000))
-                .withHotBytes(chance.nextInt(3) * 8192L)
+                .withSegmentBytes(4096L * (1 + random.nextInt(4)))
+                .withMaxFrameBytes(1024 + random.nextInt(3000))
+                .withHotBytes(random.nextInt(3) * 8192L)
                 .withMaxWaiting(1024)
-                .withAsyncFlushMillis(1 + chance.nextInt(300))
-                .withCheckpoint(4096 + chance.nextInt(20_000), 1 + chance.nextInt(2_000))
+                .withAsyncFlushMillis(1 + random.nextInt(300))
+                .withCheckpoint(4096 + random.nextInt(20_000), 1 + random.nextInt(2_000))
                 .withRetention(
-                        chance.happens(0.2) ? 1_000 + chance.nextInt(5_000) : 0,
-                        chance.happens(0.4) ? 12_000 + chance.nextInt(40_000) : 0,
+                        random.happens(0.2) ? 1_000 + random.nextInt(5_000) : 0,
+                        random.happens(0.4) ? 12_000 + random.nextInt(40_000) : 0,
                         0,
-                        100 + chance.nextInt(1_000));
+                        100 + random.nextInt(1_000));
     }
 
     void run() {
         try {
-            int count = 1 + chance.nextInt(4);
+            int count = 1 + random.nextInt(4);
             for (int life = 0; life < count; life++) {
                 live();
                 check(wrong == null, wrong);
@@ -166,39 +166,39 @@ final class CrashHistory {
         open(false);
         verify();
         String once = digest();
-        if (chance.happens(0.3)) {
+        if (random.happens(0.3)) {
             // Recovered, then cut off at once, perhaps inside the next recovery: the same again.
-            end(chance.happens(0.5));
+            end(random.happens(0.5));
             open(true);
             String twice = digest();
             check(once.equals(twice), "recovery twice is not once:\n" + once + "\n" + twice);
         }
         absorb();
-        if (chance.happens(0.15)) {
-            files.failAt(1 + chance.nextInt(60), chance.happens(0.7) ? Fault.EIO : Fault.ENOSPC);
+        if (random.happens(0.15)) {
+            files.failAt(1 + random.nextInt(60), random.happens(0.7) ? Fault.EIO : Fault.ENOSPC);
         }
-        boolean full = chance.happens(0.1);
+        boolean full = random.happens(0.1);
         if (full) {
-            files.capacityBytes(files.usedBytes() + chance.nextInt(20_000));
+            files.capacityBytes(files.usedBytes() + random.nextInt(20_000));
         }
-        if (chance.happens(0.5)) {
-            startCountdown(1 + chance.nextInt(80));
+        if (random.happens(0.5)) {
+            startCountdown(1 + random.nextInt(80));
         }
         boolean powerCut = false;
         try {
-            int ops = 3 + chance.nextInt(50);
+            int ops = 3 + random.nextInt(50);
             for (int i = 0; i < ops && !dead; i++) {
                 change();
                 wander();
-                if (full && chance.happens(0.05)) {
+                if (full && random.happens(0.05)) {
                     files.capacityBytes(Long.MAX_VALUE);
                     full = false;
                 }
             }
             segmentsDropped += (int) store.stats().segmentsDropped();
             frozen += store.state().isOpen() ? 0 : 1;
-            if (chance.happens(0.3)) {
-                countdownOn = chance.happens(0.5);
+            if (random.happens(0.3)) {
+                countdownOn = random.happens(0.5);
                 duties.runUntilIdle();
                 store.close();
                 flushedAtEnd = store.positions().flushed();
@@ -214,7 +214,7 @@ final class CrashHistory {
             files.capacityBytes(Long.MAX_VALUE);
             files.heal();
         }
-        end(powerCut || chance.happens(0.6));
+        end(powerCut || random.happens(0.6));
     }
 
     private void soundnessAfterClose(boolean clean) throws StoreException {
@@ -230,7 +230,7 @@ final class CrashHistory {
         crashes++;
         flushedAtEnd = store == null ? 0 : store.positions().flushed();
         if (powerCut) {
-            files = files.crash(chance);
+            files = files.crash(random);
             backend.crash();
         } else {
             files = files.kill();
@@ -256,12 +256,12 @@ final class CrashHistory {
                     throw new PowerCut();
                 }
             });
-            duties = new SimulatedDuties(clock, chance);
-            if (mayFail && chance.happens(0.3)) {
-                startCountdown(1 + chance.nextInt(6));
+            duties = new SimulatedDuties(clock, random);
+            if (mayFail && random.happens(0.3)) {
+                startCountdown(1 + random.nextInt(6));
             }
             try {
-                store = Store.open(files, new Platform(clock, chance, duties), settings, backend);
+                store = Store.open(files, new Platform(clock, random, duties), settings, backend);
                 countdownOn = false;
                 return;
             } catch (PowerCut e) {
@@ -280,20 +280,20 @@ final class CrashHistory {
     // ---- changes
 
     private void wander() {
-        int steps = chance.nextInt(4);
+        int steps = random.nextInt(4);
         for (int i = 0; i < steps; i++) {
             duties.step();
         }
-        if (chance.happens(0.15)) {
+        if (random.happens(0.15)) {
             duties.runUntilIdle();
         }
-        if (chance.happens(0.1)) {
-            duties.advance(chance.nextInt(1_500));
+        if (random.happens(0.1)) {
+            duties.advance(random.nextInt(1_500));
         }
     }
 
     private void change() {
-        switch (chance.nextInt(18)) {
+        switch (random.nextInt(18)) {
             case 17 -> publish();
             case 0, 1, 2 -> {
                 Item item = item();
@@ -304,13 +304,13 @@ final class CrashHistory {
                 Item item = item();
                 store.putHalf(
                         draft(item),
-                        "g" + chance.nextInt(2),
-                        clock.wallMillis() + chance.nextInt(5_000),
+                        "g" + random.nextInt(2),
+                        clock.wallMillis() + random.nextInt(5_000),
                         becomes(item, State.HALF));
             }
             case 5 -> {
                 Item item = item();
-                store.putDue(draft(item), clock.wallMillis() + chance.nextInt(5_000), becomes(item, State.DUE));
+                store.putDue(draft(item), clock.wallMillis() + random.nextInt(5_000), becomes(item, State.DUE));
             }
             case 6, 7 -> decide();
             case 8 -> fire();
@@ -318,9 +318,9 @@ final class CrashHistory {
             case 10 -> {
                 List<ConsumerOffset> entries = new ArrayList<>();
                 List<Cell> set = new ArrayList<>();
-                int count = 1 + chance.nextInt(3);
+                int count = 1 + random.nextInt(3);
                 for (int i = 0; i < count; i++) {
-                    ConsumerOffset e = new ConsumerOffset("g" + chance.nextInt(2), "t" + i, 0, chance.nextInt(1_000));
+                    ConsumerOffset e = new ConsumerOffset("g" + random.nextInt(2), "t" + i, 0, random.nextInt(1_000));
                     entries.add(e);
                     set.add(cell("p " + e.group() + " " + e.topic()));
                 }
@@ -331,16 +331,16 @@ final class CrashHistory {
             case 11, 12 -> pop();
             case 13, 14 -> unique();
             case 15 -> {
-                long from = chance.nextInt(50);
+                long from = random.nextInt(50);
                 store.journal(
                         List.of(new DeliveryEvent(
                                 DeliveryEvent.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
                         Completion.NONE);
             }
             default -> {
-                int name = chance.nextInt(3);
-                boolean delete = chance.happens(0.2);
-                int value = chance.nextInt(1_000);
+                int name = random.nextInt(3);
+                boolean delete = random.happens(0.2);
+                int value = random.nextInt(1_000);
                 byte[] bytes =
                         delete ? null : ByteBuffer.allocate(4).putInt(value).array();
                 store.putCatalog(
@@ -353,10 +353,10 @@ final class CrashHistory {
     }
 
     private void batch() {
-        int count = 1 + chance.nextInt(4);
+        int count = 1 + random.nextInt(4);
         List<Item> batch = new ArrayList<>();
         List<MessageDraft> drafts = new ArrayList<>();
-        int queueId = chance.nextInt(2);
+        int queueId = random.nextInt(2);
         for (int i = 0; i < count; i++) {
             Item item = item();
             batch.add(item);
@@ -385,12 +385,12 @@ final class CrashHistory {
      */
     private void unique() {
         Item first = any(State.VISIBLE);
-        if (first == null || !first.unique || chance.happens(0.6)) {
+        if (first == null || !first.unique || random.happens(0.6)) {
             first = item();
             first.unique = true;
             UniqueKey key = key(first);
             Item item = first;
-            switch (chance.nextInt(4)) {
+            switch (random.nextInt(4)) {
                 case 0 -> store.putHalf(key, draft(item), "g", clock.wallMillis() + 100, becomes(item, State.HALF));
                 case 1 -> store.putDue(key, draft(item), clock.wallMillis() + 100, becomes(item, State.DUE));
                 case 2 -> {
@@ -406,7 +406,7 @@ final class CrashHistory {
                 }
                 default -> store.put(key, draft(item), becomes(item, State.VISIBLE));
             }
-            if (chance.happens(0.5)) {
+            if (random.happens(0.5)) {
                 return;
             }
         }
@@ -444,18 +444,18 @@ final class CrashHistory {
      * below, or drops the state, so that the base tells which change was the last one.
      */
     private void pop() {
-        int number = chance.nextInt(3);
+        int number = random.nextInt(3);
         Cell cell = cell("o k" + number);
         PopKey key = new PopKey("k" + number, "t0", 0);
         long last = cell.possible.isEmpty()
                 ? cell.facts.get(cell.facts.size() - 1)[0]
                 : cell.possible.get(cell.possible.size() - 1)[1];
         List<PopChange> changes = new ArrayList<>();
-        long value = last + 1 + chance.nextInt(3);
-        if (chance.happens(0.1)) {
+        long value = last + 1 + random.nextInt(3);
+        if (random.happens(0.1)) {
             value = -1;
             changes.add(new PopChange.Drop());
-        } else if (last < 0 || chance.happens(0.1)) {
+        } else if (last < 0 || random.happens(0.1)) {
             changes.add(new PopChange.Reset(value));
             takes(changes, value);
         } else {
@@ -465,7 +465,7 @@ final class CrashHistory {
         }
         List<PopDelta> deltas = List.of(new PopDelta(key, changes));
         Completion set = sets(List.of(cell), List.of(value));
-        if (chance.happens(0.3)) {
+        if (random.happens(0.3)) {
             Item item = item();
             Completion put = becomes(item, State.VISIBLE);
             store.putAndPop(List.of(draft(item)), deltas, outcome -> {
@@ -478,7 +478,7 @@ final class CrashHistory {
     }
 
     private void takes(List<PopChange> changes, long value) {
-        for (int i = chance.nextInt(4); i >= 0; i--) {
+        for (int i = random.nextInt(4); i >= 0; i--) {
             changes.add(new PopChange.Take(value + i, value, value + 1_000, 1));
         }
         changes.add(new PopChange.Take(value, value, value + 2_000, 1));
@@ -493,29 +493,29 @@ final class CrashHistory {
         ByteBuffer stored = store.readPending(handle);
         check(stored != null, "the half " + handle + " of item " + item.id + " cannot be read");
         check(idOf(stored) == item.id, "the half " + handle + " is another message");
-        if (chance.happens(0.2)) {
+        if (random.happens(0.2)) {
             store.checked(
                     handle,
-                    1 + chance.nextInt(3),
-                    clock.wallMillis() + chance.nextInt(5_000),
-                    "c" + chance.nextInt(2),
+                    1 + random.nextInt(3),
+                    clock.wallMillis() + random.nextInt(5_000),
+                    "c" + random.nextInt(2),
                     Completion.NONE);
-            store.checkAnswered(handle, "c" + chance.nextInt(2), "UNKNOWN", Completion.NONE);
+            store.checkAnswered(handle, "c" + random.nextInt(2), "UNKNOWN", Completion.NONE);
             return;
         }
-        boolean commit = chance.happens(0.6);
-        boolean later = commit && chance.happens(0.3);
+        boolean commit = random.happens(0.6);
+        boolean later = commit && random.happens(0.3);
         State target = !commit ? State.NOWHERE : later ? State.DUE : State.VISIBLE;
         MessageDraft copy = commit ? MessageDraft.copyOf(stored, 0).build() : null;
         store.decide(
                 handle,
                 commit ? Decision.COMMIT : Decision.ROLLBACK,
-                chance.happens(0.5),
+                random.happens(0.5),
                 "test",
                 copy,
                 later ? clock.wallMillis() + 1_000 : 0,
                 becomes(item, target));
-        if (chance.happens(0.4)) {
+        if (random.happens(0.4)) {
             // The first decision wins, even while it is in flight.
             store.decide(handle, Decision.ROLLBACK, false, "late", null, 0, late(item));
         }
@@ -530,7 +530,7 @@ final class CrashHistory {
             return;
         }
         check(idOf(half) == item.id, "the rolled back half " + handle + " is another message");
-        boolean later = chance.happens(0.3);
+        boolean later = random.happens(0.3);
         MessageDraft copy = MessageDraft.copyOf(half, 0).build();
         long dueMillis = later ? clock.wallMillis() + 1_000 : 0;
         Completion becomes = becomes(item, later ? State.DUE : State.VISIBLE);
@@ -544,10 +544,10 @@ final class CrashHistory {
             published += outcome instanceof Stored ? 1 : 0;
             becomes.done(outcome);
         });
-        if (chance.happens(0.5)) {
+        if (random.happens(0.5)) {
             store.publish(handle, "again", null, copy, dueMillis, late(item));
         }
-        if (chance.happens(0.5)) {
+        if (random.happens(0.5)) {
             store.conflict(
                     new DecisionConflict(
                             handle,
@@ -576,7 +576,7 @@ final class CrashHistory {
         check(due != null, "the delayed message " + handle + " is not pending");
         ByteBuffer stored = store.readPending(handle);
         check(stored != null && idOf(stored) == item.id, "the delayed message " + handle + " cannot be read");
-        if (chance.happens(0.7)) {
+        if (random.happens(0.7)) {
             clock.advance(Math.max(0, due.dueMillis() - clock.wallMillis()));
         }
         Completion fired = becomes(item, State.VISIBLE);
@@ -592,7 +592,7 @@ final class CrashHistory {
                     "fired too early: " + handle);
             fired.done(outcome);
         });
-        if (chance.happens(0.4)) {
+        if (random.happens(0.4)) {
             store.cancel(handle, "late", late(item));
         }
     }
@@ -603,8 +603,8 @@ final class CrashHistory {
             return;
         }
         long handle = item.last().handle();
-        if (chance.happens(0.5)) {
-            store.reschedule(handle, clock.wallMillis() + chance.nextInt(3_000), Completion.NONE);
+        if (random.happens(0.5)) {
+            store.reschedule(handle, clock.wallMillis() + random.nextInt(3_000), Completion.NONE);
         } else {
             store.cancel(handle, "test", becomes(item, State.NOWHERE));
         }
@@ -636,7 +636,7 @@ final class CrashHistory {
                 .filter(item ->
                         !item.busy && item.possible.isEmpty() && item.last().state() == state)
                 .toList();
-        return found.isEmpty() ? null : found.get(chance.nextInt(found.size()));
+        return found.isEmpty() ? null : found.get(random.nextInt(found.size()));
     }
 
     private Cell cell(String name) {
@@ -693,11 +693,11 @@ final class CrashHistory {
     }
 
     private MessageDraft draft(Item item) {
-        return draft(item, "t" + chance.nextInt(3), chance.nextInt(2));
+        return draft(item, "t" + random.nextInt(3), random.nextInt(2));
     }
 
     private MessageDraft draft(Item item, String topic, int queueId) {
-        byte[] body = new byte[4 + chance.nextInt(chance.happens(0.1) ? 2_000 : 200)];
+        byte[] body = new byte[4 + random.nextInt(random.happens(0.1) ? 2_000 : 200)];
         ByteBuffer.wrap(body).putInt(item.id);
         InetSocketAddress host = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
         return MessageDraft.builder()

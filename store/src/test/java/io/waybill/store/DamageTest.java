@@ -5,8 +5,8 @@ import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.FileCall;
@@ -278,7 +278,7 @@ class DamageTest {
         assertThat(sim.store.state().kind()).isEqualTo(StoreState.Kind.FROZEN);
         assertThat(sim.bodies("t")).containsExactly("a");
         sim.store.close();
-        sim.files = sim.files.crash(Chance.seeded(3));
+        sim.files = sim.files.crash(RandomSource.seeded(3));
         sim.backend.crash();
         sim.open();
         assertThat(sim.bodies("t")).startsWith("a").doesNotContain("c");

@@ -170,7 +170,7 @@ class HardshipTest {
             sim.kill();
             sim.open();
             List<String> shown = sim.bodies("t");
-            sim.files = sim.files.crash(io.waybill.platform.Chance.seeded(seed));
+            sim.files = sim.files.crash(io.waybill.platform.RandomSource.seeded(seed));
             sim.backend.crash();
             sim.open();
             assertThat(sim.bodies("t")).as("what was shown is kept").isEqualTo(shown);

@@ -4,7 +4,7 @@ package io.waybill.store;
 import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.FileCall;
 import io.waybill.protocol.message.MessageDraft;
@@ -247,7 +247,7 @@ class RetentionTest {
             sim.duties.advance(5_000);
             assertThat(sim.store.oldestPosition()).isGreaterThan(before + 8_192);
             QueueRange range = sim.store.range("t", 0);
-            sim.files = sim.files.crash(Chance.seeded(seed));
+            sim.files = sim.files.crash(RandomSource.seeded(seed));
             sim.backend.crash();
             cameBack += sim.files.exists(dropped) ? 1 : 0;
             assertThat(sim.check().findings()).isEmpty();

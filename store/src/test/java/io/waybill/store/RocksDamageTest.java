@@ -5,10 +5,10 @@ import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
@@ -75,7 +75,8 @@ class RocksDamageTest {
 
     private void open() throws StoreException {
         duties = new SimulatedDuties(clock);
-        store = Store.open(files, new Platform(clock, Chance.seeded(1), duties), SETTINGS, ViewsBackend.rocks(files));
+        store = Store.open(
+                files, new Platform(clock, RandomSource.seeded(1), duties), SETTINGS, ViewsBackend.rocks(files));
         duties.runUntilIdle();
     }
 

@@ -4,8 +4,8 @@ package io.waybill.store;
 import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -119,7 +119,7 @@ class ShortageTest {
         final MemoryBackend memory = ViewsBackend.memory();
         final FailingBackend backend = new FailingBackend(memory);
         final SimulatedClock clock = new SimulatedClock();
-        final SimulatedFiles files = new SimulatedFiles(Chance.seeded(3));
+        final SimulatedFiles files = new SimulatedFiles(RandomSource.seeded(3));
         final SimulatedDuties duties = new SimulatedDuties(clock);
         final FlushMode mode;
         final List<Outcome> outcomes = new ArrayList<>();
@@ -133,7 +133,7 @@ class ShortageTest {
         private void open() throws Exception {
             store = Store.open(
                     files,
-                    new Platform(clock, Chance.seeded(1), duties),
+                    new Platform(clock, RandomSource.seeded(1), duties),
                     Simulation.SMALL.withSegmentBytes(65_536).withFlush(mode).withCheckpoint(1 << 20, 1_000),
                     backend);
             duties.runUntilIdle();

@@ -3,8 +3,8 @@ package io.waybill.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -39,7 +39,7 @@ final class Simulation implements AutoCloseable {
     final SimulatedClock clock = new SimulatedClock();
     final MemoryBackend backend = ViewsBackend.memory();
     StoreSettings settings;
-    SimulatedFiles files = new SimulatedFiles(Chance.seeded(7));
+    SimulatedFiles files = new SimulatedFiles(RandomSource.seeded(7));
     SimulatedDuties duties;
     Store store;
 
@@ -58,7 +58,7 @@ final class Simulation implements AutoCloseable {
 
     void open() throws StoreException {
         duties = new SimulatedDuties(clock);
-        store = Store.open(files, new Platform(clock, Chance.seeded(1), duties), settings, backend);
+        store = Store.open(files, new Platform(clock, RandomSource.seeded(1), duties), settings, backend);
         duties.runUntilIdle();
     }
 

@@ -3,9 +3,9 @@ package io.waybill.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.Completion;
@@ -131,11 +131,11 @@ class StressTest {
     // ---- writers
 
     private void write(int writer, int operations) {
-        Chance chance = Chance.seeded(writer);
+        RandomSource random = RandomSource.seeded(writer);
         for (int i = 0; i < operations; i++) {
-            String body = writer + "-" + i + "x".repeat(chance.nextInt(400));
-            MessageDraft message = draft(TOPICS[chance.nextInt(3)], chance.nextInt(2), body);
-            switch (chance.nextInt(10)) {
+            String body = writer + "-" + i + "x".repeat(random.nextInt(400));
+            MessageDraft message = draft(TOPICS[random.nextInt(3)], random.nextInt(2), body);
+            switch (random.nextInt(10)) {
                 case 0, 1, 2 -> store.put(message, once(outcome -> acknowledge(outcome, message, body)));
                 case 3 -> batch(message, body);
                 case 4 ->
@@ -147,8 +147,8 @@ class StressTest {
                 case 5 ->
                     store.putDue(
                             message, 1, once(outcome -> pending(outcome, dues, store.due(handleOf(outcome)) != null)));
-                case 6, 7 -> decide(halves.poll(), chance.nextInt(2) == 0);
-                case 8 -> fireOrCancel(dues.poll(), chance.nextInt(3) > 0);
+                case 6, 7 -> decide(halves.poll(), random.nextInt(2) == 0);
+                case 8 -> fireOrCancel(dues.poll(), random.nextInt(3) > 0);
                 default -> {
                     String group = "g" + writer;
                     long offset = i;

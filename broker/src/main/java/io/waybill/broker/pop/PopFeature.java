@@ -12,8 +12,8 @@ import io.waybill.broker.route.NameServers;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.RequestMode;
@@ -42,7 +42,7 @@ public final class PopFeature {
             NameServers nameServers,
             BrokerSettings settings,
             Clock clock,
-            Chance chance,
+            RandomSource random,
             Executor coldReads,
             Executor filters) {
         PopClock popClock = new PopClock(clock);
@@ -71,7 +71,7 @@ public final class PopFeature {
                 coldReads,
                 filters);
         longPolling.lookBy(popService);
-        requests = new PopRequests(checks, rules, popService, longPolling, settings, chance);
+        requests = new PopRequests(checks, rules, popService, longPolling, settings, random);
         acks = new Acks(store, topics, queues, longPolling, journal, popClock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);

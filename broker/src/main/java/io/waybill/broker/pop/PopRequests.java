@@ -5,7 +5,7 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.UsedUp;
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
@@ -32,7 +32,7 @@ final class PopRequests {
     private final Rules rules;
     private final PopService popService;
     private final PopLongPolling waiting;
-    private final Chance chance;
+    private final RandomSource random;
     private final int mostBytes;
 
     PopRequests(
@@ -41,12 +41,12 @@ final class PopRequests {
             PopService popService,
             PopLongPolling waiting,
             BrokerSettings settings,
-            Chance chance) {
+            RandomSource random) {
         this.checks = checks;
         this.rules = rules;
         this.popService = popService;
         this.waiting = waiting;
-        this.chance = chance;
+        this.random = random;
         this.mostBytes = settings.pullMaxBytes();
     }
 
@@ -138,7 +138,7 @@ final class PopRequests {
     }
 
     private void start(Request request, PopChecks.Asked asked, long number, Pop.Wish wish, long holdMillis) {
-        Pop pop = new Pop(request, asked, wish, number, chance.nextInt(wish.queueCount()));
+        Pop pop = new Pop(request, asked, wish, number, random.nextInt(wish.queueCount()));
         popService.start(pop, Math.max(0, holdMillis));
     }
 

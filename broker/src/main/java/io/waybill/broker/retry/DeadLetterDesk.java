@@ -4,10 +4,10 @@ package io.waybill.broker.retry;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -76,7 +76,7 @@ public final class DeadLetterDesk implements Duty {
     private final Store store;
     private final Topics topics;
     private final Clock clock;
-    private final Chance chance;
+    private final RandomSource random;
     private final int maxMessageBytes;
     private final Executor blocking;
 
@@ -91,11 +91,11 @@ public final class DeadLetterDesk implements Duty {
 
     /** @param blocking for reading letters from the disk */
     public DeadLetterDesk(
-            Store store, Topics topics, Clock clock, Chance chance, int maxMessageBytes, Executor blocking) {
+            Store store, Topics topics, Clock clock, RandomSource random, int maxMessageBytes, Executor blocking) {
         this.store = store;
         this.topics = topics;
         this.clock = clock;
-        this.chance = chance;
+        this.random = random;
         this.maxMessageBytes = maxMessageBytes;
         this.blocking = blocking;
     }
@@ -499,7 +499,7 @@ public final class DeadLetterDesk implements Duty {
             throw new BadValue("topic " + target, "open for sending", "perm " + topic.perm());
         }
         int queues = Math.max(1, Math.min(topic.writeQueueNums(), topic.readQueueNums()));
-        int queueId = job.redrive.toGroupOnly() ? chance.nextInt(queues) : queueOf(letter, origin, queues);
+        int queueId = job.redrive.toGroupOnly() ? random.nextInt(queues) : queueOf(letter, origin, queues);
         return job.redrive.of(letter, origin, target, queueId, clock.wallMillis());
     }
 
@@ -518,7 +518,7 @@ public final class DeadLetterDesk implements Duty {
             return StoredMessage.queueId(first, 0);
         }
         String shardingKey = StoredMessage.property(letter, 0, MessageProperties.SHARDING_KEY);
-        return shardingKey == null ? chance.nextInt(queues) : Math.floorMod(shardingKey.hashCode(), queues);
+        return shardingKey == null ? random.nextInt(queues) : Math.floorMod(shardingKey.hashCode(), queues);
     }
 
     private static boolean isCopyOf(ByteBuffer message, String topic, String uniqueKey) {

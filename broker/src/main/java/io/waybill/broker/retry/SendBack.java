@@ -10,8 +10,8 @@ import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicChange;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -52,7 +52,7 @@ public final class SendBack implements RequestHandler {
     private final Groups groups;
     private final DelayLevels levels;
     private final Clock clock;
-    private final Chance chance;
+    private final RandomSource random;
     private final BiFunction<String, Connection, String> clientNames;
     private final Stats stats;
     private final Executor blocking;
@@ -67,7 +67,7 @@ public final class SendBack implements RequestHandler {
             Groups groups,
             DelayLevels levels,
             Clock clock,
-            Chance chance,
+            RandomSource random,
             BiFunction<String, Connection, String> clientNames,
             Stats stats,
             Executor blocking) {
@@ -76,7 +76,7 @@ public final class SendBack implements RequestHandler {
         this.groups = groups;
         this.levels = levels;
         this.clock = clock;
-        this.chance = chance;
+        this.random = random;
         this.clientNames = clientNames;
         this.stats = stats;
         this.blocking = blocking;
@@ -160,7 +160,7 @@ public final class SendBack implements RequestHandler {
                             done -> store.put(dead, done),
                             () -> stats.deadLetter(header.group(), origin)));
         } else {
-            int queueId = chance.nextInt(group.retryQueueNums());
+            int queueId = random.nextInt(group.retryQueueNums());
             String topic = Names.retryTopic(header.group());
             Delay delay = RetrySchedule.next(group, levels, tries, header.delayLevel(), nowMillis);
             properties.remove(MessageProperties.DELAY); // of the try before

@@ -2,8 +2,8 @@
 package io.waybill.broker.send;
 
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -49,7 +49,7 @@ final class ReplyMessage implements RequestHandler {
     private final SendReplies replies;
     private final Function<String, Connection> clients;
     private final Clock clock;
-    private final Chance chance;
+    private final RandomSource random;
     private final InetSocketAddress storeHost;
     private final Map<String, String> brokerProperties;
     /** What was stored of undeliverable replies by unique key, the latest. Guarded by itself. */
@@ -68,7 +68,7 @@ final class ReplyMessage implements RequestHandler {
             SendReplies replies,
             Function<String, Connection> clients,
             Clock clock,
-            Chance chance,
+            RandomSource random,
             InetSocketAddress storeHost,
             Map<String, String> brokerProperties) {
         this.store = store;
@@ -77,7 +77,7 @@ final class ReplyMessage implements RequestHandler {
         this.replies = replies;
         this.clients = clients;
         this.clock = clock;
-        this.chance = chance;
+        this.random = random;
         this.storeHost = storeHost;
         this.brokerProperties = Map.copyOf(brokerProperties);
     }
@@ -127,7 +127,7 @@ final class ReplyMessage implements RequestHandler {
         byte[] body = request.command().bodyBytes();
         MessageDraft stored = MessageDraft.builder()
                 .topic(topic.topicName())
-                .queueId(header.queueId() >= 0 ? header.queueId() : chance.nextInt(topic.writeQueueNums()))
+                .queueId(header.queueId() >= 0 ? header.queueId() : random.nextInt(topic.writeQueueNums()))
                 .flag(header.flag())
                 .sysFlag(header.sysFlag())
                 .bornTimestamp(header.bornTimestamp())

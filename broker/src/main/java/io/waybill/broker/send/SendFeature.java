@@ -60,7 +60,7 @@ public final class SendFeature {
                 new CancelMarker(store, delays, replies, blocking),
                 requesters,
                 platform.clock(),
-                platform.chance(),
+                platform.random(),
                 address,
                 properties);
         replying = new ReplyMessage(
@@ -70,7 +70,7 @@ public final class SendFeature {
                 replies,
                 requesters::connectionOf,
                 platform.clock(),
-                platform.chance(),
+                platform.random(),
                 address,
                 properties);
     }

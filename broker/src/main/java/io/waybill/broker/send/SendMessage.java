@@ -7,8 +7,8 @@ import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicAttributes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessageWriter;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -56,7 +56,7 @@ final class SendMessage implements RequestHandler {
     private final Requesters requesters;
     private final Duplicates duplicates;
     private final Clock clock;
-    private final Chance chance;
+    private final RandomSource random;
     private final UniqueKeys uniqueKeys;
     private final InetSocketAddress storeHost;
     /** What every single message gets: cluster, region and trace switch, encoded once. */
@@ -75,7 +75,7 @@ final class SendMessage implements RequestHandler {
             CancelMarker cancels,
             Requesters requesters,
             Clock clock,
-            Chance chance,
+            RandomSource random,
             InetSocketAddress storeHost,
             Map<String, String> brokerProperties) {
         this.store = store;
@@ -89,13 +89,13 @@ final class SendMessage implements RequestHandler {
         this.requesters = requesters;
         this.duplicates = new Duplicates(store);
         this.clock = clock;
-        this.chance = chance;
+        this.random = random;
         this.storeHost = storeHost;
         this.brokerPropertyTable = Map.copyOf(brokerProperties);
         this.brokerProperties = MessageProperties.encode(brokerProperties);
         byte[] host = new byte[4];
-        chance.nextBytes(host);
-        this.uniqueKeys = new UniqueKeys(host, chance.nextInt(1 << 16), (int) chance.nextLong());
+        random.nextBytes(host);
+        this.uniqueKeys = new UniqueKeys(host, random.nextInt(1 << 16), (int) random.nextLong());
     }
 
     @Override
@@ -152,7 +152,7 @@ final class SendMessage implements RequestHandler {
             request.refuse(refusal.code(), refusal.text());
             return;
         }
-        int queueId = header.queueId() >= 0 ? header.queueId() : chance.nextInt(Math.max(1, topic.writeQueueNums()));
+        int queueId = header.queueId() >= 0 ? header.queueId() : random.nextInt(Math.max(1, topic.writeQueueNums()));
         if (header.batch() || request.code() == RequestCode.SEND_BATCH_MESSAGE) {
             placeBatch(request, header, topic, queueId, body);
             return;

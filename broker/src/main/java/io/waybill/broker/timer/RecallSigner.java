@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.Store;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
@@ -38,11 +38,11 @@ public final class RecallSigner {
     }
 
     /** The signer of this store. Its secret stands in the log before the first message that is signed with it. */
-    public static RecallSigner of(Store store, Chance chance) {
+    public static RecallSigner of(Store store, RandomSource random) {
         byte[] secret = store.catalog(CatalogKind.SETTING, SETTING);
         if (secret == null || secret.length != SECRET_BYTES) {
             secret = new byte[SECRET_BYTES];
-            chance.nextSecret(secret);
+            random.nextSecret(secret);
             store.putCatalog(CatalogKind.SETTING, SETTING, secret, outcome -> {
                 if (!(outcome instanceof Stored)) {
                     LOG.warn("Recall handles made now are not good after the next start: {}", outcome);

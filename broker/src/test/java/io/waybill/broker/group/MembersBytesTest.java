@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
 import io.waybill.platform.MemoryBudget;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -36,7 +36,7 @@ class MembersBytesTest {
         BrokerSettings settings = BrokerSettings.defaults();
         store = Store.open(
                 new SimulatedFiles(),
-                new Platform(clock, Chance.seeded(1), new SimulatedDuties(clock)),
+                new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)),
                 settings.store().withSegmentBytes(1 << 20),
                 ViewsBackend.memory());
         members = new Members(new Groups(store, settings), settings, clock, memory);

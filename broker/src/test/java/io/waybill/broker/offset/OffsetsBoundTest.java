@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -28,7 +28,7 @@ class OffsetsBoundTest {
     void open() throws Exception {
         store = Store.open(
                 new SimulatedFiles(),
-                new Platform(clock, Chance.seeded(1), duties),
+                new Platform(clock, RandomSource.seeded(1), duties),
                 BrokerSettings.defaults().store().withSegmentBytes(1 << 20),
                 ViewsBackend.memory());
         reopen();

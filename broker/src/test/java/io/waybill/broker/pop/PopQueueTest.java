@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -39,7 +39,7 @@ class PopQueueTest {
 
     @BeforeEach
     void open() throws Exception {
-        Platform platform = new Platform(clock, Chance.seeded(1), duties);
+        Platform platform = new Platform(clock, RandomSource.seeded(1), duties);
         BrokerSettings settings = BrokerSettings.defaults();
         store = Store.open(
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(1 << 20), ViewsBackend.memory());

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.FakeRequest;
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -371,11 +371,11 @@ class DeadLetterDeskTest {
     @Test
     void aPowerCutNeitherLosesNorDoublesARedrive() {
         for (int seed = 0; seed < 40; seed++) {
-            Chance chance = Chance.seeded(seed);
+            RandomSource random = RandomSource.seeded(seed);
             broker.close();
             broker = new SimulatedBroker();
             broker.topic("orders", 4);
-            int letters = 5 + chance.nextInt(20);
+            int letters = 5 + random.nextInt(20);
             for (int i = 0; i < letters; i++) {
                 dead("u" + i);
             }
@@ -385,7 +385,7 @@ class DeadLetterDeskTest {
                         command(
                                 RequestCode.SETTLE_DEAD,
                                 "{'group':'shipping','all':true,'action':'REDRIVE','by':'kim'}"));
-                for (int steps = chance.nextInt(12); steps > 0 && broker.step(); steps--) {
+                for (int steps = random.nextInt(12); steps > 0 && broker.step(); steps--) {
                     continue;
                 }
                 Command reply = request.reply();

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.FakeRequest;
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
@@ -50,7 +50,7 @@ class RetryHistoriesTest {
 
         private record Expected(boolean dead, long atMillis, int tries) {}
 
-        private final Chance chance;
+        private final RandomSource random;
         private final SimulatedBroker broker = new SimulatedBroker();
         private final FakeConnection consumer = broker.connect();
         private final long[] custom;
@@ -61,20 +61,20 @@ class RetryHistoriesTest {
         private final Map<String, Message> inHand = new TreeMap<>();
 
         History(long seed) {
-            chance = Chance.seeded(seed);
-            int kind = chance.nextInt(3);
+            random = RandomSource.seeded(seed);
+            int kind = random.nextInt(3);
             custom = kind == 1 ? randomTable() : null;
             exponential = kind == 2
-                    ? new long[] {1 + chance.nextInt(5_000), 5_000 + chance.nextInt(100_000), 1 + chance.nextInt(4)}
+                    ? new long[] {1 + random.nextInt(5_000), 5_000 + random.nextInt(100_000), 1 + random.nextInt(4)}
                     : null;
-            groupLimit = chance.nextInt(6) - 1;
-            inOrder = chance.nextInt(6) == 0;
+            groupLimit = random.nextInt(6) - 1;
+            inOrder = random.nextInt(6) == 0;
         }
 
         private long[] randomTable() {
-            long[] table = new long[1 + chance.nextInt(5)];
+            long[] table = new long[1 + random.nextInt(5)];
             for (int i = 0; i < table.length; i++) {
-                table[i] = chance.nextInt(100_000);
+                table[i] = random.nextInt(100_000);
             }
             return table;
         }
@@ -133,16 +133,16 @@ class RetryHistoriesTest {
         }
 
         private void step() {
-            switch (chance.nextInt(8)) {
-                case 0 -> broker.pass(chance.nextInt(5_000));
-                case 1 -> broker.pass(chance.nextInt(4_000_000));
+            switch (random.nextInt(8)) {
+                case 0 -> broker.pass(random.nextInt(5_000));
+                case 1 -> broker.pass(random.nextInt(4_000_000));
                 case 2 -> {
-                    if (chance.nextInt(4) == 0) {
+                    if (random.nextInt(4) == 0) {
                         broker.restart();
                     }
                 }
                 case 3 -> {
-                    if (chance.nextInt(4) == 0) {
+                    if (random.nextInt(4) == 0) {
                         failInAPowerCut();
                     }
                 }
@@ -155,15 +155,15 @@ class RetryHistoriesTest {
             if (inHand.isEmpty()) {
                 return;
             }
-            String key = new ArrayList<>(inHand.keySet()).get(chance.nextInt(inHand.size()));
+            String key = new ArrayList<>(inHand.keySet()).get(random.nextInt(inHand.size()));
             Message message = inHand.remove(key);
-            int clientLimit = chance.nextInt(3) == 0 ? chance.nextInt(5) : -1;
-            if (inOrder && chance.nextInt(2) == 0) {
+            int clientLimit = random.nextInt(3) == 0 ? random.nextInt(5) : -1;
+            if (inOrder && random.nextInt(2) == 0) {
                 broker.inOrderGroups.add(GROUP);
             } else {
                 broker.inOrderGroups.clear();
             }
-            if (chance.nextInt(3) == 0) {
+            if (random.nextInt(3) == 0) {
                 sendToRetryTopic(message, clientLimit);
             } else {
                 sendBack(message, clientLimit);
@@ -171,7 +171,7 @@ class RetryHistoriesTest {
         }
 
         private void sendBack(Message message, int clientLimit) {
-            int level = chance.nextInt(4) == 0 ? chance.nextInt(22) - 1 : 0;
+            int level = random.nextInt(4) == 0 ? random.nextInt(22) - 1 : 0;
             Command reply = broker.request(
                     consumer,
                     Command.request(RequestCode.CONSUMER_SEND_MSG_BACK)
@@ -190,18 +190,18 @@ class RetryHistoriesTest {
             if (inHand.isEmpty()) {
                 return;
             }
-            String key = new ArrayList<>(inHand.keySet()).get(chance.nextInt(inHand.size()));
+            String key = new ArrayList<>(inHand.keySet()).get(random.nextInt(inHand.size()));
             Message message = inHand.get(key);
             FakeRequest request = broker.submit(
                     consumer,
                     Command.request(RequestCode.CONSUMER_SEND_MSG_BACK)
                             .header(new SendBackHeader(message.position(), GROUP, -1, "id", "orders", false, -1, null))
                             .build());
-            for (int steps = chance.nextInt(6); steps > 0 && broker.step(); steps--) {
+            for (int steps = random.nextInt(6); steps > 0 && broker.step(); steps--) {
                 continue;
             }
             boolean answered = request.reply() != null;
-            broker.crash(chance.nextLong());
+            broker.crash(random.nextLong());
             boolean kept = broker.visible("%DLQ%" + GROUP, 0).stream()
                     .anyMatch(m -> m.uniqueKey().equals(key));
             assertThat(kept || !answered).isTrue();

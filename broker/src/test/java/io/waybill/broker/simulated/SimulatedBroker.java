@@ -29,8 +29,8 @@ import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
 import io.waybill.broker.transaction.TransactionSettings;
-import io.waybill.platform.Chance;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -99,7 +99,7 @@ public final class SimulatedBroker implements AutoCloseable {
 
     private void start() {
         duties = new SimulatedDuties(clock);
-        Platform platform = new Platform(clock, Chance.seeded(7), duties);
+        Platform platform = new Platform(clock, RandomSource.seeded(7), duties);
         try {
             store = Store.open(files, platform, StoreSettings.defaults().withSegmentBytes(1 << 20), views);
         } catch (StoreException e) {
@@ -111,7 +111,7 @@ public final class SimulatedBroker implements AutoCloseable {
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
-        RecallSigner signer = RecallSigner.of(store, platform.chance());
+        RecallSigner signer = RecallSigner.of(store, platform.random());
         delays = new DelayedMessageWriter(store, timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
@@ -132,7 +132,7 @@ public final class SimulatedBroker implements AutoCloseable {
         new TransactionFeature(
                         store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
                 .register(routes);
-        new SendBack(store, topics, groups, timers.levels(), clock, platform.chance(), members::nameOf, stats, blocking)
+        new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats, blocking)
                 .register(routes);
         retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
         new SendFeature(
@@ -163,7 +163,7 @@ public final class SimulatedBroker implements AutoCloseable {
                         blocking)
                 .register(routes);
         DeadLetterDesk desk =
-                new DeadLetterDesk(store, topics, clock, platform.chance(), settings.maxMessageBytes(), blocking);
+                new DeadLetterDesk(store, topics, clock, platform.random(), settings.maxMessageBytes(), blocking);
         desk.register(routes);
         handler = routes.handler();
         desk.startedAs(duties.start(desk));
@@ -179,7 +179,7 @@ public final class SimulatedBroker implements AutoCloseable {
 
     /** The power is cut, as the seed decides what survives, and the broker starts again; clients are gone. */
     public void crash(long seed) {
-        files = files.crash(Chance.seeded(seed));
+        files = files.crash(RandomSource.seeded(seed));
         ((MemoryBackend) views).crash();
         start();
     }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -102,7 +102,7 @@ class CancelConditionTest {
 
     @Test
     void whatIsRememberedOfConditionsNeverChangesAnAnswer() {
-        Chance chance = Chance.seeded(20_261_122);
+        RandomSource random = RandomSource.seeded(20_261_122);
         CancelConditionCache conditions = new CancelConditionCache(broker.store);
         List<CancelCondition> asked = List.of(
                 CancelCondition.parse("payments|a|PAID"),
@@ -110,12 +110,12 @@ class CancelConditionTest {
                 CancelCondition.parse("payments|b"));
         long begin = broker.store.nowMillis();
         for (int round = 0; round < 2_000; round++) {
-            if (chance.nextInt(10) == 0) {
-                paid(chance.nextInt(4) == 0 ? "b" : "a", chance.nextInt(5) == 0 ? "PAID" : "REFUSED");
+            if (random.nextInt(10) == 0) {
+                paid(random.nextInt(4) == 0 ? "b" : "a", random.nextInt(5) == 0 ? "PAID" : "REFUSED");
             }
-            CancelCondition unless = asked.get(chance.nextInt(asked.size()));
+            CancelCondition unless = asked.get(random.nextInt(asked.size()));
             int age = (int) (broker.store.nowMillis() - begin) + 2;
-            long since = begin + (chance.nextInt(3) == 0 ? chance.nextInt(age) : Math.max(0, age - chance.nextInt(8)));
+            long since = begin + (random.nextInt(3) == 0 ? random.nextInt(age) : Math.max(0, age - random.nextInt(8)));
             ByteBuffer found = conditions.find(unless, since);
             ByteBuffer right = unless.fulfilledBy(broker.store, since, 0);
             assertThat(found == null ? -1 : StoredMessage.position(found, 0))

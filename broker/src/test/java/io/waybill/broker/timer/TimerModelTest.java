@@ -4,7 +4,7 @@ package io.waybill.broker.timer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.RecallHeader;
@@ -51,7 +51,7 @@ class TimerModelTest {
     private final Map<String, List<Long>> paid = new HashMap<>();
 
     private SimulatedBroker broker;
-    private Chance chance;
+    private RandomSource random;
     private int sent;
 
     static List<Long> seeds() {
@@ -68,7 +68,7 @@ class TimerModelTest {
     @ParameterizedTest
     @MethodSource("seeds")
     void everyMessageHasTheFateOfTheModel(long seed) {
-        chance = Chance.seeded(seed);
+        random = RandomSource.seeded(seed);
         broker = new SimulatedBroker();
         broker.topic("orders", 1);
         broker.topic("payments", 1);
@@ -89,25 +89,25 @@ class TimerModelTest {
     }
 
     private void step() {
-        switch (chance.nextInt(12)) {
+        switch (random.nextInt(12)) {
             case 0, 1, 2, 3 -> send();
             case 4 -> change("CANCEL", -1);
-            case 5 -> change("RESCHEDULE", broker.now() + chance.nextInt(40_000) - 5_000);
+            case 5 -> change("RESCHEDULE", broker.now() + random.nextInt(40_000) - 5_000);
             case 6 -> recall();
             case 7 -> pay();
             case 8 -> {
-                broker.clock.set(broker.now() + chance.nextInt(60_000) - 30_000);
+                broker.clock.set(broker.now() + random.nextInt(60_000) - 30_000);
                 pass(5_000); // within which the engine looks at the clock again
             }
             case 9 -> {
-                if (chance.nextInt(2) == 0) {
+                if (random.nextInt(2) == 0) {
                     broker.restart();
                 } else {
-                    broker.crash(chance.nextLong());
+                    broker.crash(random.nextLong());
                 }
                 fire();
             }
-            default -> pass(1 + chance.nextInt(12_000));
+            default -> pass(1 + random.nextInt(12_000));
         }
     }
 
@@ -118,11 +118,11 @@ class TimerModelTest {
 
     private void send() {
         String key = "u" + sent++;
-        long delay = chance.nextInt(30_000) - 2_000;
-        String condition = chance.nextInt(2) == 0 ? "k" + chance.nextInt(KEYS) : null;
-        String[] timing = switch (chance.nextInt(3)) {
+        long delay = random.nextInt(30_000) - 2_000;
+        String condition = random.nextInt(2) == 0 ? "k" + random.nextInt(KEYS) : null;
+        String[] timing = switch (random.nextInt(3)) {
             case 0 -> {
-                int level = 1 + chance.nextInt(4);
+                int level = 1 + random.nextInt(4);
                 delay = DelayLevels.defaults().delayMillis(level);
                 yield new String[] {"DELAY", Integer.toString(level)};
             }
@@ -130,7 +130,7 @@ class TimerModelTest {
             default -> new String[] {"TIMER_DELIVER_MS", Long.toString(broker.now() + delay)};
         };
         Map<String, String> properties = SimulatedBroker.properties(key, timing);
-        properties.put(MessageProperties.KEYS, "o" + chance.nextInt(KEYS));
+        properties.put(MessageProperties.KEYS, "o" + random.nextInt(KEYS));
         if (condition != null) {
             properties.put(MessageProperties.UNLESS, "payments|" + condition + "|PAID");
         }
@@ -172,11 +172,11 @@ class TimerModelTest {
     }
 
     private void pay() {
-        String key = "k" + chance.nextInt(KEYS);
+        String key = "k" + random.nextInt(KEYS);
         long stored = broker.store.nowMillis();
         Map<String, String> properties = SimulatedBroker.properties("p" + sent++);
         properties.put(MessageProperties.KEYS, key);
-        properties.put(MessageProperties.TAGS, chance.nextInt(4) == 0 ? "REFUSED" : "PAID");
+        properties.put(MessageProperties.TAGS, random.nextInt(4) == 0 ? "REFUSED" : "PAID");
         sendTo("payments", properties);
         if (properties.get(MessageProperties.TAGS).equals("PAID")) {
             paid.computeIfAbsent(key, k -> new ArrayList<>()).add(stored);
@@ -187,7 +187,7 @@ class TimerModelTest {
         if (timers.isEmpty()) {
             return;
         }
-        String key = "u" + chance.nextInt(sent);
+        String key = "u" + random.nextInt(sent);
         Timer timer = timers.get(key);
         String json = "{\"topic\":\"orders\",\"uniqueKey\":\"" + key + "\",\"action\":\"" + action
                 + "\",\"deliverTimeMillis\":" + due + "}";
@@ -214,7 +214,7 @@ class TimerModelTest {
 
     private void recall() {
         List<Timer> all = new ArrayList<>(timers.values());
-        Timer timer = all.isEmpty() ? null : all.get(chance.nextInt(all.size()));
+        Timer timer = all.isEmpty() ? null : all.get(random.nextInt(all.size()));
         if (timer == null || timer.recallHandle == null) {
             return;
         }

@@ -4,7 +4,7 @@ package io.waybill.broker.timer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -119,10 +119,10 @@ class TimerTest {
 
     @Test
     void noneOfManyIsEarlyNoneIsLostAndTheyComeInOrderOfTheirTimes() {
-        Chance chance = Chance.seeded(5);
+        RandomSource random = RandomSource.seeded(5);
         Map<String, Long> due = new HashMap<>();
         for (int i = 0; i < 3_000; i++) {
-            long delay = 1 + chance.nextInt(2_000);
+            long delay = 1 + random.nextInt(2_000);
             due.put("u" + i, broker.now() + delay);
             delayed("u" + i, "TIMER_DELAY_MS", Long.toString(delay));
         }
@@ -202,7 +202,7 @@ class TimerTest {
         assertThat(recall("nowhere", handle).code()).isEqualTo(ResponseCode.TOPIC_NOT_EXIST);
         assertThat(recall("orders", "bm9uc2Vuc2U=").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         String elsewhere = new RecallHandle("orders", "broker-b", broker.now() + 60_000, "u1")
-                .encode(RecallSigner.of(broker.store, Chance.seeded(1)));
+                .encode(RecallSigner.of(broker.store, RandomSource.seeded(1)));
         assertThat(recall("orders", elsewhere).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         broker.pass(60_000);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");

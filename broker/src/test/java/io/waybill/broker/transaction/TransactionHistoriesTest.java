@@ -7,7 +7,7 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.FakeRequest;
 import io.waybill.broker.simulated.SimulatedBroker;
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -99,7 +99,7 @@ class TransactionHistoriesTest {
     private static final class History {
         private static final String[] IMMUNITIES = {null, null, null, "0", "2", "100", "-1", "soon", "3.5"};
 
-        private final Chance chance;
+        private final RandomSource random;
         private final SimulatedBroker broker =
                 new SimulatedBroker(BrokerSettings.defaults().with("transactionCheckMax", CHECK_MAX));
         private final Map<Long, Half> halves = new TreeMap<>();
@@ -107,7 +107,7 @@ class TransactionHistoriesTest {
         private int keys;
 
         History(long seed) {
-            chance = Chance.seeded(seed);
+            random = RandomSource.seeded(seed);
         }
 
         void run() {
@@ -131,22 +131,22 @@ class TransactionHistoriesTest {
         }
 
         private void step() {
-            switch (chance.nextInt(20)) {
+            switch (random.nextInt(20)) {
                 case 0, 1, 2, 3 -> send();
                 case 4, 5, 6, 7, 8 -> end();
-                case 9 -> join(chance.nextInt(2) == 0 ? "shop" : "bank");
+                case 9 -> join(random.nextInt(2) == 0 ? "shop" : "bank");
                 case 10 -> leave();
                 case 11 -> oneOf(new ArrayList<>(producers.keySet()), FakeConnection::dieOnSend);
                 case 12 -> oneOf(new ArrayList<>(halves.values()), this::decideByHand);
                 case 13 -> oneOf(new ArrayList<>(halves.values()), this::resume);
                 case 14 -> {
-                    if (chance.nextInt(3) == 0) {
+                    if (random.nextInt(3) == 0) {
                         startAgain();
                     }
                 }
                 case 15 -> oneOf(new ArrayList<>(halves.values()), this::endInAPowerCut);
-                case 16 -> broker.pass(chance.nextInt(120_000));
-                default -> broker.pass(chance.nextInt(8_000));
+                case 16 -> broker.pass(random.nextInt(120_000));
+                default -> broker.pass(random.nextInt(8_000));
             }
         }
 
@@ -156,14 +156,14 @@ class TransactionHistoriesTest {
 
         private <T> void oneOf(List<T> all, Act<T> act) {
             if (!all.isEmpty()) {
-                act.on(all.get(chance.nextInt(all.size())));
+                act.on(all.get(random.nextInt(all.size())));
             }
         }
 
         private void send() {
-            String group = chance.nextInt(2) == 0 ? "shop" : "bank";
+            String group = random.nextInt(2) == 0 ? "shop" : "bank";
             String key = "u" + keys++;
-            String immunity = IMMUNITIES[chance.nextInt(IMMUNITIES.length)];
+            String immunity = IMMUNITIES[random.nextInt(IMMUNITIES.length)];
             Map<String, String> properties = SimulatedBroker.properties(key);
             if (immunity != null) {
                 properties.put("CHECK_IMMUNITY_TIME_IN_SECONDS", immunity);
@@ -188,19 +188,19 @@ class TransactionHistoriesTest {
         private void startAgain() {
             producers.keySet().forEach(this::count);
             producers.clear();
-            if (chance.nextInt(2) == 0) {
+            if (random.nextInt(2) == 0) {
                 broker.restart();
             } else {
-                broker.crash(chance.nextLong());
+                broker.crash(random.nextLong());
             }
         }
 
         /** A producer's word on any half, decided or not, asked for or not, sometimes a foreign one's. */
         private void end() {
             oneOf(new ArrayList<>(halves.values()), half -> {
-                int word = chance.nextInt(5) == 0 ? 0 : chance.nextInt(2) == 0 ? COMMIT : ROLLBACK;
-                boolean fromCheck = chance.nextInt(2) == 0;
-                boolean foreign = chance.nextInt(8) == 0;
+                int word = random.nextInt(5) == 0 ? 0 : random.nextInt(2) == 0 ? COMMIT : ROLLBACK;
+                boolean fromCheck = random.nextInt(2) == 0;
+                boolean foreign = random.nextInt(8) == 0;
                 String group = foreign ? "thief" : half.group;
                 EndTransactionHeader header = new EndTransactionHeader(
                         "orders", group, 0, half.handle, word, fromCheck, half.key, half.key, SimulatedBroker.NAME);
@@ -230,7 +230,7 @@ class TransactionHistoriesTest {
 
         /** The power is cut somewhere between the producer's word and its answer: both or neither of decision and message are there. */
         private void endInAPowerCut(Half half) {
-            Decision wanted = chance.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
+            Decision wanted = random.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
             EndTransactionHeader header = new EndTransactionHeader(
                     "orders",
                     half.group,
@@ -244,13 +244,13 @@ class TransactionHistoriesTest {
             FakeRequest request = broker.submit(
                     broker.connect(),
                     Command.request(RequestCode.END_TRANSACTION).header(header).build());
-            for (int steps = chance.nextInt(4); steps > 0 && broker.step(); steps--) {
+            for (int steps = random.nextInt(4); steps > 0 && broker.step(); steps--) {
                 continue;
             }
             boolean answered = request.reply() != null && request.reply().code() == 0;
             producers.keySet().forEach(this::count);
             producers.clear();
-            broker.crash(chance.nextLong());
+            broker.crash(random.nextLong());
             boolean kept = broker.store.decisionOf(half.handle) != null;
             if (half.decision == null && (answered || kept)) {
                 half.decision = wanted;
@@ -267,7 +267,7 @@ class TransactionHistoriesTest {
         }
 
         private void decideByHand(Half half) {
-            Decision wanted = chance.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
+            Decision wanted = random.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
             Command reply = decide(half, wanted == Decision.COMMIT ? "COMMIT" : "ROLLBACK");
             if (half.decision == null) {
                 assertThat(reply.code()).as(reply.remark()).isZero();

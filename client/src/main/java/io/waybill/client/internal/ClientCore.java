@@ -150,7 +150,7 @@ public final class ClientCore implements WaybillClient {
     }
 
     SendCall.Context sendContext(String group, long timeoutMillis, SendPolicy policy, AtomicInteger turn) {
-        turn.set(threads.platform.chance().nextInt(1 << 16));
+        turn.set(threads.platform.random().nextInt(1 << 16));
         return new SendCall.Context(
                 group, calls, routes, membership, threads.timers, clock(), timeoutMillis, policy, turn);
     }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Clock;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.message.UniqueKeys;
 import java.nio.ByteBuffer;
 
 /** Ids of messages and clients that no other process uses. Drawn, not read from the host: an address would tell nothing behind a NAT. */
 public final class UniqueIds {
     private static final UniqueKeys KEYS = new UniqueKeys(
-            ByteBuffer.allocate(4).putInt((int) Chance.system().nextLong()).array(),
+            ByteBuffer.allocate(4)
+                    .putInt((int) RandomSource.system().nextLong())
+                    .array(),
             ProcessHandle.current().pid(),
-            (int) Chance.system().nextLong());
+            (int) RandomSource.system().nextLong());
 
     private UniqueIds() {}
 
@@ -23,6 +25,6 @@ public final class UniqueIds {
     /** A client id: the process, and a number that tells its clients apart. */
     static String nextClient() {
         return "waybill@" + ProcessHandle.current().pid() + "#"
-                + Long.toHexString(Chance.system().nextLong());
+                + Long.toHexString(RandomSource.system().nextLong());
     }
 }

@@ -258,7 +258,7 @@ class PureTest {
         @Test
         void whatDoesNotGetShorterIsSentAsItIs() {
             byte[] noise = new byte[5_000];
-            io.waybill.platform.Chance.seeded(1).nextBytes(noise);
+            io.waybill.platform.RandomSource.seeded(1).nextBytes(noise);
             assertThat(Bodies.deflate(noise)).isNull();
         }
 

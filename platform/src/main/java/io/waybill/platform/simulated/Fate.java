@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.platform.simulated;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import java.util.Arrays;
 import java.util.List;
 
@@ -20,7 +20,7 @@ final class Fate {
     }
 
     private final Kind kind;
-    private final Chance chance;
+    private final RandomSource random;
     private final long cut;
     private final double keep;
     private final double stale;
@@ -34,9 +34,9 @@ final class Fate {
     private int lostEntries;
     private int keptEntries;
 
-    private Fate(Kind kind, Chance chance, long cut, double keep, double stale, double torn) {
+    private Fate(Kind kind, RandomSource random, long cut, double keep, double stale, double torn) {
         this.kind = kind;
-        this.chance = chance;
+        this.random = random;
         this.cut = cut;
         this.keep = keep;
         this.stale = stale;
@@ -47,22 +47,22 @@ final class Fate {
         return new Fate(Kind.KEEP_ALL, null, 0, 1, 0, 0);
     }
 
-    static Fate drawn(Chance chance, long lastInstant) {
-        int draw = chance.nextInt(10);
+    static Fate drawn(RandomSource random, long lastInstant) {
+        int draw = random.nextInt(10);
         Kind kind = draw == 0 ? Kind.LOSE_ALL : draw == 1 ? Kind.KEEP_ALL : draw <= 4 ? Kind.CUT_AT_INSTANT : Kind.DICE;
         // Mostly near the end: the last few writes are the ones that were not forced.
-        long back = chance.nextInt(1 + (int) Math.min(lastInstant, 1 << chance.nextInt(12)));
+        long back = random.nextInt(1 + (int) Math.min(lastInstant, 1 << random.nextInt(12)));
         double[] odds = {0.05, 0.5, 0.95};
-        double keep = odds[chance.nextInt(odds.length)];
-        double torn = chance.nextInt(3) == 0 ? 0.2 : 0.01;
-        return new Fate(kind, chance, lastInstant - back, keep, 0.2, torn);
+        double keep = odds[random.nextInt(odds.length)];
+        double torn = random.nextInt(3) == 0 ? 0.2 : 0.01;
+        return new Fate(kind, random, lastInstant - back, keep, 0.2, torn);
     }
 
     /** One sector: the states it went through (first = forced), the instants that made them, and how it is now. */
     byte[] sector(List<byte[]> states, List<Long> instants, byte[] now, long lastInstant, boolean doubtful) {
         byte[] forced = states.get(0);
-        if (doubtful && kind != Kind.LOSE_ALL && chance != null) {
-            return chance.happens(0.5) ? kept(now) : lost(forced);
+        if (doubtful && kind != Kind.LOSE_ALL && random != null) {
+            return random.happens(0.5) ? kept(now) : lost(forced);
         }
         switch (kind) {
             case LOSE_ALL:
@@ -70,7 +70,7 @@ final class Fate {
             case KEEP_ALL:
                 return kept(now);
             case CUT_AT_INSTANT:
-                if (lastInstant < cut || lastInstant == cut && chance.happens(0.5)) {
+                if (lastInstant < cut || lastInstant == cut && random.happens(0.5)) {
                     return kept(now);
                 }
                 for (int i = states.size() - 1; i > 0; i--) {
@@ -83,20 +83,20 @@ final class Fate {
             default:
                 break;
         }
-        if (chance.happens(torn)) {
+        if (random.happens(torn)) {
             tornSectors++;
-            byte[] older = states.get(chance.nextInt(states.size()));
-            boolean newerFirst = chance.happens(0.5);
-            int at = 1 + chance.nextInt(now.length - 1);
+            byte[] older = states.get(random.nextInt(states.size()));
+            boolean newerFirst = random.happens(0.5);
+            int at = 1 + random.nextInt(now.length - 1);
             byte[] mixed = Arrays.copyOf(newerFirst ? now : older, now.length);
             System.arraycopy(newerFirst ? older : now, at, mixed, at, now.length - at);
             return mixed;
         }
-        if (states.size() > 1 && chance.happens(stale)) {
+        if (states.size() > 1 && random.happens(stale)) {
             staleSectors++;
-            return states.get(1 + chance.nextInt(states.size() - 1));
+            return states.get(1 + random.nextInt(states.size() - 1));
         }
-        return chance.happens(keep) ? kept(now) : lost(forced);
+        return random.happens(keep) ? kept(now) : lost(forced);
     }
 
     private byte[] kept(byte[] now) {
@@ -122,7 +122,7 @@ final class Fate {
                 }
                 yield index;
             }
-            case DICE -> chance.happens(keep) ? last : chance.nextInt(instants.length);
+            case DICE -> random.happens(keep) ? last : random.nextInt(instants.length);
         };
         if (found == last) {
             keptSizes++;
@@ -136,9 +136,9 @@ final class Fate {
     boolean entry(long instant, boolean doubtful) {
         boolean kept = switch (kind) {
             case LOSE_ALL -> false;
-            case KEEP_ALL -> chance == null || !doubtful || chance.happens(0.5);
-            case CUT_AT_INSTANT -> doubtful ? chance.happens(0.5) : instant <= cut;
-            case DICE -> chance.happens(doubtful ? 0.5 : keep);
+            case KEEP_ALL -> random == null || !doubtful || random.happens(0.5);
+            case CUT_AT_INSTANT -> doubtful ? random.happens(0.5) : instant <= cut;
+            case DICE -> random.happens(doubtful ? 0.5 : keep);
         };
         if (kept) {
             keptEntries++;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.platform.simulated;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Duties;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
+import io.waybill.platform.RandomSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Threads without threads. Nothing runs until a test steps, and then in the caller's thread, one duty or task at a time:
- * what is due, the earliest first; of several due at the same time the one that became due first, or, with a chance, any
- * of them as its seed decides. An exception of a duty or task reaches the test that stepped.
+ * what is due, the earliest first; of several due at the same time the one that became due first, or, with a random source,
+ * any of them as its seed decides. An exception of a duty or task reaches the test that stepped.
  *
  * <p>A thread from {@link #thread} does not become a thread: starting it queues its body as one task.
  *
@@ -25,7 +25,7 @@ public final class SimulatedDuties implements Duties {
     private static final int MAX_STEPS = 10_000_000;
 
     private final SimulatedClock clock;
-    private final Chance chance; // null = strictly in order
+    private final RandomSource random; // null = strictly in order
     private final List<Work> works = new ArrayList<>(); // guarded by this; in the order in which they became due
     private long ordinals; // guarded by this
     private boolean closed; // guarded by this
@@ -36,10 +36,10 @@ public final class SimulatedDuties implements Duties {
         this(clock, null);
     }
 
-    /** Runs what is due at the same time in an order drawn from the chance. */
-    public SimulatedDuties(SimulatedClock clock, Chance chance) {
+    /** Runs what is due at the same time in an order drawn from the source. */
+    public SimulatedDuties(SimulatedClock clock, RandomSource random) {
         this.clock = clock;
-        this.chance = chance;
+        this.random = random;
     }
 
     @Override
@@ -154,7 +154,7 @@ public final class SimulatedDuties implements Duties {
         if (first == null) {
             return null;
         }
-        Work chosen = chance == null ? first : due.get(chance.nextInt(due.size()));
+        Work chosen = random == null ? first : due.get(random.nextInt(due.size()));
         if (chosen instanceof Task) {
             works.remove(chosen);
         } else {

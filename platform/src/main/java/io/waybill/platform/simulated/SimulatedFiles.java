@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.platform.simulated;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.FileLock;
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -30,7 +30,7 @@ import java.util.TreeMap;
  * <p><b>While it runs</b> every read and mapping sees the latest write, forced or not, as a page cache shows it.
  *
  * <p><b>What a power cut may do</b> ({@link #crash}). Promised is: the bytes and the size a file had when a force of it
- * last returned, and the entries a directory had when a force of it last returned. Of everything newer, the chance
+ * last returned, and the entries a directory had when a force of it last returned. Of everything newer, the random source
  * decides:
  *
  * <ul>
@@ -67,7 +67,7 @@ public final class SimulatedFiles implements Files {
     /** The unit in which data is kept or lost. */
     public static final int SECTOR_SIZE = SectorFile.SECTOR_SIZE;
 
-    private final Chance chance; // only for how failing calls fail
+    private final RandomSource random; // only for how failing calls fail
     private final Namespace names = new Namespace();
     private final Set<String> locked = new HashSet<>();
     private final Map<FileCall, Long> counts = new EnumMap<>(FileCall.class);
@@ -85,12 +85,12 @@ public final class SimulatedFiles implements Files {
 
     /** An empty disk. */
     public SimulatedFiles() {
-        this(Chance.seeded(0));
+        this(RandomSource.seeded(0));
     }
 
-    /** An empty disk whose failing writes are cut where the chance says. */
-    public SimulatedFiles(Chance chance) {
-        this.chance = chance;
+    /** An empty disk whose failing writes are cut where the random source says. */
+    public SimulatedFiles(RandomSource random) {
+        this.random = random;
     }
 
     // ---- what a test does to the disk
@@ -100,14 +100,14 @@ public final class SimulatedFiles implements Files {
      *
      * @return the disk as it is found afterwards; this one is unusable from now on
      */
-    public synchronized SimulatedFiles crash(Chance fate) {
+    public synchronized SimulatedFiles crash(RandomSource fate) {
         SimulatedFiles survivor = afterPowerCut(fate);
         dead = true;
         return survivor;
     }
 
     /** What would be found if the power were cut now; this disk goes on. */
-    public synchronized SimulatedFiles afterPowerCut(Chance fate) {
+    public synchronized SimulatedFiles afterPowerCut(RandomSource fate) {
         return survivor(Fate.drawn(fate, instants));
     }
 
@@ -118,7 +118,7 @@ public final class SimulatedFiles implements Files {
      * @return the disk as it is found afterwards; this one is unusable from now on
      */
     public synchronized SimulatedFiles kill() {
-        SimulatedFiles heir = new SimulatedFiles(chance);
+        SimulatedFiles heir = new SimulatedFiles(random);
         heir.capacityBytes = capacityBytes;
         heir.instants = instants;
         heir.names.becomeHeirOf(names);
@@ -132,7 +132,7 @@ public final class SimulatedFiles implements Files {
     }
 
     private SimulatedFiles survivor(Fate fate) {
-        SimulatedFiles survivor = new SimulatedFiles(chance);
+        SimulatedFiles survivor = new SimulatedFiles(random);
         survivor.capacityBytes = capacityBytes;
         survivor.evidence = survivor.names.becomeSurvivorOf(names, fate);
         return survivor;
@@ -447,7 +447,7 @@ public final class SimulatedFiles implements Files {
                 try {
                     changing(FileCall.WRITE, name);
                 } catch (IOException e) {
-                    writeSome(position, source, Math.min(chance.nextInt(wanted + 1), room(position, wanted)));
+                    writeSome(position, source, Math.min(random.nextInt(wanted + 1), room(position, wanted)));
                     throw e;
                 }
                 int fits = room(position, wanted);

@@ -3,8 +3,8 @@ package io.waybill.platform.simulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -21,7 +21,7 @@ final class RandomHistory {
     private static final int MAX_SIZE = 6 * SimulatedFiles.SECTOR_SIZE;
 
     private final SimulatedFiles disk;
-    private final Chance chance;
+    private final RandomSource random;
     private final TreeMap<String, Model> names = new TreeMap<>();
     private final TreeMap<String, Model> forcedNames = new TreeMap<>();
     private final Set<String> changedNames = new HashSet<>(); // since the last force of the root
@@ -44,22 +44,22 @@ final class RandomHistory {
         }
     }
 
-    RandomHistory(SimulatedFiles disk, Chance chance) {
+    RandomHistory(SimulatedFiles disk, RandomSource random) {
         this.disk = disk;
-        this.chance = chance;
+        this.random = random;
     }
 
     void run(int steps) throws IOException {
         for (int step = 0; step < steps; step++) {
-            int draw = chance.nextInt(20);
+            int draw = random.nextInt(20);
             if (names.isEmpty() || draw == 0) {
-                create("f" + chance.nextInt(4));
+                create("f" + random.nextInt(4));
                 continue;
             }
-            String name = new ArrayList<>(names.keySet()).get(chance.nextInt(names.size()));
+            String name = new ArrayList<>(names.keySet()).get(random.nextInt(names.size()));
             Model model = names.get(name);
             if (draw == 1) {
-                String to = "f" + chance.nextInt(4);
+                String to = "f" + random.nextInt(4);
                 if (!to.equals(name)) {
                     disk.rename(name, to);
                     names.remove(name);
@@ -81,13 +81,13 @@ final class RandomHistory {
                 model.touched = new boolean[model.forced.length];
                 model.leastSize = model.forced.length;
             } else if (draw == 8) {
-                int size = chance.nextInt(MAX_SIZE);
+                int size = random.nextInt(MAX_SIZE);
                 int before = (int) model.file.size();
                 model.file.truncate(size);
                 model.touch(size, before);
                 model.leastSize = Math.min(model.leastSize, size);
             } else if (draw == 9) {
-                model.file.allocate(chance.nextInt(MAX_SIZE));
+                model.file.allocate(random.nextInt(MAX_SIZE));
             } else {
                 write(model);
             }
@@ -102,9 +102,9 @@ final class RandomHistory {
     }
 
     private void write(Model model) throws IOException {
-        int position = chance.nextInt(MAX_SIZE);
-        byte[] bytes = new byte[1 + chance.nextInt(MAX_SIZE - position)];
-        Arrays.fill(bytes, (byte) ('a' + chance.nextInt(26)));
+        int position = random.nextInt(MAX_SIZE);
+        byte[] bytes = new byte[1 + random.nextInt(MAX_SIZE - position)];
+        Arrays.fill(bytes, (byte) ('a' + random.nextInt(26)));
         model.file.write(position, ByteBuffer.wrap(bytes));
         model.touch(position, position + bytes.length);
     }

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Duty;
 import io.waybill.platform.DutyHandle;
+import io.waybill.platform.RandomSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -145,7 +145,7 @@ class SimulatedDutiesTest {
     }
 
     private static List<String> order(long seed) {
-        SimulatedDuties duties = new SimulatedDuties(new SimulatedClock(), Chance.seeded(seed));
+        SimulatedDuties duties = new SimulatedDuties(new SimulatedClock(), RandomSource.seeded(seed));
         List<String> order = new ArrayList<>();
         for (String name : List.of("a", "b", "c")) {
             duties.executor(name, 1).execute(() -> order.add(name));

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Files;
 import io.waybill.platform.FilesContract;
 import io.waybill.platform.OpenMode;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 class SimulatedFilesTest extends FilesContract {
     private static final int SEEDS = 300;
 
-    private final SimulatedFiles disk = new SimulatedFiles(Chance.seeded(1));
+    private final SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(1));
 
     @Override
     protected Files files() {
@@ -64,7 +64,8 @@ class SimulatedFilesTest extends FilesContract {
     private Set<String> outcomes(String name) {
         Set<String> outcomes = new HashSet<>();
         for (int seed = 0; seed < SEEDS; seed++) {
-            byte[] bytes = disk.afterPowerCut(Chance.seeded(seed)).contents().get(name);
+            byte[] bytes =
+                    disk.afterPowerCut(RandomSource.seeded(seed)).contents().get(name);
             outcomes.add(bytes == null ? "absent" : letters(bytes));
         }
         return outcomes;
@@ -105,7 +106,7 @@ class SimulatedFilesTest extends FilesContract {
         }
         file.forceAll();
         assertThat(outcomes("f")).containsExactly("bcc");
-        assertThat(disk.afterPowerCut(Chance.seeded(3)).evidence().nothingAtStake())
+        assertThat(disk.afterPowerCut(RandomSource.seeded(3)).evidence().nothingAtStake())
                 .isTrue();
     }
 
@@ -173,7 +174,10 @@ class SimulatedFilesTest extends FilesContract {
         assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "b");
         Set<String> both = new HashSet<>();
         for (int seed = 0; seed < SEEDS; seed++) {
-            both.add(disk.afterPowerCut(Chance.seeded(seed)).contents().keySet().toString());
+            both.add(disk.afterPowerCut(RandomSource.seeded(seed))
+                    .contents()
+                    .keySet()
+                    .toString());
         }
         assertThat(both).containsExactlyInAnyOrder("[f]", "[f, f.new]");
         disk.forceDirectory("");
@@ -267,7 +271,7 @@ class SimulatedFilesTest extends FilesContract {
     void aFailedWriteLeavesAnyLeadingPart() throws IOException {
         Set<String> left = new HashSet<>();
         for (int seed = 0; seed < SEEDS; seed++) {
-            SimulatedFiles own = new SimulatedFiles(Chance.seeded(seed));
+            SimulatedFiles own = new SimulatedFiles(RandomSource.seeded(seed));
             StoreFile file = own.open("f", OpenMode.CREATE_NEW);
             own.failAt(1, Fault.EIO);
             assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("abc")));
@@ -340,7 +344,8 @@ class SimulatedFilesTest extends FilesContract {
         disk.flipBit("f", 3 * 8 + 1);
         assertThat(map.get(3)).isEqualTo((byte) ('a' ^ 2));
         for (int seed = 0; seed < 20; seed++) {
-            byte[] found = disk.afterPowerCut(Chance.seeded(seed)).contents().get("f");
+            byte[] found =
+                    disk.afterPowerCut(RandomSource.seeded(seed)).contents().get("f");
             assertThat(found[3]).isEqualTo((byte) ('a' ^ 2));
             assertThat(found[2]).isEqualTo((byte) 'a');
         }
@@ -362,14 +367,15 @@ class SimulatedFilesTest extends FilesContract {
         Set<String> outcomes = new HashSet<>();
         SimulatedFiles found = disk.kill();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(
-                    letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+            outcomes.add(letters(
+                    found.afterPowerCut(RandomSource.seeded(seed)).contents().get("f")));
         }
         assertThat(outcomes).contains("a", "b");
         found.open("f", OpenMode.READ_WRITE).force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(
-                            found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+            assertThat(letters(found.afterPowerCut(RandomSource.seeded(seed))
+                            .contents()
+                            .get("f")))
                     .isEqualTo("b");
         }
     }
@@ -385,15 +391,16 @@ class SimulatedFilesTest extends FilesContract {
         again.force();
         Set<String> outcomes = new HashSet<>();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(
-                    letters(found.afterPowerCut(Chance.seeded(seed)).contents().get("f")));
+            outcomes.add(letters(
+                    found.afterPowerCut(RandomSource.seeded(seed)).contents().get("f")));
         }
         assertThat(outcomes).as("the later force passed it over").contains("a", "b");
         again.write(0, sectors(1, 'b'));
         again.force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(
-                            found.afterPowerCut(Chance.seeded(seed)).contents().get("f")))
+            assertThat(letters(found.afterPowerCut(RandomSource.seeded(seed))
+                            .contents()
+                            .get("f")))
                     .isEqualTo("b");
         }
     }
@@ -401,7 +408,7 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void afterACrashTheOldDiskIsDeadAndTheNewOneIndependent() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
-        SimulatedFiles found = disk.crash(Chance.seeded(1));
+        SimulatedFiles found = disk.crash(RandomSource.seeded(1));
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("x")));
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.open("f", OpenMode.READ));
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.list(""));
@@ -429,8 +436,8 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void aSeedAlwaysGivesTheSameDisk() throws IOException {
         for (int seed = 0; seed < 50; seed++) {
-            SimulatedFiles one = history(seed).crash(Chance.seeded(seed));
-            SimulatedFiles two = history(seed).crash(Chance.seeded(seed));
+            SimulatedFiles one = history(seed).crash(RandomSource.seeded(seed));
+            SimulatedFiles two = history(seed).crash(RandomSource.seeded(seed));
             assertThat(one.evidence()).isEqualTo(two.evidence());
             assertThat(one.contents().keySet()).isEqualTo(two.contents().keySet());
             two.contents()
@@ -440,8 +447,8 @@ class SimulatedFilesTest extends FilesContract {
     }
 
     private static SimulatedFiles history(long seed) throws IOException {
-        SimulatedFiles disk = new SimulatedFiles(Chance.seeded(seed));
-        new RandomHistory(disk, Chance.seeded(seed)).run(60);
+        SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(seed));
+        new RandomHistory(disk, RandomSource.seeded(seed)).run(60);
         return disk;
     }
 
@@ -449,10 +456,10 @@ class SimulatedFilesTest extends FilesContract {
     void randomHistoriesKeepWhatWasForcedAndEveryKindOfLossTurnsUp() throws IOException {
         int[] sums = new int[8];
         for (int seed = 0; seed < 2_000; seed++) {
-            SimulatedFiles own = new SimulatedFiles(Chance.seeded(seed));
-            RandomHistory history = new RandomHistory(own, Chance.seeded(seed));
+            SimulatedFiles own = new SimulatedFiles(RandomSource.seeded(seed));
+            RandomHistory history = new RandomHistory(own, RandomSource.seeded(seed));
             history.run(40);
-            SimulatedFiles found = own.crash(Chance.seeded(~seed));
+            SimulatedFiles found = own.crash(RandomSource.seeded(~seed));
             history.check(found, "seed " + seed);
             CrashEvidence e = found.evidence();
             int[] parts = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -85,13 +85,13 @@ public final class MemoryBackend extends ViewsBackend {
     }
 
     /** Loses some of the last batches, none of them flushed: RocksDB may have written more than it was asked to. */
-    public void crash(Chance chance) {
+    public void crash(RandomSource random) {
         if (beside != null) {
-            beside.crash(chance);
+            beside.crash(random);
         }
         lock.writeLock().lock();
         try {
-            int lost = chance.nextInt(unflushed.size() + 1);
+            int lost = random.nextInt(unflushed.size() + 1);
             for (int i = 0; i < lost; i++) {
                 undo(unflushed.pop());
             }

@@ -3,8 +3,8 @@ package io.waybill.store.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.StoreFile;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.FileCall;
@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** Making a segment takes a file and its room, or nothing. */
 class SegmentMakerTest {
-    private final SimulatedFiles disk = new SimulatedFiles(Chance.seeded(1));
+    private final SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(1));
     private int open;
 
     private static Object call(Method method, Object on, Object[] arguments) throws Throwable {

@@ -3,7 +3,7 @@ package io.waybill.store.view;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -19,26 +19,26 @@ class DueIndexTest {
     @Test
     void answersAsASortedSetWhateverTheWindowHolds() {
         for (long seed = 1; seed <= 200; seed++) {
-            Chance chance = Chance.seeded(seed);
+            RandomSource random = RandomSource.seeded(seed);
             ViewsBackend backend = ViewsBackend.memory();
             Table table = new Table(backend, Family.DUE);
-            int page = 1 + chance.nextInt(4);
-            int limit = page + 2 + chance.nextInt(4);
+            int page = 1 + random.nextInt(4);
+            int limit = page + 2 + random.nextInt(4);
             DueIndex index = new DueIndex(table, page, limit);
             TreeSet<DueItem> model = new TreeSet<>(ORDER);
             for (int step = 0; step < 300; step++) {
-                int action = chance.nextInt(10);
+                int action = random.nextInt(10);
                 boolean growing = step / 50 % 2 == 0;
                 if (action < (growing ? 6 : 2)) {
                     DueItem item = new DueItem(
-                            chance.nextInt(50) - 5,
+                            random.nextInt(50) - 5,
                             step,
-                            chance.nextInt(2) == 0 ? DueItem.Kind.DELIVER : DueItem.Kind.CHECK);
+                            random.nextInt(2) == 0 ? DueItem.Kind.DELIVER : DueItem.Kind.CHECK);
                     index.add(item, true);
                     model.add(item);
                 } else if (action < 8 && !model.isEmpty()) {
                     List<DueItem> items = new ArrayList<>(model);
-                    DueItem item = chance.nextInt(2) == 0 ? model.first() : items.get(chance.nextInt(items.size()));
+                    DueItem item = random.nextInt(2) == 0 ? model.first() : items.get(random.nextInt(items.size()));
                     index.remove(item);
                     model.remove(item);
                 } else if (action == 8) {
@@ -48,24 +48,24 @@ class DueIndexTest {
                         backend.write(batch);
                     }
                     table.written();
-                    if (chance.nextInt(3) == 0) {
+                    if (random.nextInt(3) == 0) {
                         table = new Table(backend, Family.DUE);
                         index = new DueIndex(table, page, limit);
                         // What came since the checkpoint is nothing here, so the new one is whole.
                     }
                 }
                 index.publish();
-                verify(seed, chance, index, model);
+                verify(seed, random, index, model);
             }
         }
     }
 
-    private static void verify(long seed, Chance chance, DueIndex index, TreeSet<DueItem> model) {
+    private static void verify(long seed, RandomSource random, DueIndex index, TreeSet<DueItem> model) {
         assertThat(index.nextDueMillis())
                 .as("seed %d", seed)
                 .isEqualTo(model.isEmpty() ? Long.MAX_VALUE : model.first().dueMillis());
-        long now = chance.nextInt(50);
-        int max = 1 + chance.nextInt(12);
+        long now = random.nextInt(50);
+        int max = 1 + random.nextInt(12);
         List<DueItem> expected = model.stream()
                 .filter(item -> item.dueMillis() <= now)
                 .limit(max)

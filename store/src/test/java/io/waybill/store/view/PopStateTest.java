@@ -4,7 +4,7 @@ package io.waybill.store.view;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopDelta;
@@ -57,14 +57,14 @@ class PopStateTest {
         }
     }
 
-    private static PopChange step(Chance chance, int span) {
-        long offset = chance.nextInt(span);
-        return switch (chance.nextInt(20)) {
-            case 0 -> chance.happens(0.2) ? new PopChange.Reset(offset) : new PopChange.Start(offset);
-            case 1, 2 -> new PopChange.Ack(offset, offset + chance.nextInt(span));
-            case 3, 4, 5, 6, 7, 8, 9, 10 -> new PopChange.Ack(offset, offset + chance.nextInt(4));
+    private static PopChange step(RandomSource random, int span) {
+        long offset = random.nextInt(span);
+        return switch (random.nextInt(20)) {
+            case 0 -> random.happens(0.2) ? new PopChange.Reset(offset) : new PopChange.Start(offset);
+            case 1, 2 -> new PopChange.Ack(offset, offset + random.nextInt(span));
+            case 3, 4, 5, 6, 7, 8, 9, 10 -> new PopChange.Ack(offset, offset + random.nextInt(4));
             default ->
-                new PopChange.Take(offset, chance.nextInt(1_000) - 10, chance.nextInt(100_000) - 10, chance.nextInt(5));
+                new PopChange.Take(offset, random.nextInt(1_000) - 10, random.nextInt(100_000) - 10, random.nextInt(5));
         };
     }
 
@@ -91,18 +91,18 @@ class PopStateTest {
     @Test
     void anyStepsAreWhatTheNaiveModelSays() {
         for (int seed = 0; seed < 300; seed++) {
-            Chance chance = Chance.seeded(seed);
-            int span = 2 + chance.nextInt(60);
-            long base = chance.nextInt(span);
+            RandomSource random = RandomSource.seeded(seed);
+            int span = 2 + random.nextInt(60);
+            long base = random.nextInt(span);
             PopState state = new PopState(base);
             Naive naive = new Naive(base);
             PopState frozen = state.copy();
             byte[] before = state.encode();
             for (int i = 0; i < 120; i++) {
-                PopChange change = step(chance, span);
+                PopChange change = step(random, span);
                 state.apply(change);
                 naive.apply(change);
-                if (chance.happens(0.1)) {
+                if (random.happens(0.1)) {
                     same(state, naive, span);
                     assertThat(frozen.encode()).as("a copy is its own").isEqualTo(before);
                     PopState decoded = PopState.decode(state.encode());
@@ -120,17 +120,17 @@ class PopStateTest {
     @Test
     void recordsThatAreInTheStateChangeNothing() {
         for (int seed = 0; seed < 2_000; seed++) {
-            Chance chance = Chance.seeded(seed);
-            PopFold fold = new PopFold(KEY, 0, 0, chance.happens(0.5) ? new PopState(chance.nextInt(10)) : null);
+            RandomSource random = RandomSource.seeded(seed);
+            PopFold fold = new PopFold(KEY, 0, 0, random.happens(0.5) ? new PopState(random.nextInt(10)) : null);
             List<PopDelta> steps = new ArrayList<>();
-            for (int i = chance.nextInt(5); i >= 0; i--) {
+            for (int i = random.nextInt(5); i >= 0; i--) {
                 List<PopChange> changes = new ArrayList<>();
-                for (int k = chance.nextInt(8); k >= 0; k--) {
-                    changes.add(chance.happens(0.1) ? new PopChange.Drop() : step(chance, 12));
+                for (int k = random.nextInt(8); k >= 0; k--) {
+                    changes.add(random.happens(0.1) ? new PopChange.Drop() : step(random, 12));
                 }
                 steps.add(new PopDelta(KEY, changes));
             }
-            int repeatedFrom = chance.nextInt(steps.size());
+            int repeatedFrom = random.nextInt(steps.size());
             for (int i = 0; i < steps.size(); i++) {
                 fold.entry(new LogRecord.Pop(100 + i, List.of(steps.get(i))));
             }
@@ -145,16 +145,16 @@ class PopStateTest {
     @Test
     void deltasAreTheSameAfterTheirBytes() {
         for (int seed = 0; seed < 500; seed++) {
-            Chance chance = Chance.seeded(seed);
+            RandomSource random = RandomSource.seeded(seed);
             List<PopDelta> deltas = new ArrayList<>();
-            for (int i = chance.nextInt(4); i > 0; i--) {
+            for (int i = random.nextInt(4); i > 0; i--) {
                 List<PopChange> changes = new ArrayList<>();
-                for (int k = chance.nextInt(20); k > 0; k--) {
+                for (int k = random.nextInt(20); k > 0; k--) {
                     changes.add(
-                            chance.happens(0.05) ? new PopChange.Drop() : step(chance, 1 + chance.nextInt(100_000)));
+                            random.happens(0.05) ? new PopChange.Drop() : step(random, 1 + random.nextInt(100_000)));
                 }
-                long first = chance.nextInt(1_000);
-                for (int k = chance.nextInt(40); k > 0; k--) {
+                long first = random.nextInt(1_000);
+                for (int k = random.nextInt(40); k > 0; k--) {
                     changes.add(new PopChange.Take(first++, 1_700_000_000_000L, 1_700_000_060_000L, 1));
                 }
                 deltas.add(new PopDelta(new PopKey("g" + i, "topic", i), changes));

@@ -3,8 +3,8 @@ package io.waybill.store.view;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.ConsumerOffset;
@@ -37,7 +37,7 @@ class ViewsHistoryTest {
     void memoryHistories() {
         for (long seed = 1; seed <= SEEDS; seed++) {
             MemoryBackend backend = ViewsBackend.memory();
-            new History(seed, backend, chance -> backend.crash(chance), 60).run();
+            new History(seed, backend, random -> backend.crash(random), 60).run();
         }
     }
 
@@ -45,17 +45,17 @@ class ViewsHistoryTest {
     void rocksHistories() {
         for (long seed = 1; seed <= Math.max(3, SEEDS / 50); seed++) {
             ViewsBackend backend = ViewsBackend.rocks(Files.real(directory.resolve("s" + seed)));
-            new History(seed, backend, chance -> {}, 80).run();
+            new History(seed, backend, random -> {}, 80).run();
         }
     }
 
     private interface Crash {
-        void now(Chance chance);
+        void now(RandomSource random);
     }
 
     private static final class History {
         private final long seed;
-        private final Chance chance;
+        private final RandomSource random;
         private final ViewsBackend backend;
         private final Crash crash;
         private final int steps;
@@ -65,11 +65,11 @@ class ViewsHistoryTest {
 
         History(long seed, ViewsBackend backend, Crash crash, int steps) {
             this.seed = seed;
-            this.chance = Chance.seeded(seed);
+            this.random = RandomSource.seeded(seed);
             this.backend = backend;
             this.crash = crash;
             this.steps = steps;
-            this.model = new ViewsModel(chance);
+            this.model = new ViewsModel(random);
         }
 
         void run() {
@@ -77,7 +77,7 @@ class ViewsHistoryTest {
             for (int step = 0; step < steps; step++) {
                 try {
                     step();
-                    if (chance.nextInt(6) == 0) {
+                    if (random.nextInt(6) == 0) {
                         verify();
                     }
                 } catch (RuntimeException | AssertionError e) {
@@ -97,17 +97,17 @@ class ViewsHistoryTest {
         }
 
         private void step() {
-            switch (chance.nextInt(20)) {
+            switch (random.nextInt(20)) {
                 case 0, 1 -> prepared |= views.prepareCheckpoint();
                 case 2, 3 -> {
-                    views.writeCheckpoint(chance.nextInt(2) == 0);
+                    views.writeCheckpoint(random.nextInt(2) == 0);
                     prepared = false;
                 }
                 case 4 -> {
                     views.close();
-                    if (chance.nextInt(2) == 0) {
-                        crash.now(chance);
-                    } else if (chance.nextInt(4) == 0) {
+                    if (random.nextInt(2) == 0) {
+                        crash.now(random);
+                    } else if (random.nextInt(4) == 0) {
                         backend.deleteAll();
                     }
                     reopen();
@@ -146,7 +146,7 @@ class ViewsHistoryTest {
             if (model.log.isEmpty()) {
                 return;
             }
-            long position = model.log.get(chance.nextInt(model.log.size())).base();
+            long position = model.log.get(random.nextInt(model.log.size())).base();
             RewriteSet carried = views.pendingBefore(position);
             RewriteSet expected = model.carried(position, views.keyTimeMillis());
             assertThat(carried.halves()).isEqualTo(expected.halves());
@@ -160,24 +160,24 @@ class ViewsHistoryTest {
             assertThat(carried.queueBases()).isEqualTo(expected.queueBases());
             apply(model.carry(carried));
             if (prepared) {
-                views.writeCheckpoint(chance.nextInt(2) == 0);
+                views.writeCheckpoint(random.nextInt(2) == 0);
             }
             assertThat(views.prepareCheckpoint()).isTrue();
             // Trimmed after the swap: this checkpoint is still as of the oldest position before it.
-            boolean late = chance.nextInt(2) == 0;
+            boolean late = random.nextInt(2) == 0;
             if (late) {
                 views.trimBefore(position);
             }
-            if (chance.nextInt(2) == 0) {
+            if (random.nextInt(2) == 0) {
                 apply(model.frame());
             }
             views.writeCheckpoint(true);
             prepared = false;
             views.trimBefore(position);
             model.drop(position);
-            if (chance.nextInt(3) == 0) {
+            if (random.nextInt(3) == 0) {
                 views.close();
-                crash.now(chance);
+                crash.now(random);
                 reopen();
             }
         }
@@ -281,11 +281,11 @@ class ViewsHistoryTest {
                                         null))
                                 .toList());
                 for (int i = 0; i < 20 && min < max; i++) {
-                    long offset = min + chance.nextInt((int) (max - min));
+                    long offset = min + random.nextInt((int) (max - min));
                     LogRecord.VisibleMessage message = kept.get((int) (offset - min));
                     assertThat(queue.positionOf(offset)).isEqualTo(message.position());
                     assertThat(queue.storeTimeOf(offset)).isEqualTo(message.storeTimeMillis());
-                    verifyTime(queue, kept, message.storeTimeMillis() + chance.nextInt(3) - 1);
+                    verifyTime(queue, kept, message.storeTimeMillis() + random.nextInt(3) - 1);
                 }
                 verifyTime(queue, kept, 0);
                 verifyTime(queue, kept, model.now + 1);
@@ -313,8 +313,8 @@ class ViewsHistoryTest {
         private void verifyKeys() {
             for (int topic = 0; topic < 3; topic++) {
                 for (int key = 0; key < 41; key++) {
-                    long before = chance.nextInt(2) == 0 ? Long.MAX_VALUE : chance.nextInt((int) model.end + 1);
-                    int max = 1 + chance.nextInt(64);
+                    long before = random.nextInt(2) == 0 ? Long.MAX_VALUE : random.nextInt((int) model.end + 1);
+                    int max = 1 + random.nextInt(64);
                     assertThat(views.keyPositions(
                                     ViewsModel.topic(topic), ViewsModel.key(key), 0, Long.MAX_VALUE, before, max))
                             .isEqualTo(model.positions(ViewsModel.topic(topic), ViewsModel.key(key), before, max));
@@ -325,8 +325,8 @@ class ViewsHistoryTest {
 
         /** Times only narrow: all positions in the span must be there, and nothing that has not the key. */
         private void verifyKeyTimes(String topic, String key) {
-            long from = 1_000_000 + chance.nextInt((int) (model.now - 1_000_000) + 1);
-            long to = from + chance.nextInt(5_000);
+            long from = 1_000_000 + random.nextInt((int) (model.now - 1_000_000) + 1);
+            long to = from + random.nextInt(5_000);
             List<Long> all = Arrays.stream(model.positions(topic, key, Long.MAX_VALUE, 1000))
                     .boxed()
                     .toList();
@@ -382,8 +382,8 @@ class ViewsHistoryTest {
         private void verifyJournal() {
             for (int i = 0; i < 20; i++) {
                 QueueKey queue = model.anyQueue();
-                long offset = chance.nextInt(7_000);
-                int max = 1 + chance.nextInt(20);
+                long offset = random.nextInt(7_000);
+                int max = 1 + random.nextInt(20);
                 assertThat(views.journalOf(queue.topic(), queue.queueId(), offset, max))
                         .isEqualTo(model.journal.stream()
                                 .filter(located -> located.position() >= model.oldest)
@@ -414,7 +414,7 @@ class ViewsHistoryTest {
                                     ? Long.MAX_VALUE
                                     : schedule.get(0).dueMillis());
             for (long now : new long[] {0, model.now, model.now + 10_000, Long.MAX_VALUE}) {
-                int max = 1 + chance.nextInt(30);
+                int max = 1 + random.nextInt(30);
                 List<DueItem> expected = schedule.stream()
                         .filter(item -> item.dueMillis() <= now)
                         .limit(max)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
-import io.waybill.platform.Chance;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.CheckEvent;
@@ -41,7 +41,7 @@ final class ViewsModel {
 
     record Located<T>(T value, long position) {}
 
-    final Chance chance;
+    final RandomSource random;
     final List<Frame> log = new ArrayList<>();
     /** The log with what was dropped. */
     final List<Frame> everything = new ArrayList<>();
@@ -79,8 +79,8 @@ final class ViewsModel {
     private List<LogRecord> building;
     private long base;
 
-    ViewsModel(Chance chance) {
-        this.chance = chance;
+    ViewsModel(RandomSource random) {
+        this.random = random;
     }
 
     static String topic(int i) {
@@ -92,7 +92,7 @@ final class ViewsModel {
     }
 
     QueueKey anyQueue() {
-        return new QueueKey(topic(chance.nextInt(3)), chance.nextInt(3));
+        return new QueueKey(topic(random.nextInt(3)), random.nextInt(3));
     }
 
     long next(QueueKey key) {
@@ -126,7 +126,7 @@ final class ViewsModel {
         base = end;
         end += 56;
         // Several frames of one millisecond are as usual as pauses.
-        now += chance.nextInt(3) == 0 ? chance.nextInt(2000) : 0;
+        now += random.nextInt(3) == 0 ? random.nextInt(2000) : 0;
     }
 
     Frame finish() {
@@ -145,7 +145,7 @@ final class ViewsModel {
     /** A frame of random entries. */
     Frame frame() {
         begin();
-        int count = 1 + chance.nextInt(4);
+        int count = 1 + random.nextInt(4);
         for (int i = 0; i < count; i++) {
             entry();
         }
@@ -153,11 +153,11 @@ final class ViewsModel {
     }
 
     private void entry() {
-        switch (chance.nextInt(23)) {
+        switch (random.nextInt(23)) {
             case 0, 1, 2, 3 -> visible(anyQueue());
             case 4 -> {
                 QueueKey key = anyQueue();
-                for (int i = chance.nextInt(300); i >= 0; i--) {
+                for (int i = random.nextInt(300); i >= 0; i--) {
                     visible(key);
                 }
             }
@@ -166,8 +166,8 @@ final class ViewsModel {
             case 22 -> pick(decisions).ifPresent(this::after);
             case 7 ->
                 pick(halves).ifPresent(handle -> {
-                    for (int i = chance.nextInt(3); i >= 0; i--) {
-                        if (chance.nextInt(2) == 0) {
+                    for (int i = random.nextInt(3); i >= 0; i--) {
+                        if (random.nextInt(2) == 0) {
                             answered(handle);
                         } else {
                             checked(handle, halves.get(handle).checks() + 1, later());
@@ -178,9 +178,9 @@ final class ViewsModel {
             case 10 -> pick(dues).ifPresent(this::fire);
             case 11 ->
                 pick(dues).ifPresent(handle -> {
-                    if (chance.nextInt(3) == 0) {
+                    if (random.nextInt(3) == 0) {
                         long position = place(30);
-                        boolean old = chance.nextInt(4) == 0;
+                        boolean old = random.nextInt(4) == 0;
                         String[] keys = dueKeys.get(handle);
                         building.add(new LogRecord.Cancelled(
                                 position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
@@ -208,10 +208,10 @@ final class ViewsModel {
                 });
             case 12 -> {
                 List<ConsumerOffset> entries = new ArrayList<>();
-                for (int i = chance.nextInt(3); i >= 0; i--) {
+                for (int i = random.nextInt(3); i >= 0; i--) {
                     QueueKey key = anyQueue();
                     entries.add(new ConsumerOffset(
-                            "group-" + chance.nextInt(3), key.topic(), key.queueId(), chance.nextInt(20) - 1));
+                            "group-" + random.nextInt(3), key.topic(), key.queueId(), random.nextInt(20) - 1));
                 }
                 progress(entries);
             }
@@ -220,21 +220,21 @@ final class ViewsModel {
             case 19, 20 -> journal();
             default ->
                 catalog(
-                        CatalogKind.values()[chance.nextInt(4)],
-                        chance.nextInt(2) == 0 ? topic(chance.nextInt(3)) : "name-" + chance.nextInt(4),
-                        chance.nextInt(4) == 0 ? null : new byte[] {(byte) chance.nextInt(100)});
+                        CatalogKind.values()[random.nextInt(4)],
+                        random.nextInt(2) == 0 ? topic(random.nextInt(3)) : "name-" + random.nextInt(4),
+                        random.nextInt(4) == 0 ? null : new byte[] {(byte) random.nextInt(100)});
         }
     }
 
     /** A message of any kind with a key that is free. */
     private void unique() {
-        String key = "unique-" + chance.nextInt(12);
+        String key = "unique-" + random.nextInt(12);
         UniqueKeyOwner before = uniques.get(key);
         if (before != null && before.key().untilMillis() > now) {
             return;
         }
         FirstMessage first;
-        switch (chance.nextInt(3)) {
+        switch (random.nextInt(3)) {
             case 0 -> {
                 half();
                 first = new FirstMessage(halves.lastKey(), -1, 0, now);
@@ -250,7 +250,7 @@ final class ViewsModel {
                 first = new FirstMessage(message.position(), message.queueOffset(), queue.queueId(), now);
             }
         }
-        unique(new UniqueKey(topic(0), key, now + chance.nextInt(10_000)), first);
+        unique(new UniqueKey(topic(0), key, now + random.nextInt(10_000)), first);
     }
 
     private void unique(UniqueKey key, FirstMessage first) {
@@ -266,19 +266,19 @@ final class ViewsModel {
     private void journal() {
         List<DeliveryEvent> entries = new ArrayList<>();
         long position = place(80);
-        for (int i = chance.nextInt(4); i >= 0; i--) {
+        for (int i = random.nextInt(4); i >= 0; i--) {
             QueueKey queue = anyQueue();
-            long from = chance.nextInt(6_000);
-            long to = from + 1 + chance.nextInt(chance.nextInt(3) == 0 ? DeliveryEvent.MAX_SPAN : 40);
+            long from = random.nextInt(6_000);
+            long to = from + 1 + random.nextInt(random.nextInt(3) == 0 ? DeliveryEvent.MAX_SPAN : 40);
             DeliveryEvent entry = new DeliveryEvent(
-                    DeliveryEvent.Kind.values()[chance.nextInt(3)],
-                    "group-" + chance.nextInt(2),
+                    DeliveryEvent.Kind.values()[random.nextInt(3)],
+                    "group-" + random.nextInt(2),
                     queue.topic(),
                     queue.queueId(),
                     from,
                     to,
                     client(),
-                    now - chance.nextInt(1_000),
+                    now - random.nextInt(1_000),
                     now);
             entries.add(entry);
             journal.add(new Located<>(entry, position));
@@ -288,16 +288,16 @@ final class ViewsModel {
 
     private PopKey anyPop() {
         QueueKey queue = anyQueue();
-        return new PopKey("group-" + chance.nextInt(2), queue.topic(), queue.queueId() % 2);
+        return new PopKey("group-" + random.nextInt(2), queue.topic(), queue.queueId() % 2);
     }
 
     private void pop() {
         List<PopDelta> deltas = new ArrayList<>();
         long position = place(60);
-        for (int i = chance.nextInt(2); i >= 0; i--) {
+        for (int i = random.nextInt(2); i >= 0; i--) {
             PopKey key = anyPop();
             List<PopChange> changes = new ArrayList<>();
-            for (int k = chance.nextInt(6); k >= 0; k--) {
+            for (int k = random.nextInt(6); k >= 0; k--) {
                 PopChange change = popChange();
                 changes.add(change);
                 Located<PopState> state = pops.get(key);
@@ -317,18 +317,18 @@ final class ViewsModel {
     }
 
     private PopChange popChange() {
-        long offset = chance.nextInt(40);
-        return switch (chance.nextInt(16)) {
+        long offset = random.nextInt(40);
+        return switch (random.nextInt(16)) {
             case 0, 1, 2 -> new PopChange.Start(offset / 4);
             case 3 -> new PopChange.Reset(offset);
             case 4 -> new PopChange.Drop();
-            case 5, 6, 7, 8, 9 -> new PopChange.Ack(offset, offset + chance.nextInt(4));
-            default -> new PopChange.Take(offset, now, later(), 1 + chance.nextInt(3));
+            case 5, 6, 7, 8, 9 -> new PopChange.Ack(offset, offset + random.nextInt(4));
+            default -> new PopChange.Take(offset, now, later(), 1 + random.nextInt(3));
         };
     }
 
     private long later() {
-        return now + chance.nextInt(20_000);
+        return now + random.nextInt(20_000);
     }
 
     private static Optional<Long> none() {
@@ -340,15 +340,15 @@ final class ViewsModel {
             return none();
         }
         List<Long> handles = new ArrayList<>(map.keySet());
-        return Optional.of(handles.get(chance.nextInt(handles.size())));
+        return Optional.of(handles.get(random.nextInt(handles.size())));
     }
 
     void visible(QueueKey queue) {
-        int size = 100 + chance.nextInt(50);
+        int size = 100 + random.nextInt(50);
         long position = place(size);
-        String[] keys = new String[chance.nextInt(3)];
+        String[] keys = new String[random.nextInt(3)];
         for (int i = 0; i < keys.length; i++) {
-            keys[i] = chance.nextInt(10) == 0 ? null : key(chance.nextInt(40));
+            keys[i] = random.nextInt(10) == 0 ? null : key(random.nextInt(40));
         }
         LogRecord.VisibleMessage message = new LogRecord.VisibleMessage(
                 position,
@@ -357,7 +357,7 @@ final class ViewsModel {
                 queue.topic(),
                 queue.queueId(),
                 next(queue),
-                chance.nextInt(3) == 0 ? chance.nextLong() : chance.nextInt(3) - 1,
+                random.nextInt(3) == 0 ? random.nextLong() : random.nextInt(3) - 1,
                 now,
                 keys.length == 0 ? null : keys);
         building.add(message);
@@ -388,9 +388,9 @@ final class ViewsModel {
     }
 
     void decide(long handle) {
-        Decision outcome = Decision.values()[chance.nextInt(3)];
+        Decision outcome = Decision.values()[random.nextInt(3)];
         long position = place(40);
-        boolean fromCheck = chance.nextInt(2) == 0;
+        boolean fromCheck = random.nextInt(2) == 0;
         building.add(new LogRecord.Decided(position, handle, outcome, fromCheck, now, "me"));
         PendingHalf half = halves.remove(handle);
         if (outcome == Decision.ROLLBACK) {
@@ -414,8 +414,8 @@ final class ViewsModel {
     /** On a decided transaction: a decision that comes too late, or the delivery of what was rolled back. The last one counts. */
     private void after(long handle) {
         long at = place(60);
-        if (chance.nextInt(2) == 0) {
-            Decision late = chance.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
+        if (random.nextInt(2) == 0) {
+            Decision late = random.nextInt(2) == 0 ? Decision.COMMIT : Decision.ROLLBACK;
             Decision decided = decisions.get(handle).outcome();
             DecisionConflict conflict = new DecisionConflict(
                     handle, at, decided, now, "me", late, true, now, "you " + at, "m", topic(0), "producers");
@@ -431,7 +431,7 @@ final class ViewsModel {
     void checked(long handle, int count, long nextMillis) {
         long at = place(30);
         String client = client();
-        CheckReason reason = CheckReason.values()[chance.nextInt(5)];
+        CheckReason reason = CheckReason.values()[random.nextInt(5)];
         String sender = client();
         building.add(new LogRecord.Checked(at, handle, count, nextMillis, client, reason, sender, now));
         if (!client.isEmpty()) {
@@ -454,7 +454,7 @@ final class ViewsModel {
     }
 
     private String client() {
-        return chance.nextInt(3) == 0 ? "" : "client-" + chance.nextInt(2);
+        return random.nextInt(3) == 0 ? "" : "client-" + random.nextInt(2);
     }
 
     private void event(long handle, long position, CheckEvent event) {
@@ -501,9 +501,9 @@ final class ViewsModel {
     void due(long restated, long dueMillis) {
         long position = place(160);
         long handle = restated < 0 ? position : restated;
-        String[] key = restated >= 0 ? dueKeys.get(handle) : new String[chance.nextInt(4)];
+        String[] key = restated >= 0 ? dueKeys.get(handle) : new String[random.nextInt(4)];
         for (int i = 0; i < key.length && restated < 0; i++) {
-            key[i] = chance.nextInt(8) == 0 ? null : key(chance.nextInt(40));
+            key[i] = random.nextInt(8) == 0 ? null : key(random.nextInt(40));
         }
         building.add(
                 new LogRecord.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));

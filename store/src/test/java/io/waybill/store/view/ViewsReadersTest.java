@@ -3,9 +3,9 @@ package io.waybill.store.view;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Chance;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingTimer;
 import java.nio.file.Path;
@@ -50,9 +50,9 @@ class ViewsReadersTest {
             }
         }));
         threads.add(thread("reader", () -> {
-            Chance chance = Chance.seeded(7);
+            RandomSource random = RandomSource.seeded(7);
             while (!done) {
-                read(chance);
+                read(random);
             }
         }));
         threads.forEach(Thread::start);
@@ -98,12 +98,12 @@ class ViewsReadersTest {
         }
     }
 
-    private void read(Chance chance) {
+    private void read(RandomSource random) {
         long n = applied;
         if (n < 3000) {
             return;
         }
-        long wanted = n - chance.nextInt(2500);
+        long wanted = n - random.nextInt(2500);
         QueueView queue = views.queue("t", (int) (wanted % QUEUES));
         long offset = wanted / QUEUES;
         check(queue.max() > offset, "max", wanted, queue.max());

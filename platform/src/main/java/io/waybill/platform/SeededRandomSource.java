@@ -4,12 +4,12 @@ package io.waybill.platform;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** SplitMix64: one atomic addition per draw, every 64-bit value once per period. */
-final class SeededChance extends DrawnChance {
+final class SeededRandomSource extends AbstractRandomSource {
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
     private final AtomicLong state;
 
-    SeededChance(long seed) {
+    SeededRandomSource(long seed) {
         this.state = new AtomicLong(seed);
     }
 

@@ -8,23 +8,23 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
-import io.waybill.platform.Chance;
 import io.waybill.platform.MemoryBudget;
+import io.waybill.platform.RandomSource;
 import io.waybill.protocol.frame.MalformedFrame;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class FrameCutterTest {
+class FrameDecoderTest {
     private static final int MAX = 1 << 20;
     private final Charge budget = new Charge(new MemoryBudget(64 << 20), null);
-    private final FrameCutter cutter = new FrameCutter(MAX, budget);
+    private final FrameDecoder decoder = new FrameDecoder(MAX, budget);
     private final ByteBufAllocator allocator = UnpooledByteBufAllocator.DEFAULT;
     private final List<byte[]> cut = new ArrayList<>();
 
     private void feed(byte[] stream, int from, int to) throws MalformedFrame {
         ByteBuf in = Unpooled.wrappedBuffer(stream, from, to - from);
-        while (cutter.cut(in, allocator, (buffer, index, length) -> {
+        while (decoder.decode(in, allocator, (buffer, index, length) -> {
             byte[] frame = new byte[length];
             buffer.getBytes(index, frame);
             cut.add(frame);
@@ -37,13 +37,13 @@ class FrameCutterTest {
     @Test
     void cutsTheSameFramesHoweverTheStreamIsSplit() throws MalformedFrame {
         for (long seed = 0; seed < 300; seed++) {
-            Chance chance = Chance.seeded(seed);
+            RandomSource random = RandomSource.seeded(seed);
             List<byte[]> frames = new ArrayList<>();
             ByteBuf all = Unpooled.buffer();
-            int count = 1 + chance.nextInt(20);
+            int count = 1 + random.nextInt(20);
             for (int i = 0; i < count; i++) {
-                byte[] frame = new byte[4 + chance.nextInt(chance.nextInt(4) == 0 ? 5_000 : 40)];
-                chance.nextBytes(frame);
+                byte[] frame = new byte[4 + random.nextInt(random.nextInt(4) == 0 ? 5_000 : 40)];
+                random.nextBytes(frame);
                 frames.add(frame);
                 all.writeInt(frame.length).writeBytes(frame);
             }
@@ -52,12 +52,12 @@ class FrameCutterTest {
             cut.clear();
             int at = 0;
             while (at < stream.length) {
-                int to = Math.min(stream.length, at + 1 + chance.nextInt(chance.nextInt(2) == 0 ? 6 : 3_000));
+                int to = Math.min(stream.length, at + 1 + random.nextInt(random.nextInt(2) == 0 ? 6 : 3_000));
                 feed(stream, at, to);
                 at = to;
             }
             assertThat(cut).as("seed %s", seed).containsExactlyElementsOf(frames);
-            assertThat(cutter.insideFrame()).isFalse();
+            assertThat(decoder.insideFrame()).isFalse();
             assertThat(budget.bytes()).isZero();
         }
     }
@@ -79,7 +79,7 @@ class FrameCutterTest {
         feed(word, 0, 1);
         feed(word, 1, 3);
         assertThatThrownBy(() -> feed(word, 3, 4)).isInstanceOf(MalformedFrame.class);
-        cutter.release();
+        decoder.release();
         assertThat(budget.bytes()).isZero();
     }
 
@@ -104,21 +104,21 @@ class FrameCutterTest {
     void whatHasNoRoomStaysUnreadUntilThereIsSome() throws MalformedFrame {
         MemoryBudget small = new MemoryBudget(100_000);
         Charge charge = new Charge(small, null);
-        FrameCutter poor = new FrameCutter(MAX, charge);
+        FrameDecoder poor = new FrameDecoder(MAX, charge);
         ByteBuf in = Unpooled.buffer().writeInt(30_000).writeZero(20_000);
         small.add(90_000);
-        assertThat(poor.cut(in, allocator, (buffer, index, length) -> {})).isFalse();
+        assertThat(poor.decode(in, allocator, (buffer, index, length) -> {})).isFalse();
         assertThat(poor.lacksRoom()).isTrue();
         assertThat(in.readableBytes()).isEqualTo(20_004);
         assertThat(poor.insideFrame()).isFalse();
 
         small.add(-90_000);
-        assertThat(poor.cut(in, allocator, (buffer, index, length) -> {})).isFalse();
+        assertThat(poor.decode(in, allocator, (buffer, index, length) -> {})).isFalse();
         assertThat(poor.lacksRoom()).isFalse();
         assertThat(in.isReadable()).isFalse();
         assertThat(charge.bytes()).isEqualTo(30_004);
         ByteBuf rest = Unpooled.buffer().writeZero(10_000);
-        assertThat(poor.cut(rest, allocator, (buffer, index, length) -> cut.add(new byte[length])))
+        assertThat(poor.decode(rest, allocator, (buffer, index, length) -> cut.add(new byte[length])))
                 .isTrue();
         assertThat(cut).hasSize(1);
         assertThat(charge.bytes()).isZero();
@@ -128,12 +128,12 @@ class FrameCutterTest {
     void aLittleAlwaysFits() throws MalformedFrame {
         MemoryBudget full = new MemoryBudget(1_000);
         full.add(1_000);
-        FrameCutter cutterInNeed = new FrameCutter(MAX, new Charge(full, null));
+        FrameDecoder decoderInNeed = new FrameDecoder(MAX, new Charge(full, null));
         ByteBuf in = Unpooled.buffer().writeInt(2_000).writeZero(1_500);
-        assertThat(cutterInNeed.cut(in, allocator, (buffer, index, length) -> {}))
+        assertThat(decoderInNeed.decode(in, allocator, (buffer, index, length) -> {}))
                 .isFalse();
-        assertThat(cutterInNeed.lacksRoom()).isFalse();
-        assertThat(cutterInNeed.insideFrame()).isTrue();
-        cutterInNeed.release();
+        assertThat(decoderInNeed.lacksRoom()).isFalse();
+        assertThat(decoderInNeed.insideFrame()).isTrue();
+        decoderInNeed.release();
     }
 }

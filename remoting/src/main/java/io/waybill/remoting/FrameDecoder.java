@@ -18,7 +18,7 @@ import java.util.function.BooleanSupplier;
  *
  * Used by one thread.
  */
-final class FrameCutter {
+final class FrameDecoder {
     private static final int LENGTH_WORD = 4;
     private static final int FIRST_PARTIAL = 512;
 
@@ -36,12 +36,12 @@ final class FrameCutter {
     private boolean lacksRoom;
 
     /** @param charge pays for frames that are still arriving */
-    FrameCutter(int maxFrameBytes, Charge charge) {
+    FrameDecoder(int maxFrameBytes, Charge charge) {
         this(maxFrameBytes, charge, () -> false);
     }
 
     /** @param mayFinish asked when there is no share left: whether the frame that is arriving may take what it needs all the same */
-    FrameCutter(int maxFrameBytes, Charge charge, BooleanSupplier mayFinish) {
+    FrameDecoder(int maxFrameBytes, Charge charge, BooleanSupplier mayFinish) {
         this.mayFinish = mayFinish;
         this.maxFrameBytes = maxFrameBytes;
         this.charge = charge;
@@ -52,7 +52,7 @@ final class FrameCutter {
         return word;
     }
 
-    /** True when the last {@link #cut} left bytes because there is no room for them now: they are to be offered again later. */
+    /** True when the last {@link #decode} left bytes because there is no room for them now: they are to be offered again later. */
     boolean lacksRoom() {
         return lacksRoom;
     }
@@ -67,7 +67,7 @@ final class FrameCutter {
      *
      * @return false when the bytes are used up without completing a frame, or {@link #lacksRoom}
      */
-    boolean cut(ByteBuf in, ByteBufAllocator allocator, Sink sink) throws MalformedFrame {
+    boolean decode(ByteBuf in, ByteBufAllocator allocator, Sink sink) throws MalformedFrame {
         lacksRoom = false;
         if (partial != null) {
             return finishPartial(in, allocator, sink);

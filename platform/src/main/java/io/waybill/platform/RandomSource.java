@@ -5,10 +5,10 @@ import java.security.SecureRandom;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Where randomness comes from. A seeded chance gives the same numbers for the same seed on every JDK. Safe from any
+ * Where randomness comes from. A seeded source gives the same numbers for the same seed on every JDK. Safe from any
  * thread, but only one thread at a time gets a reproducible sequence. Not for secrets, but for {@link #nextSecret}.
  */
-public interface Chance {
+public interface RandomSource {
 
     /** Any of the 2^64 values. */
     long nextLong();
@@ -26,7 +26,7 @@ public interface Chance {
     /** Fills the whole array. */
     void nextBytes(byte[] target);
 
-    /** Fills the whole array with bytes that nobody can guess, unless the chance is seeded. */
+    /** Fills the whole array with bytes that nobody can guess, unless the source is seeded. */
     default void nextSecret(byte[] target) {
         nextBytes(target);
     }
@@ -37,13 +37,13 @@ public interface Chance {
     }
 
     /** A sequence that depends on the seed alone. */
-    static Chance seeded(long seed) {
-        return new SeededChance(seed);
+    static RandomSource seeded(long seed) {
+        return new SeededRandomSource(seed);
     }
 
     /** Unseeded: differs from run to run. */
-    static Chance system() {
-        return new DrawnChance() {
+    static RandomSource system() {
+        return new AbstractRandomSource() {
             @Override
             public long nextLong() {
                 return ThreadLocalRandom.current().nextLong();

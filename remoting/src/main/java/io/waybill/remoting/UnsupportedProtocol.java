@@ -6,7 +6,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import java.io.ByteArrayOutputStream;
 
 /** What else people point at this port, told by its first four bytes, none of which can be the length of a frame. */
-enum ForeignProtocol {
+enum UnsupportedProtocol {
     HTTP("HTTP", http()),
     HTTP2("HTTP/2, perhaps gRPC", http2()),
     TLS("TLS", new byte[] {0x15, 3, 1, 0, 2, 2, 40}), // alert: fatal, handshake failure
@@ -18,13 +18,13 @@ enum ForeignProtocol {
     final String text;
     private final byte[] answer;
 
-    ForeignProtocol(String text, byte[] answer) {
+    UnsupportedProtocol(String text, byte[] answer) {
         this.text = text;
         this.answer = answer;
     }
 
     /** Null when the word begins none of them. */
-    static ForeignProtocol of(int word) {
+    static UnsupportedProtocol of(int word) {
         if (word >>> 16 == 0x1603) {
             return TLS;
         }

@@ -2,7 +2,7 @@
 package io.waybill.platform;
 
 /** Derives every kind of draw from {@link #nextLong()}, so that a seed means the same on every JDK. */
-abstract class DrawnChance implements Chance {
+abstract class AbstractRandomSource implements RandomSource {
 
     @Override
     public int nextInt(int bound) {

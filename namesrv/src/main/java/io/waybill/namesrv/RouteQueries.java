@@ -12,7 +12,7 @@ import java.util.Map;
  * once more when its client refreshes all its routes a few milliseconds later. Kept with the connection, {@value #MOST_TOPICS} topics at most;
  * thread-safe.
  */
-final class RouteQuestions {
+final class RouteQueries {
     private static final String ATTRIBUTE = "routeQuestions";
     private static final int MOST_TOPICS = 64;
 
@@ -23,11 +23,11 @@ final class RouteQuestions {
     private String justAsked;
 
     /** Those of a connection, made if it has none. */
-    static RouteQuestions of(Connection connection) {
+    static RouteQueries of(Connection connection) {
         synchronized (connection) {
-            RouteQuestions known = (RouteQuestions) connection.attribute(ATTRIBUTE);
+            RouteQueries known = (RouteQueries) connection.attribute(ATTRIBUTE);
             if (known == null) {
-                known = new RouteQuestions();
+                known = new RouteQueries();
                 connection.attribute(ATTRIBUTE, known);
             }
             return known;

@@ -9,13 +9,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The rule that nothing is reachable from other machines by accident: clients are not authenticated yet. */
-public final class Exposure {
-    private static final Logger LOG = LoggerFactory.getLogger(Exposure.class);
+public final class BindAddressCheck {
+    private static final Logger LOG = LoggerFactory.getLogger(BindAddressCheck.class);
 
     /** What was warned of already: the servers of one process share an address, and one line says it. */
     private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
 
-    private Exposure() {}
+    private BindAddressCheck() {}
 
     /**
      * To be asked before listening. An exposed address that was asked for is written to the log as a warning.
