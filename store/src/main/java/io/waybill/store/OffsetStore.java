@@ -4,6 +4,7 @@ package io.waybill.store;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.PendingReset;
 import io.waybill.store.view.Views;
 import java.util.List;
 import java.util.Set;
@@ -21,6 +22,16 @@ public final class OffsetStore {
     /** Records consumer offsets, all or none; a negative offset removes one. */
     public void commitOffsets(List<ConsumerOffset> entries, Completion done) {
         log.commitProgress(entries, done);
+    }
+
+    /** Records offsets and resets of which clients are to be notified, or are notified by now, all or none; one list may be empty. */
+    public void commitOffsetsAndResets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
+        log.commitProgressAndResets(offsets, resets, done);
+    }
+
+    /** Resets that clients were not notified of yet. */
+    public List<PendingReset> pendingResets() {
+        return views.resets().all(new byte[0]);
     }
 
     /** -1 if none. */

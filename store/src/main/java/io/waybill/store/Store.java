@@ -75,6 +75,8 @@ public final class Store implements AutoCloseable {
     private final CatalogStore catalog;
     private final PopStore pops;
     private final DeliveryStore deliveries;
+    private final LockStore locks;
+    private final SettlementStore settlements;
     private final StoreStatus status;
     private final StoreClock clock;
     private final Lock closing = new ReentrantLock();
@@ -93,6 +95,8 @@ public final class Store implements AutoCloseable {
         catalog = new CatalogStore(views, log);
         pops = new PopStore(views, log);
         deliveries = new DeliveryStore(views, log);
+        locks = new LockStore(views, log);
+        settlements = new SettlementStore(views, log);
         status = new StoreStatus(log);
         clock = new StoreClock(log);
     }
@@ -196,6 +200,16 @@ public final class Store implements AutoCloseable {
     /** What happened to messages, for people. */
     public DeliveryStore deliveries() {
         return deliveries;
+    }
+
+    /** Who holds ordered queues. */
+    public LockStore locks() {
+        return locks;
+    }
+
+    /** What became of set-aside messages. */
+    public SettlementStore settlements() {
+        return settlements;
     }
 
     /** How the store is. */

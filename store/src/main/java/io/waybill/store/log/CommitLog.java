@@ -10,12 +10,15 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
 import java.io.IOException;
@@ -285,6 +288,34 @@ public final class CommitLog {
 
     public void putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
         writer.submit(new Changes.Catalog(kind, name, value, done));
+    }
+
+    /** Writes records, all or none, whatever is so. */
+    public void write(List<? extends ControlRecord> records, Completion done) {
+        writer.submit(new WriteRecords(null, records, done));
+    }
+
+    public void commitProgressAndResets(List<ConsumerOffset> entries, List<PendingReset> resets, Completion done) {
+        Change progress = entries.isEmpty() ? null : new Changes.Progress(entries, done);
+        writer.submit(progress != null && resets.isEmpty() ? progress : new WriteRecords(progress, resets, done));
+    }
+
+    public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
+        writer.submit(new Settle(
+                ranges, copies.isEmpty() ? null : new Changes.Pop(copies, List.of(), done), views, writer, done));
+    }
+
+    public void settleAsHalf(
+            UniqueKey unique,
+            MessageDraft message,
+            String producerGroup,
+            String sender,
+            long firstCheckMillis,
+            List<Settlement> ranges,
+            Completion done) {
+        Change half = new Changes.PutHalf(message, producerGroup, sender, firstCheckMillis, done);
+        Change put = unique == null ? half : new Changes.PutUnique(unique, message.queueId(), half, done);
+        writer.submit(new Settle(ranges, put, views, writer, done));
     }
 
     // ---- reads

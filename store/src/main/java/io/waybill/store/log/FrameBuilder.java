@@ -6,6 +6,7 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DeliveryEvent;
@@ -506,6 +507,20 @@ final class FrameBuilder {
     void closingMark() {
         header(Records.HEADER + 8, Records.MARK);
         buffer.putLong(frame.epoch);
+    }
+
+    /** Puts a record in, where it stands from now on. */
+    Stored add(ControlRecord draft) {
+        ControlRecord record = draft.at(base + buffer.position(), frame.storeTimeMillis);
+        int size = record.size();
+        buffer.putInt(size)
+                .putInt(ControlRecord.MAGIC)
+                .putShort((short) record.kind().code())
+                .putShort((short) record.kind().version());
+        record.writeFields(buffer);
+        count++;
+        frame.entries.add(record);
+        return stored(record.position(), size, record.handle());
     }
 
     private Stored stored(long position, int size, long handle) {

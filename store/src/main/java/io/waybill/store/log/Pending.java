@@ -56,6 +56,11 @@ final class Pending {
         return was;
     }
 
+    /** An answer came from a frame that is not confirmed. */
+    void consulted() {
+        consultedInFlight = true;
+    }
+
     /** Forgets what the views know by now. */
     void prune(long appliedIndex) {
         settled.prune(appliedIndex);

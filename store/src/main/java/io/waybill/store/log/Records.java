@@ -15,7 +15,10 @@ import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.RecordKind;
+import io.waybill.store.record.RecordReader;
 import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UnreadableRecord;
 import io.waybill.store.record.ViewsDamaged;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -83,7 +86,7 @@ final class Records {
     static final int CONFLICT = 18;
     static final int PUBLISHED = 19;
     /** The newest kind; a kind beyond it is of a newer program. */
-    static final int LAST_KIND = PUBLISHED;
+    static final int LAST_KIND = RecordKind.RESET.code();
 
     static final int HEADER = 12;
     static final int HALF_FIXED = HEADER + 8 + 8 + 2 + 2;
@@ -101,7 +104,7 @@ final class Records {
         return switch (kind) {
             case CHECKED -> 3;
             case PENDING_HALF, CANCELLED, UNIQUE -> 2;
-            default -> 1;
+            default -> kind > PUBLISHED ? RecordKind.ofCode(kind).version() : 1;
         };
     }
 
@@ -236,7 +239,14 @@ final class Records {
         ByteBuffer b = frame.duplicate();
         b.limit(at + size).position(at + HEADER);
         try {
+            if (kind > PUBLISHED) {
+                into.add(RecordKind.ofCode(kind)
+                        .read(new RecordReader(b, version, position, Frame.storeTimeMillis(frame, frameAt))));
+                return null;
+            }
             return parseFields(kind, version, position, b, base, frameAt, into);
+        } catch (UnreadableRecord e) {
+            return new Unreadable("kind " + kind + ": " + e.getMessage(), e.isNewer());
         } catch (BufferUnderflowException e) {
             return new Unreadable("kind " + kind + " is cut short", false);
         } catch (ViewsDamaged | IllegalArgumentException e) {

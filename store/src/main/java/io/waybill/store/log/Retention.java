@@ -12,6 +12,7 @@ import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
@@ -281,6 +282,10 @@ final class Retention implements Duty {
             }
             for (RewriteSet.CatalogValue value : firstOf(carried.catalog(), left)) {
                 submit(new Changes.CarryCatalog(value, views, writer, this::carried));
+                left--;
+            }
+            for (StateRecord state : firstOf(carried.states(), left)) {
+                submit(new RewriteState(state, views, writer, this::carried));
                 left--;
             }
             List<UniqueKeyOwner> uniques = firstOf(carried.uniques(), left * UNIQUES_PER_RECORD);

@@ -8,7 +8,7 @@ import java.util.List;
  * {@code position} is always where the record (of a message: the stored message) stands in the log, {@code size} the
  * bytes of the stored message, {@code frameDelta} position minus the base of its frame.
  */
-public sealed interface LogRecord {
+public interface LogRecord {
     long position();
 
     /**

@@ -15,6 +15,7 @@ public record RewriteSet(
         List<PendingTimer> dues,
         List<ConsumerOffset> progress,
         List<CatalogValue> catalog,
+        List<StateRecord> states,
         List<PopKey> pops,
         List<UniqueKeyOwner> uniques,
         Map<QueueKey, Long> queueBases) {
@@ -26,6 +27,7 @@ public record RewriteSet(
                 && dues.isEmpty()
                 && progress.isEmpty()
                 && catalog.isEmpty()
+                && states.isEmpty()
                 && pops.isEmpty()
                 && uniques.isEmpty()
                 && queueBases.isEmpty();

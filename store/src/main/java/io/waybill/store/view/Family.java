@@ -12,6 +12,8 @@ enum Family {
     POP("pop"),
     UNIQUE("unique"),
     JOURNAL("journal"),
+    /** The last record of each thing that a StateRecord is about. */
+    STATE("state"),
     META("meta");
 
     final String tableName;

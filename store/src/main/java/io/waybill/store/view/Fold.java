@@ -3,12 +3,19 @@ package io.waybill.store.view;
 
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
+import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.QueueLock;
+import io.waybill.store.record.RecordKind;
+import io.waybill.store.record.Settlement;
+import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.Unpacker;
 import io.waybill.store.record.ViewsDamaged;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +30,7 @@ import org.slf4j.LoggerFactory;
 final class Fold {
     private static final Logger LOG = LoggerFactory.getLogger(Fold.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 6;
+    private static final int VERSION = 7;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -77,6 +84,7 @@ final class Fold {
     final Table transactionsTable;
     final Table uniqueTable;
     final Table journalTable;
+    final Table stateTable;
 
     final ConsumeQueues queues;
     final KeyIndex keys;
@@ -88,6 +96,9 @@ final class Fold {
     final PopStates pops;
     final UniqueKeys uniques;
     final Journal journal;
+    final StateRecords<QueueLock> locks;
+    final StateRecords<PendingReset> resets;
+    final Settlements settlements;
 
     /** Up to where the log may have been dropped; -1 if nothing says so. */
     private volatile long droppedTo;
@@ -128,6 +139,7 @@ final class Fold {
         transactionsTable = new Table(backend, Family.TRANSACTIONS);
         uniqueTable = new Table(backend, Family.UNIQUE);
         journalTable = new Table(backend, Family.JOURNAL);
+        stateTable = new Table(backend, Family.STATE);
         long oldest = mark.checkpoint.oldestPosition();
         queues = new ConsumeQueues(backend, oldest);
         keys = new KeyIndex(backend);
@@ -139,6 +151,9 @@ final class Fold {
         pops = new PopStates(backend);
         uniques = new UniqueKeys(backend, uniqueTable);
         journal = new Journal(backend, journalTable, oldest);
+        locks = new StateRecords<>(stateTable, RecordKind.LOCK);
+        resets = new StateRecords<>(stateTable, RecordKind.RESET);
+        settlements = new Settlements(backend, stateTable, queues, oldest);
         droppedTo = mark.droppedTo;
     }
 
@@ -147,7 +162,7 @@ final class Fold {
     }
 
     List<Table> tables() {
-        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable, journalTable);
+        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable, journalTable, stateTable);
     }
 
     // ---- any thread
@@ -301,6 +316,9 @@ final class Fold {
         if (entry instanceof LogRecord.Journal) {
             return Family.JOURNAL;
         }
+        if (entry instanceof StateRecord) {
+            return Family.STATE;
+        }
         if (entry instanceof LogRecord.Unique) {
             return Family.UNIQUE;
         }
@@ -373,7 +391,7 @@ final class Fold {
         if (entry instanceof LogRecord.Journal record) {
             return ROW_BYTES * (1 + record.entries().size());
         }
-        return 3 * ROW_BYTES;
+        return entry instanceof ControlRecord record ? record.viewBytes() : 3 * ROW_BYTES;
     }
 
     private void control(LogRecord entry) {
@@ -417,6 +435,12 @@ final class Fold {
             uniques.unique(unique);
         } else if (entry instanceof LogRecord.Journal record) {
             journal.journal(record);
+        } else if (entry instanceof QueueLock lock) {
+            locks.fold(lock, lock.atMillis());
+        } else if (entry instanceof PendingReset reset) {
+            resets.fold(reset, reset.atMillis());
+        } else if (entry instanceof Settlement settlement) {
+            settlements.fold(settlement, settlement.atMillis());
         } else if (entry instanceof LogRecord.Dropped dropped) {
             saidDropped(dropped.upTo());
         } else if (entry instanceof LogRecord.QueueBase base) {
@@ -424,6 +448,22 @@ final class Fold {
         } else {
             throw new IllegalStateException("no view takes " + entry);
         }
+    }
+
+    /** State records below a position that must be written again before it goes. */
+    List<StateRecord> statesBelow(long position) {
+        List<StateRecord> found = new ArrayList<>(locks.below(position));
+        found.addAll(resets.below(position));
+        found.addAll(settlements.below(position));
+        return found;
+    }
+
+    long positionOf(StateRecord record) {
+        return switch (record.kind()) {
+            case LOCK -> locks.positionOf(record.key());
+            case RESET -> resets.positionOf(record.key());
+            case SETTLED -> settlements.positionOf((Settlement) record);
+        };
     }
 
     void saidDropped(long upTo) {
@@ -437,6 +477,7 @@ final class Fold {
             transactions.trimBefore(position);
             dueMessages.trimBefore(position);
             journal.trimBefore(position);
+            settlements.trimBefore(position);
             applied = before.from(position);
             dirty = true;
         }
@@ -487,6 +528,7 @@ final class Fold {
                     transactions.clean(batch, oldest);
                     dueMessages.clean(batch, oldest);
                     journal.clean(batch, oldest);
+                    settlements.clean(batch, oldest);
                 }
                 uniques.clean(batch);
                 queues.write(batch, oldest);

@@ -12,14 +12,17 @@ import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingHalf;
+import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PopFold;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.record.ViewsDamaged;
 import java.nio.charset.StandardCharsets;
@@ -296,9 +299,30 @@ public final class Views implements AutoCloseable {
                 reading(Family.DUE).dueMessages.below(position),
                 reading(Family.PROGRESS).progress.below(position),
                 reading(Family.CATALOG).catalog.below(position),
+                reading(Family.STATE).statesBelow(position),
                 reading(Family.POP).pops.below(position),
                 reading(Family.UNIQUE).uniques.below(position, MOST_UNIQUES),
                 reading(Family.QUEUE).queues.basesBelow(position));
+    }
+
+    /** Who holds ordered queues. For use within one call, as all that is handed out here: ask again for the next. */
+    public StateRecords<QueueLock> locks() {
+        return reading(Family.STATE).locks;
+    }
+
+    /** Resets that clients were not notified of yet. */
+    public StateRecords<PendingReset> resets() {
+        return reading(Family.STATE).resets;
+    }
+
+    /** What is settled in set-aside queues. */
+    public Settlements settlements() {
+        return reading(Family.STATE).settlements;
+    }
+
+    /** Where the last record of the same thing stands; -1 if there is none. */
+    public long positionOf(StateRecord record) {
+        return reading(Family.STATE).positionOf(record);
     }
 
     /** The queue; one that was never written to is empty and starts at 0. */
@@ -616,6 +640,7 @@ public final class Views implements AutoCloseable {
             case TRANSACTIONS -> fold.transactions.isKept(key, value);
             case DUE -> fold.dueMessages.isKept(key, value);
             case JOURNAL -> fold.journal.isKept(key);
+            case STATE -> fold.settlements.isKept(key, value);
             case UNIQUE -> fold.uniques.isKept(key, value);
             default -> true;
         };

@@ -619,6 +619,7 @@ final class ViewsModel {
                         .filter(entry -> entry.position() < position)
                         .map(Located::value)
                         .toList(),
+                List.of(),
                 pops.entrySet().stream()
                         .filter(entry -> entry.getValue().position() < position)
                         .map(Map.Entry::getKey)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.view;
+
+import io.waybill.store.record.RecordKind;
+import io.waybill.store.record.Settlement;
+import io.waybill.store.record.Unpacker;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which messages of set-aside queues are settled, and how; ranges of a queue do not overlap. What is said of messages that the log no longer holds is not
+ * rewritten by retention, and goes with the log.
+ */
+public final class Settlements {
+    private final StateRecords<Settlement> records;
+    private final ConsumeQueues queues;
+    private final ViewsBackend backend;
+    private volatile long oldestPosition;
+
+    Settlements(ViewsBackend backend, Table table, ConsumeQueues queues, long oldestPosition) {
+        this.backend = backend;
+        this.records = new StateRecords<>(table, RecordKind.SETTLED);
+        this.queues = queues;
+        this.oldestPosition = oldestPosition;
+    }
+
+    // ---- applier
+
+    void fold(Settlement record, long storeTimeMillis) {
+        if (record.how() == Settlement.How.FORGOTTEN) {
+            records.remove(Settlement.keysOf(record.topic(), record.queueId()));
+        } else {
+            records.fold(record, storeTimeMillis);
+        }
+    }
+
+    void trimBefore(long position) {
+        oldestPosition = position;
+    }
+
+    // ---- duty thread
+
+    /** Deletes what is said by records below a position. Before the table's own changes, in the same batch. */
+    void clean(Batch batch, long oldest) {
+        byte kind = (byte) RecordKind.SETTLED.code();
+        backend.scan(Family.STATE, new byte[] {kind}, new byte[] {(byte) (kind + 1)}, (key, value) -> {
+            if (new Unpacker(value, 0).i64() < oldest) {
+                batch.delete(Family.STATE, key);
+            }
+            return true;
+        });
+    }
+
+    /** Whether a pair of the table still counts: what stands below the oldest position waits for its deletion. */
+    boolean isKept(byte[] key, byte[] value) {
+        return key[0] != RecordKind.SETTLED.code() || new Unpacker(value, 0).i64() >= oldestPosition;
+    }
+
+    /** Those to be written again: their record stands below a position, and some of their messages are kept. */
+    List<Settlement> below(long position) {
+        List<Settlement> found = new ArrayList<>();
+        for (Settlement settlement : records.below(position)) {
+            if (settlement.position() >= oldestPosition
+                    && settlement.toOffset()
+                            > queues.view(settlement.topic(), settlement.queueId())
+                                    .firstKept()) {
+                found.add(settlement);
+            }
+        }
+        return found;
+    }
+
+    long positionOf(Settlement settlement) {
+        return records.positionOf(settlement.key());
+    }
+
+    // ---- readers
+
+    /** By offset. */
+    public List<Settlement> of(String topic, int queueId) {
+        List<Settlement> found = new ArrayList<>();
+        records.visit(Settlement.keysOf(topic, queueId), settlement -> {
+            if (settlement.position() >= oldestPosition) {
+                found.add(settlement);
+            }
+            return true;
+        });
+        return found;
+    }
+
+    /** The first one that covers some message of the range; null if none is settled. */
+    public Settlement overlapping(Settlement range) {
+        Settlement[] found = new Settlement[1];
+        records.visit(Settlement.keysOf(range.topic(), range.queueId()), settlement -> {
+            if (settlement.position() >= oldestPosition && settlement.overlaps(range)) {
+                found[0] = settlement;
+            }
+            return found[0] == null && settlement.fromOffset() < range.toOffset();
+        });
+        return found[0];
+    }
+}
