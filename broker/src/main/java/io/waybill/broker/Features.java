@@ -3,12 +3,12 @@ package io.waybill.broker;
 
 import io.waybill.broker.admin.Administration;
 import io.waybill.broker.admin.TopicUses;
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Memberships;
 import io.waybill.broker.insight.Insight;
-import io.waybill.broker.insight.ParkedKeys;
-import io.waybill.broker.journal.Journal;
+import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetRequests;
 import io.waybill.broker.offset.Offsets;
@@ -20,8 +20,8 @@ import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.AdminChanges;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
-import io.waybill.broker.retry.DeadLetterDesk;
-import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.ClientRetryPublisher;
+import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
@@ -65,12 +65,12 @@ final class Features {
     private final Topics topics;
     private final Members members;
     private final Offsets offsets;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final PullFeature pulls;
     private final SendFeature sends;
     private final PopFeature pops;
     private final Registration registration;
-    private final DeadLetterDesk deadLetters;
+    private final DeadLetterAdmin deadLetters;
     private final Quarantine quarantine;
     private final TimerDispatcher timerDispatcher;
     private final Stats stats;
@@ -100,8 +100,8 @@ final class Features {
         Groups groups = new Groups(store, settings);
         members = new Members(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
-        journal = new Journal(store::journal, store::journalOf, members::clientId, store::nowMillis);
-        offsets.onCommit(journal::committed);
+        deliveries = new DeliveryLog(store::journal, store::journalOf, members::clientId, store::nowMillis);
+        offsets.onCommit(deliveries::committed);
         QueueLocks locks = new QueueLocks(
                 clock,
                 settings.lockExpiryMillis(),
@@ -127,10 +127,11 @@ final class Features {
         HalfMessageWriter halves = new HalfMessageWriter(store, clock, transactions, delays, members, checks);
         timerDispatcher = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(timerDispatcher::wake);
-        RetrySends retries = new RetrySends(groups, topics, locks::isOrdered, members::nameOf, clock);
+        ClientRetryPublisher retries =
+                new ClientRetryPublisher(groups, topics, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
         pulls = new PullFeature(
-                store, topics, groups, members, offsets, journal, rules, stats, settings, clock, blocking, filters);
+                store, topics, groups, members, offsets, deliveries, rules, stats, settings, clock, blocking, filters);
 
         quarantine = new Quarantine(store, topics, offsets, clock, rules, blocking);
         pulls.interceptors().add(quarantine);
@@ -142,7 +143,7 @@ final class Features {
                 groups,
                 members,
                 offsets,
-                journal,
+                deliveries,
                 stats,
                 pulls.limits(),
                 rules,
@@ -215,9 +216,10 @@ final class Features {
                         address.getAddress().getHostAddress() + ":" + address.getPort(),
                         operator)
                 .register(routes);
-        deadLetters = new DeadLetterDesk(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
-        quarantine.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
-        deadLetters.onDiscard((topic, offset, by) -> journal.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
+        deadLetters =
+                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
+        quarantine.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
+        deadLetters.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
         new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, operator).register(routes);
         // Threads of its own: a scan must not hold up pulls of old messages.
@@ -228,9 +230,9 @@ final class Features {
                         groups,
                         members,
                         offsets,
-                        journal,
+                        deliveries,
                         locks,
-                        this::parkedKey,
+                        this::quarantinedKey,
                         halfRequests::rolledBack,
                         broker,
                         scans)
@@ -240,9 +242,9 @@ final class Features {
                 new AdminLog(clock), (group, connection) -> members.memberOn(group, connection) != null));
     }
 
-    private ParkedKeys.Parked parkedKey(String group, String topic, String key) {
+    private QuarantinedKeys.Since quarantinedKey(String group, String topic, String key) {
         Quarantine.Known known = quarantine.find(group, topic, key);
-        return known == null ? null : new ParkedKeys.Parked(known.sinceMillis(), known.reason());
+        return known == null ? null : new QuarantinedKeys.Since(known.sinceMillis(), known.reason());
     }
 
     RequestHandler handler() {
@@ -261,7 +263,7 @@ final class Features {
         duties.add(platform.duties().start(members));
         duties.add(platform.duties().start(offsets));
         duties.add(platform.duties().start(stats));
-        duties.add(platform.duties().start(journal));
+        duties.add(platform.duties().start(deliveries));
         DutyHandle registering = platform.duties().start(registration);
         registration.startedAs(registering);
         duties.add(registering);
@@ -347,6 +349,6 @@ final class Features {
     void stop() {
         duties.forEach(DutyHandle::close);
         offsets.close();
-        journal.close();
+        deliveries.close();
     }
 }

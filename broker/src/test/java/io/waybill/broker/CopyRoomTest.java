@@ -42,7 +42,7 @@ class CopyRoomTest {
     private static final String GROUP = "g".repeat(Names.MAX_GROUP_LENGTH);
     private static final String RETRY = Names.retryTopic(GROUP);
     private static final String DEAD = Names.deadLetterTopic(GROUP);
-    private static final String PARKED = Names.parkedTopic(GROUP);
+    private static final String QUARANTINED = Names.quarantineTopic(GROUP);
     private static final String KEY = "order-1";
     private static final String UNIQUE = "C0A80001000018B4AAC24BF2D3B40001";
 
@@ -325,15 +325,15 @@ class CopyRoomTest {
     }
 
     @Test
-    void itsKeyIsParkedAndGivenBack() {
+    void itsKeyIsQuarantinedAndGivenBack() {
         sent(0, most());
-        quarantine("PARK");
+        quarantine("QUARANTINE");
         Asked passed = broker.ask(member, TestBroker.pulling(GROUP, TOPIC, 0, 0, 0, null));
         assertThat(passed.number("nextBeginOffset")).as(passed.remark()).isEqualTo(1);
-        assertWhole(stored(PARKED, 0, 0));
+        assertWhole(stored(QUARANTINED, 0, 0));
         quarantine("RELEASE");
         assertWhole(stored(RETRY, 0, 0));
-        quarantine("PARK");
+        quarantine("QUARANTINE");
     }
 
     @Test

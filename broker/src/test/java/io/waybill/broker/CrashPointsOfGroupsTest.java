@@ -132,7 +132,7 @@ class CrashPointsOfGroupsTest {
             join(life);
             handle(life, TOPIC);
             for (JsonObject key : keys(life)) {
-                if (key.getString("state").equals("PARKED")) {
+                if (key.getString("state").equals("QUARANTINED")) {
                     order(life, "release again", "RELEASE");
                 }
             }
@@ -170,7 +170,7 @@ class CrashPointsOfGroupsTest {
 
         @Override
         void run(Life life) {
-            order(life, "park", "PARK");
+            order(life, "quarantine", "QUARANTINE");
             assertThat(handle(life, TOPIC)).containsExactly("b-0");
             life.pass(6_000);
             order(life, "release", "RELEASE");
@@ -196,11 +196,11 @@ class CrashPointsOfGroupsTest {
 
         @Override
         void run(Life life) {
-            order(life, "park", "PARK");
+            order(life, "quarantine", "QUARANTINE");
             assertThat(handle(life, TOPIC)).containsExactly("b-0");
             order(life, "release", "RELEASE");
             assertThat(pull(life, member, RETRY)).containsExactly("k-0", "k-1"); // k-0 fails again
-            order(life, "park again", "PARK");
+            order(life, "quarantine again", "QUARANTINE");
             assertThat(handle(life, RETRY)).isEmpty();
             life.pass(6_000);
             sendLater(life);
@@ -223,7 +223,7 @@ class CrashPointsOfGroupsTest {
 
         @Override
         void run(Life life) {
-            order(life, "park", "PARK");
+            order(life, "quarantine", "QUARANTINE");
             assertThat(handle(life, TOPIC)).containsExactly("b-0");
             life.pass(6_000);
             order(life, "discard", "DISCARD");

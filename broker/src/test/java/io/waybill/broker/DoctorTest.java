@@ -382,7 +382,7 @@ class DoctorTest {
     @Test
     void itsKeyIsInQuarantine() {
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
-        quarantine("PARK", "reason\":\"address unknown\",\"by\":\"kim");
+        quarantine("QUARANTINE", "reason\":\"address unknown\",\"by\":\"kim");
         JsonObject ahead = dialogue.cause(G, "m0");
         expect(ahead, "QUARANTINED", "order-0", "address unknown");
         assertThat(ahead.getString("advice"))
@@ -394,13 +394,13 @@ class DoctorTest {
         assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).hasSize(1);
         dialogue.commit(client, G, "orders", 1, 2);
         broker.pass(60_000);
-        JsonObject parked = dialogue.cause(G, "m0");
-        expect(parked, "QUARANTINED", "order-0", "address unknown", "put aside");
-        assertThat(parked.getString("advice")).contains("order-0").contains("--topic orders");
-        assertThat(fact(parked, "reason")).isEqualTo("address unknown");
+        JsonObject quarantined = dialogue.cause(G, "m0");
+        expect(quarantined, "QUARANTINED", "order-0", "address unknown", "put aside");
+        assertThat(quarantined.getString("advice")).contains("order-0").contains("--topic orders");
+        assertThat(fact(quarantined, "reason")).isEqualTo("address unknown");
         expect(dialogue.cause(G, "other"), "CONSUMED");
         JsonObject row = dialogue.backlog(G, "orders");
-        assertThat(row.getLong("parked", -1)).isEqualTo(1);
+        assertThat(row.getLong("quarantined", -1)).isEqualTo(1);
         assertThat(row.getLong("ready", -1)).isZero();
         assertThat(dialogue.doctor(G, "")).extracting(f -> f.getString("cause")).containsExactly("QUARANTINED");
 
@@ -409,7 +409,7 @@ class DoctorTest {
         expect(dialogue.cause(G, "m0"), "QUARANTINED", "address unknown");
         quarantine("RELEASE", "by\":\"kim");
         row = dialogue.backlog(G, "orders");
-        assertThat(row.getLong("parked", 0)).isZero();
+        assertThat(row.getLong("quarantined", 0)).isZero();
         assertThat(row.getLong("retrying", -1)).isEqualTo(1);
         assertThat(dialogue.pull(client, G, "%RETRY%" + G, 0, 0, 32)).hasSize(1);
         expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "c1");
@@ -421,14 +421,15 @@ class DoctorTest {
     @Test
     void itWasThrownAwayWithItsKey() {
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
-        quarantine("PARK", "by\":\"kim");
+        quarantine("QUARANTINE", "by\":\"kim");
         assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).isEmpty();
         dialogue.commit(client, G, "orders", 1, 1);
         quarantine("DISCARD", "by\":\"kim");
         broker.pass(1_000);
         JsonObject finding = dialogue.cause(G, "m0");
         expect(finding, "QUARANTINED", "thrown away by hand");
-        assertThat(dialogue.backlog(G).getObject("total").getLong("parked", 0)).isZero();
+        assertThat(dialogue.backlog(G).getObject("total").getLong("quarantined", 0))
+                .isZero();
     }
 
     private void quarantine(String action, String more) {

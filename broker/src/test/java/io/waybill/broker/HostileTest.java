@@ -73,7 +73,7 @@ class HostileTest {
             "\"../../x\"",
             "\"%RETRY%\"",
             "\"%DLQ%../x\"",
-            "\"%PARK%shipping\"",
+            "\"%QUAR%shipping\"",
             "\"-1\"",
             "\"a\\u0000b\\u0001c\\u0002\"",
             "\"\\uD800\"",

@@ -27,10 +27,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Parked keys of an ordered group, on simulated time. */
+/** Quarantined keys of an ordered group, on simulated time. */
 class QuarantineTest {
     private static final String RETRY = Names.retryTopic("g");
-    private static final String PARKED = Names.parkedTopic("g");
+    private static final String QUARANTINED = Names.quarantineTopic("g");
 
     private final TestBroker broker = new TestBroker();
     private FakeConnection member;
@@ -105,8 +105,8 @@ class QuarantineTest {
         return order("LIST", null).getArray("keys").objects("keys");
     }
 
-    private long parkedCount() {
-        return broker.store.range(PARKED, 0).maxOffset();
+    private long quarantinedCount() {
+        return broker.store.range(QUARANTINED, 0).maxOffset();
     }
 
     @Test
@@ -115,21 +115,21 @@ class QuarantineTest {
             send("a", "a" + i);
             send("b", "b" + i);
         }
-        assertThat(order("PARK", "a").getString("answer")).isEqualTo("PARKED");
-        assertThat(order("PARK", "a").getString("answer")).isEqualTo("ALREADY_PARKED");
+        assertThat(order("QUARANTINE", "a").getString("answer")).isEqualTo("QUARANTINED");
+        assertThat(order("QUARANTINE", "a").getString("answer")).isEqualTo("ALREADY_QUARANTINED");
         assertThat(bodies("orders", 0)).containsExactly("b0", "b1", "b2", "b3");
         assertThat(bodies("orders", 0)).as("asked again").containsExactly("b0", "b1", "b2", "b3");
-        assertThat(parkedCount()).isEqualTo(4);
+        assertThat(quarantinedCount()).isEqualTo(4);
         assertThat(keys()).singleElement().satisfies(key -> {
             assertThat(key.getString("key")).isEqualTo("a");
             assertThat(key.getLong("messages", -1)).isEqualTo(4);
-            assertThat(key.getString("state")).isEqualTo("PARKED");
+            assertThat(key.getString("state")).isEqualTo("QUARANTINED");
         });
 
         broker.restart();
         heartbeat();
         assertThat(bodies("orders", 0)).as("after a restart").containsExactly("b0", "b1", "b2", "b3");
-        assertThat(parkedCount()).isEqualTo(4);
+        assertThat(quarantinedCount()).isEqualTo(4);
         commit("orders", 8);
 
         assertThat(order("RELEASE", "a").getLong("messages", -1)).isEqualTo(4);
@@ -153,14 +153,14 @@ class QuarantineTest {
         heartbeat();
         assertThat(keys()).isEmpty();
         assertThat(bodies("orders", 10)).containsExactly("a5");
-        assertThat(parkedCount()).isEqualTo(5);
+        assertThat(quarantinedCount()).isEqualTo(5);
     }
 
     @Test
     void aPullThatCarriesItsSubscriptionPassesTheKeyTooAndAReplayDoesNot() {
         send("a", "a0");
         send("b", "b0");
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         FakeConnection unknown = broker.connect(); // ours may pull before its heartbeat, after a restart
         Asked carried = broker.ask(unknown, TestBroker.pulling("g", "orders", 0, 0, TestBroker.SUBSCRIPTION, "*"));
         assertThat(TestBroker.bodies(carried)).containsExactly("b0");
@@ -170,11 +170,11 @@ class QuarantineTest {
     }
 
     @Test
-    void whatFailsAgainIsParkedAgainInItsPlace() {
+    void whatFailsAgainIsQuarantinedAgainInItsPlace() {
         for (int i = 0; i < 3; i++) {
             send("a", "a" + i);
         }
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         assertThat(bodies("orders", 0)).isEmpty();
         order("RELEASE", "a");
         send("a", "a3");
@@ -182,22 +182,22 @@ class QuarantineTest {
         assertThat(bodies(RETRY, 0)).containsExactly("a0", "a1", "a2");
         commit(RETRY, 1);
 
-        order("PARK", "a");
-        assertThat(bodies(RETRY, 1)).as("parked once more").isEmpty();
+        order("QUARANTINE", "a");
+        assertThat(bodies(RETRY, 1)).as("quarantined once more").isEmpty();
         commit(RETRY, 3);
         broker.pass(5_000);
         assertThat(keys())
                 .singleElement()
                 .satisfies(key -> assertThat(key.getLong("messages", -1)).isEqualTo(3));
         order("RELEASE", "a");
-        assertThat(bodies(RETRY, 3)).as("a3 was parked before the others").containsExactly("a1", "a2", "a3");
+        assertThat(bodies(RETRY, 3)).as("a3 was quarantined before the others").containsExactly("a1", "a2", "a3");
     }
 
     @Test
     void whatIsDiscardedIsGoneAndLaterOnesAreDelivered() {
         send("a", "a0");
         send("a", "a1");
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         assertThat(bodies("orders", 0)).isEmpty();
         assertThat(order("DISCARD", "a").getLong("messages", -1)).isEqualTo(2);
         broker.pass(1_000);
@@ -209,7 +209,7 @@ class QuarantineTest {
     }
 
     @Test
-    void whatAStockClientGivesUpInOrderIsParkedAndTheMemberGoesBackToIt() {
+    void whatAStockClientGivesUpInOrderIsQuarantinedAndTheMemberGoesBackToIt() {
         send("a", "a0");
         send("b", "b0");
         send("a", "a1");
@@ -273,7 +273,7 @@ class QuarantineTest {
             send(key, key + "-0");
             send("b", "b-" + seed);
             send(key, key + "-1");
-            order("PARK", key);
+            order("QUARANTINE", key);
             if (seed % 4 != 0) {
                 assertThat(bodies("orders", from)).containsExactly("b-" + seed);
             }
@@ -298,11 +298,11 @@ class QuarantineTest {
     @Test
     void aMessageThatTwoReadsMeetIsGivenBackOnce() {
         send("a", "a0");
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
         broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
         broker.settle();
-        assertThat(parkedCount()).isEqualTo(2);
+        assertThat(quarantinedCount()).isEqualTo(2);
         commit("orders", 1);
         assertThat(order("RELEASE", "a").getLong("messages", -1)).isEqualTo(1);
         commit(RETRY, 1);
@@ -319,12 +319,12 @@ class QuarantineTest {
     @Test
     void aSecondCopyThatACrashLeftIsNotGivenBack() {
         send("a", "a0");
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         assertThat(bodies("orders", 0)).isEmpty();
         commit("orders", 1);
         MessageDraft twin = MessageDraft.copyOf(
                         broker.store
-                                .read(PARKED, 0, 0, 1, 4_096, null, null)
+                                .read(QUARANTINED, 0, 0, 1, 4_096, null, null)
                                 .slices()
                                 .get(0),
                         0)
@@ -348,7 +348,7 @@ class QuarantineTest {
     void whatOvertakesTheReleaseOfItsOwnMessageIsNotGivenBackTwice() {
         send("a", "a0");
         send("a", "a1");
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         Asked slow = broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
         Asked fast = broker.begin(member, TestBroker.pulling("g", "orders", 0, 0, 0, null));
         broker.settle();
@@ -362,7 +362,7 @@ class QuarantineTest {
     }
 
     @Test
-    void aGroupThatMayParkNoMoreWaitsAndLosesNothing() {
+    void aGroupThatMayQuarantineNoMoreWaitsAndLosesNothing() {
         send("a", "first");
         MessageDraft draft = MessageDraft.copyOf(
                         broker.store
@@ -375,7 +375,7 @@ class QuarantineTest {
             broker.store.putBatch(Collections.nCopies(1_000, draft), outcome -> {});
         }
         broker.settle();
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         long at = 0;
         Asked pulled = pull("orders", at);
         while (pulled.result() != ResponseCode.SYSTEM_ERROR) {
@@ -385,7 +385,7 @@ class QuarantineTest {
         }
         assertThat(pulled.remark()).contains("100000");
         assertThat(at).isBetween(100_000L - 32, 100_000L);
-        assertThat(parkedCount()).isEqualTo(at);
+        assertThat(quarantinedCount()).isEqualTo(at);
         order("DISCARD", "a");
         assertThat(pull("orders", at).result()).isNotEqualTo(ResponseCode.SYSTEM_ERROR);
     }
@@ -393,27 +393,27 @@ class QuarantineTest {
     @Test
     void wrongOrdersAreRefusedByField() {
         assertThat(ordered("EXPLODE", "a").remark()).contains("action").contains("EXPLODE");
-        assertThat(ordered("PARK", " ").remark()).contains("key");
+        assertThat(ordered("QUARANTINE", " ").remark()).contains("key");
         Asked unknown = broker.ask(Command.request(RequestCode.QUARANTINE)
-                .body("{\"group\":\"nobody\",\"action\":\"PARK\",\"topic\":\"t\",\"key\":\"k\"}".getBytes())
+                .body("{\"group\":\"nobody\",\"action\":\"QUARANTINE\",\"topic\":\"t\",\"key\":\"k\"}".getBytes())
                 .build());
         assertThat(unknown.result()).isEqualTo(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST);
     }
 
     @Test
-    void withItsProgressADeletedGroupForgetsWhatIsParked() {
+    void withItsProgressADeletedGroupForgetsWhatIsQuarantined() {
         send("a", "a0");
         send("b", "b0");
-        order("PARK", "a");
-        order("PARK", "b");
+        order("QUARANTINE", "a");
+        order("QUARANTINE", "b");
         assertThat(bodies("orders", 0)).isEmpty();
-        assertThat(parkedCount()).isEqualTo(2);
+        assertThat(quarantinedCount()).isEqualTo(2);
         assertThat(deleted(false).result()).isZero();
         assertThat(keys()).as("without its progress they stay").hasSize(2);
 
         assertThat(deleted(true).result()).isZero();
         assertThat(keys()).isEmpty();
-        assertThat(broker.features.topics().find(PARKED)).isNull();
+        assertThat(broker.features.topics().find(QUARANTINED)).isNull();
         for (int i = 0; i < 2; i++) {
             heartbeat();
             assertThat(bodies("orders", 0)).containsExactly("a0", "b0");
@@ -421,7 +421,7 @@ class QuarantineTest {
             broker.restart();
         }
         heartbeat();
-        order("PARK", "a");
+        order("QUARANTINE", "a");
         assertThat(bodies("orders", 0)).containsExactly("b0");
         order("RELEASE", "a");
         assertThat(bodies(RETRY, 0)).as("nothing of what was forgotten").containsExactly("a0");

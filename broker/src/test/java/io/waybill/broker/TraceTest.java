@@ -258,25 +258,25 @@ class TraceTest {
     }
 
     @Test
-    void oneOfAKeyInQuarantineIsToldFromItsParkingToItsRelease() {
+    void oneOfAKeyInQuarantineIsToldFromItsQuarantiningToItsRelease() {
         send("q1", "KEYS", "order-1");
         send("q2", "KEYS", "order-2");
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
         dialogue.pull(client, G, "orders", 1, 0, 1); // fails there
         broker.pass(1_000);
-        quarantine("PARK");
+        quarantine("QUARANTINE");
         broker.pass(1_000);
         assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).hasSize(1);
         broker.pass(1_000);
         dialogue.commit(client, G, "orders", 1, 2);
         broker.pass(10_000);
-        assertThat(dialogue.events("q1")).containsExactly("STORED", "DELIVERED", "PARKED");
+        assertThat(dialogue.events("q1")).containsExactly("STORED", "DELIVERED", "QUARANTINED");
         assertThat(dialogue.events("q2")).containsExactly("STORED", "DELIVERED", "ACKNOWLEDGED");
         quarantine("RELEASE");
         broker.pass(1_000);
         next(client, G, "%RETRY%" + G, 0, 0);
         broker.pass(1_000);
-        quarantine("PARK"); // and fails once more
+        quarantine("QUARANTINE"); // and fails once more
         broker.pass(1_000);
         assertThat(dialogue.pull(client, G, "%RETRY%" + G, 0, 0, 32)).isEmpty();
         dialogue.commit(client, G, "%RETRY%" + G, 0, 1);
@@ -290,10 +290,10 @@ class TraceTest {
         List<String> story = List.of(
                 "STORED",
                 "DELIVERED",
-                "PARKED",
+                "QUARANTINED",
                 "RELEASED",
                 "DELIVERED",
-                "PARKED",
+                "QUARANTINED",
                 "RELEASED",
                 "DELIVERED",
                 "ACKNOWLEDGED");
@@ -308,12 +308,12 @@ class TraceTest {
     void oneThatIsThrownAwayWithItsKeyIsToldWithWhoDidIt() {
         send("q3", "KEYS", "order-1");
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
-        quarantine("PARK");
+        quarantine("QUARANTINE");
         assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).isEmpty();
         broker.pass(1_000);
         quarantine("DISCARD");
         broker.pass(2_000);
-        assertThat(dialogue.events("q3")).containsExactly("STORED", "PARKED", "DISCARDED");
+        assertThat(dialogue.events("q3")).containsExactly("STORED", "QUARANTINED", "DISCARDED");
         assertThat(told("q3").get(2).getString("sentence")).contains("olga");
     }
 

@@ -281,13 +281,13 @@ class WaitingReadsTest {
     }
 
     @Test
-    void aKeyThatIsParkedMeanwhile() {
+    void aKeyThatIsQuarantinedMeanwhile() {
         Asked held = pull();
         broker.ask(Command.request(RequestCode.QUARANTINE)
                 .body(new JsonWriter()
                         .beginObject()
                         .field("group", GROUP)
-                        .field("action", "PARK")
+                        .field("action", "QUARANTINE")
                         .field("topic", TOPIC)
                         .field("key", "k")
                         .field("reason", "test")
@@ -295,9 +295,9 @@ class WaitingReadsTest {
                         .endObject()
                         .toByteArray())
                 .build());
-        broker.send(TOPIC, 0, "parked", "TAGS", "A", "__SHARDINGKEY", "k");
+        broker.send(TOPIC, 0, "quarantined", "TAGS", "A", "__SHARDINGKEY", "k");
         assertThat(held.isOpen()).isTrue();
-        assertThat(broker.store.range("%PARK%" + GROUP, 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.range("%QUAR%" + GROUP, 0).maxOffset()).isEqualTo(1);
     }
 
     // ---- what is allowed

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What operators put right: dead letters, parked keys, delayed messages and undecided transactions, against a real broker. */
+/** What operators put right: dead letters, quarantined keys, delayed messages and undecided transactions, against a real broker. */
 @Timeout(180)
 class DeskCommandsTest {
     private static final Duration LONG = Duration.ofSeconds(60);
@@ -163,7 +163,7 @@ class DeskCommandsTest {
     }
 
     @Test
-    void aFailingKeyIsParkedShownAndGivenBackInOrder() {
+    void aFailingKeyIsQuarantinedShownAndGivenBackInOrder() {
         run("topic", "create", "steps", "--queues", "1");
         run("group", "settings", "walkers", "--quarantine-after", "2");
         send("steps", "bad", "bad 1");
@@ -202,7 +202,7 @@ class DeskCommandsTest {
             await().atMost(LONG)
                     .until(() -> run("group", "backlog", "walkers", "-o", "json")
                             .out()
-                            .contains("\"parked\":3"));
+                            .contains("\"quarantined\":3"));
             assertThat(run("doctor", "group", "walkers", "--topic", "steps", "--key", "bad")
                             .out())
                     .contains("QUARANTINED", "waybill quarantine");
@@ -213,7 +213,7 @@ class DeskCommandsTest {
                     .isEqualTo(5);
             assertThat(run("quarantine", "release", "walkers", "bad", "--topic", "steps", "--dry-run")
                             .err())
-                    .contains("parked with 3 messages");
+                    .contains("quarantined with 3 messages");
             assertThat(run("quarantine", "release", "walkers", "bad", "--topic", "steps", "--yes", "-o", "json")
                             .out())
                     .contains("\"released\":3");
@@ -221,12 +221,12 @@ class DeskCommandsTest {
             assertThat(handled).containsExactly("good 1", "good 2", "bad 1", "bad 2", "bad 3");
             await().atMost(LONG).until(() -> rows("quarantine", "list", "walkers") == 0);
 
-            assertThat(run("quarantine", "park", "walkers", "late", "--topic", "steps", "--reason", "a test", "--yes")
+            assertThat(run("quarantine", "add", "walkers", "late", "--topic", "steps", "--reason", "a test", "--yes")
                             .out())
                     .contains("true");
-            assertThat(run("quarantine", "park", "walkers", "late", "--topic", "steps", "--yes", "-o", "json")
+            assertThat(run("quarantine", "add", "walkers", "late", "--topic", "steps", "--yes", "-o", "json")
                             .out())
-                    .contains("\"parked\":false");
+                    .contains("\"quarantined\":false");
             send("steps", "late", "late 1");
             await().atMost(LONG)
                     .until(() -> run("quarantine", "list", "walkers", "-o", "json")

@@ -101,7 +101,7 @@ class GroupCommandsTest {
                 .hasSize(3)
                 .first()
                 .asString()
-                .contains("READY", "INFLIGHT", "RETRYING", "DELAYED", "HALF", "DEAD", "PARKED");
+                .contains("READY", "INFLIGHT", "RETRYING", "DELAYED", "HALF", "DEAD", "QUARANTINED");
         assertThat(run("group", "backlog", "packers", "-o", "json").out())
                 .contains("\"topic\":\"parcels\",\"ready\":1,\"readyOldestSeconds\":", "\"exact\":true");
         Ran nobody = run("group", "backlog", "no-such-group");

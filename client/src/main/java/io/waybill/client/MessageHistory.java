@@ -20,7 +20,7 @@ public record MessageHistory(String broker, String topic, String messageId, Stri
      *
      * @param at when
      * @param name STORED, HALF_STORED, CHECKED, COMMITTED, ROLLED_BACK, DELAYED, RESCHEDULED, CANCELLED, VISIBLE, DELIVERED, ACKNOWLEDGED, RETRY,
-     *     DEAD_LETTERED, PARKED, RELEASED, REPLAYED, REDRIVEN, DISCARDED, or one of a newer broker
+     *     DEAD_LETTERED, QUARANTINED, RELEASED, REPLAYED, REDRIVEN, DISCARDED, or one of a newer broker
      * @param group the consumer group it happened in, or null
      * @param client who was told or who told it, or null
      * @param sentence what happened

@@ -15,7 +15,7 @@ public final class Names {
 
     public static final String RETRY_PREFIX = "%RETRY%";
     public static final String DEAD_LETTER_PREFIX = "%DLQ%";
-    public static final String PARKED_PREFIX = "%PARK%";
+    public static final String QUARANTINE_PREFIX = "%QUAR%";
 
     /** Such that the longest group still has a retry topic. */
     public static final int MAX_GROUP_LENGTH = MAX_GROUP_TOPIC_LENGTH - RETRY_PREFIX.length();
@@ -40,7 +40,7 @@ public final class Names {
     /** The group of the reference's command-line tools. */
     public static final String TOOLS_CONSUMER = "TOOLS_CONSUMER";
 
-    /** Not a group of consumers: its pop state in a dead-letter topic or a topic of parked messages is what operators have settled there. */
+    /** Not a group of consumers: its pop state in a dead-letter topic or a topic of quarantined messages is what operators have settled there. */
     public static final String DESK_GROUP = "WAYBILL_DESK";
 
     /** The same for what of that they have thrown away. */
@@ -66,7 +66,7 @@ public final class Names {
         if (group != null && group.isEmpty()) {
             return "topic: must name a group behind " + topic + ", was empty there";
         }
-        boolean isOfGroup = group != null || topic != null && isParked(topic);
+        boolean isOfGroup = group != null || topic != null && isQuarantine(topic);
         return check("topic", topic, isOfGroup ? MAX_GROUP_TOPIC_LENGTH : MAX_TOPIC_LENGTH);
     }
 
@@ -88,17 +88,17 @@ public final class Names {
     }
 
     /** Where the messages of a group lie whose keys are in quarantine; nobody sends there from outside. */
-    public static String parkedTopic(String group) {
-        return PARKED_PREFIX + group;
+    public static String quarantineTopic(String group) {
+        return QUARANTINE_PREFIX + group;
     }
 
-    public static boolean isParked(String topic) {
-        return topic.startsWith(PARKED_PREFIX);
+    public static boolean isQuarantine(String topic) {
+        return topic.startsWith(QUARANTINE_PREFIX);
     }
 
-    /** The group of a topic of parked messages. */
-    public static String groupOfParked(String topic) {
-        return topic.substring(PARKED_PREFIX.length());
+    /** The group of a topic of quarantined messages. */
+    public static String groupOfQuarantine(String topic) {
+        return topic.substring(QUARANTINE_PREFIX.length());
     }
 
     public static String deadLetterTopic(String group) {
@@ -132,7 +132,7 @@ public final class Names {
 
     /** True for the topics a producer may not send to. */
     public static boolean isSendForbidden(String topic) {
-        return SEND_FORBIDDEN.contains(topic) || isParked(topic);
+        return SEND_FORBIDDEN.contains(topic) || isQuarantine(topic);
     }
 
     private static String check(String field, String name, int limit) {

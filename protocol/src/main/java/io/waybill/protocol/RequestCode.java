@@ -143,7 +143,7 @@ public final class RequestCode {
     /** Waybill's own: re-drives or discards dead letters. */
     public static final int SETTLE_DEAD = 30570;
 
-    /** Waybill's own: keys of ordered groups that are parked. */
+    /** Waybill's own: keys of ordered groups that are quarantined. */
     public static final int QUARANTINE = 30571;
 
     /** Waybill's own: topics that were deleted and whose messages are still kept. */

@@ -51,7 +51,7 @@ public final class Administration {
             Stats stats,
             BrokerSettings settings,
             Clock clock,
-            ParkedMessages parked,
+            QuarantinedMessages quarantined,
             String address,
             Executor blocking) {
         String brokerName = settings.brokerName();
@@ -63,7 +63,7 @@ public final class Administration {
         this.topicStatus = new TopicStatus(store, topics, stats, brokerName, blocking);
         this.progress = new ConsumerProgress(store, topics, groups, members, offsets, stats, brokerName, address, away);
         this.groupOffsets = new GroupOffsets(store, topics, members, offsets, brokerName, away);
-        this.groupRequests = new GroupRequests(groups, offsets, parked, away);
+        this.groupRequests = new GroupRequests(groups, offsets, quarantined, away);
         this.askClients = new AskClients(store, topics, groups, members, brokerName, away);
         this.connections = new Connections(members);
         this.figures = new RuntimeFigures(store, stats, members, clock, blocking);

@@ -29,13 +29,13 @@ final class GroupRequests {
 
     private final Groups groups;
     private final Offsets offsets;
-    private final ParkedMessages parked;
+    private final QuarantinedMessages quarantined;
     private final Away away;
 
-    GroupRequests(Groups groups, Offsets offsets, ParkedMessages parked, Away away) {
+    GroupRequests(Groups groups, Offsets offsets, QuarantinedMessages quarantined, Away away) {
         this.groups = groups;
         this.offsets = offsets;
-        this.parked = parked;
+        this.quarantined = quarantined;
         this.away = away;
     }
 
@@ -57,7 +57,7 @@ final class GroupRequests {
                 deleteSettings(request, header.groupName());
                 return;
             }
-            parked.forget(header.groupName(), refusal -> {
+            quarantined.forget(header.groupName(), refusal -> {
                 if (refusal == null) {
                     away.run(request, () -> forgetProgress(request, header.groupName()));
                 } else {

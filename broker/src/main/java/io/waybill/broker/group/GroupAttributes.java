@@ -9,7 +9,7 @@ public final class GroupAttributes {
     /** Messages per second the group may get from this broker; absent or 0 = as many as it wants. */
     public static final String RATE = "waybill.rate";
 
-    /** Failures of a message after which its key is parked, in ordered consumption; absent = never. */
+    /** Failures of a message after which its key is quarantined, in ordered consumption; absent = never. */
     public static final String QUARANTINE_AFTER = "waybill.quarantine.after";
 
     private static final int MOST_PER_SECOND = 100_000_000;
@@ -22,7 +22,7 @@ public final class GroupAttributes {
         return text == null ? 0 : Math.max(0, number(text));
     }
 
-    /** Failures before a key is parked, 0 = never. */
+    /** Failures before a key is quarantined, 0 = never. */
     public static int quarantineAfter(SubscriptionGroupConfig group) {
         String text = group.attributes().isEmpty() ? null : group.attributes().get(QUARANTINE_AFTER);
         return text == null ? 0 : Math.max(0, number(text));

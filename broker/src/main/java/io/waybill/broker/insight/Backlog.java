@@ -34,7 +34,7 @@ final class Backlog {
     private static final int PAGE_BYTES = 1 << 20;
 
     private final Store store;
-    private final Standings standings;
+    private final GroupState standings;
     private final String group;
     private final Map<String, Row> rows = new TreeMap<>();
     private long entriesLeft;
@@ -48,7 +48,7 @@ final class Backlog {
         final Amount delayed = new Amount();
         final Amount half = new Amount();
         final Amount dead = new Amount();
-        final Amount parked = new Amount();
+        final Amount quarantined = new Amount();
         String subscription;
         long examined;
         boolean isExact = true;
@@ -60,7 +60,7 @@ final class Backlog {
             delayed.add(other.delayed);
             half.add(other.half);
             dead.add(other.dead);
-            parked.add(other.parked);
+            quarantined.add(other.quarantined);
             examined += other.examined;
             isExact &= other.isExact;
         }
@@ -72,7 +72,7 @@ final class Backlog {
             delayed.write(json, "delayed", nowMillis);
             half.write(json, "half", nowMillis);
             dead.write(json, "dead", nowMillis);
-            parked.write(json, "parked", nowMillis);
+            quarantined.write(json, "quarantined", nowMillis);
             json.field("exact", isExact);
             if (!isExact) {
                 json.field("examined", examined);
@@ -80,11 +80,11 @@ final class Backlog {
         }
     }
 
-    Backlog(Store store, Standings standings, String group) {
+    Backlog(Store store, GroupState standings, String group) {
         this(store, standings, group, MOST_ENTRIES, MOST_MESSAGES);
     }
 
-    Backlog(Store store, Standings standings, String group, long mostEntries, long mostMessages) {
+    Backlog(Store store, GroupState standings, String group, long mostEntries, long mostMessages) {
         this.store = store;
         this.standings = standings;
         this.group = group;
@@ -95,7 +95,7 @@ final class Backlog {
     /** Counts; the rows by topic. */
     Map<String, Row> count() {
         for (String topic : standings.topicsOf(group)) {
-            Wants wants = standings.wants(group, topic);
+            SubscriptionFilter wants = standings.wants(group, topic);
             Row row = row(topic);
             row.subscription = wants.text();
             for (int queueId : standings.isBroadcasting(group) ? Set.<Integer>of() : standings.queuesOf(topic)) {
@@ -109,15 +109,19 @@ final class Backlog {
             retries(standings.of(group, retry, queueId));
         }
         laidAside(Names.deadLetterTopic(group), false);
-        laidAside(Standings.PARKED_PREFIX + group, true);
+        laidAside(GroupState.QUARANTINE_PREFIX + group, true);
         rows.keySet()
-                .removeIf(topic -> (Names.groupOf(topic) != null || topic.startsWith(Standings.PARKED_PREFIX))
+                .removeIf(topic -> (Names.groupOf(topic) != null || topic.startsWith(GroupState.QUARANTINE_PREFIX))
                         && isEmpty(rows.get(topic)));
         return rows;
     }
 
     private static boolean isEmpty(Row row) {
-        return row.ready.count() + row.inFlight.count() + row.retrying.count() + row.dead.count() + row.parked.count()
+        return row.ready.count()
+                        + row.inFlight.count()
+                        + row.retrying.count()
+                        + row.dead.count()
+                        + row.quarantined.count()
                 == 0;
     }
 
@@ -127,15 +131,16 @@ final class Backlog {
 
     // ---- visible messages
 
-    private void visible(Standing standing, Wants wants, Row row) {
+    private void visible(GroupQueueSnapshot standing, SubscriptionFilter wants, Row row) {
         if (standing.ahead() == 0) {
             return;
         }
         if (wants.isAll()) {
             long inFlight = standing.inFlight();
-            row.inFlight.add(inFlight, storeTime(standing, Standing.Place.IN_FLIGHT));
+            row.inFlight.add(inFlight, storeTime(standing, GroupQueueSnapshot.Place.IN_FLIGHT));
             row.ready.add(
-                    standing.ahead() - inFlight - standing.acknowledged(), storeTime(standing, Standing.Place.READY));
+                    standing.ahead() - inFlight - standing.acknowledged(),
+                    storeTime(standing, GroupQueueSnapshot.Place.READY));
             return;
         }
         walk(standing, standing.start(), wants, row, (message, offset) -> {
@@ -150,7 +155,7 @@ final class Backlog {
         });
     }
 
-    private long storeTime(Standing standing, Standing.Place place) {
+    private long storeTime(GroupQueueSnapshot standing, GroupQueueSnapshot.Place place) {
         long offset = standing.first(place);
         return offset < 0 ? -1 : store.storeTimeOf(standing.topic(), standing.queueId(), offset);
     }
@@ -160,7 +165,7 @@ final class Backlog {
     }
 
     /** Shows every wanted message of a queue from an offset on; stops at the bound and says so in the row. The offset it stopped at. */
-    private long walk(Standing standing, long from, Wants wants, Row row, Visitor visitor) {
+    private long walk(GroupQueueSnapshot standing, long from, SubscriptionFilter wants, Row row, Visitor visitor) {
         long next = from;
         while (next < standing.max()) {
             if (entriesLeft <= 0 || messagesLeft <= 0) {
@@ -201,12 +206,12 @@ final class Backlog {
 
     // ---- what failed
 
-    private void retries(Standing standing) {
+    private void retries(GroupQueueSnapshot standing) {
         if (standing.ahead() == 0) {
             return;
         }
         Row own = row(standing.topic());
-        long seen = walk(standing, standing.start(), Wants.UNKNOWN, own, (message, offset) -> {
+        long seen = walk(standing, standing.start(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
             Row row = row(originOf(message, standing.topic()));
             switch (standing.placeOf(offset)) {
                 case READY -> row.retrying.add(1, StoredMessage.storeTimestamp(message, 0));
@@ -220,15 +225,15 @@ final class Backlog {
         own.retrying.add(Math.max(0, standing.max() - Math.max(standing.start(), seen)), -1);
     }
 
-    private void laidAside(String topic, boolean isParked) {
+    private void laidAside(String topic, boolean isQuarantined) {
         for (int queueId : standings.queuesOf(topic)) {
             PopState settled = standings.settled(topic, queueId);
-            Standing all = standings.of(Names.DESK_GROUP, topic, queueId);
+            GroupQueueSnapshot all = standings.of(Names.DESK_GROUP, topic, queueId);
             Row own = row(topic);
-            walk(all, all.min(), Wants.UNKNOWN, own, (message, offset) -> {
+            walk(all, all.min(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
                 if (settled == null || !settled.isAcked(offset)) {
                     Row row = row(originOf(message, topic));
-                    (isParked ? row.parked : row.dead).add(1, StoredMessage.storeTimestamp(message, 0));
+                    (isQuarantined ? row.quarantined : row.dead).add(1, StoredMessage.storeTimestamp(message, 0));
                 }
             });
             if (!own.isExact) {
@@ -269,7 +274,7 @@ final class Backlog {
             if (row == null) {
                 continue;
             }
-            Wants wants = isRetry ? Wants.UNKNOWN : standings.wants(group, due.topic());
+            SubscriptionFilter wants = isRetry ? SubscriptionFilter.UNKNOWN : standings.wants(group, due.topic());
             ByteBuffer message = isRetry || !wants.isAll() ? read(due.handle(), row) : null;
             if (isRetry) {
                 (message == null ? row : row(originOf(message, retry))).retrying.add(1, due.storeTimeMillis());

@@ -11,7 +11,7 @@ import io.waybill.protocol.json.JsonWriter;
  * @param group null when it concerns no group
  * @param client null when nobody is named
  */
-record Event(long atMillis, Name name, long order, Copy copy, String group, String client, String sentence) {
+record Event(long atMillis, Name name, long order, StoredCopy copy, String group, String client, String sentence) {
     /** As the wire names them; in the order in which they follow each other when they happen at the same time. */
     enum Name {
         HALF_STORED,
@@ -26,7 +26,7 @@ record Event(long atMillis, Name name, long order, Copy copy, String group, Stri
         CANCELLED,
         RETRY,
         DEAD_LETTERED,
-        PARKED,
+        QUARANTINED,
         RELEASED,
         REDRIVEN,
         VISIBLE,

@@ -29,7 +29,7 @@ final class Finding {
         return this;
     }
 
-    Finding about(Copy copy) {
+    Finding about(StoredCopy copy) {
         offsetId = copy.offsetId();
         uniqueKey = copy.uniqueKey();
         return this;

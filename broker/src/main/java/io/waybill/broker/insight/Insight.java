@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
@@ -34,11 +34,11 @@ public final class Insight {
     private final Groups groups;
     private final Members members;
     private final Offsets offsets;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final QueueLocks locks;
-    private final Standings standings;
-    private final Lives lives;
-    private final ParkedKeys parkedKeys;
+    private final GroupState standings;
+    private final MessageHistoryFinder lives;
+    private final QuarantinedKeys quarantinedKeys;
     private final String brokerName;
     private final Executor blocking;
 
@@ -52,9 +52,9 @@ public final class Insight {
             Groups groups,
             Members members,
             Offsets offsets,
-            Journal journal,
+            DeliveryLog deliveries,
             QueueLocks locks,
-            ParkedKeys parkedKeys,
+            QuarantinedKeys quarantinedKeys,
             Function<String, Long> rolledBack,
             String brokerName,
             Executor blocking) {
@@ -63,11 +63,11 @@ public final class Insight {
         this.groups = groups;
         this.members = members;
         this.offsets = offsets;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.locks = locks;
-        this.parkedKeys = parkedKeys;
-        this.standings = new Standings(store, topics, members, offsets, journal);
-        this.lives = new Lives(store, topics, rolledBack);
+        this.quarantinedKeys = quarantinedKeys;
+        this.standings = new GroupState(store, topics, members, offsets, deliveries);
+        this.lives = new MessageHistoryFinder(store, topics, rolledBack);
         this.brokerName = brokerName;
         this.blocking = blocking;
     }
@@ -110,8 +110,17 @@ public final class Insight {
             throw new BadField("key", "absent when messageId is given", key);
         }
         answer(request, () -> {
-            Doctor doctor = new Doctor(
-                    store, topics, groups, members, journal, locks, standings, parkedKeys, group, store.nowMillis());
+            ConsumeDiagnosis doctor = new ConsumeDiagnosis(
+                    store,
+                    topics,
+                    groups,
+                    members,
+                    deliveries,
+                    locks,
+                    standings,
+                    quarantinedKeys,
+                    group,
+                    store.nowMillis());
             List<Finding> findings;
             if (id != null) {
                 findings = doctor.ofMessages(lives.byId(id, topic, group), id);
@@ -142,8 +151,8 @@ public final class Insight {
             throw new BadField("id", "given, or key instead", id == null ? null : id + " and " + key);
         }
         answer(request, () -> {
-            List<Life> found = id != null ? lives.byId(id, topic, null) : lives.byKey(key, topic, null);
-            if (found.stream().allMatch(Life::isEmpty)) {
+            List<MessageHistory> found = id != null ? lives.byId(id, topic, null) : lives.byKey(key, topic, null);
+            if (found.stream().allMatch(MessageHistory::isEmpty)) {
                 request.refuse(ResponseCode.SYSTEM_ERROR, "no message '" + (id != null ? id : key) + "' is known here");
                 return null;
             }
@@ -152,7 +161,7 @@ public final class Insight {
                     .field("brokerName", brokerName)
                     .name("messages")
                     .beginArray();
-            for (Life life : found) {
+            for (MessageHistory life : found) {
                 if (!life.isEmpty()) {
                     message(json, life);
                 }
@@ -161,8 +170,8 @@ public final class Insight {
         });
     }
 
-    private void message(JsonWriter json, Life life) {
-        Copy face = life.face();
+    private void message(JsonWriter json, MessageHistory life) {
+        StoredCopy face = life.face();
         json.beginObject().field("topic", life.topic());
         if (life.uniqueKey() != null) {
             json.field("uniqueKey", life.uniqueKey());
@@ -175,7 +184,7 @@ public final class Insight {
             json.field("keys", face.property("KEYS")).field("tags", face.property("TAGS"));
         }
         json.name("events").beginArray();
-        new Trace(store, journal, standings).of(life).forEach(event -> event.write(json));
+        new Trace(store, deliveries, standings).of(life).forEach(event -> event.write(json));
         json.endArray().endObject();
     }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.insight.Event.Name;
-import io.waybill.broker.journal.Journal;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
@@ -26,29 +26,29 @@ import java.util.Set;
 final class Trace {
     /** Of one copy: who got and acknowledged it. */
     private static final int MOST_ENTRIES = 2_048;
-    /** On a message that was given back from quarantine, and on what is parked. */
-    private static final String PARKED_ORIGIN = "WAYBILL_PARKED_ORIGIN";
+    /** On a message that was given back from quarantine, and on what is quarantined. */
+    private static final String QUARANTINED_ORIGIN = "WAYBILL_QUARANTINE_ORIGIN";
 
     private final Store store;
-    private final Journal journal;
-    private final Standings standings;
+    private final DeliveryLog deliveries;
+    private final GroupState standings;
     private final List<Event> events = new ArrayList<>();
-    private final List<Parking> parkings = new ArrayList<>();
+    private final List<Quarantining> quarantinings = new ArrayList<>();
 
-    /** A read of the group passed this copy without handing it out: whatever its journal says of later, it speaks of the messages around. */
-    private record Parking(Copy passed, String group, long atMillis) {}
+    /** A read of the group passed this copy without handing it out: whatever the delivery log says of later, it speaks of the messages around. */
+    private record Quarantining(StoredCopy passed, String group, long atMillis) {}
 
-    Trace(Store store, Journal journal, Standings standings) {
+    Trace(Store store, DeliveryLog deliveries, GroupState standings) {
         this.store = store;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.standings = standings;
     }
 
     /** The events, the oldest first. */
-    List<Event> of(Life life) {
+    List<Event> of(MessageHistory life) {
         Set<Long> transactions = new HashSet<>();
-        findParkings(life);
-        for (Copy copy : life.own()) {
+        findQuarantinings(life);
+        for (StoredCopy copy : life.own()) {
             own(copy, life, transactions);
         }
         for (DecisionRecord decision : life.decided()) {
@@ -57,13 +57,13 @@ final class Trace {
             }
         }
         for (CancelledTimer ended : life.cancelled()) {
-            Copy copy = life.own().stream()
+            StoredCopy copy = life.own().stream()
                     .filter(one -> one.handle() == ended.handle())
                     .findFirst()
                     .orElse(null);
             add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time: " + ended.by());
         }
-        for (Copy copy : life.ofGroups()) {
+        for (StoredCopy copy : life.ofGroups()) {
             ofGroup(copy);
         }
         events.sort(Comparator.comparingLong(Event::atMillis)
@@ -72,45 +72,47 @@ final class Trace {
         return events;
     }
 
-    private void findParkings(Life life) {
-        List<Copy> all = new ArrayList<>(life.own());
+    private void findQuarantinings(MessageHistory life) {
+        List<StoredCopy> all = new ArrayList<>(life.own());
         all.addAll(life.ofGroups());
-        for (Copy parked : life.ofGroups()) {
-            if (!Names.isParked(parked.topic())) {
+        for (StoredCopy quarantined : life.ofGroups()) {
+            if (!Names.isQuarantine(quarantined.topic())) {
                 continue;
             }
-            String group = Names.groupOfParked(parked.topic());
-            Copy passed = null;
-            for (Copy copy : all) {
+            String group = Names.groupOfQuarantine(quarantined.topic());
+            StoredCopy passed = null;
+            for (StoredCopy copy : all) {
                 boolean isRead = copy.isVisible()
                         && (copy.topic().equals(life.topic()) || copy.topic().equals(Names.retryTopic(group)));
-                if (isRead && copy.handle() < parked.handle() && (passed == null || passed.handle() < copy.handle())) {
+                if (isRead
+                        && copy.handle() < quarantined.handle()
+                        && (passed == null || passed.handle() < copy.handle())) {
                     passed = copy;
                 }
             }
             if (passed != null) {
-                parkings.add(new Parking(passed, group, parked.storeMillis()));
+                quarantinings.add(new Quarantining(passed, group, quarantined.storeMillis()));
             }
         }
     }
 
-    private boolean isOfOthers(Copy copy, DeliveryEvent entry) {
+    private boolean isOfOthers(StoredCopy copy, DeliveryEvent entry) {
         boolean isAck = entry.kind() == DeliveryEvent.Kind.ACKNOWLEDGED;
         long atMillis = isAck ? entry.lastMillis() : entry.firstMillis();
         return entry.kind() != DeliveryEvent.Kind.REPLAYED
-                && parkings.stream()
+                && quarantinings.stream()
                         .anyMatch(one -> one.passed() == copy
                                 && one.group().equals(entry.group())
                                 && one.atMillis() <= atMillis);
     }
 
-    private void add(long atMillis, Name name, Copy copy, String group, String client, String sentence) {
+    private void add(long atMillis, Name name, StoredCopy copy, String group, String client, String sentence) {
         events.add(new Event(atMillis, name, events.size(), copy, group, client, sentence));
     }
 
     // ---- in its own topic
 
-    private void own(Copy copy, Life life, Set<Long> transactions) {
+    private void own(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
         if (copy.half() != null) {
             halfStored(copy);
             checks(copy.handle(), copy);
@@ -124,7 +126,7 @@ final class Trace {
         }
     }
 
-    private void gone(Copy copy, Life life, Set<Long> transactions) {
+    private void gone(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
         DecisionRecord decision = store.decisionOf(copy.handle());
         boolean isDelayed = life.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
                 || copy.property(MessageProperties.REAL_TOPIC) != null;
@@ -138,7 +140,7 @@ final class Trace {
         }
     }
 
-    private void visible(Copy copy, Life life, Set<Long> transactions) {
+    private void visible(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
         long handle = StoredMessage.preparedTransactionOffset(copy.bytes(), 0);
         DecisionRecord decision = store.decisionOf(handle);
         boolean isTransaction = decision != null
@@ -185,12 +187,12 @@ final class Trace {
     }
 
     /** Null, or who sent a dead letter again as this copy; its later retries carry the marks too. */
-    private static String redriven(Copy copy) {
+    private static String redriven(StoredCopy copy) {
         String by = copy.property("REDRIVEN_BY");
         return by == null || copy.tries() > 0 ? null : by;
     }
 
-    private void halfStored(Copy half) {
+    private void halfStored(StoredCopy half) {
         add(
                 half.storeMillis(),
                 Name.HALF_STORED,
@@ -201,7 +203,7 @@ final class Trace {
                         + ", invisible");
     }
 
-    private void checks(long handle, Copy copy) {
+    private void checks(long handle, StoredCopy copy) {
         for (CheckEvent check : store.checksOf(handle)) {
             String answer = check.answerOrNull() == null
                     ? "no answer is known"
@@ -218,7 +220,7 @@ final class Trace {
     }
 
     /** What came after the decision. */
-    private void late(long handle, Copy copy) {
+    private void late(long handle, StoredCopy copy) {
         for (DecisionConflict conflict : store.conflictsOf(handle)) {
             String word = conflict.late() == Decision.COMMIT ? "a commit" : "a rollback";
             add(
@@ -241,7 +243,7 @@ final class Trace {
         }
     }
 
-    private void decision(DecisionRecord decision, Copy copy) {
+    private void decision(DecisionRecord decision, StoredCopy copy) {
         checks(decision.handle(), copy);
         late(decision.handle(), copy);
         Name name = switch (decision.outcome()) {
@@ -262,8 +264,8 @@ final class Trace {
                         + decision.by());
     }
 
-    private void delayed(Copy copy, long storedMillis, long dueMillis) {
-        String unless = copy.property(Doctor.UNLESS);
+    private void delayed(StoredCopy copy, long storedMillis, long dueMillis) {
+        String unless = copy.property(ConsumeDiagnosis.UNLESS);
         add(
                 storedMillis,
                 Name.DELAYED,
@@ -277,16 +279,17 @@ final class Trace {
 
     // ---- in the topics of a group
 
-    private void ofGroup(Copy copy) {
-        boolean isParked = copy.topic().startsWith(Standings.PARKED_PREFIX);
-        String group =
-                isParked ? copy.topic().substring(Standings.PARKED_PREFIX.length()) : Names.groupOf(copy.topic());
+    private void ofGroup(StoredCopy copy) {
+        boolean isQuarantined = copy.topic().startsWith(GroupState.QUARANTINE_PREFIX);
+        String group = isQuarantined
+                ? copy.topic().substring(GroupState.QUARANTINE_PREFIX.length())
+                : Names.groupOf(copy.topic());
         if (Names.isRetry(copy.topic())) {
             retry(copy, group);
-        } else if (isParked) {
+        } else if (isQuarantined) {
             add(
                     copy.storeMillis(),
-                    Name.PARKED,
+                    Name.QUARANTINED,
                     copy,
                     group,
                     null,
@@ -306,11 +309,11 @@ final class Trace {
         }
     }
 
-    private void retry(Copy copy, String group) {
+    private void retry(StoredCopy copy, String group) {
         String client = copy.property("RETRY_CLIENT");
         long givenBack = copy.number("RETRY_MS", copy.due() != null ? copy.storeMillis() : 0);
         String redriven = redriven(copy);
-        if (copy.property(PARKED_ORIGIN) != null && copy.tries() == 0) {
+        if (copy.property(QUARANTINED_ORIGIN) != null && copy.tries() == 0) {
             String text = "given back to group " + group + ": its key was released from quarantine";
             add(copy.storeMillis(), Name.RELEASED, copy, group, null, text);
         } else if (redriven != null) {
@@ -331,7 +334,7 @@ final class Trace {
                     copy,
                     group,
                     client,
-                    client == null && copy.property("WAYBILL_PARKED_ORIGIN") != null
+                    client == null && copy.property("WAYBILL_QUARANTINE_ORIGIN") != null
                             ? "given back to group " + group + " from quarantine"
                             : "given back by group " + group + (client == null ? "" : " at " + client) + " after try "
                                     + copy.tries() + until);
@@ -345,14 +348,14 @@ final class Trace {
     }
 
     /** What was sent again speaks for itself; what was thrown away is only known here. */
-    private void settled(Copy copy, String group) {
+    private void settled(StoredCopy copy, String group) {
         PopState discarded = standings.discarded(copy.topic(), copy.queueId());
         if (!copy.isVisible() || discarded == null || !discarded.isAcked(copy.offset())) {
             return;
         }
         long atMillis = copy.storeMillis();
         String by = null;
-        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+        for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (entry.group().equals(Names.DISCARD_GROUP)) {
                 atMillis = entry.lastMillis();
                 by = entry.client();
@@ -369,8 +372,8 @@ final class Trace {
 
     // ---- who got it
 
-    private void journal(Copy copy) {
-        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+    private void journal(StoredCopy copy) {
+        for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (isOfOthers(copy, entry)) {
                 continue;
             }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.journal.Journal;
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
@@ -43,15 +43,15 @@ final class Acks {
     private final Topics topics;
     private final PopQueues queues;
     private final PopLongPolling waiting;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final PopClock clock;
 
-    Acks(Store store, Topics topics, PopQueues queues, PopLongPolling waiting, Journal journal, PopClock clock) {
+    Acks(Store store, Topics topics, PopQueues queues, PopLongPolling waiting, DeliveryLog deliveries, PopClock clock) {
         this.store = store;
         this.topics = topics;
         this.queues = queues;
         this.waiting = waiting;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.clock = clock;
     }
 
@@ -147,7 +147,7 @@ final class Acks {
             while (last + 1 < acked.size() && acked.get(last + 1) == acked.get(last) + 1) {
                 last++;
             }
-            journal.acknowledged(group, topic, queueId, acked.get(i), acked.get(last) + 1, connection);
+            deliveries.acknowledged(group, topic, queueId, acked.get(i), acked.get(last) + 1, connection);
             i = last + 1;
         }
     }

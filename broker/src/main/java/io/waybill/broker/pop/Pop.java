@@ -3,7 +3,7 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.request.Turns;
-import io.waybill.broker.retry.UsedUp;
+import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.protocol.header.PopHeader;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
@@ -116,7 +116,7 @@ final class Pop extends Turns {
 
     /** Sets what it gets, as decided when the rules had this number. */
     void decided(PopChecks.Checked checked, long number) {
-        int mostRetries = wish.kind() == Kind.TAKE ? UsedUp.mostRetries(checked.group()) : wish.mostRetries();
+        int mostRetries = wish.kind() == Kind.TAKE ? RetriesExhausted.mostRetries(checked.group()) : wish.mostRetries();
         wish = new Wish(
                 wish.kind(),
                 wish.group(),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
@@ -35,7 +35,7 @@ public final class PopFeature {
             Groups groups,
             Members members,
             Offsets offsets,
-            Journal journal,
+            DeliveryLog deliveries,
             Stats stats,
             RateLimits limits,
             Rules rules,
@@ -62,7 +62,7 @@ public final class PopFeature {
                 longPolling,
                 members,
                 topics,
-                journal,
+                deliveries,
                 stats,
                 limits,
                 rules,
@@ -72,7 +72,7 @@ public final class PopFeature {
                 filters);
         longPolling.lookBy(popService);
         requests = new PopRequests(checks, rules, popService, longPolling, settings, random);
-        acks = new Acks(store, topics, queues, longPolling, journal, popClock);
+        acks = new Acks(store, topics, queues, longPolling, deliveries, popClock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
         offsets.onOutside(queues::outside);

@@ -2,7 +2,7 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.retry.UsedUp;
+import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
@@ -403,7 +403,7 @@ final class PopQueue {
 
     private MessageDraft letter(Pop pop, Message message, int deliveries) {
         try {
-            return UsedUp.deadLetter(
+            return RetriesExhausted.deadLetter(
                     message.slice(),
                     0,
                     key.group(),

@@ -39,7 +39,7 @@ final class PopQueues {
         this.offsets = offsets;
         this.clock = clock;
         for (PopKey key : store.popKeys()) {
-            // The states of the desk are those of dead letters and parked messages and none of ours.
+            // The states of the desk are those of dead letters and quarantined messages and none of ours.
             PopState state = Names.isDesk(key.group()) ? null : store.popState(key);
             if (state != null) {
                 known.add(key);

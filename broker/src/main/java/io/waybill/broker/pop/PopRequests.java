@@ -3,7 +3,7 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
-import io.waybill.broker.retry.UsedUp;
+import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
@@ -87,7 +87,7 @@ final class PopRequests {
                         attempt(header.attemptId()),
                         checked.expression(),
                         checked.filter(),
-                        UsedUp.mostRetries(checked.group())),
+                        RetriesExhausted.mostRetries(checked.group())),
                 header.pollTime());
     }
 

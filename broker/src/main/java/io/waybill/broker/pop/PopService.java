@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
@@ -54,7 +54,7 @@ final class PopService {
     private final PopLongPolling waiting;
     private final Members members;
     private final Topics topics;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final Stats stats;
     private final RateLimits limits;
     private final Rules rules;
@@ -69,7 +69,7 @@ final class PopService {
             PopLongPolling waiting,
             Members members,
             Topics topics,
-            Journal journal,
+            DeliveryLog deliveries,
             Stats stats,
             RateLimits limits,
             Rules rules,
@@ -82,7 +82,7 @@ final class PopService {
         this.waiting = waiting;
         this.members = members;
         this.topics = topics;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.stats = stats;
         this.limits = limits;
         this.rules = rules;
@@ -428,7 +428,7 @@ final class PopService {
     }
 
     private void delivered(Pop pop, int queueId, long from, long to) {
-        journal.delivered(
+        deliveries.delivered(
                 pop.wish().group(),
                 pop.wish().topic(),
                 queueId,
@@ -458,7 +458,7 @@ final class PopService {
             if (isThrottled) {
                 waiting.lookAgain(pop, limits.waitNanos(pop.wish().group()));
             } else if (pop.isFirstWait()) {
-                pop.note(Pop.LOOK); // looked at again behind its parking, so no message slips in between
+                pop.note(Pop.LOOK); // looked at again behind its quarantining, so no message slips in between
             }
         } else {
             end(pop);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
+import io.waybill.broker.delivery.QueueDeliveryTracker;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.journal.Custody;
 import io.waybill.broker.request.Turns;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
@@ -41,7 +41,7 @@ final class Pull extends Turns {
     private long notBeforeNanos;
     private boolean isThrottled;
     private ConsumerGroup subscribedGroup;
-    private Custody custody;
+    private QueueDeliveryTracker tracker;
     private boolean isReplay;
     private long heldNanos;
     private volatile PullLongPolling.Place place;
@@ -154,12 +154,12 @@ final class Pull extends Turns {
     }
 
     /** Where it is noted what it got. */
-    Custody custody() {
-        return custody;
+    QueueDeliveryTracker tracker() {
+        return tracker;
     }
 
-    void custody(Custody ofQueue) {
-        custody = ofQueue;
+    void tracker(QueueDeliveryTracker ofQueue) {
+        tracker = ofQueue;
     }
 
     /** Whether its client replays: reads again what was consumed before. */

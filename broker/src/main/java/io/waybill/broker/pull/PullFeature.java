@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
@@ -37,7 +37,7 @@ public final class PullFeature {
             Groups groups,
             Members members,
             Offsets offsets,
-            Journal journal,
+            DeliveryLog deliveries,
             Rules rules,
             Stats stats,
             BrokerSettings settings,
@@ -60,7 +60,7 @@ public final class PullFeature {
                 groups,
                 members,
                 offsets,
-                journal,
+                deliveries,
                 others,
                 limits,
                 settings.brokerName(),
@@ -68,7 +68,17 @@ public final class PullFeature {
                 coldReads);
         PullChecks checks = new PullChecks(topics, groups, members);
         PullService pullService = new PullService(
-                store, offsets, longPolling, journal, interceptors, limits, rules, checks, stats, coldReads, filters);
+                store,
+                offsets,
+                longPolling,
+                deliveries,
+                interceptors,
+                limits,
+                rules,
+                checks,
+                stats,
+                coldReads,
+                filters);
         longPolling.readBy(pullService);
         handler = new PullMessage(checks, rules, members, offsets, conflictRouter, pullService, settings);
         offsets.onReset((group, topic, queueId) -> {

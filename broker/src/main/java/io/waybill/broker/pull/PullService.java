@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.Member;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
@@ -45,7 +45,7 @@ final class PullService {
     private final Store store;
     private final Offsets offsets;
     private final PullLongPolling longPolling;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final DeliveryInterceptors interceptors;
     private final RateLimits limits;
     private final Rules rules;
@@ -58,7 +58,7 @@ final class PullService {
             Store store,
             Offsets offsets,
             PullLongPolling longPolling,
-            Journal journal,
+            DeliveryLog deliveries,
             DeliveryInterceptors interceptors,
             RateLimits limits,
             Rules rules,
@@ -69,7 +69,7 @@ final class PullService {
         this.store = store;
         this.offsets = offsets;
         this.longPolling = longPolling;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.interceptors = interceptors;
         this.limits = limits;
         this.rules = rules;
@@ -82,8 +82,8 @@ final class PullService {
     /** A new pull. When nothing is there yet it waits for {@code holdMillis}; 0 = it does not wait. */
     void start(Pull pull, long holdMillis) {
         pull.deadlineNanos(longPolling.deadline(holdMillis));
-        pull.custody(journal.custody(pull.group(), pull.topic(), pull.queueId()));
-        pull.custody().pulled(pull.request().connection());
+        pull.tracker(deliveries.tracker(pull.group(), pull.topic(), pull.queueId()));
+        pull.tracker().pulled(pull.request().connection());
         if (pull.subscribedGroup() != null && Names.isRetry(pull.topic())) {
             longPolling.taken(
                     pull.group(), pull.topic(), pull.queueId(), pull.request().connection());
@@ -344,7 +344,7 @@ final class PullService {
         if (decision.code() == ResponseCode.SUCCESS) {
             finish(pull);
             stats.delivered(pull.group(), pull.topic(), read.count(), read.bytes());
-            pull.custody()
+            pull.tracker()
                     .delivered(
                             pull.offset(), decision.nextOffset(), pull.request().connection(), pull.isReplay());
             pull.request().reply(head(pull, decision, read.minOffset(), read.maxOffset()), read.slices(), NOTHING_HELD);
@@ -352,7 +352,7 @@ final class PullService {
             refuse(pull, decision.code(), decision.remark());
         } else {
             if (decision.code() == ResponseCode.PULL_RETRY_IMMEDIATELY) {
-                pull.custody()
+                pull.tracker()
                         .passed(
                                 pull.offset(),
                                 decision.nextOffset(),

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
+import io.waybill.broker.delivery.DeliveryLog;
+import io.waybill.broker.delivery.QueueOwner;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.journal.HandedOut;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.LogBudget;
@@ -83,7 +83,7 @@ final class UnreadQueues implements Duty {
     private final Groups groups;
     private final Members members;
     private final Offsets offsets;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final SubscriptionConflictRouter conflictRouter;
     private final RateLimits limits;
     private final String brokerName;
@@ -102,7 +102,7 @@ final class UnreadQueues implements Duty {
             Groups groups,
             Members members,
             Offsets offsets,
-            Journal journal,
+            DeliveryLog deliveries,
             SubscriptionConflictRouter conflictRouter,
             RateLimits limits,
             String brokerName,
@@ -113,7 +113,7 @@ final class UnreadQueues implements Duty {
         this.groups = groups;
         this.members = members;
         this.offsets = offsets;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.conflictRouter = conflictRouter;
         this.limits = limits;
         this.brokerName = brokerName;
@@ -178,7 +178,7 @@ final class UnreadQueues implements Duty {
             if (!hasMore || store.popState(new PopKey(group, topic, queueId)) != null) {
                 continue;
             }
-            HandedOut out = journal.puller(group, topic, queueId);
+            QueueOwner out = deliveries.puller(group, topic, queueId);
             if (out == null || nowMillis - out.lastPullMillis() > UNREAD_MILLIS) {
                 suspects.add(new Queue(group, topic, queueId));
             }

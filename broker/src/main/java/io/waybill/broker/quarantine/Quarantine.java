@@ -6,11 +6,11 @@ import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.DeliveryInterceptor;
-import io.waybill.broker.quarantine.ParkedKey.Origin;
+import io.waybill.broker.quarantine.QuarantinedKey.Origin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
-import io.waybill.broker.retry.DeadLetterDesk;
-import io.waybill.broker.retry.GivenUp;
+import io.waybill.broker.retry.ConsumeFailureHandler;
+import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -52,25 +52,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The quarantine of all groups: parks the messages of a key as the group's pulls meet them, and gives them back.
+ * The quarantine of all groups: sets the messages of a key aside as the group's pulls meet them, and gives them back.
  *
- * <p>What always holds: a message of a parked key is in {@link Names#parkedTopic} before a pull passes it, and no pull hands it out; the key's parked
- * messages are given back in the order of their topic, and until the group has consumed them no later one of the key is handed out. Which of the parked
+ * <p>What always holds: a message of a quarantined key is in {@link Names#quarantineTopic} before a pull passes it, and no pull hands it out; the key's quarantined
+ * messages are given back in the order of their topic, and until the group has consumed them no later one of the key is handed out. Which of the quarantined
  * are given back or discarded is the pop state of {@link Names#DESK_GROUP}, written in one frame with the copies. The keys are in the catalog, so a
  * restart changes nothing.
  *
- * <p>Safe from any thread; a pull of a group without parked keys pays one lookup.
+ * <p>Safe from any thread; a pull of a group without quarantined keys pays one lookup.
  */
-public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
+public final class Quarantine implements DeliveryInterceptor, ConsumeFailureHandler, Duty {
     private static final Logger log = LoggerFactory.getLogger(Quarantine.class);
 
     static final int MOST_KEYS = 10_000;
     /** Messages of a group that wait in quarantine, each remembered here: about 13 MiB. Then the queues that bring more stand still. */
     static final int MOST_WAITING = 100_000;
 
-    private static final String CATALOG_PREFIX = "parked/";
+    private static final String CATALOG_PREFIX = "quarantine/";
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** Longer than any read needs to park what it met. */
+    /** Longer than any read needs to quarantine what it met. */
     private static final long FORGOTTEN_NANOS = TimeUnit.MINUTES.toNanos(5);
 
     /**
@@ -89,19 +89,19 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     private final Clock clock;
     private final Rules rules;
     private final Executor blocking;
-    private final Map<String, ParkedGroup> groups = new ConcurrentHashMap<>();
+    private final Map<String, QuarantinedGroup> groups = new ConcurrentHashMap<>();
     /** Answers to those who gave up, in the order of their time. */
     private final Queue<Later> answers = new ConcurrentLinkedQueue<>();
 
     private record Later(long nanos, Runnable answer) {}
 
     private volatile DutyHandle self;
-    private DeadLetterDesk.Discards discards = (topic, offset, by) -> {};
+    private DeadLetterAdmin.Discards discards = (topic, offset, by) -> {};
 
-    /** What the doctor tells of a parked key. */
+    /** What the doctor tells of a quarantined key. */
     public record Known(long sinceMillis, String reason) {}
 
-    /** Reads the catalog and the parked messages. */
+    /** Reads the catalog and the quarantined messages. */
     public Quarantine(Store store, Topics topics, Offsets offsets, Clock clock, Rules rules, Executor blocking) {
         this.store = store;
         this.topics = topics;
@@ -112,36 +112,37 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
             String[] parts = name.startsWith(CATALOG_PREFIX) ? name.split("/", 4) : new String[0];
             if (parts.length == 4) {
-                group(parts[1]).add(ParkedKey.parse(parts[2], parts[3], value));
+                group(parts[1]).add(QuarantinedKey.parse(parts[2], parts[3], value));
             }
         });
         Set<String> named = new HashSet<>(groups.keySet());
         topics.all().forEach(topic -> {
-            if (Names.isParked(topic.topicName())) {
-                named.add(Names.groupOfParked(topic.topicName()));
+            if (Names.isQuarantine(topic.topicName())) {
+                named.add(Names.groupOfQuarantine(topic.topicName()));
             }
         });
-        named.forEach(this::findParked);
+        named.forEach(this::findQuarantined);
     }
 
-    private ParkedGroup group(String name) {
-        return groups.computeIfAbsent(name, ParkedGroup::new);
+    private QuarantinedGroup group(String name) {
+        return groups.computeIfAbsent(name, QuarantinedGroup::new);
     }
 
-    private void findParked(String name) {
-        String topic = Names.parkedTopic(name);
+    private void findQuarantined(String name) {
+        String topic = Names.quarantineTopic(name);
         QueueRange range = store.range(topic, 0);
         PopState settled = store.popState(new PopKey(Names.DESK_GROUP, topic, 0));
         long from = Math.max(range.minOffset(), settled == null ? 0 : settled.base());
-        ParkedGroup group = group(name);
+        QuarantinedGroup group = group(name);
         List<Long> twice = new ArrayList<>();
         for (long offset = from; offset < range.maxOffset(); ) {
             ReadResult read = store.read(topic, 0, offset, 1024, READ_BYTES, null, null);
             for (ByteBuffer slice : read.slices()) {
                 for (int at = slice.position(); at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
-                    long parkedAt = StoredMessage.queueOffset(slice, at);
-                    if ((settled == null || !settled.isAcked(parkedAt)) && !found(group, slice, at, parkedAt)) {
-                        twice.add(parkedAt);
+                    long quarantinedAt = StoredMessage.queueOffset(slice, at);
+                    if ((settled == null || !settled.isAcked(quarantinedAt))
+                            && !found(group, slice, at, quarantinedAt)) {
+                        twice.add(quarantinedAt);
                     }
                 }
             }
@@ -157,24 +158,25 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         }
         List<PopChange> settled = new ArrayList<>(List.of(new PopChange.Start(0)));
         twice.forEach(offset -> settled.add(new PopChange.Ack(offset, offset + 1)));
-        PopKey desk = new PopKey(Names.DESK_GROUP, Names.parkedTopic(name), 0);
+        PopKey desk = new PopKey(Names.DESK_GROUP, Names.quarantineTopic(name), 0);
         store.pop(List.of(new PopDelta(desk, settled)), Completion.NONE);
     }
 
     /** False when the same message was found before. */
-    private boolean found(ParkedGroup group, ByteBuffer message, int at, long parkedAt) {
-        String key = ParkedMessage.keyOf(message, at);
-        String topic = ParkedMessage.topicOf(message, at, Names.parkedTopic(group.name));
-        Origin origin = ParkedMessage.originOf(message, at);
+    private boolean found(QuarantinedGroup group, ByteBuffer message, int at, long quarantinedAt) {
+        String key = QuarantinedMessage.keyOf(message, at);
+        String topic = QuarantinedMessage.topicOf(message, at, Names.quarantineTopic(group.name));
+        Origin origin = QuarantinedMessage.originOf(message, at);
         if (key != null && topic != null && origin != null) {
-            ParkedKey known = group.find(topic, key);
+            QuarantinedKey known = group.find(topic, key);
             if (known == null) {
-                // Parked by a read that was overtaken by the end of its key: it goes after the others.
-                known = new ParkedKey(topic, key, store.nowMillis(), "parked at the end of its quarantine", "broker");
+                // Quarantined by a read that was overtaken by the end of its key: it goes after the others.
+                known = new QuarantinedKey(
+                        topic, key, store.nowMillis(), "quarantined at the end of its quarantine", "broker");
                 known.releasing = true;
                 group.add(known);
             }
-            return known.waiting.putIfAbsent(origin, parkedAt) == null;
+            return known.waiting.putIfAbsent(origin, quarantinedAt) == null;
         }
         return true;
     }
@@ -184,14 +186,14 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     @Override
     public MessageRouter router(
             String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
-        ParkedGroup parked = groups.isEmpty() ? null : groups.get(name);
-        return parked == null || parked.isEmpty() ? null : new Sorting(parked, topic, queueId, wanted);
+        QuarantinedGroup quarantined = groups.isEmpty() ? null : groups.get(name);
+        return quarantined == null || quarantined.isEmpty() ? null : new Sorting(quarantined, topic, queueId, wanted);
     }
 
     /** A group that goes back wants again what was given back. */
     @Override
     public void reset(String name, String topic, int queueId) {
-        ParkedGroup group = groups.get(name);
+        QuarantinedGroup group = groups.get(name);
         if (group != null) {
             synchronized (group) {
                 group.keys().forEach(key -> {
@@ -204,13 +206,13 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     }
 
     private final class Sorting implements MessageRouter {
-        private final ParkedGroup group;
+        private final QuarantinedGroup group;
         private final String topic;
         private final int queueId;
         private final Filter wanted;
-        private final Set<ParkedKey> met = new HashSet<>();
+        private final Set<QuarantinedKey> met = new HashSet<>();
 
-        Sorting(ParkedGroup group, String topic, int queueId, Filter wanted) {
+        Sorting(QuarantinedGroup group, String topic, int queueId, Filter wanted) {
             this.group = group;
             this.topic = topic;
             this.queueId = queueId;
@@ -224,58 +226,59 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
 
         @Override
         public Verdict verdict(ByteBuffer buffer, int at) {
-            String key = ParkedMessage.keyOf(buffer, at);
-            String origin = key == null ? null : ParkedMessage.topicOf(buffer, at, topic);
+            String key = QuarantinedMessage.keyOf(buffer, at);
+            String origin = key == null ? null : QuarantinedMessage.topicOf(buffer, at, topic);
             if (origin == null) {
                 return Verdict.DELIVER;
             }
             boolean isRetry = Names.isRetry(topic);
             synchronized (group) {
-                ParkedKey parked = group.find(origin, key);
-                if (parked == null || isRetry && (parked.releasing || ParkedMessage.originOf(buffer, at) == null)) {
+                QuarantinedKey quarantined = group.find(origin, key);
+                if (quarantined == null
+                        || isRetry && (quarantined.releasing || QuarantinedMessage.originOf(buffer, at) == null)) {
                     return Verdict.DELIVER;
                 }
                 Origin here = origin(buffer, at);
-                if (parked.waiting.containsKey(here) || !isRetry && parked.isGivenBack(here)) {
+                if (quarantined.waiting.containsKey(here) || !isRetry && quarantined.isGivenBack(here)) {
                     return Verdict.SKIP;
                 }
-                parked.divertedNanos = clock.nanoTime();
-                if (met.add(parked)) {
-                    parked.diverting++;
+                quarantined.divertedNanos = clock.nanoTime();
+                if (met.add(quarantined)) {
+                    quarantined.diverting++;
                 }
                 return Verdict.REROUTE;
             }
         }
 
         private Origin origin(ByteBuffer buffer, int at) {
-            Origin known = Names.isRetry(topic) ? ParkedMessage.originOf(buffer, at) : null;
+            Origin known = Names.isRetry(topic) ? QuarantinedMessage.originOf(buffer, at) : null;
             return known != null ? known : new Origin(queueId, StoredMessage.queueOffset(buffer, at));
         }
 
         @Override
         public void reroute(List<ByteBuffer> messages, Consumer<String> then) {
-            String parkedTopic = Names.parkedTopic(group.name);
-            topics.ensure(parkedTopic, 1, change -> {
+            String quarantineTopic = Names.quarantineTopic(group.name);
+            topics.ensure(quarantineTopic, 1, change -> {
                 String full = change.isRefused() ? change.text() : noRoomFor(messages.size());
                 if (full != null) {
-                    parked(null, List.of(), full, then);
+                    quarantined(null, List.of(), full, then);
                     return;
                 }
                 List<MessageDraft> copies = new ArrayList<>(messages.size());
                 try {
                     for (ByteBuffer message : messages) {
-                        copies.add(ParkedMessage.parked(
+                        copies.add(QuarantinedMessage.quarantined(
                                 group.name,
-                                ParkedMessage.keyOf(message, 0),
+                                QuarantinedMessage.keyOf(message, 0),
                                 origin(message, 0),
                                 message,
                                 clock.wallMillis()));
                     }
                 } catch (BadValue e) {
-                    parked(null, List.of(), "a message cannot be parked: " + e.getMessage(), then);
+                    quarantined(null, List.of(), "a message cannot be quarantined: " + e.getMessage(), then);
                     return;
                 }
-                store.putAndPop(copies, List.of(), outcome -> parked(outcome, messages, null, then));
+                store.putAndPop(copies, List.of(), outcome -> quarantined(outcome, messages, null, then));
             });
         }
 
@@ -288,15 +291,15 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
             }
         }
 
-        private void parked(Outcome outcome, List<ByteBuffer> messages, String refusal, Consumer<String> then) {
+        private void quarantined(Outcome outcome, List<ByteBuffer> messages, String refusal, Consumer<String> then) {
             String why = refusal;
             List<Long> twice = new ArrayList<>();
             synchronized (group) {
                 if (outcome instanceof Stored stored) {
                     for (int i = 0; i < messages.size(); i++) {
-                        long parkedAt = stored.queueOffset() + i;
-                        if (!found(messages.get(i), parkedAt)) {
-                            twice.add(parkedAt);
+                        long quarantinedAt = stored.queueOffset() + i;
+                        if (!found(messages.get(i), quarantinedAt)) {
+                            twice.add(quarantinedAt);
                         }
                     }
                 } else if (outcome != null) {
@@ -310,13 +313,14 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
             wake();
         }
 
-        /** False when another read parked the same message before, and this copy is one too many. */
-        private boolean found(ByteBuffer message, long parkedAt) {
-            String key = ParkedMessage.keyOf(message, 0);
-            String origin = ParkedMessage.topicOf(message, 0, topic);
-            ParkedKey known = group.find(origin, key);
+        /** False when another read quarantined the same message before, and this copy is one too many. */
+        private boolean found(ByteBuffer message, long quarantinedAt) {
+            String key = QuarantinedMessage.keyOf(message, 0);
+            String origin = QuarantinedMessage.topicOf(message, 0, topic);
+            QuarantinedKey known = group.find(origin, key);
             if (known == null) {
-                known = new ParkedKey(origin, key, store.nowMillis(), "parked at the end of its quarantine", "broker");
+                known = new QuarantinedKey(
+                        origin, key, store.nowMillis(), "quarantined at the end of its quarantine", "broker");
                 known.releasing = true;
                 group.add(known);
             }
@@ -324,7 +328,7 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
             if (known.waiting.containsKey(here) || !Names.isRetry(topic) && known.isGivenBack(here)) {
                 return false;
             }
-            known.waiting.put(here, parkedAt);
+            known.waiting.put(here, quarantinedAt);
             return true;
         }
     }
@@ -333,12 +337,12 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
 
     /** The quarantine of a key, or null. */
     public Known find(String group, String topic, String key) {
-        ParkedGroup parked = groups.get(group);
-        if (parked == null) {
+        QuarantinedGroup quarantined = groups.get(group);
+        if (quarantined == null) {
             return null;
         }
-        synchronized (parked) {
-            ParkedKey known = parked.find(topic, key);
+        synchronized (quarantined) {
+            QuarantinedKey known = quarantined.find(topic, key);
             return known == null ? null : new Known(known.sinceMillis, known.reason);
         }
     }
@@ -346,13 +350,13 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     /** A key as it is told. */
     record Row(String topic, String key, int messages, long sinceMillis, String reason, String by, boolean releasing) {}
 
-    /** The keys of a group, the longest parked first. */
+    /** The keys of a group, the longest quarantined first. */
     List<Row> list(String name) {
-        ParkedGroup group = groups.get(name);
+        QuarantinedGroup group = groups.get(name);
         List<Row> rows = new ArrayList<>();
         if (group != null) {
             synchronized (group) {
-                for (ParkedKey key : group.keys()) {
+                for (QuarantinedKey key : group.keys()) {
                     rows.add(new Row(
                             key.topic,
                             key.key,
@@ -369,17 +373,17 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     }
 
     /**
-     * Parks a key from now on. {@code then} is called exactly once: with true when it was not parked before, false when it was, and with a refusal
+     * Puts a key into quarantine from now on. {@code then} is called exactly once: with true when it was not quarantined before, false when it was, and with a refusal
      * when it could not be kept.
      */
-    void park(String name, String topic, String key, String reason, String by, Parked then) {
-        ParkedGroup group = group(name);
-        ParkedKey parked;
+    void add(String name, String topic, String key, String reason, String by, Added then) {
+        QuarantinedGroup group = group(name);
+        QuarantinedKey quarantined;
         boolean isNew;
         synchronized (group) {
-            parked = group.find(topic, key);
-            isNew = parked == null;
-            if (!isNew && !parked.releasing) {
+            quarantined = group.find(topic, key);
+            isNew = quarantined == null;
+            if (!isNew && !quarantined.releasing) {
                 then.done(false, null);
                 return;
             }
@@ -388,19 +392,19 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
                 return;
             }
             if (isNew) {
-                parked = new ParkedKey(topic, key, store.nowMillis(), reason, by);
-                group.add(parked);
+                quarantined = new QuarantinedKey(topic, key, store.nowMillis(), reason, by);
+                group.add(quarantined);
             } else { // what was given back fails again
-                parked.releasing = false;
-                parked.sinceMillis = store.nowMillis();
-                parked.reason = reason;
-                parked.by = by;
+                quarantined.releasing = false;
+                quarantined.sinceMillis = store.nowMillis();
+                quarantined.reason = reason;
+                quarantined.by = by;
             }
         }
         rules.changed();
         log.info("Key {} of topic {} is in quarantine for group {}: {}, by {}", key, topic, name, reason, by);
-        ParkedKey added = parked;
-        keep(name, parked, outcome -> {
+        QuarantinedKey added = quarantined;
+        keep(name, quarantined, outcome -> {
             if (!(outcome instanceof Stored) && isNew) {
                 synchronized (group) {
                     group.remove(added);
@@ -412,21 +416,21 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
 
     /** How a change of a key ended. */
     @FunctionalInterface
-    interface Parked {
+    interface Added {
         /** @param refusal null, or why it was not done */
         void done(boolean changed, String refusal);
     }
 
     /**
-     * An ordered consumer gave a message up: if its group has a quarantine, its key is parked and the group goes back to the message, which is then
-     * parked as the first of its key; so the member drops what it has at hand.
+     * An ordered consumer gave a message up: if its group has a quarantine, its key is quarantined and the group goes back to the message, which is then
+     * quarantined as the first of its key; so the member drops what it has at hand.
      */
     @Override
     public boolean take(
             SubscriptionGroupConfig group, Map<String, String> properties, String client, Consumer<Outcome> then) {
         String topic = properties.get(MessageProperties.RETRY_TOPIC);
         String uniqueKey = properties.get(MessageProperties.UNIQ_KEY);
-        String key = ParkedMessage.keyOf(properties);
+        String key = QuarantinedMessage.keyOf(properties);
         if (GroupAttributes.quarantineAfter(group) == 0 || topic == null || uniqueKey == null || key == null) {
             return false;
         }
@@ -434,7 +438,11 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
             try {
                 take(group.groupName(), topic, uniqueKey, key, client, then);
             } catch (RuntimeException e) {
-                log.error("A message of key {} that group {} gave up could not be parked", key, group.groupName(), e);
+                log.error(
+                        "A message of key {} that group {} gave up could not be quarantined",
+                        key,
+                        group.groupName(),
+                        e);
                 then.accept(null);
             }
         });
@@ -460,7 +468,7 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
             then.accept(null);
             return;
         }
-        park(group, topic, key, "given up by its consumer", client, (changed, refusal) -> {
+        add(group, topic, key, "given up by its consumer", client, (changed, refusal) -> {
             if (refusal != null) {
                 then.accept(null);
                 return;
@@ -470,13 +478,13 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
                     then.accept(outcome);
                     return;
                 }
-                Stored parked = new Stored(
+                Stored quarantined = new Stored(
                         StoredMessage.position(found, 0),
                         offset,
                         StoredMessage.storeTimestamp(found, 0),
                         StoredMessage.totalSize(found, 0),
                         0);
-                answers.add(new Later(clock.nanoTime() + GIVEN_UP_PAUSE_NANOS, () -> then.accept(parked)));
+                answers.add(new Later(clock.nanoTime() + GIVEN_UP_PAUSE_NANOS, () -> then.accept(quarantined)));
                 wake();
             });
         });
@@ -487,14 +495,14 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         String retryTopic = Names.retryTopic(group);
         for (ByteBuffer copy : store.byKey(retryTopic, uniqueKey, 1, 0, Long.MAX_VALUE)) {
             long committed = offsets.query(group, retryTopic, StoredMessage.queueId(copy, 0));
-            if (ParkedMessage.originOf(copy, 0) != null && StoredMessage.queueOffset(copy, 0) >= committed) {
+            if (QuarantinedMessage.originOf(copy, 0) != null && StoredMessage.queueOffset(copy, 0) >= committed) {
                 return copy;
             }
         }
         return null;
     }
 
-    private void keep(String group, ParkedKey key, Consumer<Outcome> then) {
+    private void keep(String group, QuarantinedKey key, Consumer<Outcome> then) {
         byte[] json;
         synchronized (group(group)) {
             json = key.toJson();
@@ -502,7 +510,7 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         store.putCatalog(CatalogKind.SETTING, catalogName(group, key), json, then::accept);
     }
 
-    private static String catalogName(String group, ParkedKey key) {
+    private static String catalogName(String group, QuarantinedKey key) {
         return CATALOG_PREFIX + group + "/" + key.topic + "/" + key.key;
     }
 
@@ -512,112 +520,117 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         void done(int messages, String refusal);
     }
 
-    /** Gives the parked messages of a key back. Blocks on the disk; {@code then} is called exactly once. */
+    /** Gives the quarantined messages of a key back. Blocks on the disk; {@code then} is called exactly once. */
     void release(String name, String topic, String key, Ended then) {
-        ParkedGroup group = groups.get(name);
-        ParkedKey parked = claim(group, topic, key, then);
-        if (parked != null) {
-            release(group, parked, then);
+        QuarantinedGroup group = groups.get(name);
+        QuarantinedKey quarantined = claim(group, topic, key, then);
+        if (quarantined != null) {
+            release(group, quarantined, then);
         }
     }
 
     /** Null when it is answered already: there is none, or another one works on it. */
-    private static ParkedKey claim(ParkedGroup group, String topic, String key, Ended then) {
-        ParkedKey parked = null;
+    private static QuarantinedKey claim(QuarantinedGroup group, String topic, String key, Ended then) {
+        QuarantinedKey quarantined = null;
         boolean isBusy = false;
         if (group != null) {
             synchronized (group) {
-                parked = group.find(topic, key);
-                isBusy = parked != null && parked.busy;
-                if (parked != null && !isBusy) {
-                    parked.busy = true;
+                quarantined = group.find(topic, key);
+                isBusy = quarantined != null && quarantined.busy;
+                if (quarantined != null && !isBusy) {
+                    quarantined.busy = true;
                 }
             }
         }
-        if (parked == null || isBusy) {
+        if (quarantined == null || isBusy) {
             then.done(-1, isBusy ? "key " + key + " is being released or discarded right now" : null);
             return null;
         }
-        return parked;
+        return quarantined;
     }
 
-    private void release(ParkedGroup group, ParkedKey parked, Ended then) {
+    private void release(QuarantinedGroup group, QuarantinedKey quarantined, Ended then) {
         Map<Long, Origin> offered = new LinkedHashMap<>();
         synchronized (group) {
-            parked.waiting.forEach((origin, parkedAt) -> offered.put(parkedAt, origin));
+            quarantined.waiting.forEach((origin, quarantinedAt) -> offered.put(quarantinedAt, origin));
         }
         topics.ensure(Names.retryTopic(group.name), 1, change -> {
             if (change.isRefused()) {
-                end(group, parked, 0, change.text(), then);
+                end(group, quarantined, 0, change.text(), then);
                 return;
             }
             TopicConfig retry = change.config();
             synchronized (group) {
-                if (parked.retryQueue < 0 || parked.retryQueue >= retry.readQueueNums()) {
-                    parked.retryQueue = Math.floorMod(parked.key.hashCode(), Math.max(1, retry.readQueueNums()));
+                if (quarantined.retryQueue < 0 || quarantined.retryQueue >= retry.readQueueNums()) {
+                    quarantined.retryQueue =
+                            Math.floorMod(quarantined.key.hashCode(), Math.max(1, retry.readQueueNums()));
                 }
             }
-            goOnReleasing(group, parked, new ArrayList<>(offered.keySet()), 0, then);
+            goOnReleasing(group, quarantined, new ArrayList<>(offered.keySet()), 0, then);
         });
     }
 
-    /** In a thread that may block; when too much waits for those, the rest stays parked and the caller is told. */
-    private void goOnReleasing(ParkedGroup group, ParkedKey parked, List<Long> parkedAt, int done, Ended then) {
+    /** In a thread that may block; when too much waits for those, the rest stays quarantined and the caller is told. */
+    private void goOnReleasing(
+            QuarantinedGroup group, QuarantinedKey quarantined, List<Long> quarantinedAt, int done, Ended then) {
         try {
-            blocking.execute(() -> releaseNext(group, parked, parkedAt, done, then));
+            blocking.execute(() -> releaseNext(group, quarantined, quarantinedAt, done, then));
         } catch (RejectedExecutionException e) {
-            end(group, parked, done, "[OVERLOAD] too many reads of old messages are waiting, try again", then);
+            end(group, quarantined, done, "[OVERLOAD] too many reads of old messages are waiting, try again", then);
         }
     }
 
     /** Gives back the next piece, then the rest. */
-    private void releaseNext(ParkedGroup group, ParkedKey parked, List<Long> parkedAt, int done, Ended then) {
+    private void releaseNext(
+            QuarantinedGroup group, QuarantinedKey quarantined, List<Long> quarantinedAt, int done, Ended then) {
         List<MessageDraft> copies = new ArrayList<>();
         List<PopChange> settled = new ArrayList<>(List.of(new PopChange.Start(0)));
         List<Long> taken = new ArrayList<>();
         long bytes = 0;
         try {
-            while (done + taken.size() < parkedAt.size() && copies.size() < RELEASED_COUNT && bytes < RELEASED_BYTES) {
-                long offset = parkedAt.get(done + taken.size());
-                ByteBuffer message = read(Names.parkedTopic(group.name), offset);
+            while (done + taken.size() < quarantinedAt.size()
+                    && copies.size() < RELEASED_COUNT
+                    && bytes < RELEASED_BYTES) {
+                long offset = quarantinedAt.get(done + taken.size());
+                ByteBuffer message = read(Names.quarantineTopic(group.name), offset);
                 if (message != null) {
-                    copies.add(ParkedMessage.released(group.name, parked.retryQueue, message));
+                    copies.add(QuarantinedMessage.released(group.name, quarantined.retryQueue, message));
                     bytes += message.limit();
                 } else {
-                    log.error("Parked message {} of group {} is gone or cannot be read", offset, group.name);
+                    log.error("Quarantined message {} of group {} is gone or cannot be read", offset, group.name);
                 }
                 taken.add(offset);
                 settled.add(new PopChange.Ack(offset, offset + 1));
             }
         } catch (RuntimeException e) {
-            log.error("Key {} of group {} could not be released", parked.key, group.name, e);
-            end(group, parked, done, "the broker's log says why", then);
+            log.error("Key {} of group {} could not be released", quarantined.key, group.name, e);
+            end(group, quarantined, done, "the broker's log says why", then);
             return;
         }
         if (taken.isEmpty()) {
-            end(group, parked, done, null, then);
+            end(group, quarantined, done, null, then);
             return;
         }
-        PopKey desk = new PopKey(Names.DESK_GROUP, Names.parkedTopic(group.name), 0);
+        PopKey desk = new PopKey(Names.DESK_GROUP, Names.quarantineTopic(group.name), 0);
         store.putAndPop(copies, List.of(new PopDelta(desk, settled)), outcome -> {
             if (!(outcome instanceof Stored stored)) {
-                end(group, parked, done, Outcomes.text(outcome), then);
+                end(group, quarantined, done, Outcomes.text(outcome), then);
                 return;
             }
             synchronized (group) {
                 Set<Long> gone = new HashSet<>(taken);
-                parked.waiting.forEach((origin, at) -> {
+                quarantined.waiting.forEach((origin, at) -> {
                     if (gone.contains(at)) {
-                        parked.givenBack.merge(origin.queueId(), origin.offset(), Math::max);
+                        quarantined.givenBack.merge(origin.queueId(), origin.offset(), Math::max);
                     }
                 });
-                parked.waiting.values().removeAll(gone);
+                quarantined.waiting.values().removeAll(gone);
                 if (!copies.isEmpty()) {
-                    parked.consumedAt = stored.queueOffset() + copies.size();
+                    quarantined.consumedAt = stored.queueOffset() + copies.size();
                 }
-                parked.releasing = true;
+                quarantined.releasing = true;
             }
-            goOnReleasing(group, parked, parkedAt, done + taken.size(), then);
+            goOnReleasing(group, quarantined, quarantinedAt, done + taken.size(), then);
         });
     }
 
@@ -632,60 +645,60 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         return null;
     }
 
-    private void end(ParkedGroup group, ParkedKey parked, int messages, String refusal, Ended then) {
+    private void end(QuarantinedGroup group, QuarantinedKey quarantined, int messages, String refusal, Ended then) {
         boolean isForgotten;
         synchronized (group) {
-            parked.busy = false;
-            parked.releasing |= refusal == null;
-            isForgotten = group.find(parked.topic, parked.key) != parked;
+            quarantined.busy = false;
+            quarantined.releasing |= refusal == null;
+            isForgotten = group.find(quarantined.topic, quarantined.key) != quarantined;
         }
         if (refusal != null || isForgotten) {
             then.done(messages, refusal);
             return;
         }
-        keep(group.name, parked, outcome -> {
+        keep(group.name, quarantined, outcome -> {
             then.done(messages, outcome instanceof Stored ? null : Outcomes.text(outcome));
             wake();
         });
     }
 
     /** Sets who is told of each message that is dropped; once, before the first request. */
-    public void onDiscard(DeadLetterDesk.Discards listener) {
+    public void onDiscard(DeadLetterAdmin.Discards listener) {
         discards = listener;
     }
 
-    /** Drops the parked messages of a key; later ones are delivered again. {@code then} is called exactly once. */
+    /** Drops the quarantined messages of a key; later ones are delivered again. {@code then} is called exactly once. */
     void discard(String name, String topic, String key, String by, Ended then) {
-        ParkedGroup group = groups.get(name);
-        ParkedKey parked = claim(group, topic, key, then);
-        if (parked == null) {
+        QuarantinedGroup group = groups.get(name);
+        QuarantinedKey quarantined = claim(group, topic, key, then);
+        if (quarantined == null) {
             return;
         }
         List<Long> offsetsOfKey;
         synchronized (group) {
-            offsetsOfKey = new ArrayList<>(parked.waiting.values());
+            offsetsOfKey = new ArrayList<>(quarantined.waiting.values());
         }
         List<PopChange> settled = new ArrayList<>(List.of(new PopChange.Start(0)));
         offsetsOfKey.forEach(offset -> settled.add(new PopChange.Ack(offset, offset + 1)));
-        String parkedTopic = Names.parkedTopic(name);
+        String quarantineTopic = Names.quarantineTopic(name);
         List<PopDelta> deltas = List.of(
-                new PopDelta(new PopKey(Names.DESK_GROUP, parkedTopic, 0), settled),
-                new PopDelta(new PopKey(Names.DISCARD_GROUP, parkedTopic, 0), settled));
+                new PopDelta(new PopKey(Names.DESK_GROUP, quarantineTopic, 0), settled),
+                new PopDelta(new PopKey(Names.DISCARD_GROUP, quarantineTopic, 0), settled));
         store.pop(deltas, outcome -> {
             if (!(outcome instanceof Stored)) {
                 synchronized (group) {
-                    parked.busy = false;
+                    quarantined.busy = false;
                 }
                 then.done(0, Outcomes.text(outcome));
                 return;
             }
             synchronized (group) {
-                parked.waiting.values().removeAll(new HashSet<>(offsetsOfKey));
-                parked.busy = false;
-                parked.releasing = true; // a read may have met one more
-                parked.consumedAt = 0;
+                quarantined.waiting.values().removeAll(new HashSet<>(offsetsOfKey));
+                quarantined.busy = false;
+                quarantined.releasing = true; // a read may have met one more
+                quarantined.consumedAt = 0;
             }
-            offsetsOfKey.forEach(offset -> discards.discarded(parkedTopic, offset, by));
+            offsetsOfKey.forEach(offset -> discards.discarded(quarantineTopic, offset, by));
             then.done(offsetsOfKey.size(), null);
             wake();
         });
@@ -694,12 +707,12 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     // ---- the end of a group
 
     /**
-     * Forgets the keys of a group, its parked messages and what became of them. {@code then} is called exactly once, with null or with the sentence
+     * Forgets the keys of a group, its quarantined messages and what became of them. {@code then} is called exactly once, with null or with the sentence
      * why not all is forgotten; then it may be asked again.
      */
     public void forget(String name, Consumer<String> then) {
-        ParkedGroup group = groups.remove(name);
-        List<ParkedKey> gone = new ArrayList<>();
+        QuarantinedGroup group = groups.remove(name);
+        List<QuarantinedKey> gone = new ArrayList<>();
         if (group != null) {
             synchronized (group) {
                 gone.addAll(group.keys());
@@ -709,14 +722,14 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         forgetNext(name, gone, 0, then);
     }
 
-    private void forgetNext(String name, List<ParkedKey> gone, int done, Consumer<String> then) {
+    private void forgetNext(String name, List<QuarantinedKey> gone, int done, Consumer<String> then) {
         if (done == gone.size()) {
             forgetMessages(name, then);
             return;
         }
         store.putCatalog(CatalogKind.SETTING, catalogName(name, gone.get(done)), null, outcome -> {
             if (!(outcome instanceof Stored)) {
-                synchronized (group(name)) { // they are parked still
+                synchronized (group(name)) { // they are quarantined still
                     gone.subList(done, gone.size()).forEach(group(name)::add);
                 }
                 then.accept(Outcomes.text(outcome));
@@ -727,7 +740,7 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     }
 
     private void forgetMessages(String name, Consumer<String> then) {
-        String topic = Names.parkedTopic(name);
+        String topic = Names.quarantineTopic(name);
         if (topics.find(topic) == null) {
             then.accept(null);
             return;
@@ -768,10 +781,10 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
     public long run() {
         long untilAnswer = answer();
         boolean more = false;
-        for (ParkedGroup group : groups.values()) {
-            List<ParkedKey> consumed = new ArrayList<>();
+        for (QuarantinedGroup group : groups.values()) {
+            List<QuarantinedKey> consumed = new ArrayList<>();
             synchronized (group) {
-                for (ParkedKey key : group.keys()) {
+                for (QuarantinedKey key : group.keys()) {
                     if (key.releasing && !key.busy) {
                         more = true;
                         if (isConsumed(group, key)) {
@@ -797,13 +810,13 @@ public final class Quarantine implements DeliveryInterceptor, GivenUp, Duty {
         return WHEN_WOKEN;
     }
 
-    private boolean isConsumed(ParkedGroup group, ParkedKey key) {
+    private boolean isConsumed(QuarantinedGroup group, QuarantinedKey key) {
         return key.retryQueue < 0
                 || key.consumedAt == 0
                 || offsets.query(group.name, Names.retryTopic(group.name), key.retryQueue) >= key.consumedAt;
     }
 
-    private void goOn(ParkedGroup group, ParkedKey key) {
+    private void goOn(QuarantinedGroup group, QuarantinedKey key) {
         boolean isOver;
         synchronized (group) {
             if (key.busy || group.find(key.topic, key.key) != key) {

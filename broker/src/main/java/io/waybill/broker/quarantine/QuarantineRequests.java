@@ -24,7 +24,7 @@ import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** QUARANTINE (30571): lists, parks, releases and discards keys of a group. */
+/** QUARANTINE (30571): lists, quarantines, releases and discards keys of a group. */
 public final class QuarantineRequests {
     private static final Logger log = LoggerFactory.getLogger(QuarantineRequests.class);
     private static final int MOST_TEXT = 256;
@@ -64,7 +64,7 @@ public final class QuarantineRequests {
         String by = text("by", wanted.getString("by", "somebody")) + " at " + Asker.address(request);
         String reason = text("reason", wanted.getString("reason", "no reason given"));
         switch (action) {
-            case "PARK" -> {
+            case "QUARANTINE" -> {
                 if (!groupExists.test(group)) {
                     request.refuse(
                             ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + group + "' does not exist here");
@@ -74,13 +74,13 @@ public final class QuarantineRequests {
                 long offset = wanted.getLong("offset", -1);
                 guarded(
                         request,
-                        () -> quarantine.park(
+                        () -> quarantine.add(
                                 group,
                                 firstTopic(topic, queueId, offset),
                                 key,
                                 reason,
                                 by,
-                                (changed, refusal) -> parked(request, changed, refusal)));
+                                (changed, refusal) -> quarantined(request, changed, refusal)));
             }
             case "RELEASE" ->
                 guarded(
@@ -99,7 +99,7 @@ public final class QuarantineRequests {
                                 key,
                                 by,
                                 (messages, refusal) -> ended(request, key, "DISCARDED", messages, refusal)));
-            default -> throw new BadField("action", "LIST, PARK, RELEASE or DISCARD", action);
+            default -> throw new BadField("action", "LIST, QUARANTINE, RELEASE or DISCARD", action);
         }
     }
 
@@ -144,16 +144,18 @@ public final class QuarantineRequests {
             json.beginObject().field("topic", row.topic()).field("key", row.key());
             json.field("messages", row.messages()).field("sinceMillis", row.sinceMillis());
             json.field("reason", row.reason()).field("by", row.by());
-            json.field("state", row.releasing() ? "RELEASING" : "PARKED").endObject();
+            json.field("state", row.releasing() ? "RELEASING" : "QUARANTINED").endObject();
         }
         answer(request, json.endArray());
     }
 
-    private static void parked(Request request, boolean changed, String refusal) {
+    private static void quarantined(Request request, boolean changed, String refusal) {
         if (refusal != null) {
             request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
         } else {
-            answer(request, new JsonWriter().beginObject().field("answer", changed ? "PARKED" : "ALREADY_PARKED"));
+            answer(
+                    request,
+                    new JsonWriter().beginObject().field("answer", changed ? "QUARANTINED" : "ALREADY_QUARANTINED"));
         }
     }
 

@@ -2,7 +2,7 @@
 package io.waybill.broker.send;
 
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayedMessageWriter;
@@ -35,7 +35,7 @@ public final class SendFeature {
             Topics topics,
             HalfMessageWriter halves,
             DelayedMessageWriter delays,
-            RetrySends retries,
+            ClientRetryPublisher retries,
             Function<String, Connection> clients,
             BrokerSettings settings,
             Platform platform,

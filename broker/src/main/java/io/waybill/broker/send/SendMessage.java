@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
-import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicAttributes;
@@ -50,7 +50,7 @@ final class SendMessage implements RequestHandler {
     private final SendChecks checks;
     private final HalfMessageWriter halves;
     private final DelayedMessageWriter delays;
-    private final RetrySends retries;
+    private final ClientRetryPublisher retries;
     private final SendReplies replies;
     private final CancelMarker cancels;
     private final Requesters requesters;
@@ -70,7 +70,7 @@ final class SendMessage implements RequestHandler {
             SendChecks checks,
             HalfMessageWriter halves,
             DelayedMessageWriter delays,
-            RetrySends retries,
+            ClientRetryPublisher retries,
             SendReplies replies,
             CancelMarker cancels,
             Requesters requesters,
@@ -119,7 +119,7 @@ final class SendMessage implements RequestHandler {
             place(request, header, topic, request.command().body());
             return;
         }
-        RetrySends.Placement foreign = retries.refusalOfNew(header.topic());
+        ClientRetryPublisher.Placement foreign = retries.refusalOfNew(header.topic());
         if (foreign != null) {
             request.refuse(foreign.code(), foreign.remark());
             return;
@@ -297,7 +297,7 @@ final class SendMessage implements RequestHandler {
             int queueId,
             Map<String, String> properties,
             UniqueKey unique) {
-        RetrySends.Placement place = retries.place(
+        ClientRetryPublisher.Placement place = retries.place(
                 header.topic(), header.reconsumeTimes(), header.maxReconsumeTimes(), properties, request.connection());
         if (place.code() != 0) {
             request.refuse(place.code(), place.remark());

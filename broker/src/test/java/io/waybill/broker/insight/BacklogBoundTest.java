@@ -3,7 +3,7 @@ package io.waybill.broker.insight;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.broker.journal.Journal;
+import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumerData;
@@ -37,9 +37,10 @@ class BacklogBoundTest {
                     Command.request(RequestCode.HEART_BEAT)
                             .body(heartbeat.toJson())
                             .build());
-            Journal journal = new Journal(
+            DeliveryLog deliveries = new DeliveryLog(
                     broker.store::journal, broker.store::journalOf, broker.members::clientId, broker.store::nowMillis);
-            Standings standings = new Standings(broker.store, broker.topics, broker.members, broker.offsets, journal);
+            GroupState standings =
+                    new GroupState(broker.store, broker.topics, broker.members, broker.offsets, deliveries);
             Backlog.Row all = new Backlog(broker.store, standings, "g").count().get("orders");
             assertThat(all.isExact).isTrue();
             assertThat(all.ready.count()).isEqualTo(10);

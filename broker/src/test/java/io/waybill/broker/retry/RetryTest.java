@@ -186,12 +186,12 @@ class RetryTest {
     void whatAClientSendsToItsRetryTopicItselfIsPlacedByItsTries() {
         Map<String, String> properties =
                 SimulatedBroker.properties("u1", "DELAY", "4", "RETRY_TOPIC", "orders", "ORIGIN_MESSAGE_ID", "0A");
-        RetrySends.Placement again = broker.retries.place(RETRY, 16, 16, properties, broker.connect());
+        ClientRetryPublisher.Placement again = broker.retries.place(RETRY, 16, 16, properties, broker.connect());
         assertThat(again.topic()).isEqualTo(RETRY);
         assertThat(again.deadLetter()).isFalse();
         assertThat(properties).containsEntry("DELAY", "4");
 
-        RetrySends.Placement dead = broker.retries.place(RETRY, 17, 16, properties, broker.connect());
+        ClientRetryPublisher.Placement dead = broker.retries.place(RETRY, 17, 16, properties, broker.connect());
         broker.settle();
         assertThat(dead.topic()).isEqualTo(DEAD);
         assertThat(dead.deadLetter()).isTrue();

@@ -2,7 +2,7 @@
 package io.waybill.broker.simulated;
 
 import io.waybill.broker.admin.Administration;
-import io.waybill.broker.admin.ParkedMessages;
+import io.waybill.broker.admin.QuarantinedMessages;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
@@ -10,8 +10,8 @@ import io.waybill.broker.group.Memberships;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.Queries;
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.retry.DeadLetterDesk;
-import io.waybill.broker.retry.RetrySends;
+import io.waybill.broker.retry.ClientRetryPublisher;
+import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.settings.BrokerSettings;
@@ -86,7 +86,7 @@ public final class SimulatedBroker implements AutoCloseable {
     public Offsets offsets;
     public DelayedMessageWriter delays;
     public HalfMessageWriter halves;
-    public RetrySends retries;
+    public ClientRetryPublisher retries;
 
     public SimulatedBroker() {
         this(BrokerSettings.defaults());
@@ -134,7 +134,7 @@ public final class SimulatedBroker implements AutoCloseable {
                 .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats, blocking)
                 .register(routes);
-        retries = new RetrySends(groups, topics, inOrderGroups::contains, members::nameOf, clock);
+        retries = new ClientRetryPublisher(groups, topics, inOrderGroups::contains, members::nameOf, clock);
         new SendFeature(
                         store,
                         topics,
@@ -158,12 +158,12 @@ public final class SimulatedBroker implements AutoCloseable {
                         stats,
                         settings,
                         clock,
-                        ParkedMessages.NONE,
+                        QuarantinedMessages.NONE,
                         "127.0.0.1:10911",
                         blocking)
                 .register(routes);
-        DeadLetterDesk desk =
-                new DeadLetterDesk(store, topics, clock, platform.random(), settings.maxMessageBytes(), blocking);
+        DeadLetterAdmin desk =
+                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), blocking);
         desk.register(routes);
         handler = routes.handler();
         desk.startedAs(duties.start(desk));

@@ -98,7 +98,7 @@ public final class GroupCommand implements Callable<Integer> {
             description = {
                 "Shows what a group still has to do, by topic: messages, and how old the oldest is.",
                 "Each message is counted once: ready, in flight, retrying, delayed, half (its transaction is open), dead,",
-                "or parked (its key is in quarantine). In brackets: how long ago the oldest was stored."
+                "or quarantined (its key is in quarantine). In brackets: how long ago the oldest was stored."
             },
             footer = {"", "Example: waybill group backlog billing -o json"})
     static final class ShowBacklog extends ClusterCommand {
@@ -137,7 +137,7 @@ public final class GroupCommand implements Callable<Integer> {
             row.put("delayed", text(topic.delayed()));
             row.put("half", text(topic.half()));
             row.put("dead", text(topic.dead()));
-            row.put("parked", text(topic.quarantined()));
+            row.put("quarantined", text(topic.quarantined()));
             return row;
         }
 
@@ -156,7 +156,7 @@ public final class GroupCommand implements Callable<Integer> {
             put(row, "delayed", topic.delayed());
             put(row, "half", topic.half());
             put(row, "dead", topic.dead());
-            put(row, "parked", topic.quarantined());
+            put(row, "quarantined", topic.quarantined());
             row.put("exact", topic.exact());
             return row;
         }
@@ -452,7 +452,7 @@ public final class GroupCommand implements Callable<Integer> {
         @Option(
                 names = "--quarantine-after",
                 paramLabel = "N",
-                description = "Park a key after so many failures in ordered consumption; 0 = off.")
+                description = "Quarantine a key after so many failures in ordered consumption; 0 = off.")
         private Integer quarantineAfter;
 
         @Option(

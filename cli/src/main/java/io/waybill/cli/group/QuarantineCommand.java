@@ -19,17 +19,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Parked keys of ordered groups. */
+/** Quarantined keys of ordered groups. */
 @Command(
         name = "quarantine",
         description = {
-            "Shows the keys an ordered group has parked because their messages fail, and gives them back.",
+            "Shows the keys an ordered group has quarantined because their messages fail, and gives them back.",
             "waybill group settings GROUP --quarantine-after N switches it on."
         },
         footer = {"", "Example: waybill quarantine list billing"},
         subcommands = {
             QuarantineCommand.ListKeys.class,
-            QuarantineCommand.Park.class,
+            QuarantineCommand.Add.class,
             QuarantineCommand.Release.class,
             QuarantineCommand.Discard.class
         })
@@ -38,7 +38,7 @@ public final class QuarantineCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         throw new Failure(
-                ExitCode.USAGE, "say what to do: list, park, release or discard; see waybill quarantine --help");
+                ExitCode.USAGE, "say what to do: list, add, release or discard; see waybill quarantine --help");
     }
 
     private static List<Map<String, Object>> rows(List<QuarantinedKey> keys) {
@@ -59,7 +59,7 @@ public final class QuarantineCommand implements Callable<Integer> {
 
     @Command(
             name = "list",
-            description = "Lists the parked keys of a group, the longest parked first.",
+            description = "Lists the quarantined keys of a group, the longest quarantined first.",
             footer = {"", "Example: waybill quarantine list billing -o json"})
     static final class ListKeys extends ClusterCommand {
         @Parameters(paramLabel = "GROUP", description = "The consumer group.")
@@ -70,7 +70,7 @@ public final class QuarantineCommand implements Callable<Integer> {
             List<Map<String, Object>> rows = rows(client.admin().quarantine().list(group));
             output().list(rows);
             if (rows.isEmpty()) {
-                output().note("no key of group " + group + " is parked");
+                output().note("no key of group " + group + " is quarantined");
             }
             return ExitCode.DONE;
         }
@@ -104,17 +104,17 @@ public final class QuarantineCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             if (confirmation.dryRun()) {
-                List<QuarantinedKey> parked = client.admin().quarantine().list(group).stream()
+                List<QuarantinedKey> quarantined = client.admin().quarantine().list(group).stream()
                         .filter(known ->
                                 known.topic().equals(topic) && known.key().equals(key))
                         .toList();
-                output().list(rows(parked));
+                output().list(rows(quarantined));
                 output().note(
-                                parked.isEmpty()
-                                        ? "key " + key + " is not parked"
-                                        : "key " + key + " is parked with "
+                                quarantined.isEmpty()
+                                        ? "key " + key + " is not quarantined"
+                                        : "key " + key + " is quarantined with "
                                                 + Output.counted(
-                                                        parked.stream()
+                                                        quarantined.stream()
                                                                 .mapToLong(QuarantinedKey::messages)
                                                                 .sum(),
                                                         "message"));
@@ -132,28 +132,26 @@ public final class QuarantineCommand implements Callable<Integer> {
     }
 
     @Command(
-            name = "park",
-            description = "Parks a key by hand: its messages are kept from the group from now on.",
-            footer = {
-                "",
-                "Example: waybill quarantine park billing order-4711 --topic orders --reason 'bad price' --yes"
+            name = "add",
+            description = "Quarantines a key by hand: its messages are kept from the group from now on.",
+            footer = {"", "Example: waybill quarantine add billing order-4711 --topic orders --reason 'bad price' --yes"
             })
-    static final class Park extends OfKey {
+    static final class Add extends OfKey {
         @Override
         String verb() {
-            return "Parking";
+            return "Quarantining";
         }
 
         @Override
         Map<String, Object> act(Quarantine quarantine) {
-            return Map.of("parked", quarantine.add(group, topic, key, reason, operator()) > 0);
+            return Map.of("quarantined", quarantine.add(group, topic, key, reason, operator()) > 0);
         }
     }
 
     @Command(
             name = "release",
             description =
-                    "Gives the parked messages of a key back, in their order and before any later one of the key.",
+                    "Gives the quarantined messages of a key back, in their order and before any later one of the key.",
             footer = {"", "Example: waybill quarantine release billing order-4711 --topic orders --yes"})
     static final class Release extends OfKey {
         @Override
@@ -169,13 +167,13 @@ public final class QuarantineCommand implements Callable<Integer> {
 
     @Command(
             name = "discard",
-            description = "Drops the parked messages of a key; later ones are delivered again.",
+            description = "Drops the quarantined messages of a key; later ones are delivered again.",
             footer = {"", "Example: waybill quarantine discard billing order-4711 --topic orders --reason 'test' --yes"
             })
     static final class Discard extends OfKey {
         @Override
         String verb() {
-            return "Dropping the parked messages of";
+            return "Dropping the quarantined messages of";
         }
 
         @Override

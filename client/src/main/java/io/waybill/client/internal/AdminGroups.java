@@ -116,7 +116,7 @@ final class AdminGroups implements Groups {
                 amount(json, "delayed"),
                 amount(json, "half"),
                 amount(json, "dead"),
-                amount(json, "parked"),
+                amount(json, "quarantined"),
                 json.getBoolean("exact", true));
     }
 

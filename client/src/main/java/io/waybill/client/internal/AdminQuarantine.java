@@ -58,9 +58,9 @@ final class AdminQuarantine implements Quarantine {
             JsonObject answer = cluster.json(
                     broker.getValue(),
                     RequestCode.QUARANTINE,
-                    question(group, "PARK", topic, key, reason, by),
+                    question(group, "QUARANTINE", topic, key, reason, by),
                     "quarantining key " + key + " of " + topic + " for " + group);
-            quarantined += "PARKED".equals(answer.getString("answer")) ? 1 : 0;
+            quarantined += "QUARANTINED".equals(answer.getString("answer")) ? 1 : 0;
         }
         return quarantined;
     }

@@ -485,12 +485,12 @@ final class Calls {
                 .thenAccept(reply -> {});
     }
 
-    /** Parks the key of a message that an ordered consumer cannot handle. */
+    /** Quarantines the key of a message that an ordered consumer cannot handle. */
     CompletableFuture<Void> quarantine(String address, String group, InboundMessage message, String key, String by) {
         byte[] order = new JsonWriter()
                 .beginObject()
                 .field("group", group)
-                .field("action", "PARK")
+                .field("action", "QUARANTINE")
                 .field("topic", message.queue().topic())
                 .field("key", key)
                 .field("queueId", message.queue().id())

@@ -175,7 +175,7 @@ class AdminDeskTest {
     }
 
     @Test
-    void parkedKeysAreListedParkedAndReleased() {
+    void quarantinedKeysAreListedQuarantinedAndReleased() {
         nextJson(
                 RequestCode.QUARANTINE,
                 "{\"keys\":[{\"topic\":\"orders\",\"key\":\"k\",\"messages\":4,\"sinceMillis\":9,\"reason\":\"failed\","
@@ -183,14 +183,14 @@ class AdminDeskTest {
         assertThat(admin.quarantine().list("g"))
                 .containsExactly(new Quarantine.QuarantinedKey(
                         FakeBroker.NAME, "orders", "k", 4, Instant.ofEpochMilli(9), "failed", "c"));
-        nextJson(RequestCode.QUARANTINE, "{\"answer\":\"PARKED\"}");
+        nextJson(RequestCode.QUARANTINE, "{\"answer\":\"QUARANTINED\"}");
         assertThat(admin.quarantine().add("g", "orders", "k", "odd", "ann")).isEqualTo(1);
         nextJson(RequestCode.QUARANTINE, "{\"answer\":\"RELEASED\",\"messages\":4}");
         assertThat(admin.quarantine().release("g", "orders", "k", "ann")).isEqualTo(4);
         assertThat(asked(RequestCode.QUARANTINE))
                 .isEqualTo(Json.parse("{\"group\":\"g\",\"action\":\"RELEASE\",\"topic\":\"orders\",\"key\":\"k\","
                         + "\"by\":\"ann\"}"));
-        broker.refuseNext(RequestCode.QUARANTINE, 1, "not parked");
+        broker.refuseNext(RequestCode.QUARANTINE, 1, "not quarantined");
         assertThatThrownBy(() -> admin.quarantine().discard("g", "orders", "k", "old", "ann"))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.NOT_FOUND));

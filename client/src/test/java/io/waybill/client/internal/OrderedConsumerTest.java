@@ -257,7 +257,7 @@ class OrderedConsumerTest {
     }
 
     @Test
-    void aKeyThatKeepsFailingIsParkedAndTheOthersGoOn() throws Exception {
+    void aKeyThatKeepsFailingIsQuarantinedAndTheOthersGoOn() throws Exception {
         byte[] group = io.waybill.protocol.body.SubscriptionGroupConfig.of("og")
                 .withAttributes(Map.of("waybill.quarantine.after", "3"))
                 .toJson();
@@ -268,11 +268,11 @@ class OrderedConsumerTest {
                         .build()));
         broker.append(first, 0, "poison".getBytes(), properties("bad"), 0, 0);
         broker.append(first, 0, "good".getBytes(), properties("ok"), 0, 0);
-        // Once parked the broker leaves the key out of what it hands to this group.
+        // Once quarantined the broker leaves the key out of what it hands to this group.
         broker.next(RequestCode.QUARANTINE, request -> {
             broker.hide(first, 0);
             request.reply(io.waybill.protocol.frame.Command.response(0, null)
-                    .body("{\"answer\":\"PARKED\"}".getBytes())
+                    .body("{\"answer\":\"QUARANTINED\"}".getBytes())
                     .build());
         });
         List<String> tried = Collections.synchronizedList(new ArrayList<>());
@@ -284,12 +284,12 @@ class OrderedConsumerTest {
                 .start();
         await().until(() -> tried.contains("good"));
         assertThat(tried).containsExactly("poison", "poison", "poison", "good");
-        io.waybill.protocol.json.JsonObject parked = io.waybill.protocol.json.Json.parse(
+        io.waybill.protocol.json.JsonObject quarantined = io.waybill.protocol.json.Json.parse(
                 broker.seen(RequestCode.QUARANTINE).get(0).body());
-        assertThat(parked.getString("action")).isEqualTo("PARK");
-        assertThat(parked.getString("key")).isEqualTo("bad");
-        assertThat(parked.getString("topic")).isEqualTo("orders");
-        assertThat(parked.getLong("offset", -1)).isZero();
+        assertThat(quarantined.getString("action")).isEqualTo("QUARANTINE");
+        assertThat(quarantined.getString("key")).isEqualTo("bad");
+        assertThat(quarantined.getString("topic")).isEqualTo("orders");
+        assertThat(quarantined.getLong("offset", -1)).isZero();
         await().until(() -> broker.offset("og", first) == 2);
     }
 

@@ -29,8 +29,8 @@ public final class CopyRoom {
     static final List<String> TOLD = List.of(
             "RETRY_CLIENT",
             "RETRY_MS",
-            "WAYBILL_PARKED_KEY", // the key itself is in the properties it was read from
-            "WAYBILL_PARKED_MS",
+            "WAYBILL_QUARANTINE_KEY", // the key itself is in the properties it was read from
+            "WAYBILL_QUARANTINE_MS",
             "REDRIVEN_CLIENT",
             "REDRIVEN_GROUP",
             "REDRIVEN_REASON",

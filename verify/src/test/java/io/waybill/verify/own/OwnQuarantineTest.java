@@ -114,9 +114,9 @@ class OwnQuarantineTest {
         }
     }
 
-    private void awaitParked(long messages) {
+    private void awaitQuarantined(long messages) {
         Own.await(
-                messages + " parked",
+                messages + " quarantined",
                 () -> admin.quarantine().list(group).stream()
                                 .mapToLong(key -> key.messages())
                                 .sum()
@@ -124,12 +124,12 @@ class OwnQuarantineTest {
     }
 
     @Test
-    void onePoisonKeyIsParkedWhileTheOthersGoOnAndComesBackInOrderAlsoAfterARestart() {
+    void onePoisonKeyIsQuarantinedWhileTheOthersGoOnAndComesBackInOrderAlsoAfterARestart() {
         sendAll(0, 5);
         SendReceipt first = send(POISON, 5);
         member();
         awaitHandled(5, "a", "c");
-        awaitParked(6);
+        awaitQuarantined(6);
         assertThat(failed).as("only the first one was handed out").containsExactly("poison-0", "poison-0", "poison-0");
         assertThat(handledOf(POISON)).isEmpty();
         assertThat(admin.quarantine().list(group)).singleElement().satisfies(key -> {
@@ -151,7 +151,7 @@ class OwnQuarantineTest {
         Own.await(
                 "the others behind the restart",
                 () -> handledOf("a").size() == 7 && handledOf("c").size() == 7);
-        awaitParked(8);
+        awaitQuarantined(8);
         assertThat(failed).hasSize(3);
 
         broken = false;
@@ -172,14 +172,14 @@ class OwnQuarantineTest {
     }
 
     @Test
-    void whatFailsAgainAfterItsReleaseIsParkedAgainInItsPlaceAndWhatIsDiscardedIsGone() {
+    void whatFailsAgainAfterItsReleaseIsQuarantinedAgainInItsPlaceAndWhatIsDiscardedIsGone() {
         sendAll(0, 3);
         member();
         awaitHandled(3, "a", "c");
-        awaitParked(3);
+        awaitQuarantined(3);
         admin.quarantine().release(group, topic, POISON, "test");
         Own.await("the second round of failures", () -> failed.size() == 6);
-        awaitParked(3);
+        awaitQuarantined(3);
         assertThat(Set.copyOf(failed)).containsExactly("poison-0");
 
         broken = false;
@@ -191,7 +191,7 @@ class OwnQuarantineTest {
 
         broken = true;
         send(POISON, 3);
-        awaitParked(1);
+        awaitQuarantined(1);
         assertThat(admin.quarantine().discard(group, topic, POISON, "broken", "test"))
                 .isEqualTo(1);
         Own.await(

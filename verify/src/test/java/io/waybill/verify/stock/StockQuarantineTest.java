@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A stock ordered consumer in a group with a quarantine: what it gives up is parked, not a dead letter. */
+/** A stock ordered consumer in a group with a quarantine: what it gives up is quarantined, not a dead letter. */
 class StockQuarantineTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -44,7 +44,7 @@ class StockQuarantineTest {
     }
 
     @Test
-    void whatItGivesUpIsParkedWithItsKeyAndComesBackInOrder() throws Exception {
+    void whatItGivesUpIsQuarantinedWithItsKeyAndComesBackInOrder() throws Exception {
         String topic = Stock.unique("orders");
         String group = Stock.unique("shipping");
         Admin admin = operator.admin();

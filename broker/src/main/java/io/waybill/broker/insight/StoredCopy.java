@@ -18,7 +18,7 @@ import java.util.Map;
  * @param half not null while its transaction is open
  * @param isGone true when it lay there once and does no more: decided, called back
  */
-record Copy(
+record StoredCopy(
         ByteBuffer bytes,
         long handle,
         String topic,
@@ -30,24 +30,24 @@ record Copy(
         PendingTimer due,
         PendingHalf half,
         boolean isGone) {
-    static Copy visible(ByteBuffer bytes) {
+    static StoredCopy visible(ByteBuffer bytes) {
         return of(bytes, StoredMessage.position(bytes, 0), null, null, false);
     }
 
-    static Copy waiting(ByteBuffer bytes, PendingTimer due) {
+    static StoredCopy waiting(ByteBuffer bytes, PendingTimer due) {
         return of(bytes, due.handle(), due, null, false);
     }
 
-    static Copy half(ByteBuffer bytes, PendingHalf half) {
+    static StoredCopy half(ByteBuffer bytes, PendingHalf half) {
         return of(bytes, half.handle(), null, half, false);
     }
 
-    static Copy gone(ByteBuffer bytes, long handle) {
+    static StoredCopy gone(ByteBuffer bytes, long handle) {
         return of(bytes, handle, null, null, true);
     }
 
-    private static Copy of(ByteBuffer bytes, long handle, PendingTimer due, PendingHalf half, boolean isGone) {
-        return new Copy(
+    private static StoredCopy of(ByteBuffer bytes, long handle, PendingTimer due, PendingHalf half, boolean isGone) {
+        return new StoredCopy(
                 bytes,
                 handle,
                 StoredMessage.topic(bytes, 0),

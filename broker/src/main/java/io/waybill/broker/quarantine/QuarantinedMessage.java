@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.quarantine;
 
-import io.waybill.broker.quarantine.ParkedKey.Origin;
+import io.waybill.broker.quarantine.QuarantinedKey.Origin;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.IndexTerms;
@@ -14,18 +14,18 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 
 /**
- * What is written on a message while it is parked. Its topic is {@link Names#parkedTopic}, its first one RETRY_TOPIC as on any copy for a group; the three
- * properties below stay when it is given back, so that it finds its place again if it has to be parked once more.
+ * What is written on a message while it is quarantined. Its topic is {@link Names#quarantineTopic}, its first one RETRY_TOPIC as on any copy for a group; the three
+ * properties below stay when it is given back, so that it finds its place again if it has to be quarantined once more.
  */
-final class ParkedMessage {
-    /** The key it was parked for. */
-    static final String KEY = "WAYBILL_PARKED_KEY";
+final class QuarantinedMessage {
+    /** The key it was quarantined for. */
+    static final String KEY = "WAYBILL_QUARANTINE_KEY";
     /** Queue and offset it had in its topic, with a space between. */
-    static final String ORIGIN = "WAYBILL_PARKED_ORIGIN";
+    static final String ORIGIN = "WAYBILL_QUARANTINE_ORIGIN";
     /** When, wall-clock milliseconds. */
-    static final String MILLIS = "WAYBILL_PARKED_MS";
+    static final String MILLIS = "WAYBILL_QUARANTINE_MS";
 
-    private ParkedMessage() {}
+    private QuarantinedMessage() {}
 
     /** What keeps the messages of one order together; null if nothing does. */
     static String keyOf(ByteBuffer message, int at) {
@@ -47,12 +47,12 @@ final class ParkedMessage {
     }
 
     static String topicOf(ByteBuffer message, int at, String topic) {
-        return Names.isRetry(topic) || Names.isParked(topic)
+        return Names.isRetry(topic) || Names.isQuarantine(topic)
                 ? StoredMessage.property(message, at, MessageProperties.RETRY_TOPIC)
                 : topic;
     }
 
-    /** Null for one that was never parked. */
+    /** Null for one that was never quarantined. */
     static Origin originOf(ByteBuffer message, int at) {
         String text = StoredMessage.property(message, at, ORIGIN);
         int space = text == null ? -1 : text.indexOf(' ');
@@ -65,8 +65,8 @@ final class ParkedMessage {
         }
     }
 
-    /** The copy that is parked. */
-    static MessageDraft parked(String group, String key, Origin origin, ByteBuffer message, long nowMillis) {
+    /** The copy that is quarantined. */
+    static MessageDraft quarantined(String group, String key, Origin origin, ByteBuffer message, long nowMillis) {
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(message, 0));
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(message, 0));
         properties.putIfAbsent(
@@ -76,7 +76,7 @@ final class ParkedMessage {
         properties.put(ORIGIN, origin.queueId() + " " + origin.offset());
         properties.put(MILLIS, Long.toString(nowMillis));
         properties.remove(MessageProperties.DELAY); // that time is over
-        return copy(message, Names.parkedTopic(group), 0, properties);
+        return copy(message, Names.quarantineTopic(group), 0, properties);
     }
 
     /** The copy that is given back to the group. */

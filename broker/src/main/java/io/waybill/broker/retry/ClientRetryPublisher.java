@@ -23,16 +23,16 @@ import java.util.function.Predicate;
  * <p>The client's own DELAY holds unless the group has a policy. More tries than allowed make a dead letter, and so does every such message of a group that holds queue locks: an ordered consumer only
  * sends one when it has given up.
  */
-public final class RetrySends {
+public final class ClientRetryPublisher {
     private final Groups groups;
     private final Topics topics;
     private final Predicate<String> consumesInOrder;
     private final BiFunction<String, Connection, String> clientNames;
     private final Clock clock;
-    private volatile GivenUp givenUp = GivenUp.DEAD_LETTER;
+    private volatile ConsumeFailureHandler givenUp = ConsumeFailureHandler.DEAD_LETTER;
 
     /** @param clientNames who speaks for a group on a connection */
-    public RetrySends(
+    public ClientRetryPublisher(
             Groups groups,
             Topics topics,
             Predicate<String> consumesInOrder,
@@ -46,7 +46,7 @@ public final class RetrySends {
     }
 
     /** Sets what becomes of messages that ordered consumers give up; once, before the first request. */
-    public void onGivenUp(GivenUp taker) {
+    public void onGivenUp(ConsumeFailureHandler taker) {
         this.givenUp = taker;
     }
 

@@ -8,9 +8,9 @@ import java.util.function.Consumer;
 
 /** What may become of a message that an ordered consumer gave up, instead of a dead letter. */
 @FunctionalInterface
-public interface GivenUp {
+public interface ConsumeFailureHandler {
     /** Every one becomes a dead letter. */
-    GivenUp DEAD_LETTER = (group, properties, client, then) -> false;
+    ConsumeFailureHandler DEAD_LETTER = (group, properties, client, then) -> false;
 
     /**
      * @param properties of the message as its consumer sent it back

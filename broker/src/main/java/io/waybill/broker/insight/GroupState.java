@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.delivery.DeliveryLog;
+import io.waybill.broker.delivery.QueueOwner;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Member;
 import io.waybill.broker.group.Members;
 import io.waybill.broker.group.Subscription;
-import io.waybill.broker.journal.HandedOut;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -24,8 +24,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /** Puts together what the broker knows of a group: its topics, what it wants of them, how it stands in a queue. May read the disk. */
-final class Standings {
-    static final String PARKED_PREFIX = Names.PARKED_PREFIX;
+final class GroupState {
+    static final String QUARANTINE_PREFIX = Names.QUARANTINE_PREFIX;
 
     /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
     private static final long YOUNG_BYTES = 256L << 20;
@@ -34,14 +34,14 @@ final class Standings {
     private final Topics topics;
     private final Members members;
     private final Offsets offsets;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
 
-    Standings(Store store, Topics topics, Members members, Offsets offsets, Journal journal) {
+    GroupState(Store store, Topics topics, Members members, Offsets offsets, DeliveryLog deliveries) {
         this.store = store;
         this.topics = topics;
         this.members = members;
         this.offsets = offsets;
-        this.journal = journal;
+        this.deliveries = deliveries;
     }
 
     /** The topics a group subscribes to or has progress in, without its own retry and dead-letter topics. */
@@ -59,14 +59,14 @@ final class Standings {
         if (online != null) {
             names.addAll(online.subscriptions().keySet());
         }
-        names.removeIf(name -> Names.groupOf(name) != null || name.startsWith(PARKED_PREFIX));
+        names.removeIf(name -> Names.groupOf(name) != null || name.startsWith(QUARANTINE_PREFIX));
         return names;
     }
 
-    Wants wants(String group, String topic) {
+    SubscriptionFilter wants(String group, String topic) {
         ConsumerGroup online = members.consumerGroup(group);
         if (online == null || Names.isRetry(topic)) {
-            return Wants.UNKNOWN;
+            return SubscriptionFilter.UNKNOWN;
         }
         List<Filter> filters = new ArrayList<>();
         Set<String> texts = new TreeSet<>();
@@ -76,7 +76,9 @@ final class Standings {
                 filters.add(subscription.filter());
             }
         }
-        return filters.isEmpty() ? Wants.UNKNOWN : new Wants(filters, String.join(" or ", texts));
+        return filters.isEmpty()
+                ? SubscriptionFilter.UNKNOWN
+                : new SubscriptionFilter(filters, String.join(" or ", texts));
     }
 
     private static String text(Subscription subscription) {
@@ -109,7 +111,7 @@ final class Standings {
         return ids;
     }
 
-    Standing of(String group, String topic, int queueId) {
+    GroupQueueSnapshot of(String group, String topic, int queueId) {
         QueueRange range = store.range(topic, queueId);
         ConsumerGroup online = members.consumerGroup(group);
         long committed = offsets.query(group, topic, queueId);
@@ -118,9 +120,9 @@ final class Standings {
             pop = null; // reset to the past: what was popped since counts no more
         }
         // The log does not tell pops from pulls, and a popped message is not held until it is acknowledged.
-        HandedOut out = pop != null
-                ? journal.puller(group, topic, queueId)
-                : journal.handedOut(group, topic, queueId, committed);
+        QueueOwner out = pop != null
+                ? deliveries.puller(group, topic, queueId)
+                : deliveries.handedOut(group, topic, queueId, committed);
         boolean held = out != null && isThere(online, out);
         long start;
         if (pop != null) {
@@ -133,7 +135,7 @@ final class Standings {
         start = Math.max(range.minOffset(), Math.min(start, range.maxOffset()));
         long from = held ? Math.max(start, out.fromOffset()) : start;
         long to = held ? Math.max(from, Math.min(out.toOffset(), range.maxOffset())) : start;
-        return new Standing(
+        return new GroupQueueSnapshot(
                 topic,
                 queueId,
                 range.minOffset(),
@@ -149,7 +151,7 @@ final class Standings {
     }
 
     /** Whether the client that was handed messages can still acknowledge them. */
-    private static boolean isThere(ConsumerGroup online, HandedOut out) {
+    private static boolean isThere(ConsumerGroup online, QueueOwner out) {
         if (online != null && online.clientIds().contains(out.client())) {
             return true;
         }
@@ -166,7 +168,7 @@ final class Standings {
         return fromLast ? range.maxOffset() : range.minOffset();
     }
 
-    /** Whether a dead letter or parked message was settled: sent again, released or thrown away. */
+    /** Whether a dead letter or quarantined message was settled: sent again, released or thrown away. */
     PopState settled(String topic, int queueId) {
         return store.popState(new PopKey(Names.DESK_GROUP, topic, queueId));
     }

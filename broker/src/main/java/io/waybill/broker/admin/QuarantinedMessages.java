@@ -5,9 +5,9 @@ import java.util.function.Consumer;
 
 /** What groups have in quarantine, as far as the deletion of a group concerns it. Safe from any thread. */
 @FunctionalInterface
-public interface ParkedMessages {
+public interface QuarantinedMessages {
     /** Of a broker without a quarantine. */
-    ParkedMessages NONE = (group, then) -> then.accept(null);
+    QuarantinedMessages NONE = (group, then) -> then.accept(null);
 
     /**
      * Forgets all keys and messages of a group.

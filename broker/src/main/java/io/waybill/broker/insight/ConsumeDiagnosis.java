@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.delivery.DeliveryLog;
+import io.waybill.broker.delivery.QueueOwner;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Members;
-import io.waybill.broker.journal.HandedOut;
-import io.waybill.broker.journal.Journal;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -39,7 +39,7 @@ import java.util.TreeSet;
  * <p>What always holds: it looks at the last thing that happened to a message for this group and names what that waits for, so each message has
  * one cause; what would stop it after that (nobody connected) follows as a further finding. Reads only; in one thread.
  */
-final class Doctor {
+final class ConsumeDiagnosis {
     /** Late decisions looked through for a topic; all of them are in waybill tx list --conflicts. */
     private static final int MOST_CONFLICTS = 50_000;
 
@@ -57,32 +57,32 @@ final class Doctor {
     private final Topics topics;
     private final Groups groups;
     private final Members members;
-    private final Journal journal;
+    private final DeliveryLog deliveries;
     private final QueueLocks locks;
-    private final Standings standings;
-    private final ParkedKeys parkedKeys;
+    private final GroupState standings;
+    private final QuarantinedKeys quarantinedKeys;
     private final String group;
     private final long nowMillis;
 
-    Doctor(
+    ConsumeDiagnosis(
             Store store,
             Topics topics,
             Groups groups,
             Members members,
-            Journal journal,
+            DeliveryLog deliveries,
             QueueLocks locks,
-            Standings standings,
-            ParkedKeys parkedKeys,
+            GroupState standings,
+            QuarantinedKeys quarantinedKeys,
             String group,
             long nowMillis) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
         this.members = members;
-        this.journal = journal;
+        this.deliveries = deliveries;
         this.locks = locks;
         this.standings = standings;
-        this.parkedKeys = parkedKeys;
+        this.quarantinedKeys = quarantinedKeys;
         this.group = group;
         this.nowMillis = nowMillis;
     }
@@ -90,9 +90,9 @@ final class Doctor {
     // ---- one message
 
     /** Why the group has not consumed these messages; what was asked for names them when there are none. */
-    List<Finding> ofMessages(List<Life> lives, String asked) {
+    List<Finding> ofMessages(List<MessageHistory> lives, String asked) {
         List<Finding> findings = new ArrayList<>();
-        for (Life life : lives) {
+        for (MessageHistory life : lives) {
             Finding finding = ofLife(life);
             if (finding != null) {
                 findings.add(finding);
@@ -113,8 +113,8 @@ final class Doctor {
         return findings;
     }
 
-    private Finding ofLife(Life life) {
-        Copy last = last(life);
+    private Finding ofLife(MessageHistory life) {
+        StoredCopy last = last(life);
         if (last == null) {
             return ended(life, life.decided().isEmpty() ? null : life.decided().get(0), null);
         }
@@ -130,8 +130,8 @@ final class Doctor {
         if (last.topic().equals(Names.deadLetterTopic(group))) {
             return deadLetter(last);
         }
-        if (last.topic().startsWith(Standings.PARKED_PREFIX)) {
-            return parked(last);
+        if (last.topic().startsWith(GroupState.QUARANTINE_PREFIX)) {
+            return quarantined(last);
         }
         if (last.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
             return exhausted(life, last);
@@ -140,17 +140,17 @@ final class Doctor {
     }
 
     /** The last thing that was made of the message for this group; what is settled or gone only when there is nothing else. */
-    private Copy last(Life life) {
-        List<Copy> all = new ArrayList<>(life.own());
-        for (Copy copy : life.ofGroups()) {
+    private StoredCopy last(MessageHistory life) {
+        List<StoredCopy> all = new ArrayList<>(life.own());
+        for (StoredCopy copy : life.ofGroups()) {
             boolean released =
-                    copy.topic().startsWith(Standings.PARKED_PREFIX) && isSettled(copy) && !isDiscarded(copy);
+                    copy.topic().startsWith(GroupState.QUARANTINE_PREFIX) && isSettled(copy) && !isDiscarded(copy);
             if (!released) {
                 all.add(copy);
             }
         }
-        Copy last = null;
-        for (Copy copy : all) {
+        StoredCopy last = null;
+        for (StoredCopy copy : all) {
             if (last == null
                     || last.isGone() && !copy.isGone()
                     || last.isGone() == copy.isGone() && copy.handle() > last.handle()) {
@@ -160,7 +160,7 @@ final class Doctor {
         return last;
     }
 
-    private Finding half(Copy half) {
+    private Finding half(StoredCopy half) {
         List<CheckEvent> checks = store.checksOf(half.handle());
         CheckEvent check = checks.isEmpty() ? null : checks.get(checks.size() - 1);
         String lately = half.half().checks() == 0
@@ -185,7 +185,7 @@ final class Doctor {
                 .advises(Advice.half(id(half)));
     }
 
-    private Finding exhausted(Life life, Copy aside) {
+    private Finding exhausted(MessageHistory life, StoredCopy aside) {
         DecisionRecord decision =
                 life.decided().isEmpty() ? null : life.decided().get(0);
         return on(Cause.HALF, aside)
@@ -198,7 +198,7 @@ final class Doctor {
     }
 
     /** It is nowhere any more: rolled back or called back. */
-    private Finding ended(Life life, DecisionRecord decision, Copy copy) {
+    private Finding ended(MessageHistory life, DecisionRecord decision, StoredCopy copy) {
         Finding finding = copy == null ? new Finding(Cause.NOT_FOUND, life.topic()) : on(Cause.NOT_FOUND, copy);
         if (decision != null && decision.outcome() == Decision.ROLLBACK) {
             DecisionConflict lateCommit = store.conflictsOf(decision.handle()).stream()
@@ -229,7 +229,7 @@ final class Doctor {
                         .advises(Advice.find(copy == null ? life.uniqueKey() : id(copy)));
     }
 
-    private Finding delayed(Copy waiting) {
+    private Finding delayed(StoredCopy waiting) {
         String unless = waiting.property(UNLESS);
         long dueMillis = waiting.due().dueMillis();
         return on(Cause.DELAYED, waiting)
@@ -241,7 +241,7 @@ final class Doctor {
                 .advises(Advice.delayed(waiting.topic(), id(waiting)));
     }
 
-    private Finding inRetry(Copy waiting) {
+    private Finding inRetry(StoredCopy waiting) {
         SubscriptionGroupConfig config = groups.find(group);
         int most = config == null ? 16 : config.retryMaxTimes();
         long dueMillis = waiting.due().dueMillis();
@@ -260,17 +260,17 @@ final class Doctor {
                 .advises(Advice.deliveredByItself(id(waiting)));
     }
 
-    private boolean isSettled(Copy copy) {
+    private boolean isSettled(StoredCopy copy) {
         PopState settled = standings.settled(copy.topic(), copy.queueId());
         return settled != null && settled.isAcked(copy.offset());
     }
 
-    private boolean isDiscarded(Copy copy) {
+    private boolean isDiscarded(StoredCopy copy) {
         PopState thrown = standings.discarded(copy.topic(), copy.queueId());
         return thrown != null && thrown.isAcked(copy.offset());
     }
 
-    private Finding deadLetter(Copy dead) {
+    private Finding deadLetter(StoredCopy dead) {
         boolean settled = isSettled(dead);
         boolean discarded = isDiscarded(dead);
         long atMillis = dead.number("DLQ_MS", dead.storeMillis());
@@ -290,30 +290,30 @@ final class Doctor {
         return settled ? finding : finding.advises(Advice.deadLetter(group, dead.offset()));
     }
 
-    private Finding parked(Copy parked) {
-        String key = shardingKey(parked);
-        String first = parked.property(MessageProperties.RETRY_TOPIC);
-        String topic = first == null ? parked.topic() : first;
-        if (isDiscarded(parked)) {
-            return on(Cause.QUARANTINED, parked)
+    private Finding quarantined(StoredCopy quarantined) {
+        String key = shardingKey(quarantined);
+        String first = quarantined.property(MessageProperties.RETRY_TOPIC);
+        String topic = first == null ? quarantined.topic() : first;
+        if (isDiscarded(quarantined)) {
+            return on(Cause.QUARANTINED, quarantined)
                     .fact("key", key)
                     .fact("state", "DISCARDED")
-                    .says("It was put aside on " + Times.ago(parked.storeMillis(), nowMillis) + " with its key " + key
-                            + " and thrown away by hand.")
-                    .advises(Advice.trace(id(parked)));
+                    .says("It was put aside on " + Times.ago(quarantined.storeMillis(), nowMillis) + " with its key "
+                            + key + " and thrown away by hand.")
+                    .advises(Advice.trace(id(quarantined)));
         }
-        ParkedKeys.Parked since = key == null ? null : parkedKeys.find(group, topic, key);
-        return on(Cause.QUARANTINED, parked)
+        QuarantinedKeys.Since since = key == null ? null : quarantinedKeys.find(group, topic, key);
+        return on(Cause.QUARANTINED, quarantined)
                 .fact("key", key)
-                .fact("parkedSince", since == null ? parked.storeMillis() : since.sinceMillis())
+                .fact("quarantinedSince", since == null ? quarantined.storeMillis() : since.sinceMillis())
                 .fact("reason", since == null ? null : since.reason())
                 .says("Its key " + key + " is in quarantine; it was put aside on "
-                        + Times.ago(parked.storeMillis(), nowMillis)
+                        + Times.ago(quarantined.storeMillis(), nowMillis)
                         + (since == null ? "." : ": " + since.reason()))
                 .advises(Advice.release(group, topic, key));
     }
 
-    private static String shardingKey(Copy copy) {
+    private static String shardingKey(StoredCopy copy) {
         String key = copy.property(MessageProperties.SHARDING_KEY);
         String keys = copy.property(MessageProperties.KEYS);
         boolean hasOne = key != null && !key.isEmpty();
@@ -323,7 +323,7 @@ final class Doctor {
     // ---- a message that is visible in a queue
 
     /** Consumers ask for the queues the topic has now; who held this one before may go on for a while. */
-    private Finding queueRemoved(Copy copy) {
+    private Finding queueRemoved(StoredCopy copy) {
         TopicConfig config = topics.find(copy.topic());
         if (config == null || copy.queueId() < config.readQueueNums()) {
             return null;
@@ -336,12 +336,12 @@ final class Doctor {
                 .advises(Advice.moreQueues(copy.topic(), copy.queueId() + 1));
     }
 
-    private Finding visible(Copy copy) {
-        Standing standing = standings.of(group, copy.topic(), copy.queueId());
-        Wants wants = standings.wants(group, copy.topic());
-        Standing.Place place = standing.placeOf(copy.offset());
+    private Finding visible(StoredCopy copy) {
+        GroupQueueSnapshot standing = standings.of(group, copy.topic(), copy.queueId());
+        SubscriptionFilter wants = standings.wants(group, copy.topic());
+        GroupQueueSnapshot.Place place = standing.placeOf(copy.offset());
         boolean isWanted = wants.matches(copy.bytes(), 0);
-        if (place == Standing.Place.PASSED) {
+        if (place == GroupQueueSnapshot.Place.PASSED) {
             return isWanted ? passed(copy, standing) : filteredOut(copy, wants, true);
         }
         Finding finding = disabled(copy.topic());
@@ -355,15 +355,15 @@ final class Doctor {
             finding = filteredOut(copy, wants, false);
         }
         if (finding == null) {
-            finding = place == Standing.Place.IN_FLIGHT ? inFlight(copy, standing) : ready(copy, standing);
+            finding = place == GroupQueueSnapshot.Place.IN_FLIGHT ? inFlight(copy, standing) : ready(copy, standing);
         }
         return finding.at(copy.queueId(), copy.offset()).about(copy);
     }
 
-    private Finding passed(Copy copy, Standing standing) {
+    private Finding passed(StoredCopy copy, GroupQueueSnapshot standing) {
         DeliveryEvent delivered = null;
         DeliveryEvent acknowledged = null;
-        for (DeliveryEvent entry : journal.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
+        for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (!entry.group().equals(group)) {
                 continue;
             }
@@ -413,7 +413,7 @@ final class Doctor {
                         + ", and " + handed + ". The offset was reset, or the group started behind it.");
     }
 
-    private Finding filteredOut(Copy copy, Wants wants, boolean isPast) {
+    private Finding filteredOut(StoredCopy copy, SubscriptionFilter wants, boolean isPast) {
         String tags = copy.property(MessageProperties.TAGS);
         return on(Cause.FILTERED_OUT, copy)
                 .fact("subscription", wants.text())
@@ -452,7 +452,7 @@ final class Doctor {
 
     private Finding nobody(String topic) {
         ConsumerGroup online = members.consumerGroup(group);
-        HandedOut reader = online != null || topic == null ? null : lastReader(topic);
+        QueueOwner reader = online != null || topic == null ? null : lastReader(topic);
         if (online == null && (reader == null || !reader.isConnected())) {
             boolean exists = groups.find(group) != null;
             return new Finding(Cause.NOBODY_CONNECTED, topic)
@@ -483,10 +483,10 @@ final class Doctor {
         return null;
     }
 
-    private HandedOut lastReader(String topic) {
-        HandedOut last = null;
+    private QueueOwner lastReader(String topic) {
+        QueueOwner last = null;
         for (int queueId : standings.queuesOf(topic)) {
-            HandedOut out = standings.of(group, topic, queueId).out();
+            QueueOwner out = standings.of(group, topic, queueId).out();
             if (out != null && (last == null || out.lastPullMillis() > last.lastPullMillis())) {
                 last = out;
             }
@@ -507,7 +507,7 @@ final class Doctor {
 
     // ---- what stops one queue
 
-    private Finding inFlight(Copy copy, Standing standing) {
+    private Finding inFlight(StoredCopy copy, GroupQueueSnapshot standing) {
         Finding locked = lockedByFailing(copy.offset(), standing);
         if (locked != null) {
             return locked;
@@ -538,9 +538,9 @@ final class Doctor {
     }
 
     /** The failing message that holds up an ordered queue, if it is one. */
-    private Finding lockedByFailing(long offset, Standing standing) {
+    private Finding lockedByFailing(long offset, GroupQueueSnapshot standing) {
         QueueLocks.Held lock = locks.held(group, standing.topic(), standing.queueId());
-        long head = standing.first(Standing.Place.IN_FLIGHT);
+        long head = standing.first(GroupQueueSnapshot.Place.IN_FLIGHT);
         if (head < 0 || head > offset || head > standing.start()) {
             return null;
         }
@@ -559,7 +559,7 @@ final class Doctor {
         String client = lock != null
                 ? lock.clientId()
                 : standing.out() == null ? "a client" : standing.out().client();
-        Copy failing = copyAt(standing, head);
+        StoredCopy failing = copyAt(standing, head);
         String name = failing == null ? "the message at offset " + head : "message " + id(failing);
         String key = failing == null ? null : shardingKey(failing);
         return new Finding(Cause.LOCKED_BY_FAILING, standing.topic())
@@ -586,9 +586,9 @@ final class Doctor {
                 || found != null && "FIFO".equals(found.attributes().get("message.type"));
     }
 
-    private DeliveryEvent lastDelivery(Standing standing, long offset) {
+    private DeliveryEvent lastDelivery(GroupQueueSnapshot standing, long offset) {
         DeliveryEvent last = null;
-        for (DeliveryEvent entry : journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
+        for (DeliveryEvent entry : deliveries.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
             if (entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED) {
                 last = entry;
             }
@@ -596,7 +596,7 @@ final class Doctor {
         return last;
     }
 
-    private long deliveredMillis(Standing standing, long offset) {
+    private long deliveredMillis(GroupQueueSnapshot standing, long offset) {
         DeliveryEvent last = lastDelivery(standing, offset);
         if (last != null) {
             return last.firstMillis();
@@ -606,26 +606,26 @@ final class Doctor {
                 : standing.out().lastDeliveryMillis(); // its note is lost; it was then or before
     }
 
-    private int countDeliveries(Standing standing, long offset) {
-        return (int) journal.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES).stream()
+    private int countDeliveries(GroupQueueSnapshot standing, long offset) {
+        return (int) deliveries.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES).stream()
                 .filter(entry -> entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED)
                 .count();
     }
 
-    private Finding ready(Copy copy, Standing standing) {
+    private Finding ready(StoredCopy copy, GroupQueueSnapshot standing) {
         Finding locked = lockedByFailing(copy.offset(), standing);
         if (locked != null) {
             return locked;
         }
         String key = shardingKey(copy);
-        ParkedKeys.Parked parked = key == null ? null : parkedKeys.find(group, copy.topic(), key);
-        if (parked != null) {
+        QuarantinedKeys.Since quarantined = key == null ? null : quarantinedKeys.find(group, copy.topic(), key);
+        if (quarantined != null) {
             return new Finding(Cause.QUARANTINED, copy.topic())
                     .fact("key", key)
-                    .fact("parkedSince", parked.sinceMillis())
-                    .fact("reason", parked.reason())
-                    .says("Its key " + key + " is in quarantine since " + Times.ago(parked.sinceMillis(), nowMillis)
-                            + ": " + parked.reason())
+                    .fact("quarantinedSince", quarantined.sinceMillis())
+                    .fact("reason", quarantined.reason())
+                    .says("Its key " + key + " is in quarantine since "
+                            + Times.ago(quarantined.sinceMillis(), nowMillis) + ": " + quarantined.reason())
                     .advises(Advice.release(group, copy.topic(), key));
         }
         long before = Math.max(0, copy.offset() - Math.max(standing.start(), standing.inFlightTo()));
@@ -645,12 +645,12 @@ final class Doctor {
     }
 
     /** Whether a client asked for messages lately: a pull is held for half a minute at most. */
-    private boolean asks(HandedOut out) {
+    private boolean asks(QueueOwner out) {
         return nowMillis - out.lastPullMillis() < 60_000;
     }
 
-    private Finding owned(String topic, Standing standing, long before) {
-        HandedOut out = standing.out();
+    private Finding owned(String topic, GroupQueueSnapshot standing, long before) {
+        QueueOwner out = standing.out();
         int there = members.consumerGroup(group) == null
                 ? 0
                 : members.consumerGroup(group).clientIds().size();
@@ -679,7 +679,7 @@ final class Doctor {
                             + lacking(topic))
                     .advises(Advice.startConsumers(group));
         }
-        long head = standing.first(Standing.Place.IN_FLIGHT);
+        long head = standing.first(GroupQueueSnapshot.Place.IN_FLIGHT);
         long since = head < 0 ? 0 : deliveredMillis(standing, head);
         return new Finding(Cause.QUEUE_OWNED, topic)
                 .fact("owner", out.client())
@@ -717,10 +717,10 @@ final class Doctor {
         return "";
     }
 
-    private Copy copyAt(Standing standing, long offset) {
+    private StoredCopy copyAt(GroupQueueSnapshot standing, long offset) {
         ReadResult read = store.read(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
         return read.status() == ReadResult.Status.FOUND
-                ? Copy.visible(read.slices().get(0))
+                ? StoredCopy.visible(read.slices().get(0))
                 : null;
     }
 
@@ -807,7 +807,7 @@ final class Doctor {
         return anyReader ? null : nobody(null);
     }
 
-    private record Worst(long sinceMillis, Copy head) {}
+    private record Worst(long sinceMillis, StoredCopy head) {}
 
     private List<Finding> worstQueues(String onlyTopic) {
         List<Worst> worst = new ArrayList<>();
@@ -816,10 +816,11 @@ final class Doctor {
             names.add(Names.retryTopic(group));
         }
         for (String topic : names) {
-            Wants wants = standings.wants(group, topic);
+            SubscriptionFilter wants = standings.wants(group, topic);
             for (int queueId : standings.queuesOf(topic)) {
-                Standing standing = standings.of(group, topic, queueId);
-                Copy head = standing.ahead() == 0 || standings.isBroadcasting(group) ? null : head(standing, wants);
+                GroupQueueSnapshot standing = standings.of(group, topic, queueId);
+                StoredCopy head =
+                        standing.ahead() == 0 || standings.isBroadcasting(group) ? null : head(standing, wants);
                 if (head != null) {
                     worst.add(new Worst(head.storeMillis(), head));
                 }
@@ -834,7 +835,7 @@ final class Doctor {
     }
 
     /** The first message the queue still has for the group; among the next few thousand, null when there is none. */
-    private Copy head(Standing standing, Wants wants) {
+    private StoredCopy head(GroupQueueSnapshot standing, SubscriptionFilter wants) {
         ReadResult read = store.read(
                 standing.topic(),
                 standing.queueId(),
@@ -842,13 +843,14 @@ final class Doctor {
                 1,
                 1 << 20,
                 wants.isAll() ? null : wants::mayMatch,
-                (buffer, at) -> standing.placeOf(StoredMessage.queueOffset(buffer, at)) != Standing.Place.PASSED
-                        && wants.matches(buffer, at));
+                (buffer, at) ->
+                        standing.placeOf(StoredMessage.queueOffset(buffer, at)) != GroupQueueSnapshot.Place.PASSED
+                                && wants.matches(buffer, at));
         if (read.status() != ReadResult.Status.FOUND) {
             return null;
         }
         ByteBuffer first = read.slices().get(0);
-        return Copy.visible(first);
+        return StoredCopy.visible(first);
     }
 
     /** Transactions of which service and queue disagree, and nobody has done anything about it here. */
@@ -900,9 +902,9 @@ final class Doctor {
                     .says(row.dead.count() + " messages of " + topic + " are dead letters that nobody settled.")
                     .advises("list them: waybill dlq list " + group));
         }
-        if (row.parked.count() > 0) {
-            findings.add(amount(Cause.QUARANTINED, topic, row.parked)
-                    .says(row.parked.count() + " messages of " + topic + " lie in quarantine.")
+        if (row.quarantined.count() > 0) {
+            findings.add(amount(Cause.QUARANTINED, topic, row.quarantined)
+                    .says(row.quarantined.count() + " messages of " + topic + " lie in quarantine.")
                     .advises("list them: waybill quarantine list " + group));
         }
     }
@@ -913,12 +915,12 @@ final class Doctor {
                 .fact("oldestSince", amount.oldestMillis() == Long.MAX_VALUE ? null : amount.oldestMillis());
     }
 
-    private static Finding on(Cause cause, Copy copy) {
+    private static Finding on(Cause cause, StoredCopy copy) {
         Finding finding = new Finding(cause, copy.topic()).about(copy);
         return copy.isVisible() ? finding.at(copy.queueId(), copy.offset()) : finding;
     }
 
-    private static String id(Copy copy) {
+    private static String id(StoredCopy copy) {
         return copy.uniqueKey() != null ? copy.uniqueKey() : copy.offsetId();
     }
 }

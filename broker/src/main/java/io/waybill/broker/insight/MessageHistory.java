@@ -11,15 +11,15 @@ import java.util.List;
  * @param topic where it was sent
  * @param uniqueKey null when it has none
  * @param own copies in its topic, in log order: half, waiting, visible
- * @param ofGroups copies in retry, dead-letter and parking topics, in log order
+ * @param ofGroups copies in retry, dead-letter and quarantine topics, in log order
  * @param decided of its transactions that are over, with the handle
  * @param cancelled its delays that were called back
  */
-record Life(
+record MessageHistory(
         String topic,
         String uniqueKey,
-        List<Copy> own,
-        List<Copy> ofGroups,
+        List<StoredCopy> own,
+        List<StoredCopy> ofGroups,
         List<DecisionRecord> decided,
         List<CancelledTimer> cancelled) {
     boolean isEmpty() {
@@ -27,9 +27,9 @@ record Life(
     }
 
     /** What stands for the message when it is named: the last visible copy in its topic, else any. */
-    Copy face() {
-        Copy face = null;
-        for (Copy copy : own) {
+    StoredCopy face() {
+        StoredCopy face = null;
+        for (StoredCopy copy : own) {
             if (face == null || copy.isVisible() || !face.isVisible() && !copy.isGone()) {
                 face = copy;
             }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.journal;
+package io.waybill.broker.delivery;
 
 import io.waybill.platform.Duty;
 import io.waybill.remoting.Connection;
@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * message. Memory is bounded: {@link #MOST_QUEUES} queues of groups are remembered, {@link #MOST_UNWRITTEN} entries wait to be written; what
  * is beyond is dropped, the oldest first, and counted ({@link #lost}). The usual pull pays one look into a table. Safe from any thread.
  */
-public final class Journal implements Duty {
-    private static final Logger log = LoggerFactory.getLogger(Journal.class);
+public final class DeliveryLog implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(DeliveryLog.class);
 
     /** Queues times groups whose readers are remembered; about 40 MiB when full. */
     static final int MOST_QUEUES = 100_000;
@@ -75,8 +75,8 @@ public final class Journal implements Duty {
     private final LongSupplier storeMillis;
     private final int mostQueues;
     private final int mostUnwritten;
-    private final Map<Key, Custody> queues = new ConcurrentHashMap<>();
-    private final Queue<Custody> noted = new ConcurrentLinkedQueue<>();
+    private final Map<Key, QueueDeliveryTracker> queues = new ConcurrentHashMap<>();
+    private final Queue<QueueDeliveryTracker> noted = new ConcurrentLinkedQueue<>();
     private final Queue<DeliveryEvent> ended = new ConcurrentLinkedQueue<>();
     private final AtomicInteger endedCount = new AtomicInteger();
     /** Entries handed to the store that did not answer yet. */
@@ -86,11 +86,12 @@ public final class Journal implements Duty {
     private long lostTold;
 
     /** @param storeMillis the store time, so that notes and messages are in one order */
-    public Journal(Log target, Written written, Clients clients, LongSupplier storeMillis) {
+    public DeliveryLog(Log target, Written written, Clients clients, LongSupplier storeMillis) {
         this(target, written, clients, storeMillis, MOST_QUEUES, MOST_UNWRITTEN);
     }
 
-    Journal(Log target, Written written, Clients clients, LongSupplier storeMillis, int mostQueues, int mostUnwritten) {
+    DeliveryLog(
+            Log target, Written written, Clients clients, LongSupplier storeMillis, int mostQueues, int mostUnwritten) {
         this.target = target;
         this.written = written;
         this.clients = clients;
@@ -102,28 +103,28 @@ public final class Journal implements Duty {
     // ---- notes
 
     /** What the group does with the queue; to be kept for as long as one request is served. */
-    public Custody custody(String group, String topic, int queueId) {
+    public QueueDeliveryTracker tracker(String group, String topic, int queueId) {
         Key key = new Key(group, topic, queueId);
-        Custody known = queues.get(key);
+        QueueDeliveryTracker known = queues.get(key);
         if (known != null) {
             return known;
         }
-        Custody fresh = new Custody(this, group, topic, queueId);
+        QueueDeliveryTracker fresh = new QueueDeliveryTracker(this, group, topic, queueId);
         if (queues.size() >= mostQueues + mostQueues / 8) {
             return fresh; // its notes are written all the same; only who reads the queue is not remembered
         }
-        Custody raced = queues.putIfAbsent(key, fresh);
+        QueueDeliveryTracker raced = queues.putIfAbsent(key, fresh);
         return raced == null ? fresh : raced;
     }
 
     /** Messages from an offset (inclusive) to another (exclusive) are handed to a client of a group that pops. */
     public void delivered(String group, String topic, int queueId, long from, long to, Connection connection) {
-        custody(group, topic, queueId).popped(from, to, connection);
+        tracker(group, topic, queueId).popped(from, to, connection);
     }
 
     /** A client of the group is done with messages from an offset (inclusive) to another (exclusive). */
     public void acknowledged(String group, String topic, int queueId, long from, long to, Connection connection) {
-        custody(group, topic, queueId).acknowledged(from, to, connection);
+        tracker(group, topic, queueId).acknowledged(from, to, connection);
     }
 
     /** Somebody settled one message by hand: a person, not a client. */
@@ -139,13 +140,13 @@ public final class Journal implements Duty {
      * @param before the offset committed before; negative for none, then what it was handed counts from the first
      */
     public void committed(String group, String topic, int queueId, long before, long offset, Connection connection) {
-        Custody custody = custody(group, topic, queueId);
+        QueueDeliveryTracker tracker = tracker(group, topic, queueId);
         long from = before;
         if (before < 0) {
-            HandedOut out = custody.handedOut();
+            QueueOwner out = tracker.handedOut();
             from = out == null ? offset : out.fromOffset();
         }
-        custody.acknowledged(from, offset, connection);
+        tracker.acknowledged(from, offset, connection);
     }
 
     // ---- answers
@@ -155,9 +156,9 @@ public final class Journal implements Duty {
         Set<DeliveryEvent> all = new LinkedHashSet<>(written.journalOf(topic, queueId, offset, max));
         onTheWay.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
         ended.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
-        queues.forEach((key, custody) -> {
+        queues.forEach((key, tracker) -> {
             if (key.queueId() == queueId && key.topic().equals(topic)) {
-                custody.covering(offset, all::add);
+                tracker.covering(offset, all::add);
             }
         });
         List<DeliveryEvent> entries = new ArrayList<>(all);
@@ -179,13 +180,13 @@ public final class Journal implements Duty {
      * Who reads the queue for the group and how far it was handed out. What this run of the broker did not see itself is put together from
      * the log, from the committed offset on. Null when nothing is known. May read the disk.
      */
-    public HandedOut handedOut(String group, String topic, int queueId, long committed) {
-        HandedOut out = puller(group, topic, queueId);
+    public QueueOwner handedOut(String group, String topic, int queueId, long committed) {
+        QueueOwner out = puller(group, topic, queueId);
         long from = Math.max(0, committed);
         if (out != null && out.toOffset() > 0 && out.fromOffset() <= from) {
             return out;
         }
-        HandedOut before = fromLog(group, topic, queueId, from);
+        QueueOwner before = fromLog(group, topic, queueId, from);
         if (out == null || before == null) {
             return out == null ? before : out;
         }
@@ -193,7 +194,7 @@ public final class Journal implements Duty {
         boolean goesOn = before.client().equals(out.client()) && before.toOffset() >= out.fromOffset();
         return !goesOn
                 ? out
-                : new HandedOut(
+                : new QueueOwner(
                         out.client(),
                         out.isNamed(),
                         out.isConnected(),
@@ -205,12 +206,12 @@ public final class Journal implements Duty {
     }
 
     /** Who pulled from the queue last, and how far, as this run of the broker saw it; null when nobody did. Pops do not count. */
-    public HandedOut puller(String group, String topic, int queueId) {
-        Custody custody = queues.get(new Key(group, topic, queueId));
-        return custody == null ? null : custody.handedOut();
+    public QueueOwner puller(String group, String topic, int queueId) {
+        QueueDeliveryTracker tracker = queues.get(new Key(group, topic, queueId));
+        return tracker == null ? null : tracker.handedOut();
     }
 
-    private HandedOut fromLog(String group, String topic, int queueId, long committed) {
+    private QueueOwner fromLog(String group, String topic, int queueId, long committed) {
         String client = null;
         long to = committed;
         long last = 0;
@@ -230,7 +231,7 @@ public final class Journal implements Duty {
             to = newest.toOffset();
             last = Math.max(last, newest.lastMillis());
         }
-        return client == null ? null : new HandedOut(client, false, false, 0, 0, committed, to, last);
+        return client == null ? null : new QueueOwner(client, false, false, 0, 0, committed, to, last);
     }
 
     /** Entries that were not kept, since the start. */
@@ -253,8 +254,8 @@ public final class Journal implements Duty {
                 + connection.remoteAddress().getPort();
     }
 
-    void toBeWritten(Custody custody) {
-        noted.add(custody);
+    void toBeWritten(QueueDeliveryTracker tracker) {
+        noted.add(tracker);
     }
 
     void ended(DeliveryEvent entry) {
@@ -269,7 +270,7 @@ public final class Journal implements Duty {
 
     @Override
     public String roleName() {
-        return "broker-journal";
+        return "broker-deliveries";
     }
 
     /** Writes what was noted since the last run. */
@@ -290,11 +291,11 @@ public final class Journal implements Duty {
     private void write() {
         // As many as stand there now: who is noted meanwhile comes with the next run.
         for (int left = noted.size(); left > 0; left--) {
-            Custody custody = noted.poll();
-            if (custody == null) {
+            QueueDeliveryTracker tracker = noted.poll();
+            if (tracker == null) {
                 break;
             }
-            custody.endAll();
+            tracker.endAll();
             if (endedCount.get() >= RECORD_ENTRIES) {
                 writeEnded();
             }
@@ -320,7 +321,7 @@ public final class Journal implements Duty {
             target.journal(entries, outcome -> {
                 entries.forEach(onTheWay::remove);
                 if (!(outcome instanceof Stored)) {
-                    lost.add(entries.size()); // not tried again: the journal must never stand in the way of messages
+                    lost.add(entries.size()); // not tried again: the deliveries must never stand in the way of messages
                 }
             });
         }
@@ -331,12 +332,12 @@ public final class Journal implements Duty {
         if (queues.size() <= mostQueues) {
             return;
         }
-        List<Custody> all = new ArrayList<>(queues.values());
-        Map<Custody, Long> value = new ConcurrentHashMap<>(all.size());
-        all.forEach(custody -> value.put(custody, custody.isHeld() ? custody.lastPullMillis() : Long.MIN_VALUE));
+        List<QueueDeliveryTracker> all = new ArrayList<>(queues.values());
+        Map<QueueDeliveryTracker, Long> value = new ConcurrentHashMap<>(all.size());
+        all.forEach(tracker -> value.put(tracker, tracker.isHeld() ? tracker.lastPullMillis() : Long.MIN_VALUE));
         all.sort(Comparator.comparing(value::get));
-        for (Custody custody : all.subList(0, all.size() - mostQueues * 7 / 8)) {
-            queues.remove(new Key(custody.group(), custody.topic(), custody.queueId()), custody);
+        for (QueueDeliveryTracker tracker : all.subList(0, all.size() - mostQueues * 7 / 8)) {
+            queues.remove(new Key(tracker.group(), tracker.topic(), tracker.queueId()), tracker);
         }
     }
 

@@ -2,4 +2,4 @@
 /**
  * Who got which messages when, and who acknowledged them: noted in memory, written together.
  */
-package io.waybill.broker.journal;
+package io.waybill.broker.delivery;

@@ -9,12 +9,12 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A key in quarantine, and which of its messages are parked. Guarded by its group.
+ * A key in quarantine, and which of its messages are quarantined. Guarded by its group.
  *
- * <p>PARKED: its messages are parked as the group meets them. RELEASING: what was parked is in a queue of the retry topic, and later messages are still
- * parked until the group has consumed that; so nothing overtakes.
+ * <p>QUARANTINED: its messages are quarantined as the group meets them. RELEASING: what was quarantined is in a queue of the retry topic, and later messages are still
+ * quarantined until the group has consumed that; so nothing overtakes.
  */
-final class ParkedKey {
+final class QuarantinedKey {
     /** Where a message was in its topic; the order of a key. */
     record Origin(int queueId, long offset) implements Comparable<Origin> {
         @Override
@@ -30,7 +30,7 @@ final class ParkedKey {
     String reason;
     String by;
 
-    /** Parked and not given back: origin to offset in the topic of parked messages. */
+    /** Quarantined and not given back: origin to offset in the topic of quarantined messages. */
     final TreeMap<Origin, Long> waiting = new TreeMap<>();
 
     /** By queue of the topic: messages of the key up to this offset were given back, so a read that meets them again passes them. */
@@ -41,14 +41,14 @@ final class ParkedKey {
     int retryQueue = -1;
     /** When the group's progress there has come so far, it has consumed them. */
     long consumedAt;
-    /** Reads that have met a message to be parked and have not parked it yet. */
+    /** Reads that have met a message to be quarantined and have not quarantined it yet. */
     int diverting;
     /** Of the monotonic clock, when one met such a message. */
     long divertedNanos;
     /** A release is in work. */
     boolean busy;
 
-    ParkedKey(String topic, String key, long sinceMillis, String reason, String by) {
+    QuarantinedKey(String topic, String key, long sinceMillis, String reason, String by) {
         this.topic = topic;
         this.key = key;
         this.sinceMillis = sinceMillis;
@@ -77,15 +77,16 @@ final class ParkedKey {
                 .toByteArray();
     }
 
-    static ParkedKey parse(String topic, String key, byte[] json) {
+    static QuarantinedKey parse(String topic, String key, byte[] json) {
         JsonObject kept = Json.parse(ByteBuffer.wrap(json));
-        ParkedKey parked = new ParkedKey(
+        QuarantinedKey quarantined = new QuarantinedKey(
                 topic, key, kept.getLong("sinceMillis", 0), kept.getString("reason"), kept.getString("by"));
-        parked.releasing = kept.getBoolean("releasing", false);
-        parked.retryQueue = kept.getInt("retryQueue", -1);
-        parked.consumedAt = kept.getLong("consumedAt", 0);
+        quarantined.releasing = kept.getBoolean("releasing", false);
+        quarantined.retryQueue = kept.getInt("retryQueue", -1);
+        quarantined.consumedAt = kept.getLong("consumedAt", 0);
         kept.getStringMap("givenBack")
-                .forEach((queueId, offset) -> parked.givenBack.put(Integer.valueOf(queueId), Long.valueOf(offset)));
-        return parked;
+                .forEach(
+                        (queueId, offset) -> quarantined.givenBack.put(Integer.valueOf(queueId), Long.valueOf(offset)));
+        return quarantined;
     }
 }

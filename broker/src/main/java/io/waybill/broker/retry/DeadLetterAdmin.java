@@ -53,8 +53,8 @@ import org.slf4j.LoggerFactory;
  * the other. Every letter that was asked for gets an answer, and the request is answered when all have one. Work with a rate is done in pieces by a duty,
  * so that nothing waits on a thread; it stops when the asking connection is gone.
  */
-public final class DeadLetterDesk implements Duty {
-    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterDesk.class);
+public final class DeadLetterAdmin implements Duty {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterAdmin.class);
 
     static final int MOST_LISTED = 1_000;
     /** Of properties, most of which an answer may repeat. */
@@ -90,7 +90,7 @@ public final class DeadLetterDesk implements Duty {
     private volatile Discards discards = (topic, offset, by) -> {};
 
     /** @param blocking for reading letters from the disk */
-    public DeadLetterDesk(
+    public DeadLetterAdmin(
             Store store, Topics topics, Clock clock, RandomSource random, int maxMessageBytes, Executor blocking) {
         this.store = store;
         this.topics = topics;
@@ -150,7 +150,7 @@ public final class DeadLetterDesk implements Duty {
             if (refuseUnknown(request, group)) {
                 return;
             }
-            LetterQueue queue = new LetterQueue(store, group);
+            DeadLetterQueue queue = new DeadLetterQueue(store, group);
             JsonWriter json = new JsonWriter().beginObject().field("group", group);
             json.field("total", queue.total()).field("open", queue.open());
             json.name("letters").beginArray();
@@ -167,7 +167,7 @@ public final class DeadLetterDesk implements Duty {
     }
 
     /** Members without a value are left out. */
-    private static void letter(JsonWriter json, ByteBuffer letter, long offset, LetterQueue.State state) {
+    private static void letter(JsonWriter json, ByteBuffer letter, long offset, DeadLetterQueue.State state) {
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(letter, 0));
         json.beginObject().field("offset", offset).field("offsetMsgId", Redrive.offsetId(letter));
         json.field("uniqueKey", properties.get(MessageProperties.UNIQ_KEY));
@@ -264,7 +264,7 @@ public final class DeadLetterDesk implements Duty {
             if (refuseUnknown(request, group)) {
                 return;
             }
-            List<Long> offsets = all ? new LetterQueue(store, group).offsets(0, most, false) : asked;
+            List<Long> offsets = all ? new DeadLetterQueue(store, group).offsets(0, most, false) : asked;
             begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
         });
     }
@@ -414,11 +414,11 @@ public final class DeadLetterDesk implements Duty {
                 finish(job, i, "FAILED", null, "another request settles it right now");
             }
         }
-        LetterQueue queue = null;
+        DeadLetterQueue queue = null;
         for (int i : claimed) {
             try {
                 // Behind the claims: it shows all that other requests settled.
-                queue = queue == null ? new LetterQueue(store, job.group) : queue;
+                queue = queue == null ? new DeadLetterQueue(store, job.group) : queue;
                 settleOne(job, i, queue);
             } catch (BadValue e) {
                 release(job, i);
@@ -435,14 +435,14 @@ public final class DeadLetterDesk implements Duty {
         return job.group + " " + job.offsets.get(index);
     }
 
-    private void settleOne(Job job, int index, LetterQueue queue) {
+    private void settleOne(Job job, int index, DeadLetterQueue queue) {
         long offset = job.offsets.get(index);
         if (!queue.holds(offset)) {
             release(job, index);
             finish(job, index, "NOT_FOUND", null, null);
             return;
         }
-        if (queue.stateOf(offset) != LetterQueue.State.OPEN) {
+        if (queue.stateOf(offset) != DeadLetterQueue.State.OPEN) {
             release(job, index);
             finish(job, index, "ALREADY_SETTLED", null, null);
             return;

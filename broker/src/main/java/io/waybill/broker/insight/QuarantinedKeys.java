@@ -3,13 +3,13 @@ package io.waybill.broker.insight;
 
 /** Which keys of ordered groups are in quarantine. */
 @FunctionalInterface
-public interface ParkedKeys {
+public interface QuarantinedKeys {
     /**
-     * @param sinceMillis when the key was parked
+     * @param sinceMillis when the key was quarantined
      * @param reason one sentence
      */
-    record Parked(long sinceMillis, String reason) {}
+    record Since(long sinceMillis, String reason) {}
 
     /** The quarantine of a key, or null. */
-    Parked find(String group, String topic, String key);
+    Since find(String group, String topic, String key);
 }

@@ -30,7 +30,7 @@ import java.util.function.Predicate;
  * Finds messages by what a person has at hand, with everything that was made of them. A message is told from another by topic and unique key;
  * copies for retries, dead letters and re-drives keep both. Bounded; may read the disk.
  */
-final class Lives {
+final class MessageHistoryFinder {
     /** Messages in one answer. */
     static final int MOST_LIVES = 20;
 
@@ -45,7 +45,7 @@ final class Lives {
     private final Function<String, Long> rolledBack;
 
     /** @param rolledBack handle of a transaction rolled back lately, by unique key; null when it is not known */
-    Lives(Store store, Topics topics, Function<String, Long> rolledBack) {
+    MessageHistoryFinder(Store store, Topics topics, Function<String, Long> rolledBack) {
         this.store = store;
         this.topics = topics;
         this.rolledBack = rolledBack;
@@ -59,17 +59,17 @@ final class Lives {
      * @param topic where to look for a unique key; null looks everywhere
      * @param group whose copies to look for; null for all groups
      */
-    List<Life> byId(String id, String topic, String group) {
+    List<MessageHistory> byId(String id, String topic, String group) {
         if (MessageIds.isOffsetId(id)) {
-            Life life = byPosition(MessageIds.decode(id).position(), id, group);
+            MessageHistory life = byPosition(MessageIds.decode(id).position(), id, group);
             if (life != null) {
                 return List.of(life);
             }
         }
-        List<Life> lives = new ArrayList<>();
-        Map<String, Copy> halves = halves(copy -> id.equals(copy.uniqueKey()));
+        List<MessageHistory> lives = new ArrayList<>();
+        Map<String, StoredCopy> halves = halves(copy -> id.equals(copy.uniqueKey()));
         for (String name : topicsToLookIn(topic)) {
-            Life life = life(new Name(name, id), halves.values(), null, group);
+            MessageHistory life = life(new Name(name, id), halves.values(), null, group);
             if (!life.isEmpty()) {
                 lives.add(life);
             }
@@ -81,20 +81,20 @@ final class Lives {
     }
 
     /** By a word of KEYS; newest first. */
-    List<Life> byKey(String key, String topic, String group) {
-        List<Life> lives = new ArrayList<>();
-        Map<String, Copy> halves = halves(copy -> copy.hasKey(key));
+    List<MessageHistory> byKey(String key, String topic, String group) {
+        List<MessageHistory> lives = new ArrayList<>();
+        Map<String, StoredCopy> halves = halves(copy -> copy.hasKey(key));
         for (String name : topicsToLookIn(topic)) {
             Set<Name> names = new LinkedHashSet<>();
-            List<Copy> nameless = new ArrayList<>();
+            List<StoredCopy> nameless = new ArrayList<>();
             for (ByteBuffer bytes : store.byKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
-                Copy copy = Copy.visible(bytes);
+                StoredCopy copy = StoredCopy.visible(bytes);
                 if (copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
             for (long handle : last(store.pendingByKey(name, key))) {
-                Copy copy = waiting(handle);
+                StoredCopy copy = waiting(handle);
                 if (copy != null && copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
@@ -102,10 +102,10 @@ final class Lives {
             for (CancelledTimer ended : last(store.cancelledByKey(name, key))) {
                 ByteBuffer bytes = store.onceStored(ended.handle());
                 if (bytes != null) {
-                    addName(Copy.gone(bytes, ended.handle()), names, nameless);
+                    addName(StoredCopy.gone(bytes, ended.handle()), names, nameless);
                 }
             }
-            for (Copy half : halves.values()) {
+            for (StoredCopy half : halves.values()) {
                 if (half.topic().equals(name)) {
                     addName(half, names, nameless);
                 }
@@ -115,7 +115,7 @@ final class Lives {
                     lives.add(life(one, halves.values(), null, group));
                 }
             }
-            for (Copy one : nameless) {
+            for (StoredCopy one : nameless) {
                 if (lives.size() < MOST_LIVES) {
                     lives.add(life(new Name(name, null), List.of(), one, group));
                 }
@@ -129,7 +129,7 @@ final class Lives {
         return all.subList(Math.max(0, all.size() - MOST_COPIES), all.size());
     }
 
-    private static void addName(Copy copy, Set<Name> names, List<Copy> nameless) {
+    private static void addName(StoredCopy copy, Set<Name> names, List<StoredCopy> nameless) {
         if (copy.uniqueKey() == null) {
             nameless.add(copy);
         } else {
@@ -152,7 +152,7 @@ final class Lives {
     }
 
     private static boolean isOfGroup(String topic) {
-        return Names.groupOf(topic) != null || topic.startsWith(Standings.PARKED_PREFIX);
+        return Names.groupOf(topic) != null || topic.startsWith(GroupState.QUARANTINE_PREFIX);
     }
 
     private static boolean isAside(String topic) {
@@ -161,8 +161,8 @@ final class Lives {
 
     // ---- by position
 
-    private Life byPosition(long position, String id, String group) {
-        Copy found = at(position);
+    private MessageHistory byPosition(long position, String id, String group) {
+        StoredCopy found = at(position);
         if (found == null || !sameHost(found, id)) {
             return null;
         }
@@ -173,36 +173,36 @@ final class Lives {
         return life(new Name(topic, found.uniqueKey()), List.of(), found, group);
     }
 
-    private Copy at(long position) {
+    private StoredCopy at(long position) {
         PendingHalf half = store.half(position);
         if (half != null) {
             ByteBuffer bytes = store.readPending(position);
-            return bytes == null ? null : Copy.half(bytes, half);
+            return bytes == null ? null : StoredCopy.half(bytes, half);
         }
-        Copy waiting = waiting(position);
+        StoredCopy waiting = waiting(position);
         if (waiting != null) {
             return waiting;
         }
         ByteBuffer bytes = store.readAt(position);
         if (bytes != null) {
-            return Copy.visible(bytes);
+            return StoredCopy.visible(bytes);
         }
         bytes = store.onceStored(position);
-        return bytes == null ? null : Copy.gone(bytes, position);
+        return bytes == null ? null : StoredCopy.gone(bytes, position);
     }
 
-    private Copy waiting(long handle) {
+    private StoredCopy waiting(long handle) {
         PendingTimer due = store.due(handle);
         ByteBuffer bytes = due == null ? null : store.readPending(handle);
-        return bytes == null ? null : Copy.waiting(bytes, due);
+        return bytes == null ? null : StoredCopy.waiting(bytes, due);
     }
 
     /** An id has the form of a unique key as well; only one that names this very message counts. */
-    private static boolean sameHost(Copy found, String id) {
+    private static boolean sameHost(StoredCopy found, String id) {
         return found.offsetId().equalsIgnoreCase(id);
     }
 
-    private static String sentTo(Copy copy) {
+    private static String sentTo(StoredCopy copy) {
         for (String name : List.of(
                 MessageProperties.RETRY_TOPIC, MessageProperties.DLQ_ORIGIN_TOPIC, MessageProperties.REAL_TOPIC)) {
             String topic = copy.property(name);
@@ -215,11 +215,11 @@ final class Lives {
 
     // ---- everything of one message
 
-    private Map<String, Copy> halves(Predicate<Copy> wanted) {
-        Map<String, Copy> found = new LinkedHashMap<>();
+    private Map<String, StoredCopy> halves(Predicate<StoredCopy> wanted) {
+        Map<String, StoredCopy> found = new LinkedHashMap<>();
         for (PendingHalf half : store.openHalves(MOST_HALVES)) {
             ByteBuffer bytes = store.readPending(half.handle());
-            Copy copy = bytes == null ? null : Copy.half(bytes, half);
+            StoredCopy copy = bytes == null ? null : StoredCopy.half(bytes, half);
             if (copy != null && wanted.test(copy) && hasRoom(found, copy)) {
                 found.put(copy.offsetId(), copy);
             }
@@ -228,17 +228,17 @@ final class Lives {
     }
 
     /** A copy keeps its whole message in memory. */
-    private static boolean hasRoom(Map<?, Copy> into, Copy next) {
+    private static boolean hasRoom(Map<?, StoredCopy> into, StoredCopy next) {
         long bytes = next.bytes().limit();
-        for (Copy copy : into.values()) {
+        for (StoredCopy copy : into.values()) {
             bytes += copy.bytes().limit();
         }
         return into.isEmpty() || into.size() < MOST_COPIES && bytes <= MessageStore.MOST_BYTES_BY_KEY;
     }
 
-    private Life life(Name name, Collection<Copy> halves, Copy seed, String group) {
-        Map<Long, Copy> own = new TreeMap<>();
-        Map<Long, Copy> ofGroups = new TreeMap<>();
+    private MessageHistory life(Name name, Collection<StoredCopy> halves, StoredCopy seed, String group) {
+        Map<Long, StoredCopy> own = new TreeMap<>();
+        Map<Long, StoredCopy> ofGroups = new TreeMap<>();
         Map<Long, DecisionRecord> decided = new TreeMap<>();
         List<CancelledTimer> cancelled = new ArrayList<>();
         if (seed != null) {
@@ -247,7 +247,7 @@ final class Lives {
         if (name.uniqueKey() != null) {
             collect(name.topic(), name, own);
             collect(Names.TRANS_CHECK_MAX_TIME_TOPIC, name, own);
-            for (Copy half : halves) {
+            for (StoredCopy half : halves) {
                 if (half.topic().equals(name.topic()) && name.uniqueKey().equals(half.uniqueKey())) {
                     own.put(half.handle(), half);
                 }
@@ -261,7 +261,7 @@ final class Lives {
                 decision(handle, name, own, decided);
             }
         }
-        for (Copy copy : List.copyOf(own.values())) {
+        for (StoredCopy copy : List.copyOf(own.values())) {
             decision(copy.handle(), name, own, decided);
             decision(StoredMessage.preparedTransactionOffset(copy.bytes(), 0), name, own, decided);
         }
@@ -269,7 +269,7 @@ final class Lives {
         if (seed != null && seed.isGone() && !vouched) {
             own.clear(); // bytes that look like a message, perhaps the body of another one
         }
-        return new Life(
+        return new MessageHistory(
                 name.topic(),
                 name.uniqueKey(),
                 inLogOrder(own),
@@ -278,20 +278,20 @@ final class Lives {
                 cancelled);
     }
 
-    private static List<Copy> inLogOrder(Map<Long, Copy> copies) {
+    private static List<StoredCopy> inLogOrder(Map<Long, StoredCopy> copies) {
         return copies.values().stream()
-                .sorted(Comparator.comparingLong(Copy::handle))
+                .sorted(Comparator.comparingLong(StoredCopy::handle))
                 .toList();
     }
 
-    private void decision(long handle, Name name, Map<Long, Copy> own, Map<Long, DecisionRecord> decided) {
+    private void decision(long handle, Name name, Map<Long, StoredCopy> own, Map<Long, DecisionRecord> decided) {
         DecisionRecord decision = store.decisionOf(handle);
         boolean isNamed = name.uniqueKey() != null || handle > 0; // 0 is what a message without a transaction says
         if (decision == null || !isNamed || decided.containsKey(handle)) {
             return;
         }
         ByteBuffer bytes = store.onceStored(handle);
-        Copy half = bytes == null ? null : Copy.gone(bytes, handle);
+        StoredCopy half = bytes == null ? null : StoredCopy.gone(bytes, handle);
         boolean isOther = half == null
                 ? own.isEmpty() // nothing links it to the message
                 : !half.topic().equals(name.topic())
@@ -305,19 +305,19 @@ final class Lives {
         }
     }
 
-    private void collect(String topic, Name name, Map<Long, Copy> into) {
+    private void collect(String topic, Name name, Map<Long, StoredCopy> into) {
         for (ByteBuffer bytes : store.byKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
-            add(Copy.visible(bytes), name, into);
+            add(StoredCopy.visible(bytes), name, into);
         }
         for (long handle : store.pendingByUniqueKey(topic, name.uniqueKey())) {
-            Copy copy = waiting(handle);
+            StoredCopy copy = waiting(handle);
             if (copy != null) {
                 add(copy, name, into);
             }
         }
     }
 
-    private static void add(Copy copy, Name name, Map<Long, Copy> into) {
+    private static void add(StoredCopy copy, Name name, Map<Long, StoredCopy> into) {
         boolean fits = name.uniqueKey().equals(copy.uniqueKey())
                 && (copy.topic().equals(name.topic()) || sentTo(copy).equals(name.topic()));
         if (fits && hasRoom(into, copy)) {
@@ -325,10 +325,10 @@ final class Lives {
         }
     }
 
-    private void cancelled(Name name, Map<Long, Copy> own, List<CancelledTimer> cancelled) {
+    private void cancelled(Name name, Map<Long, StoredCopy> own, List<CancelledTimer> cancelled) {
         for (CancelledTimer ended : last(store.cancelledByKey(name.topic(), name.uniqueKey()))) {
             ByteBuffer bytes = store.onceStored(ended.handle());
-            Copy copy = bytes == null ? null : Copy.gone(bytes, ended.handle());
+            StoredCopy copy = bytes == null ? null : StoredCopy.gone(bytes, ended.handle());
             if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {
                 cancelled.add(ended);
                 if (copy != null) {
@@ -340,7 +340,7 @@ final class Lives {
 
     private Collection<String> topicsOfGroups(String group) {
         if (group != null) {
-            return List.of(Names.retryTopic(group), Names.deadLetterTopic(group), Standings.PARKED_PREFIX + group);
+            return List.of(Names.retryTopic(group), Names.deadLetterTopic(group), GroupState.QUARANTINE_PREFIX + group);
         }
         List<String> names = new ArrayList<>();
         for (TopicConfig config : topics.all()) {

@@ -21,7 +21,7 @@ import java.util.function.Predicate;
  *
  * <p>A snapshot; may read the disk.
  */
-final class LetterQueue {
+final class DeadLetterQueue {
     enum State {
         OPEN,
         REDRIVEN,
@@ -38,7 +38,7 @@ final class LetterQueue {
     private final PopState settled;
     private final PopState discarded;
 
-    LetterQueue(Store store, String group) {
+    DeadLetterQueue(Store store, String group) {
         this.store = store;
         this.topic = Names.deadLetterTopic(group);
         PopState known = store.popState(key(Names.DESK_GROUP));

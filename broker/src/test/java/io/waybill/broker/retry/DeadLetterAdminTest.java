@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an operator does with the dead letters of the group shipping. */
-class DeadLetterDeskTest {
+class DeadLetterAdminTest {
     private static final String DEAD = "%DLQ%shipping";
 
     private SimulatedBroker broker;

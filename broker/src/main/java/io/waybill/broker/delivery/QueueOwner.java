@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.journal;
+package io.waybill.broker.delivery;
 
 /**
  * Who reads a queue for a group, and how far.
@@ -13,7 +13,7 @@ package io.waybill.broker.journal;
  * @param toOffset behind the last message it was handed
  * @param lastDeliveryMillis when it was handed the last one; 0 when it was handed none
  */
-public record HandedOut(
+public record QueueOwner(
         String client,
         boolean isNamed,
         boolean isConnected,

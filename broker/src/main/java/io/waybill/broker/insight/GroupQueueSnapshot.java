@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
-import io.waybill.broker.journal.HandedOut;
+import io.waybill.broker.delivery.QueueOwner;
 import io.waybill.store.record.PopState;
 
 /**
@@ -20,14 +20,14 @@ import io.waybill.store.record.PopState;
  * @param pop the state of a group that pops; null otherwise
  * @param nowMillis of this moment
  */
-record Standing(
+record GroupQueueSnapshot(
         String topic,
         int queueId,
         long min,
         long max,
         long committed,
         long start,
-        HandedOut out,
+        QueueOwner out,
         boolean isHeld,
         long inFlightFrom,
         long inFlightTo,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.journal;
+package io.waybill.broker.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -15,17 +15,17 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class JournalTest {
+class DeliveryLogTest {
     private final List<DeliveryEvent> log = new ArrayList<>();
     private final List<Completion> waiting = new ArrayList<>();
     private boolean answers = true;
     private long nowMillis = 1_000;
     private final FakeConnection one = new FakeConnection(1);
     private final FakeConnection two = new FakeConnection(2);
-    private Journal journal = journal(1_000, 1_000);
+    private DeliveryLog journal = journal(1_000, 1_000);
 
-    private Journal journal(int mostQueues, int mostUnwritten) {
-        return new Journal(
+    private DeliveryLog journal(int mostQueues, int mostUnwritten) {
+        return new DeliveryLog(
                 (entries, done) -> {
                     log.addAll(entries);
                     if (answers) {
@@ -77,17 +77,17 @@ class JournalTest {
 
     @Test
     void theHolderIsTheLastToReadAndKnowsSinceWhen() {
-        journal.custody("g", "t", 0).pulled(one);
+        journal.tracker("g", "t", 0).pulled(one);
         nowMillis = 5_000;
         pulled(10, 20, one);
         assertThat(journal.handedOut("g", "t", 0, 10))
-                .isEqualTo(new HandedOut("client-1", true, true, 1_000, 5_000, 10, 20, 5_000));
+                .isEqualTo(new QueueOwner("client-1", true, true, 1_000, 5_000, 10, 20, 5_000));
         nowMillis = 6_000;
         one.close();
-        journal.custody("g", "t", 0).pulled(two);
+        journal.tracker("g", "t", 0).pulled(two);
         pulled(12, 14, two);
         assertThat(journal.handedOut("g", "t", 0, 12))
-                .isEqualTo(new HandedOut("client-2", true, true, 6_000, 6_000, 12, 14, 6_000));
+                .isEqualTo(new QueueOwner("client-2", true, true, 6_000, 6_000, 12, 14, 6_000));
     }
 
     @Test
@@ -96,10 +96,10 @@ class JournalTest {
         pulled(32, 64, one);
         pulled(32, 64, one); // the answer was lost
         assertThat(journal.handedOut("g", "t", 0, 0).fromOffset()).isZero();
-        journal.custody("g", "t", 0).passed(64, 90, one);
+        journal.tracker("g", "t", 0).passed(64, 90, one);
         pulled(90, 95, one);
         assertThat(journal.handedOut("g", "t", 0, 0))
-                .extracting(HandedOut::fromOffset, HandedOut::toOffset)
+                .extracting(QueueOwner::fromOffset, QueueOwner::toOffset)
                 .containsExactly(0L, 95L);
         pulled(200, 210, one);
         assertThat(journal.handedOut("g", "t", 0, 200).fromOffset()).isEqualTo(200);
@@ -114,10 +114,10 @@ class JournalTest {
         journal.run();
         journal = journal(1_000, 1_000);
         assertThat(journal.handedOut("g", "t", 0, 10))
-                .isEqualTo(new HandedOut("client-1", false, false, 0, 0, 10, 50, 9_000));
+                .isEqualTo(new QueueOwner("client-1", false, false, 0, 0, 10, 50, 9_000));
         pulled(50, 60, one);
         assertThat(journal.handedOut("g", "t", 0, 10))
-                .extracting(HandedOut::fromOffset, HandedOut::toOffset)
+                .extracting(QueueOwner::fromOffset, QueueOwner::toOffset)
                 .containsExactly(10L, 60L);
         assertThat(journal.handedOut("other", "t", 0, 10)).isNull();
     }
@@ -127,7 +127,7 @@ class JournalTest {
         answers = false;
         journal = journal(100, 50);
         for (int i = 0; i < 1_000; i++) {
-            journal.custody("g" + i, "t", i).delivered(0, 1, one, false);
+            journal.tracker("g" + i, "t", i).delivered(0, 1, one, false);
         }
         journal.run();
         journal.run();
@@ -152,14 +152,14 @@ class JournalTest {
     }
 
     private void pulled(long from, long to, FakeConnection by) {
-        journal.custody("g", "t", 0).delivered(from, to, by, false);
+        journal.tracker("g", "t", 0).delivered(from, to, by, false);
     }
 
     private void run(int pulls, long from) {
         for (long i = from; i < from + pulls; i++) {
-            Custody custody = journal.custody("g", "t", 0);
-            custody.pulled(one);
-            custody.delivered(i * 32, i * 32 + 32, one, false);
+            QueueDeliveryTracker tracker = journal.tracker("g", "t", 0);
+            tracker.pulled(one);
+            tracker.delivered(i * 32, i * 32 + 32, one, false);
         }
     }
 }

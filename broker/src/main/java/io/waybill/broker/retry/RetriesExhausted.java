@@ -14,8 +14,8 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 
 /** The dead letter of a message whose tries are used up without the consumer having given it back: a pop delivered it in vain each time. Pure. */
-public final class UsedUp {
-    private UsedUp() {}
+public final class RetriesExhausted {
+    private RetriesExhausted() {}
 
     /** The retries a group allows after the first delivery; {@link Integer#MAX_VALUE} for no limit. */
     public static int mostRetries(SubscriptionGroupConfig group) {

@@ -6,27 +6,27 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** The keys of a group that are in quarantine, by topic and key. Whoever uses it holds its monitor, except to ask whether there are any. */
-final class ParkedGroup {
+final class QuarantinedGroup {
     private record Name(String topic, String key) {}
 
     final String name;
-    private final Map<Name, ParkedKey> keys = new HashMap<>();
+    private final Map<Name, QuarantinedKey> keys = new HashMap<>();
     private volatile boolean isEmpty = true;
 
-    ParkedGroup(String name) {
+    QuarantinedGroup(String name) {
         this.name = name;
     }
 
-    ParkedKey find(String topic, String key) {
+    QuarantinedKey find(String topic, String key) {
         return keys.get(new Name(topic, key));
     }
 
-    void add(ParkedKey key) {
+    void add(QuarantinedKey key) {
         keys.put(new Name(key.topic, key.key), key);
         isEmpty = false;
     }
 
-    void remove(ParkedKey key) {
+    void remove(QuarantinedKey key) {
         keys.remove(new Name(key.topic, key.key), key);
         isEmpty = keys.isEmpty();
     }
@@ -35,16 +35,16 @@ final class ParkedGroup {
         return isEmpty;
     }
 
-    /** Messages that are parked and not given back. */
+    /** Messages that are quarantined and not given back. */
     long waiting() {
         long count = 0;
-        for (ParkedKey key : keys.values()) {
+        for (QuarantinedKey key : keys.values()) {
             count += key.waiting.size();
         }
         return count;
     }
 
-    Collection<ParkedKey> keys() {
+    Collection<QuarantinedKey> keys() {
         return keys.values();
     }
 

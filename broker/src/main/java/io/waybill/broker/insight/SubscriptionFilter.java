@@ -11,8 +11,8 @@ import java.util.List;
  * @param filters of the members, each once; empty when nobody is connected or subscribed
  * @param text the expressions, for people; null when there are none
  */
-record Wants(List<Filter> filters, String text) {
-    static final Wants UNKNOWN = new Wants(List.of(), null);
+record SubscriptionFilter(List<Filter> filters, String text) {
+    static final SubscriptionFilter UNKNOWN = new SubscriptionFilter(List.of(), null);
 
     boolean isAll() {
         return filters.isEmpty() || filters.stream().anyMatch(Filter::isAll);
