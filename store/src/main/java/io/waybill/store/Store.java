@@ -127,7 +127,14 @@ public final class Store implements AutoCloseable {
                 String why = e instanceof UncheckedIOException u ? u.getCause().getMessage() : e.getMessage();
                 throw new StoreException("the views cannot be opened: " + why, e);
             }
-            return new Store(lock, views, CommitLog.open(files, platform, settings, views));
+            CommitLog log = CommitLog.open(files, platform, settings, views);
+            try {
+                log.lead(log.epoch() + 1);
+            } catch (StoreException | RuntimeException | Error e) {
+                closeQuietly(log::close, e);
+                throw e;
+            }
+            return new Store(lock, views, log);
         } catch (IOException e) {
             closeQuietly(lock, e);
             throw new StoreException("the store's directory cannot be read: " + e.getMessage(), e);

@@ -387,10 +387,10 @@ public final class StoreCheck {
                 }
                 fresh.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());
             });
-            // A segment whose dropping was cut off is still there; the next open finishes the drop.
-            long floor = Math.max(end.oldest(), rebuilt ? 0 : views.checkpoint().oldestPosition());
-            checked.trimBefore(floor);
-            fresh.trimBefore(floor);
+            // The views trim themselves where a DROPPED record says so; the segment may still be there, and the next
+            // open
+            // deletes it.
+            long floor = checked.droppedTo();
             queues.values().forEach(queue -> queue.trimBefore(floor));
             String difference = checked.difference(fresh);
             if (difference != null) {

@@ -36,7 +36,7 @@ class NewerVersionTest {
             int record = at + 56;
             switch (this) {
                 case FRAME_VERSION -> bytes.putShort(at + 8, (short) 2);
-                case FLAGS -> bytes.putShort(at + 10, (short) 3);
+                case FLAGS -> bytes.putShort(at + 10, (short) 5);
                 case MAGIC -> bytes.putInt(at, 0x57424632);
                 case RECORD_KIND -> {
                     bytes.putInt(record + 4, 0x57425231);

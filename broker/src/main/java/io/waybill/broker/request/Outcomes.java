@@ -23,7 +23,7 @@ public final class Outcomes {
         if (outcome instanceof Failed failed) {
             return switch (failed.cause()) {
                 // Clients take 14 elsewhere or try again; all of these may pass.
-                case FROZEN, DISK_FULL, NO_SEGMENT, CLOSED -> ResponseCode.SERVICE_NOT_AVAILABLE;
+                case FROZEN, DISK_FULL, NO_SEGMENT, CLOSED, MOVED -> ResponseCode.SERVICE_NOT_AVAILABLE;
                 case TOO_LARGE -> ResponseCode.MESSAGE_ILLEGAL;
                 case OVERLOADED, REBUILDING -> ResponseCode.SYSTEM_BUSY;
             };
@@ -65,6 +65,7 @@ public final class Outcomes {
                 case TOO_LARGE -> "the message is too large to be stored";
                 case OVERLOADED -> "[OVERLOAD] too many changes wait to be stored";
                 case REBUILDING -> REBUILDING;
+                case MOVED -> "this broker does not lead its group now";
             };
             String reason = failed.text() == null || failed.text().isEmpty() ? "" : ": " + failed.text();
             return what + reason + (failed.maybeStored() ? " (this one may have been stored)" : "");

@@ -26,8 +26,6 @@ final class Applier {
     private volatile boolean checkpointWanted;
     private volatile long preparedPosition = -1;
     private volatile long wakeCheckpointerAt;
-    private volatile long trimTo;
-    private long trimmed;
     private Runnable wakeCheckpointer = () -> {};
 
     /** Views gather so much, by their own estimate, before a checkpoint begins. */
@@ -139,12 +137,6 @@ final class Applier {
             wakeCheckpointerAt = 0;
             wakeCheckpointer.run();
         }
-        long trim = trimTo;
-        if (trim > trimmed) {
-            views.trimBefore(trim);
-            trimmed = trim;
-            wakeCheckpointer.run();
-        }
         if (checkpointWanted) {
             checkpointWanted = false;
             if (views.prepareCheckpoint()) {
@@ -185,10 +177,5 @@ final class Applier {
     void checkpointWritten() {
         checkpointFailure = null;
         preparedPosition = -1;
-    }
-
-    /** The log below the position is gone. The applier must be woken. */
-    void trimBefore(long position) {
-        trimTo = Math.max(trimTo, position);
     }
 }

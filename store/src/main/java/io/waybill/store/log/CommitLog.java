@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.platform.Clock;
 import io.waybill.platform.Duties;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Files;
@@ -24,6 +23,8 @@ import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +44,6 @@ public final class CommitLog {
 
     private final Files files;
     private final StoreSettings settings;
-    private final Clock clock;
     private final LogState state;
     private final Positions positions;
     private final Segments segments;
@@ -51,18 +51,29 @@ public final class CommitLog {
     private final LogReader reader;
     private final ViewsRebuild rebuild;
     private final Applier applier;
-    private final KeyTime keyTime;
-    private final Writer writer;
+    private final StoreTime time;
+    private final LogTail tail;
     private final SegmentMaker maker;
     private final Flusher flusher;
     private final Checkpointer checkpointer;
     private final Retention retention;
 
-    private final DutyHandle writerDuty;
+    private final Duties duties;
+    private final Wake wakeWriter = new Wake();
+    private final Wake wakeFlusher = new Wake();
     private final DutyHandle makerDuty;
-    private final DutyHandle flusherDuty;
     private final DutyHandle checkpointDuty;
-    private final DutyHandle retentionDuty;
+    private final Wake wakeRetention = new Wake();
+    private DutyHandle retentionDuty;
+    private DutyHandle flusherDuty;
+
+    /** Held while the leadership begins or ends, and while the log closes. */
+    private final Lock leadership = new ReentrantLock();
+
+    private long lastEpoch;
+    private DutyHandle writerDuty;
+    /** Of the tenure; null while this node follows. */
+    private volatile Writer writer;
 
     /**
      * The first position of the log in this directory; 0 if there is none. Views that end below it must be emptied before the
@@ -79,7 +90,10 @@ public final class CommitLog {
                 .orElse(0);
     }
 
-    /** Recovers the log and the views, and starts the duties. */
+    /**
+     * Recovers the log and the views, and starts the duties. It follows until {@link #lead}: what is in it can be read, no change
+     * is taken.
+     */
     public static CommitLog open(Files files, Platform platform, StoreSettings settings, Views views)
             throws StoreException {
         Recovery.Result result = new Recovery(files, settings, views).run();
@@ -91,12 +105,7 @@ public final class CommitLog {
                     settings.maxClockAheadMillis());
             newest.heat(result.recovered().end());
             StoreFormat.enter(files);
-            CommitLog log = new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
-            if (views.droppedTo() < result.segments().oldest().start()) {
-                // Of a program that did not say so. From now on a missing first segment is damage.
-                log.writer.submit(new Changes.Dropped(result.segments().oldest().start(), Completion.NONE));
-            }
-            return log;
+            return new CommitLog(files, platform, settings, views, result.segments(), result.recovered());
         } catch (StoreException e) {
             Recovery.closeAll(result.segments().all(), e);
             throw e;
@@ -115,43 +124,143 @@ public final class CommitLog {
             Recovered recovered) {
         this.files = files;
         this.settings = settings;
-        this.clock = platform.clock();
         this.views = views;
         this.segments = segments;
+        this.duties = platform.duties();
+        this.lastEpoch = recovered.epoch();
         state = new LogState();
         positions = new Positions(settings.flush(), recovered.end());
         reader = new LogReader(segments, positions);
         rebuild = new ViewsRebuild(platform.clock(), settings, views, positions, segments);
         applier = new Applier(settings, views, positions, rebuild, recovered.nextIndex() - 1);
         maker = new SegmentMaker(files, settings, segments.newest().end());
-        keyTime = new KeyTime(clock, views.keyTimeMillis());
-        writer = new Writer(clock, settings, state, positions, segments, maker, applier, views, recovered, keyTime);
-        flusher = new Flusher(platform.clock(), settings, state, positions, segments, applier, writer);
+        time = new StoreTime(platform.clock(), recovered.storeTimeMillis(), views.keyTimeMillis());
+        tail = new LogTail(settings, segments, positions, maker);
+        flusher = new Flusher(platform.clock(), settings, state, tail, applier);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher, rebuild);
-        retention = new Retention(
-                platform.clock(), files, settings, views, segments, positions, state, reader, writer, maker, applier);
+        retention = new Retention(platform.clock(), files, settings, views, segments, time, applier);
 
-        Wake wakeWriter = new Wake();
         Wake wakeMaker = new Wake();
-        Wake wakeFlusher = new Wake();
         Wake wakeCheckpointer = new Wake();
-        Wake wakeRetention = new Wake();
-        Runnable nudgeApplier = settings.flush() == FlushMode.SYNC ? wakeFlusher : writer::drain;
-        writer.start(flusher, wakeWriter);
-        maker.start(wakeMaker, writer::segmentReady);
+        Runnable nudgeApplier = settings.flush() == FlushMode.SYNC ? wakeFlusher : this::nudgeRole;
+        maker.start(wakeMaker, this::segmentReady);
         flusher.start(wakeFlusher, wakeCheckpointer);
         applier.start(wakeCheckpointer);
         checkpointer.start(nudgeApplier, wakeRetention);
         rebuild.start(nudgeApplier, wakeCheckpointer);
         views.onDamage(wakeCheckpointer);
-        retention.start(wakeRetention, nudgeApplier, flusher::flushSoon);
+        retention.start(wakeRetention, nudgeApplier);
 
-        Duties duties = platform.duties();
-        writerDuty = wakeWriter.of(duties.start(writer));
         makerDuty = wakeMaker.of(duties.start(maker));
         flusherDuty = wakeFlusher.of(duties.start(flusher));
         checkpointDuty = wakeCheckpointer.of(duties.start(checkpointer));
         retentionDuty = wakeRetention.of(duties.start(retention));
+    }
+
+    private void segmentReady() {
+        Writer leading = writer;
+        if (leading != null) {
+            leading.segmentReady();
+        }
+    }
+
+    /** ASYNC: what must happen between two applies is done in the writer's role or, without one, by the flusher. */
+    private void nudgeRole() {
+        Writer leading = writer;
+        if (leading != null) {
+            leading.drain();
+        } else {
+            wakeFlusher.run();
+        }
+    }
+
+    // ---- tenures
+
+    /**
+     * Begins a tenure: from here on changes are taken. What was appended and never confirmed is cut. Not from a duty or a
+     * completion.
+     *
+     * @param epoch of its frames; larger than that of every tenure before
+     * @throws StoreException if the log is closed or frozen, or the disk fails
+     */
+    public void lead(long epoch) throws StoreException {
+        leadership.lock();
+        try {
+            if (writer != null || epoch <= lastEpoch) {
+                throw new IllegalStateException(
+                        (writer != null ? "this log leads already, since epoch " : "the last epoch was ") + lastEpoch);
+            }
+            if (!state.isOpen()) {
+                throw new StoreException("the log takes no changes: " + state.get());
+            }
+            flusherDuty.close();
+            flusher.finish();
+            cutUnconfirmed();
+            lastEpoch = epoch;
+            Recovered from = new Recovered(positions.applied(), applier.appliedIndex() + 1, epoch, time.newestMillis());
+            Writer leading = new Writer(settings, state, time, tail, applier, views, flusher, from);
+            leading.start(wakeWriter);
+            flusher.drains(leading);
+            retention.decides(new RetentionDecider(settings, views, tail, state, reader, leading, retention.ages()));
+            writer = leading;
+            writerDuty = wakeWriter.of(duties.start(leading));
+            flusherDuty = wakeFlusher.of(duties.start(flusher));
+            retentionDuty.wake();
+        } finally {
+            leadership.unlock();
+        }
+    }
+
+    private void cutUnconfirmed() throws StoreException {
+        try {
+            tail.cut(positions.applied());
+        } catch (IOException e) {
+            state.freeze("cutting the log at position " + positions.applied() + " failed: " + e.getMessage());
+            flusherDuty = wakeFlusher.of(duties.start(flusher));
+            throw new StoreException("the log cannot be led: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Ends the tenure, if there is one. When it returns, every change that was taken is answered by what became of it: stored if
+     * it was in a frame, moved if it was not. Not from a duty or a completion.
+     */
+    public void follow() {
+        leadership.lock();
+        try {
+            Writer ended = writer;
+            if (ended == null || !state.isOpen()) {
+                return;
+            }
+            ended.endTenure();
+            retentionDuty.close();
+            writerDuty.close();
+            flusherDuty.close();
+            settle(ended);
+            retention.decides(null);
+            flusher.drains(null);
+            writer = null;
+            flusherDuty = wakeFlusher.of(duties.start(flusher));
+            retentionDuty = wakeRetention.of(duties.start(retention));
+        } finally {
+            leadership.unlock();
+        }
+    }
+
+    /** Of the newest frame, or of the tenure that began last. */
+    public long epoch() {
+        return lastEpoch;
+    }
+
+    private void submit(Change change) {
+        Writer leading = writer;
+        if (leading != null) {
+            leading.submit(change);
+        } else if (state.isOpen()) {
+            Writer.failMoved(change);
+        } else {
+            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
+        }
     }
 
     /** Wakes a duty that may not be started yet: its first run comes anyway. */
@@ -177,15 +286,15 @@ public final class CommitLog {
     // ---- changes; the contracts stand at io.waybill.store.Store
 
     public void put(MessageDraft message, Completion done) {
-        writer.submit(new Changes.Put(message, done));
+        submit(new Changes.Put(message, done));
     }
 
     public void putBatch(List<MessageDraft> sameQueue, Completion done) {
-        writer.submit(new Changes.PutBatch(sameQueue, done));
+        submit(new Changes.PutBatch(sameQueue, done));
     }
 
     public void putDue(MessageDraft message, long dueMillis, Completion done) {
-        writer.submit(new Changes.PutDue(message, dueMillis, done));
+        submit(new Changes.PutDue(message, dueMillis, done));
     }
 
     public void decide(
@@ -196,19 +305,19 @@ public final class CommitLog {
             MessageDraft copy,
             long dueMillis,
             Completion done) {
-        writer.submit(new Changes.Decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
+        submit(new Changes.Decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
     }
 
     public void fire(long handle, MessageDraft copy, Completion done) {
-        writer.submit(new Changes.Fire(handle, copy, done));
+        submit(new Changes.Fire(handle, copy, done));
     }
 
     public void cancel(long handle, String by, Completion done) {
-        writer.submit(new Changes.Cancel(handle, by, views, done));
+        submit(new Changes.Cancel(handle, by, views, done));
     }
 
     public void reschedule(long handle, long dueMillis, Completion done) {
-        writer.submit(new Changes.Reschedule(handle, dueMillis, done));
+        submit(new Changes.Reschedule(handle, dueMillis, done));
     }
 
     public void checked(
@@ -219,15 +328,15 @@ public final class CommitLog {
             CheckReason reason,
             String sender,
             Completion done) {
-        writer.submit(new Changes.Checked(handle, count, nextCheckMillis, client, reason, sender, done));
+        submit(new Changes.Checked(handle, count, nextCheckMillis, client, reason, sender, done));
     }
 
     public void conflict(DecisionConflict conflict, Completion done) {
-        writer.submit(new Changes.Conflict(conflict, done));
+        submit(new Changes.Conflict(conflict, done));
     }
 
     public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        writer.submit(new Changes.Publish(handle, by, unique, copy, dueMillis, done));
+        submit(new Changes.Publish(handle, by, unique, copy, dueMillis, done));
     }
 
     /** Where the copy behind the record of a publication begins. */
@@ -241,19 +350,19 @@ public final class CommitLog {
     }
 
     public void checkAnswered(long handle, String client, String answer, Completion done) {
-        writer.submit(new Changes.Answered(handle, client, answer, done));
+        submit(new Changes.Answered(handle, client, answer, done));
     }
 
     public void pop(List<PopDelta> deltas, Completion done) {
-        writer.submit(new Changes.Pop(List.of(), deltas, done));
+        submit(new Changes.Pop(List.of(), deltas, done));
     }
 
     public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        writer.submit(new Changes.Pop(visible, deltas, done));
+        submit(new Changes.Pop(visible, deltas, done));
     }
 
     public void journal(List<DeliveryEvent> entries, Completion done) {
-        writer.submit(new Changes.Journal(entries, done));
+        submit(new Changes.Journal(entries, done));
     }
 
     public void put(UniqueKey unique, MessageDraft message, Completion done) {
@@ -261,7 +370,7 @@ public final class CommitLog {
     }
 
     public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
-        writer.submit(new Changes.PutUniqueBatch(sameQueue, uniques, done));
+        submit(new Changes.PutUniqueBatch(sameQueue, uniques, done));
     }
 
     public void putHalf(
@@ -279,30 +388,30 @@ public final class CommitLog {
     }
 
     private void submit(UniqueKey unique, MessageDraft message, Change plain, Completion done) {
-        writer.submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
+        submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
     }
 
     public void commitProgress(List<ConsumerOffset> entries, Completion done) {
-        writer.submit(new Changes.Progress(entries, done));
+        submit(new Changes.Progress(entries, done));
     }
 
     public void putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
-        writer.submit(new Changes.Catalog(kind, name, value, done));
+        submit(new Changes.Catalog(kind, name, value, done));
     }
 
     /** Writes records, all or none, whatever is so. */
     public void write(List<? extends ControlRecord> records, Completion done) {
-        writer.submit(new WriteRecords(null, records, done));
+        submit(new WriteRecords(null, records, done));
     }
 
     public void commitProgressAndResets(List<ConsumerOffset> entries, List<PendingReset> resets, Completion done) {
         Change progress = entries.isEmpty() ? null : new Changes.Progress(entries, done);
-        writer.submit(progress != null && resets.isEmpty() ? progress : new WriteRecords(progress, resets, done));
+        submit(progress != null && resets.isEmpty() ? progress : new WriteRecords(progress, resets, done));
     }
 
     public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
-        writer.submit(new Settle(
-                ranges, copies.isEmpty() ? null : new Changes.Pop(copies, List.of(), done), views, writer, done));
+        Change put = copies.isEmpty() ? null : new Changes.Pop(copies, List.of(), done);
+        settle(ranges, put, done);
     }
 
     public void settleAsHalf(
@@ -315,7 +424,16 @@ public final class CommitLog {
             Completion done) {
         Change half = new Changes.PutHalf(message, producerGroup, sender, firstCheckMillis, done);
         Change put = unique == null ? half : new Changes.PutUnique(unique, message.queueId(), half, done);
-        writer.submit(new Settle(ranges, put, views, writer, done));
+        settle(ranges, put, done);
+    }
+
+    private void settle(List<Settlement> ranges, Change putOrNull, Completion done) {
+        Writer leading = writer;
+        if (leading == null) {
+            submit(new Settle(ranges, putOrNull, views, null, done));
+        } else {
+            leading.submit(new Settle(ranges, putOrNull, views, leading.inFlight(), done));
+        }
     }
 
     // ---- reads
@@ -366,24 +484,26 @@ public final class CommitLog {
         return state.get();
     }
 
+    /** The first position that can be read: the log below was dropped, by its own word. */
     public long oldestPosition() {
-        return segments.oldest().start();
+        return views.droppedTo();
     }
 
     public long nowMillis() {
-        return writer.nowMillis();
+        return time.nowMillis();
     }
 
     public long keyTimeMillis() {
-        return keyTime.millis();
+        return time.keyTime().millis();
     }
 
     /** How far the newest frame's store time is ahead of the clock; 0 if it is not. */
     public long aheadMillis() {
-        return Math.max(0, writer.storeTimeMillis() - clock.wallMillis());
+        return time.aheadMillis();
     }
 
     public LogStats stats() {
+        Writer leading = writer;
         long diskBytes;
         long usableDiskBytes;
         try {
@@ -394,14 +514,14 @@ public final class CommitLog {
             usableDiskBytes = -1;
         }
         return new LogStats(
-                writer.frames(),
-                writer.records(),
+                tail.frames(),
+                tail.records(),
                 positions.appended() - segments.oldest().start(),
                 flusher.forces(),
                 reader.coldReads(),
                 checkpointer.written(),
                 retention.dropped(),
-                writer.waiting(),
+                leading == null ? 0 : leading.waiting(),
                 settings.maxWaiting(),
                 diskBytes,
                 usableDiskBytes);
@@ -428,19 +548,30 @@ public final class CommitLog {
      * frozen. The views stay open.
      */
     public void close() throws StoreException {
-        if (!state.beginClosing()) {
-            return;
+        leadership.lock();
+        try {
+            if (state.beginClosing()) {
+                closeOnce();
+            }
+        } finally {
+            leadership.unlock();
         }
+    }
+
+    private void closeOnce() throws StoreException {
         retentionDuty.close();
         checkpointDuty.close();
-        writerDuty.close();
+        if (writerDuty != null) {
+            writerDuty.close();
+        }
         flusherDuty.close();
         makerDuty.close();
+        Writer leading = writer;
         // From here this thread runs the duties; another may still hold the writer's role for a moment.
-        settle();
-        if (state.isOpenForRole()) {
-            writer.submitLast(new Changes.Mark(Completion.NONE));
-            settle();
+        settle(leading);
+        if (leading != null && state.isOpenForRole()) {
+            leading.submitLast(new Changes.Mark(Completion.NONE));
+            settle(leading);
         }
         maker.dispose();
         rebuild.close();
@@ -453,8 +584,10 @@ public final class CommitLog {
             }
         }
         state.closed();
-        // Whoever slipped in after the last look is told now.
-        writer.drain();
+        if (leading != null) {
+            // Whoever slipped in after the last look is answered now.
+            leading.drain();
+        }
         for (Segment segment : segments.all()) {
             try {
                 segment.close();
@@ -467,16 +600,23 @@ public final class CommitLog {
         }
     }
 
-    private void settle() {
+    /** Runs the role and the flusher until nothing is on its way; their duties have ended. */
+    private void settle(Writer leading) {
+        if (leading == null) {
+            flusher.finish();
+            return;
+        }
         do {
-            if (!writer.isIdle()) {
-                maker.run();
+            if (!leading.isIdle()) {
+                if (!state.isOpen()) {
+                    maker.run();
+                }
                 Thread.onSpinWait();
             }
-            writer.run();
-            writer.drain();
+            leading.run();
+            leading.drain();
             flusher.finish();
-        } while (!writer.isIdle());
+        } while (!leading.isIdle());
         flusher.finish();
     }
 

@@ -21,6 +21,8 @@ public record Failed(Cause cause, boolean maybeStored, String text) implements O
         /** Too many changes wait for the writer. Try again. */
         OVERLOADED,
         /** What the change must be judged by is being rebuilt. Try again. */
-        REBUILDING
+        REBUILDING,
+        /** Another node leads, or none: ask for the leader and try there. */
+        MOVED
     }
 }

@@ -4,17 +4,19 @@ package io.waybill.store.log;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 
 /**
- * The duty that forces the log. One force covers everything appended before it began.
+ * The carrier of one machine, and the duty that forces the log. One force covers everything appended before it began.
  *
  * <p>SYNC: a frame is confirmed by its force, and this duty applies and completes it. What arrives during a force is written
  * by this duty as one frame when the force has ended, so groups form by themselves. ASYNC: a frame is confirmed by its write,
  * in the writer's role; this duty forces at most asyncFlushMillis later.
  *
- * <p>After a failed force nothing is forced or confirmed again.
+ * <p>After a failed write or force nothing is written, forced or confirmed again. It outlives the tenures: what one has carried
+ * is confirmed or failed whoever leads. Who leads changes only while the duty stands still.
  */
-final class Flusher implements Duty, Writer.Confirmer {
+final class Flusher implements Duty, Carrier {
     private static final long MILLI = 1_000_000;
 
     private final Clock clock;
@@ -22,10 +24,13 @@ final class Flusher implements Duty, Writer.Confirmer {
     private final long asyncNanos;
     private final LogState state;
     private final Positions positions;
-    private final Segments segments;
+    private final LogTail tail;
     private final Applier applier;
-    private final Writer writer;
-    /** The newest frame of the writer's chain that was confirmed or failed; SYNC only: it holds all that come behind it. */
+    /** Of the tenure; null while this node follows. */
+    private volatile Writer writer;
+    /** The end of the chain of carried frames; the writer's role. */
+    private WrittenFrame newest = new WrittenFrame();
+    /** The newest frame of the chain that was confirmed or failed; SYNC only: it holds all that come behind it. */
     private WrittenFrame settled;
 
     private volatile boolean busy;
@@ -37,28 +42,25 @@ final class Flusher implements Duty, Writer.Confirmer {
     private Runnable wake = () -> {};
     private Runnable wakeCheckpointer = () -> {};
 
-    Flusher(
-            Clock clock,
-            StoreSettings settings,
-            LogState state,
-            Positions positions,
-            Segments segments,
-            Applier applier,
-            Writer writer) {
+    Flusher(Clock clock, StoreSettings settings, LogState state, LogTail tail, Applier applier) {
         this.clock = clock;
         this.sync = settings.flush() == FlushMode.SYNC;
         this.asyncNanos = settings.asyncFlushMillis() * MILLI;
         this.state = state;
-        this.positions = positions;
-        this.segments = segments;
+        this.positions = tail.positions();
+        this.tail = tail;
         this.applier = applier;
-        this.writer = writer;
-        this.settled = sync ? writer.chain() : null;
+        this.settled = sync ? newest : null;
     }
 
     void start(Runnable wakeThis, Runnable checkpointer) {
         wake = wakeThis;
         wakeCheckpointer = checkpointer;
+    }
+
+    /** Whose queue it drains from now on; null for nobody's. While the duty stands still. */
+    void drains(Writer leading) {
+        writer = leading;
     }
 
     @Override
@@ -84,17 +86,36 @@ final class Flusher implements Duty, Writer.Confirmer {
     }
 
     @Override
-    public void written(WrittenFrame frame) {
+    public WrittenFrame newest() {
+        return newest;
+    }
+
+    @Override
+    public void carry(WrittenFrame frame, ByteBuffer sealed) {
+        boolean kept = sealed == null || append(frame, sealed);
+        newest.next = frame;
+        newest = frame;
         if (sync) {
             wake.run();
             return;
         }
-        if (!frame.isEmpty()) {
+        if (kept && !frame.isEmpty()) {
             applier.confirm(frame);
         }
         if (clean) {
             clean = false;
             wake.run();
+        }
+    }
+
+    private boolean append(WrittenFrame frame, ByteBuffer sealed) {
+        try {
+            tail.append(frame.base, frame.segmentStart, frame.segmentEnd, sealed);
+            return true;
+        } catch (IOException | StoreException e) {
+            state.freeze("writing " + Segment.name(frame.segmentStart) + " failed: " + e.getMessage());
+            failFrozen(frame);
+            return false;
         }
     }
 
@@ -115,7 +136,7 @@ final class Flusher implements Duty, Writer.Confirmer {
     private long runSync() {
         busy = true;
         try {
-            writer.drain();
+            drain();
             long target = positions.appended();
             if (target > positions.flushed() && state.isOpenForRole()) {
                 force(target);
@@ -128,11 +149,19 @@ final class Flusher implements Duty, Writer.Confirmer {
             busy = false;
         }
         // A caller that still saw busy has put its change into the queue before this, so it is found here.
-        if (writer.hasWaiting()) {
-            writer.drain();
+        Writer leading = writer;
+        if (leading != null && leading.hasWaiting()) {
+            leading.drain();
         }
         boolean more = state.isOpenForRole() && positions.appended() > positions.flushed() || hasConfirmable();
         return more ? 0 : WHEN_WOKEN;
+    }
+
+    private void drain() {
+        Writer leading = writer;
+        if (leading != null) {
+            leading.drain();
+        }
     }
 
     private boolean hasConfirmable() {
@@ -157,7 +186,7 @@ final class Flusher implements Duty, Writer.Confirmer {
 
     private void failFrozen(WrittenFrame frame) {
         for (Change change : frame.changes) {
-            writer.failFrozen(change, true);
+            state.failFrozen(change, true);
         }
         frame.changes.clear();
     }
@@ -166,6 +195,10 @@ final class Flusher implements Duty, Writer.Confirmer {
         long appended = positions.appended();
         if (!state.isOpenForRole()) {
             return WHEN_WOKEN;
+        }
+        if (writer == null) {
+            // Between two applies is always: nobody has the role in which frames are applied.
+            applier.housekeep();
         }
         if (appended == positions.flushed()) {
             soon = false;
@@ -189,19 +222,10 @@ final class Flusher implements Duty, Writer.Confirmer {
     }
 
     private void force(long target) {
-        long from = positions.flushed();
-        String forcing = "the log";
         try {
-            for (Segment segment : segments.all()) {
-                if (segment.end() > from && segment.start() < target) {
-                    forcing = segment.name();
-                    segment.force();
-                    forces++;
-                }
-            }
-            positions.flush(target);
+            forces += tail.force(target);
         } catch (IOException e) {
-            state.freeze("forcing " + forcing + " failed: " + e.getMessage());
+            state.freeze("forcing " + tail.forcing() + " failed: " + e.getMessage());
         }
     }
 }

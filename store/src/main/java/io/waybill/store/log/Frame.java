@@ -14,15 +14,16 @@ import java.util.zip.CRC32C;
  *    +--------+--------+-----+-----+--------+----------------+----------------+----------------+
  *    40               48       52       56                                             length
  *    +----------------+--------+--------+------------------------------------------------+
- *    | store time ms  | count  |  lag   | count whole records, back to back              |
+ *    | store time ms  | count  |undurabl| count whole records, back to back              |
  *    +----------------+--------+--------+------------------------------------------------+
  * </pre>
  *
  * All integers are big-endian. The checksum covers bytes 8 to length, so it covers the frame's own position: old bytes in a
  * new place do not pass. Indexes are dense over the whole log. The epoch grows with each opening of the store that wrote
- * something. Lag is the distance from the last position known to be on disk, when this frame was built, to its base: a
- * valid frame proves that everything below {@code base - lag} was once durable. Recovery needs that to tell a torn tail
- * (frames that were never promised) from damage (frames that were).
+ * something. Undurable bytes is the distance from the last position known to be on disk, when this frame was built, to its base:
+ * a valid frame proves that everything below {@code base - undurable} was once durable. Recovery needs that to tell a torn
+ * tail (frames that were never promised) from damage (frames that were). A frame with the flag REPLICATED proves nothing: it
+ * was built on another machine's word, and this one may have lost what is before it.
  */
 final class Frame {
     static final int MAGIC = 0x57424631; // WBF1
@@ -30,7 +31,10 @@ final class Frame {
     /** The flag of programs that write a DROPPED record before they drop a segment. */
     static final int SAYS_DROPS = 1;
 
-    static final int KNOWN_FLAGS = SAYS_DROPS;
+    /** The flag of frames that are kept by several machines; their undurable bytes are {@link #NO_PROOF}. */
+    static final int REPLICATED = 2;
+
+    static final int KNOWN_FLAGS = SAYS_DROPS | REPLICATED;
     /** The last byte of the magic would count up if a newer layout did not even keep the place of the checksum. */
     private static final int MAGIC_FAMILY = 0xFFFFFF00;
     /** No frame of any program is longer: a length beyond it is not believed, whatever the segment's size. */
@@ -45,14 +49,18 @@ final class Frame {
     static final int BASE_AT = 32;
     static final int STORE_TIME_AT = 40;
     static final int COUNT_AT = 48;
-    static final int LAG_AT = 52;
+    static final int UNDURABLE_AT = 52;
     static final int HEADER = 56;
-    /** The lag that says nothing, because the real one has no room in 4 bytes. */
+    /** Undurable bytes that say nothing, because the real number has no room in 4 bytes or is not this machine's. */
     private static final long NO_PROOF = 0xFFFFFFFFL;
 
     private Frame() {}
 
-    /** Completes a frame whose records stand from {@link #HEADER} to length. Leaves position and limit around it. */
+    /**
+     * Completes a frame whose records stand from {@link #HEADER} to length. Leaves position and limit around it.
+     *
+     * @param durable below it everything is on this machine's disk; negative for a replicated frame
+     */
     static void seal(
             ByteBuffer b,
             int length,
@@ -65,14 +73,14 @@ final class Frame {
             CRC32C crc) {
         b.putInt(0, MAGIC);
         b.putShort(VERSION_AT, (short) VERSION);
-        b.putShort(FLAGS_AT, (short) SAYS_DROPS);
+        b.putShort(FLAGS_AT, (short) (durable < 0 ? SAYS_DROPS | REPLICATED : SAYS_DROPS));
         b.putInt(LENGTH_AT, length);
         b.putLong(EPOCH_AT, epoch);
         b.putLong(INDEX_AT, index);
         b.putLong(BASE_AT, base);
         b.putLong(STORE_TIME_AT, storeTimeMillis);
         b.putInt(COUNT_AT, count);
-        b.putInt(LAG_AT, (int) Math.min(NO_PROOF, base - durable));
+        b.putInt(UNDURABLE_AT, (int) (durable < 0 ? NO_PROOF : Math.min(NO_PROOF, base - durable)));
         b.putInt(CRC_AT, checksum(b, 0, length, crc));
         b.limit(length).position(0);
     }
@@ -145,11 +153,6 @@ final class Frame {
                 : "it begins with WBF" + (char) last + ", this program reads WBF1";
     }
 
-    /** Whether the log it is in says with a record what was dropped from it. */
-    static boolean saysDrops(ByteBuffer b, int at) {
-        return (b.getShort(at + FLAGS_AT) & SAYS_DROPS) != 0;
-    }
-
     static int length(ByteBuffer b, int at) {
         return b.getInt(at + LENGTH_AT);
     }
@@ -180,7 +183,8 @@ final class Frame {
 
     /** The position below which everything was on disk when the frame was built; 0 if the frame does not say. */
     static long durable(ByteBuffer b, int at) {
-        long lag = b.getInt(at + LAG_AT) & 0xFFFFFFFFL;
-        return lag == NO_PROOF ? 0 : b.getLong(at + BASE_AT) - lag;
+        long undurable = b.getInt(at + UNDURABLE_AT) & 0xFFFFFFFFL;
+        boolean proves = undurable != NO_PROOF && (b.getShort(at + FLAGS_AT) & REPLICATED) == 0;
+        return proves ? b.getLong(at + BASE_AT) - undurable : 0;
     }
 }

@@ -81,7 +81,7 @@ public final class LogInspection {
         LogWalk walk = new LogWalk(segments, oldest, oldest == 0 ? 0 : -1, 0);
         List<LogRecord> entries = new ArrayList<>();
         long frames = 0;
-        long said = -1;
+        long said = 0;
         while (walk.next()) {
             entries.clear();
             String file = walk.stoppedIn().name();
@@ -102,7 +102,6 @@ public final class LogInspection {
                     walk.epoch(),
                     walk.storeTimeMillis(),
                     Frame.count(walk.bytes(), walk.frameAt()));
-            said = Math.max(said, walk.saysDrops() ? 0 : -1);
             for (LogRecord entry : entries) {
                 said = entry instanceof LogRecord.Dropped drop ? Math.max(said, drop.upTo()) : said;
             }
@@ -125,7 +124,7 @@ public final class LogInspection {
                     last.name(), end - last.start(), why + "; a later frame proves that this was on disk once");
         } else if (frames == 0 && oldest > 0) {
             damage = new StoreDamaged(last.name(), 0, "the log must start here, but: " + why);
-        } else if (said >= 0 && said < oldest) {
+        } else if (said < oldest) {
             damage = new StoreDamaged(
                     Segment.name(said),
                     0,

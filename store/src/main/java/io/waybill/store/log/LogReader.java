@@ -79,7 +79,7 @@ final class LogReader {
     private Extent frames(Segment segment, long base, int atLeast) throws StoreDamaged {
         coldReads.increment();
         try {
-            ByteBuffer bytes = readFrames(segment, base, atLeast, AHEAD);
+            ByteBuffer bytes = readFrames(segment, base, atLeast, AHEAD, positions.confirmed());
             Extent frames = new Extent(bytes.asReadOnlyBuffer(), base, base + Frame.HEADER, base + bytes.limit(), true);
             if (bytes.capacity() <= MAX_KEPT_BYTES) {
                 kept.set(nextKept.getAndIncrement() & KEPT - 1, frames);
@@ -100,8 +100,11 @@ final class LogReader {
         }
     }
 
-    /** The whole frame that stands there, verified, and as many intact ones behind it as the same read brought. */
-    private static ByteBuffer readFrames(Segment segment, long base, int atLeast, int ahead)
+    /**
+     * The whole frame that stands there, verified, and as many intact ones behind it as the same read brought and are
+     * confirmed: one that is not may be cut, and another one written in its place.
+     */
+    private static ByteBuffer readFrames(Segment segment, long base, int atLeast, int ahead, long confirmed)
             throws IOException, StoreDamaged {
         long room = segment.end() - base;
         if (base < segment.start() || room < Frame.HEADER) {
@@ -139,6 +142,7 @@ final class LogReader {
         }
         while (end + Frame.HEADER <= read
                 && Frame.checkHeader(bytes, end, base + end, read - end) == null
+                && base + end + Frame.length(bytes, end) <= confirmed
                 && Frame.checkBody(bytes, end, crc) == null
                 && Frame.newer(bytes, end) == null) {
             end += Frame.length(bytes, end);
@@ -226,7 +230,7 @@ final class LogReader {
     /** Store time of the first frame of a segment; {@code unknown} if there is no intact one. */
     static long firstStoreTime(Segment segment, long unknown) {
         try {
-            return Frame.storeTimeMillis(readFrames(segment, segment.start(), Frame.HEADER, Frame.HEADER), 0);
+            return Frame.storeTimeMillis(readFrames(segment, segment.start(), Frame.HEADER, Frame.HEADER, 0), 0);
         } catch (IOException | StoreDamaged e) {
             return unknown;
         }

@@ -38,6 +38,12 @@ final class LogState {
         }
     }
 
+    /** The answer for a change when the log is frozen. */
+    void failFrozen(Change change, boolean maybeStored) {
+        change.fail(
+                Failed.Cause.FROZEN, maybeStored, "the store is frozen until it is opened again: " + get().reason());
+    }
+
     /** Run, by the thread that met the failure, when the log is frozen; at once if it is. Must not block. */
     void onFrozen(Runnable told) {
         frozen = told;

@@ -194,9 +194,6 @@ final class LogWalk {
     }
 
     /** Whether the log says with a record what was dropped from it. */
-    boolean saysDrops() {
-        return Frame.saysDrops(window, frameAt);
-    }
 
     /** The position below which everything is on disk, by the word of the current frame. */
     long durable() {

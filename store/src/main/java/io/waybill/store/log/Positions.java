@@ -2,7 +2,8 @@
 package io.waybill.store.log;
 
 /**
- * How far the log has come, as byte positions that only grow.
+ * How far the log has come, as byte positions that only grow; except that a node which follows may cut what it wrote and
+ * nobody confirmed ({@link #cutTo}).
  *
  * <p>Always: appended >= flushed, appended >= confirmed >= applied. With {@link FlushMode#SYNC} also flushed >= confirmed.
  * Each is moved by one thread at a time and may be read by any; a reader that wants a consistent set reads the smallest
@@ -61,6 +62,13 @@ public final class Positions {
     void apply(long position) {
         check(position >= applied && position <= confirmed, "applied", position);
         applied = position;
+    }
+
+    /** What was written from here on is gone; never what is confirmed. By the one who appends, while nobody forces. */
+    void cutTo(long position) {
+        check(position >= confirmed && position <= appended, "the end after a cut", position);
+        flushed = Math.min(flushed, position);
+        appended = position;
     }
 
     private void check(boolean holds, String what, long position) {

@@ -33,8 +33,6 @@ final class Recovery {
     private final Files files;
     private final StoreSettings settings;
     private final Views views;
-    /** Whether a frame said that drops are said. */
-    private boolean saysDrops;
 
     Recovery(Files files, StoreSettings settings, Views views) {
         this.files = files;
@@ -218,7 +216,6 @@ final class Recovery {
                         0,
                         "there is no log, but the views know one up to position " + checkpoint.position());
             }
-            views.saidDropped(0);
             return new Result(new Segments(firstSegment()), new Recovered(0, 0, 0, 0));
         }
         long oldest = segments[0].start();
@@ -253,20 +250,17 @@ final class Recovery {
         }
         refuseMissing(segments[0]);
         Segment[] kept = withoutStub(cut(segments, walk, recovered.end()), recovered.end());
-        views.trimBefore(oldest);
         return new Result(new Segments(kept), recovered);
     }
 
     /** What retention drops it says first, in the log; segments that are gone without a word are lost. */
     private void refuseMissing(Segment first) throws StoreDamaged {
         long said = views.droppedTo();
-        if (first.start() == 0) {
-            views.saidDropped(0);
-        } else if (said >= 0 ? said < first.start() : saysDrops) {
+        if (said < first.start()) {
             throw new StoreDamaged(
-                    Segment.name(Math.max(0, said)),
+                    Segment.name(said),
                     0,
-                    "the log starts with " + first.name() + ", but only what is below position " + Math.max(0, said)
+                    "the log starts with " + first.name() + ", but only what is below position " + said
                             + " was dropped: segments are missing and their messages are lost");
         }
     }
@@ -332,7 +326,6 @@ final class Recovery {
                                 "the frame is intact but cannot be understood: " + wrong.text());
             }
             views.apply(entries, Applier.upTo(walk));
-            saysDrops |= walk.saysDrops();
             now = new Recovered(
                     walk.frameEnd(),
                     walk.index() + 1,

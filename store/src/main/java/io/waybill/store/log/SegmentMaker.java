@@ -52,6 +52,26 @@ final class SegmentMaker implements Duty {
         wake.run();
     }
 
+    /** The log was cut: the next segment must begin here, and one that was made for another place goes. */
+    void restartAt(long start) throws IOException {
+        Segment stale;
+        synchronized (ready) {
+            wantedStart = start;
+            stale = ready.getAndSet(null);
+        }
+        if (stale != null) {
+            delete(stale);
+        }
+        wake.run();
+    }
+
+    /** Closes a segment whose positions were cut from the log and removes its file, durably. */
+    void delete(Segment cut) throws IOException {
+        cut.close();
+        files.delete(cut.name());
+        files.forceDirectory(Segment.DIRECTORY);
+    }
+
     /** Why the last try failed; null if it did not. */
     IOException failure() {
         return failure;
@@ -90,7 +110,16 @@ final class SegmentMaker implements Duty {
                 LOG.info("there is room for the next segment again");
             }
             failure = null;
-            ready.set(segment);
+            synchronized (ready) {
+                if (start == wantedStart) {
+                    ready.set(segment);
+                    segment = null;
+                }
+            }
+            if (segment != null) {
+                delete(segment);
+                return 0;
+            }
             tellWriter.run();
             return WHEN_WOKEN;
         } catch (IOException e) {

@@ -5,11 +5,14 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The segments of the log, oldest first, without a gap. Added to by the writer's role, taken from by retention, read by
- * anyone: each change replaces the array.
+ * The segments of the log, oldest first, without a gap. Added to and cut by the one who appends, taken from by retention, read
+ * by anyone: each change replaces the array.
  */
 final class Segments {
     private final AtomicReference<Segment[]> array;
+    // Of the one who adds: what the array becomes, made before it is needed.
+    private Segment[] before;
+    private Segment[] prepared;
 
     Segments(Segment[] initial) {
         array = new AtomicReference<>(initial);
@@ -56,12 +59,28 @@ final class Segments {
         return null;
     }
 
+    /** Takes the memory that adding this one needs, if none is dropped in between. */
+    void prepare(Segment segment) {
+        before = all();
+        prepared = Arrays.copyOf(before, before.length + 1);
+        prepared[before.length] = segment;
+    }
+
     void add(Segment segment) {
+        Segment[] made = prepared;
+        prepared = null;
+        if (made != null && made[made.length - 1] == segment && array.compareAndSet(before, made)) {
+            return;
+        }
         array.updateAndGet(now -> {
             Segment[] more = Arrays.copyOf(now, now.length + 1);
             more[now.length] = segment;
             return more;
         });
+    }
+
+    void removeNewest() {
+        array.updateAndGet(now -> Arrays.copyOf(now, now.length - 1));
     }
 
     void removeOldest() {

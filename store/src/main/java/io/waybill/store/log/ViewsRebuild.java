@@ -276,8 +276,6 @@ final class ViewsRebuild {
             long to = views.applied().position();
             if (to - at() <= 4 * REST_BYTES) {
                 fold(to);
-                fresh.saidDropped(views.droppedTo());
-                fresh.trimBefore(views.applied().oldestPosition());
                 List<QueueKey> again = views.lostQueues();
                 Runnable old = views.adopt(fresh);
                 fresh = null;

@@ -1,39 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.platform.Clock;
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
-import io.waybill.store.record.CatalogKind;
-import io.waybill.store.record.ConsumerOffset;
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
-import java.util.function.Predicate;
-import org.jctools.queues.varhandle.MpscVarHandleArrayQueue;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The single writer of the log, by flat combining. Changes wait in a queue; the thread that finds the writer's role free
- * takes it, drains the queue into frames, writes each with one call and lets the role go. Nobody ever waits for the role:
- * who finds it taken leaves the change to its holder.
+ * The single writer of the log during one tenure, by flat combining. Changes wait in a queue; the thread that finds the
+ * writer's role free takes it, drains the queue into frames, hands each to the {@link Carrier} and lets the role go. Nobody
+ * ever waits for the role: who finds it taken leaves the change to its holder.
  *
- * <p>What always holds: one holder at a time; frames stand in the log in the order of their indexes, without a gap; queue
- * offsets are dense; store times never fall; after a failed write nothing is written any more. Only a failed write or force
- * freezes the store: a change that fails before a byte of it is written, for want of memory or by a defect, is taken back in all
- * its traces and refused alone. What waits is bounded in number and in bytes.
+ * <p>What always holds: one holder at a time; frames are planned in the order of their indexes, without a gap; queue offsets
+ * are dense; store times never fall; after a failed write nothing is written any more; after the end of the tenure no change
+ * is taken, and each that was not put into a frame fails as MOVED. Only a failed write or force freezes the store: a change
+ * that fails before a byte of it is written, for want of memory or by a defect, is taken back in all its traces and refused
+ * alone. What waits is bounded in number and in bytes.
+ *
+ * <p>The writer judges, assigns offsets and store time, and builds; it writes nothing itself. Where the next frame begins is
+ * its plan ({@code end}), which the carrier makes true.
  *
  * <p>The role is the counter {@code signals}: 0 = free. Its holder subtracts the signals it has seen and goes on while others
  * came in between. Instead of letting go, the holder may pass the role to the duty "log-writer": when it has worked for
  * others long enough, or when the next segment is not there yet.
  */
-final class Writer implements Duty, Changes.InFlight {
+final class Writer implements Duty {
     private static final Logger LOG = LoggerFactory.getLogger(Writer.class);
 
     /** Frames a caller writes for others before it passes the role on. */
@@ -43,148 +39,117 @@ final class Writer implements Duty, Changes.InFlight {
 
     private static final long TELL_EVERY_NANOS = 10_000_000_000L;
 
-    private final Clock clock;
     private final StoreSettings settings;
     private final LogState state;
-    private final Positions positions;
-    private final Segments segments;
+    private final StoreTime time;
+    private final LogTail tail;
     private final SegmentMaker maker;
     private final Applier applier;
     private final Views views;
-
-    private final MpscVarHandleArrayQueue<Change> queue;
-    /** Of the changes that were taken and are not completed yet. */
-    private final AtomicLong waitingBytes = new AtomicLong();
-
-    private final long maxNewBytes;
+    private final Carrier carrier;
+    private final long epoch;
+    private final WaitingChanges waiting;
     private final AtomicInteger signals = new AtomicInteger();
+    private volatile Runnable wakeDuty = () -> {};
+    private volatile boolean passedOn;
+    /** The tenure has ended: whatever comes to its turn now came too late. */
+    private volatile boolean over;
+    /** The store's own last words; whatever comes to its turn behind them is refused, even if it was taken before. */
+    private volatile Change last;
 
     // Everything below belongs to the holder of the role.
     private final Pending pending;
     private final QueueStates queues;
     private final FrameBuilder builder;
-    /** Frames handed over, as a chain: the last one of which nothing is needed any more, and the newest. */
-    private WrittenFrame applied = new WrittenFrame();
-
-    private WrittenFrame newest = applied;
-    private Segment segment;
-    private long end;
-    private long nextIndex;
-    private final long epoch;
+    private final InFlight inFlight;
+    private final Plan plan = new Plan();
     private Change stalled;
     private int framesThisTurn;
     /** Whether bytes of the frame in the builder may be in the file. */
     private boolean writeBegun;
-    /** The last change is behind: whatever comes now came too late. */
-    private boolean ended;
 
     private long refusals;
     private long lastTold;
     /** What broke the writer; leaves it together with the role. */
     private Error broken;
 
-    private volatile Change last;
+    /** Where the next frame begins and with which index, and the segment it is in. */
+    private static final class Plan {
+        long segmentStart;
+        long segmentEnd;
+        long end;
+        long nextIndex;
 
-    private volatile long storeTimeMillis;
-    private volatile boolean passedOn;
-    private volatile long frames;
-    private volatile long records;
+        long room() {
+            return segmentEnd - end;
+        }
 
-    private Confirmer confirmer;
-    private Runnable wakeDuty;
-
-    /** Takes a written frame from the holder of the role and sees to its confirmation. */
-    interface Confirmer {
-        /** Whether it is about to drain the queue by itself, so that a caller may leave its change there. */
-        boolean willDrain();
-
-        void written(WrittenFrame frame);
+        /** Kept back for changes that end something while no further segment can be made. */
+        long reserve() {
+            return Math.min(MAX_RESERVE, (segmentEnd - segmentStart) / 16);
+        }
     }
 
+    /** @param carrier makes its plan true; the frames before this tenure are in its chain */
     Writer(
-            Clock clock,
             StoreSettings settings,
             LogState state,
-            Positions positions,
-            Segments segments,
-            SegmentMaker maker,
+            StoreTime time,
+            LogTail tail,
             Applier applier,
             Views views,
-            Recovered recovered,
-            KeyTime keyTime) {
-        this.clock = clock;
+            Carrier carrier,
+            Recovered from) {
         this.settings = settings;
         this.state = state;
-        this.positions = positions;
-        this.segments = segments;
-        this.maker = maker;
+        this.time = time;
+        this.tail = tail;
+        this.maker = tail.maker();
         this.applier = applier;
         this.views = views;
-        this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
-        this.pending = new Pending(views, keyTime);
+        this.carrier = carrier;
+        this.epoch = from.epoch();
+        this.waiting = new WaitingChanges(settings);
+        this.pending = new Pending(views, time.keyTime());
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.keptFrameBytes(), queues);
-        this.maxNewBytes = settings.maxWaitingBytes() / 4 * 3;
-        this.segment = segments.newest();
-        this.end = recovered.end();
-        this.nextIndex = recovered.nextIndex();
-        this.epoch = recovered.epoch() + 1;
-        this.storeTimeMillis = recovered.storeTimeMillis();
+        this.inFlight = new InFlight(carrier.newest(), builder);
+        Segment newest = tail.newestSegment();
+        plan.segmentStart = newest.start();
+        plan.segmentEnd = newest.end();
+        plan.end = from.end();
+        plan.nextIndex = from.nextIndex();
     }
 
-    /** Where the chain of frames begins: the ones to confirm stand behind it. */
-    WrittenFrame chain() {
-        return applied;
-    }
-
-    void start(Confirmer confirmedBy, Runnable wake) {
-        confirmer = confirmedBy;
+    void start(Runnable wake) {
         wakeDuty = wake;
+    }
+
+    /** For changes that restate what a frame on its way may say anew. */
+    InFlight inFlight() {
+        return inFlight;
     }
 
     // ---- any thread
 
     void submit(Change change) {
-        if (!state.isOpen()) {
+        if (!state.isOpen() || over) {
             failClosed(change);
-        } else if (!charge(change)) {
-            change.fail(
-                    Failed.Cause.OVERLOADED,
-                    false,
-                    "changes of " + waitingBytes + " bytes wait to be written, the limit is "
-                            + (change.isControl() ? settings.maxWaitingBytes() : maxNewBytes)
-                            + "; try again in a moment");
-        } else if (!queue.offer(change)) {
-            change.fail(
-                    Failed.Cause.OVERLOADED,
-                    false,
-                    "more than " + settings.maxWaiting() + " changes wait to be written; try again in a moment");
-        } else if (!confirmer.willDrain()) {
+        } else if (waiting.offer(change) && (over || !carrier.willDrain())) {
+            // Over: the last look into the queue may have been before this.
             drain();
         }
     }
 
-    /** Whether there is room for it; then it holds the room until it is completed. One alone always has room. */
-    private boolean charge(Change change) {
-        long weight = change.weight();
-        long before = waitingBytes.getAndAdd(weight);
-        if (before > 0 && before + weight > (change.isControl() ? settings.maxWaitingBytes() : maxNewBytes)) {
-            waitingBytes.addAndGet(-weight);
-            return false;
-        }
-        change.charged(waitingBytes, weight);
-        return true;
+    /** The tenure ends here: what waits, and what comes, fails as moved. The caller drains. */
+    void endTenure() {
+        over = true;
     }
 
-    /** Of changes that wait for the writer or for the disk. */
-    long waitingBytes() {
-        return waitingBytes.get();
-    }
-
-    /** For the store's own last words: what comes to its turn after them is refused, even if it was taken before. */
+    /** For the store's own last words. */
     void submitLast(Change change) {
         last = change;
-        while (!queue.offer(change)) {
+        while (!waiting.offerUncharged(change)) {
             drain();
             Thread.onSpinWait();
         }
@@ -200,33 +165,16 @@ final class Writer implements Duty, Changes.InFlight {
     }
 
     boolean hasWaiting() {
-        return !queue.isEmpty();
+        return !waiting.isEmpty();
     }
 
     /** About so many changes wait. */
     int waiting() {
-        return queue.size();
+        return waiting.count();
     }
 
     boolean isIdle() {
         return signals.get() == 0;
-    }
-
-    long nowMillis() {
-        return Math.max(clock.wallMillis(), storeTimeMillis);
-    }
-
-    /** Of the newest frame. */
-    long storeTimeMillis() {
-        return storeTimeMillis;
-    }
-
-    long frames() {
-        return frames;
-    }
-
-    long records() {
-        return records;
     }
 
     // ---- the duty that takes the role over
@@ -267,7 +215,7 @@ final class Writer implements Duty, Changes.InFlight {
             } catch (RuntimeException | Error e) {
                 breaks(e);
                 failFrame(writeBegun);
-                for (Change change = queue.poll(); change != null; change = queue.poll()) {
+                for (Change change = waiting.poll(); change != null; change = waiting.poll()) {
                     failClosed(change);
                 }
             }
@@ -304,28 +252,28 @@ final class Writer implements Duty, Changes.InFlight {
     private boolean batch(boolean byDuty) {
         long appliedIndex = applier.appliedIndex();
         pending.prune(appliedIndex);
-        while (applied.next != null && applied.next.index <= appliedIndex) {
-            applied = applied.next;
-        }
+        inFlight.prune(appliedIndex);
         queues.forgetIdle(appliedIndex);
         Change change = stalled;
         stalled = null;
         if (change == null) {
-            change = queue.poll();
+            change = waiting.poll();
         }
-        for (; change != null; change = queue.poll()) {
+        for (; change != null; change = waiting.poll()) {
             if (!addOrRefuse(change)) {
                 stalled = change;
                 return false;
             }
-            ended |= change == last;
+            if (change == last) {
+                over = true;
+            }
             if (framesThisTurn >= FRAMES_PER_TURN && !byDuty) {
                 closeFrame();
                 return false;
             }
         }
         closeFrame();
-        if (settings.flush() == FlushMode.ASYNC && state.isOpenForRole() && !ended) {
+        if (settings.flush() == FlushMode.ASYNC && state.isOpenForRole() && !over) {
             applier.housekeep();
         }
         return true;
@@ -339,7 +287,7 @@ final class Writer implements Duty, Changes.InFlight {
         } catch (RuntimeException | Error e) {
             if (writeBegun || !state.isOpenForRole()) {
                 breaks(e);
-                failFrozen(change, false);
+                state.failFrozen(change, false);
             } else {
                 takeBack(change, e);
             }
@@ -355,7 +303,7 @@ final class Writer implements Duty, Changes.InFlight {
             change.fail(Failed.Cause.REBUILDING, false, e.getMessage());
             return;
         }
-        long now = clock.nanoTime();
+        long now = time.nanoTime();
         if (refusals++ == 0 || now - lastTold > TELL_EVERY_NANOS) {
             lastTold = now;
             LOG.error("a change failed before anything of it was written, it is refused; {} so far", refusals, e);
@@ -370,7 +318,7 @@ final class Writer implements Duty, Changes.InFlight {
 
     /** False if the next segment must be waited for. */
     private boolean add(Change change) {
-        if (!state.isOpenForRole() || ended) {
+        if (!state.isOpenForRole() || over) {
             failClosed(change);
             return true;
         }
@@ -379,7 +327,7 @@ final class Writer implements Duty, Changes.InFlight {
             return true;
         }
         // Due times are wall time: a store time that ran ahead would let messages out too early.
-        pending.now(clock.wallMillis());
+        pending.now(time.wallMillis());
         Outcome refused = change.judge(pending);
         boolean inFlight = pending.takeConsultedInFlight();
         if (refused != null) {
@@ -409,7 +357,7 @@ final class Writer implements Duty, Changes.InFlight {
                         "the change needs " + wanted + " bytes, the largest may have " + settings.maxChangeBytes());
                 return true;
             }
-            if (wanted > segment.end() - end) {
+            if (wanted > plan.room()) {
                 if (wanted > settings.segmentBytes()) {
                     change.fail(
                             Failed.Cause.TOO_LARGE,
@@ -425,14 +373,12 @@ final class Writer implements Duty, Changes.InFlight {
                     failWithoutSegment(change, failure);
                     return true;
                 }
-            } else if (!change.isControl() && segment.end() - end - wanted < reserve() && maker.failure() != null) {
+            } else if (!change.isControl() && plan.room() - wanted < plan.reserve() && maker.failure() != null) {
                 failWithoutSegment(change, maker.failure());
                 return true;
             }
-            long room = segment.end() - end;
-            storeTimeMillis = nowMillis();
-            int limit = (int) Math.min(room, Math.max(wanted, settings.maxFrameBytes()));
-            builder.open(end, limit, nextIndex, epoch, storeTimeMillis);
+            int limit = (int) Math.min(plan.room(), Math.max(wanted, settings.maxFrameBytes()));
+            builder.open(plan.end, limit, plan.nextIndex, epoch, time.stamp());
         }
         builder.reserveWaiting();
         change.outcome(change.encode(builder, pending));
@@ -440,39 +386,29 @@ final class Writer implements Duty, Changes.InFlight {
         return true;
     }
 
-    private long reserve() {
-        return Math.min(MAX_RESERVE, segment.length() / 16);
-    }
-
+    /** Plans the next frame for the next segment. False if that is not there yet. */
     private boolean roll() {
         Segment next = maker.next();
-        if (next == null) {
+        if (next == null || next.start() != plan.segmentEnd) {
             return false;
         }
-        // In this order, so that no segment is lost if memory is short.
-        segments.add(next);
-        maker.taken(next);
-        segment = next;
-        end = next.start();
-        long hotFrom = next.end() - Math.max(settings.hotBytes(), next.length());
-        for (Segment old : segments.all()) {
-            if (old.start() < hotFrom && old.hot() != null) {
-                old.cool();
-            }
-        }
+        tail.prepare(next);
+        plan.segmentStart = next.start();
+        plan.segmentEnd = next.end();
+        plan.end = next.start();
         return true;
     }
 
-    /** Writes the frame that was built. Without one, what was gathered becomes a barrier. */
+    /** Hands over the frame that was built. Without one, what was gathered becomes a barrier. */
     private void closeFrame() {
         if (builder.frame().isEmpty()) {
             return;
         }
         if (!builder.isOpen()) {
             WrittenFrame barrier = builder.take();
-            barrier.end = positions.appended();
-            barrier.index = nextIndex - 1;
-            handOver(barrier);
+            barrier.end = plan.end;
+            barrier.index = plan.nextIndex - 1;
+            carrier.carry(barrier, null);
             return;
         }
         if (!state.isOpenForRole()) {
@@ -480,53 +416,39 @@ final class Writer implements Duty, Changes.InFlight {
             return;
         }
         framesThisTurn++;
-        try {
-            ByteBuffer sealed = builder.seal(positions.flushed());
-            writeBegun = true;
-            segment.write(end, sealed);
-            writeBegun = false;
-        } catch (IOException e) {
-            state.freeze("writing " + segment.name() + " failed: " + e.getMessage());
-            failFrame(true);
-            return;
-        }
-        records += builder.count();
-        frames++;
-        WrittenFrame written = builder.take();
-        end = written.end;
-        nextIndex++;
-        positions.append(end);
-        handOver(written);
-    }
-
-    private void handOver(WrittenFrame frame) {
-        newest.next = frame;
-        newest = frame;
-        confirmer.written(frame);
+        ByteBuffer sealed = builder.seal(tail.flushed());
+        WrittenFrame frame = builder.frame();
+        frame.segmentStart = plan.segmentStart;
+        frame.segmentEnd = plan.segmentEnd;
+        writeBegun = true;
+        carrier.carry(frame, sealed);
+        writeBegun = false;
+        plan.end = frame.end;
+        plan.nextIndex++;
+        // Only now: the builder's buffer is what was carried.
+        builder.take();
     }
 
     private void failFrame(boolean maybeStored) {
         for (Change change : builder.take().changes) {
-            failFrozen(change, maybeStored);
+            state.failFrozen(change, maybeStored);
         }
         // Those who wait for earlier frames must learn of the freeze too.
-        handOver(new WrittenFrame());
+        carrier.carry(new WrittenFrame(), null);
     }
 
     private void failClosed(Change change) {
-        StoreState now = state.get();
-        if (now.kind() == StoreState.Kind.FROZEN) {
-            failFrozen(change, false);
+        if (state.get().kind() == StoreState.Kind.FROZEN) {
+            state.failFrozen(change, false);
+        } else if (state.isOpen()) {
+            failMoved(change);
         } else {
             change.fail(Failed.Cause.CLOSED, false, "the store is closed");
         }
     }
 
-    void failFrozen(Change change, boolean maybeStored) {
-        change.fail(
-                Failed.Cause.FROZEN,
-                maybeStored,
-                "the store is frozen until it is opened again: " + state.get().reason());
+    static void failMoved(Change change) {
+        change.fail(Failed.Cause.MOVED, false, "moved, not stored");
     }
 
     private void failOverloaded(Change change) {
@@ -549,45 +471,5 @@ final class Writer implements Duty, Changes.InFlight {
     private static void failWithoutSegment(Change change, IOException failure) {
         Failed.Cause cause = failure instanceof DiskFullException ? Failed.Cause.DISK_FULL : Failed.Cause.NO_SEGMENT;
         change.fail(cause, false, "no further segment can be made: " + failure.getMessage());
-    }
-
-    // ---- what is in flight, for those who restate
-
-    @Override
-    public boolean hasProgress(ConsumerOffset key) {
-        return anyInFlight(entry -> entry instanceof LogRecord.Progress progress
-                && progress.entries().stream()
-                        .anyMatch(e -> e.queueId() == key.queueId()
-                                && e.group().equals(key.group())
-                                && e.topic().equals(key.topic())));
-    }
-
-    @Override
-    public boolean hasCatalog(CatalogKind kind, String name) {
-        return anyInFlight(entry -> entry instanceof LogRecord.Catalog catalog
-                && catalog.kind() == kind
-                && catalog.name().equals(name));
-    }
-
-    @Override
-    public boolean hasChecked(long handle) {
-        return anyInFlight(entry -> entry instanceof LogRecord.Checked checked && checked.handle() == handle);
-    }
-
-    @Override
-    public void forEach(Consumer<LogRecord> visitor) {
-        for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
-            frame.entries.forEach(visitor);
-        }
-        builder.frame().entries.forEach(visitor);
-    }
-
-    private boolean anyInFlight(Predicate<LogRecord> matches) {
-        for (WrittenFrame frame = applied.next; frame != null; frame = frame.next) {
-            if (frame.entries.stream().anyMatch(matches)) {
-                return true;
-            }
-        }
-        return builder.frame().entries.stream().anyMatch(matches);
     }
 }

@@ -5,7 +5,7 @@ import io.waybill.store.record.LogRecord;
 import java.util.ArrayList;
 
 /**
- * A frame that was written and waits to be confirmed, with what must then be applied and who must then be told. Without
+ * A frame that was handed to the carrier and waits to be confirmed, with what must then be applied and who must then be told. Without
  * entries it is a barrier: answers that are true only once everything before it is confirmed.
  */
 final class WrittenFrame {
@@ -17,6 +17,11 @@ final class WrittenFrame {
 
     /** False for a barrier. */
     boolean hasBytes;
+
+    /** The segment that the frame must stand in. */
+    long segmentStart;
+
+    long segmentEnd;
 
     long base;
     int checksum;

@@ -8,7 +8,7 @@ package io.waybill.store.record;
  * @param frameIndex index given with the last applied frame
  * @param epoch epoch given with the last applied frame
  * @param storeTimeMillis highest store time applied
- * @param oldestPosition the position last given to trimBefore
+ * @param oldestPosition up to where a DROPPED record dropped the log
  * @param frameBase where the last applied frame begins; -1 if that is not known
  * @param frameChecksum of that frame: with the rest it tells whether these are views of the log they lie beside
  */

@@ -39,7 +39,7 @@ final class Fold {
     private static final long STEP_BYTES = 64;
 
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
-    record Mark(Checkpoint checkpoint, long openHalves, long pendingDue, long droppedTo) {
+    record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
         byte[] encode() {
             return new Packer(96)
                     .i8(VERSION)
@@ -52,13 +52,12 @@ final class Fold {
                     .i64(checkpoint.frameChecksum())
                     .i64(openHalves)
                     .i64(pendingDue)
-                    .i64(droppedTo)
                     .done();
         }
 
         static Mark decode(byte[] value) {
             if (value == null) {
-                return new Mark(Checkpoint.EMPTY, 0, 0, -1);
+                return new Mark(Checkpoint.EMPTY, 0, 0);
             }
             Unpacker unpacker = new Unpacker(value, 0);
             int version = unpacker.i8();
@@ -73,7 +72,7 @@ final class Fold {
                     unpacker.i64(),
                     unpacker.i64(),
                     (int) unpacker.i64());
-            return new Mark(checkpoint, unpacker.i64(), unpacker.i64(), unpacker.i64());
+            return new Mark(checkpoint, unpacker.i64(), unpacker.i64());
         }
     }
 
@@ -99,9 +98,6 @@ final class Fold {
     final StateRecords<QueueLock> locks;
     final StateRecords<PendingReset> resets;
     final Settlements settlements;
-
-    /** Up to where the log may have been dropped; -1 if nothing says so. */
-    private volatile long droppedTo;
 
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
@@ -154,7 +150,6 @@ final class Fold {
         locks = new StateRecords<>(stateTable, RecordKind.LOCK);
         resets = new StateRecords<>(stateTable, RecordKind.RESET);
         settlements = new Settlements(backend, stateTable, queues, oldest);
-        droppedTo = mark.droppedTo;
     }
 
     private Mark mark() {
@@ -185,10 +180,6 @@ final class Fold {
 
     long unwrittenBytes() {
         return gatheredBytes + writingBytes;
-    }
-
-    long droppedTo() {
-        return droppedTo;
     }
 
     /** Why something here must not be read, in a sentence; null if all may be. */
@@ -442,7 +433,7 @@ final class Fold {
         } else if (entry instanceof Settlement settlement) {
             settlements.fold(settlement, settlement.atMillis());
         } else if (entry instanceof LogRecord.Dropped dropped) {
-            saidDropped(dropped.upTo());
+            trimBefore(dropped.upTo());
         } else if (entry instanceof LogRecord.QueueBase base) {
             queues.base(base);
         } else {
@@ -464,10 +455,6 @@ final class Fold {
             case RESET -> resets.positionOf(record.key());
             case SETTLED -> settlements.positionOf((Settlement) record);
         };
-    }
-
-    void saidDropped(long upTo) {
-        droppedTo = Math.max(droppedTo, upTo);
     }
 
     void trimBefore(long position) {
@@ -498,7 +485,7 @@ final class Fold {
         }
         writingBytes = gatheredBytes;
         gatheredBytes = 0;
-        prepared = new Mark(applied, transactions.openCount(), dueMessages.count(), droppedTo);
+        prepared = new Mark(applied, transactions.openCount(), dueMessages.count());
         return true;
     }
 

@@ -218,14 +218,9 @@ public final class Views implements AutoCloseable {
         return fold.unwrittenBytes();
     }
 
-    /** Up to where the log may have been dropped, by its own word; -1 if it does not say. Any thread. */
+    /** Up to where the log may be dropped, by its own word; as of a DROPPED record that was applied. Any thread. */
     public long droppedTo() {
-        return fold.droppedTo();
-    }
-
-    /** All below the position may be missing. Applier only. */
-    public void saidDropped(long upTo) {
-        fold.saidDropped(upTo);
+        return fold.applied().oldestPosition();
     }
 
     /** Up to where entries were applied. Any thread. */
@@ -259,8 +254,8 @@ public final class Views implements AutoCloseable {
     }
 
     /**
-     * The log below the position is gone, or goes after the next flushed checkpoint: entries of that part disappear from
-     * queues and keys, decisions from the transactions. Never goes back. Applier only; cheap.
+     * What applying a DROPPED record does: the log below the position goes after the next flushed checkpoint, and entries of
+     * that part disappear from queues and keys, decisions from the transactions. Never goes back. Applier only; cheap.
      */
     public void trimBefore(long position) {
         fold.trimBefore(position);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.store.log;
+
+import io.waybill.platform.Clock;
+
+/**
+ * The store time: the wall clock, but never earlier than what is in the log. It outlives tenures, so that none stamps a frame
+ * earlier than the one before it. Read by any thread, moved by the one that writes or applies frames.
+ */
+final class StoreTime {
+    private final Clock clock;
+    private final KeyTime keyTime;
+    private volatile long newestMillis;
+
+    StoreTime(Clock clock, long newestMillis, long lastClaimMillis) {
+        this.clock = clock;
+        this.newestMillis = newestMillis;
+        this.keyTime = new KeyTime(clock, lastClaimMillis);
+    }
+
+    long nowMillis() {
+        return Math.max(clock.wallMillis(), newestMillis);
+    }
+
+    /** The time of a frame that is begun now. */
+    long stamp() {
+        long now = nowMillis();
+        newestMillis = now;
+        return now;
+    }
+
+    /** Of the newest frame. */
+    long newestMillis() {
+        return newestMillis;
+    }
+
+    /** How far the newest frame is ahead of the clock; 0 if it is not. */
+    long aheadMillis() {
+        return Math.max(0, newestMillis - clock.wallMillis());
+    }
+
+    long wallMillis() {
+        return clock.wallMillis();
+    }
+
+    long nanoTime() {
+        return clock.nanoTime();
+    }
+
+    /** By which unique keys expire. */
+    KeyTime keyTime() {
+        return keyTime;
+    }
+}
