@@ -417,7 +417,8 @@ class TransactionTest {
         do {
             // On a busy machine a half message can miss the short time that close() waits for.
             sent = slow.sendAsync(order(), null);
-            CompletableFuture.anyOf(begun, sent.handle((receipt, failure) -> null)).join();
+            CompletableFuture.anyOf(begun, sent.handle((receipt, failure) -> null))
+                    .join();
         } while (!begun.isDone());
         slow.close();
         assertThat(broker.seen(RequestCode.UNREGISTER_CLIENT)).isEmpty();
