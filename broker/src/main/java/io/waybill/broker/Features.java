@@ -25,7 +25,9 @@ import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
+import io.waybill.broker.send.MessageStamp;
 import io.waybill.broker.send.SendFeature;
+import io.waybill.broker.send.SendReplies;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayLevels;
@@ -118,17 +120,18 @@ final class Features {
         DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
         TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
         RecallSigner signer = RecallSigner.of(store, platform.random());
-        DelayedMessageWriter delays = new DelayedMessageWriter(store, timers, broker, signer, topics::readableQueue);
+        DelayedMessageWriter delays =
+                new DelayedMessageWriter(store.timers(), store.clock(), timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
         members.onProducer(checks::producerRegistered);
         members.onProducerLeft(checks::producerLeft);
-        HalfMessageWriter halves = new HalfMessageWriter(store, clock, transactions, delays, members, checks);
+        HalfMessageWriter halves =
+                new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
         timerDispatcher = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(timerDispatcher::wake);
-        ClientRetryPublisher retries =
-                new ClientRetryPublisher(groups, topics, locks::isOrdered, members::nameOf, clock);
+        ClientRetryPublisher retries = new ClientRetryPublisher(groups, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
         pulls = new PullFeature(
                 store, topics, groups, members, offsets, deliveries, rules, stats, settings, clock, blocking, filters);
@@ -175,18 +178,10 @@ final class Features {
         });
 
         Routes routes = new Routes();
+        MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), address);
+        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
         sends = new SendFeature(
-                store,
-                topics,
-                halves,
-                delays,
-                retries,
-                members::connectionOf,
-                settings,
-                platform,
-                address,
-                stats,
-                blocking);
+                store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies, blocking);
         sends.register(routes);
         pulls.register(routes);
         pops.register(routes);
@@ -199,7 +194,8 @@ final class Features {
                 store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
         halfRequests.register(routes);
         new TimerFeature(store, clock, timers, broker, operator).register(routes);
-        new RecallMessage(store, timers, broker, signer, topic -> topics.find(topic) != null, returns).register(routes);
+        new RecallMessage(store.timers(), timers, broker, signer, topic -> topics.find(topic) != null, returns)
+                .register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
                 .register(routes);
         new Queries(store, members::subscription, operator).register(routes);

@@ -2,8 +2,8 @@
 package io.waybill.broker.retry;
 
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.send.ClientRetries;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
@@ -23,9 +23,8 @@ import java.util.function.Predicate;
  * <p>The client's own DELAY holds unless the group has a policy. More tries than allowed make a dead letter, and so does every such message of a group that holds queue locks: an ordered consumer only
  * sends one when it has given up.
  */
-public final class ClientRetryPublisher {
+public final class ClientRetryPublisher implements ClientRetries {
     private final Groups groups;
-    private final Topics topics;
     private final Predicate<String> consumesInOrder;
     private final BiFunction<String, Connection, String> clientNames;
     private final Clock clock;
@@ -34,12 +33,10 @@ public final class ClientRetryPublisher {
     /** @param clientNames who speaks for a group on a connection */
     public ClientRetryPublisher(
             Groups groups,
-            Topics topics,
             Predicate<String> consumesInOrder,
             BiFunction<String, Connection, String> clientNames,
             Clock clock) {
         this.groups = groups;
-        this.topics = topics;
         this.consumesInOrder = consumesInOrder;
         this.clientNames = clientNames;
         this.clock = clock;
@@ -55,6 +52,7 @@ public final class ClientRetryPublisher {
      *
      * @param then called exactly once if true is returned: null = nobody took it after all
      */
+    @Override
     public boolean isTaken(String retryTopic, Map<String, String> properties, Connection from, Consumer<Outcome> then) {
         String group = Names.groupOf(retryTopic);
         SubscriptionGroupConfig config = consumesInOrder.test(group) ? groups.find(group) : null;
@@ -62,28 +60,19 @@ public final class ClientRetryPublisher {
     }
 
     /**
-     * Where such a message goes.
-     *
-     * @param topic its topic
-     * @param deadLetter true when it goes to queue 0 of the dead-letter topic
-     * @param delay when it becomes visible; null = what its properties ask for
-     * @param code 0, or the response code of a refusal, with {@code remark}
-     */
-    public record Placement(String topic, boolean deadLetter, Delay delay, int code, String remark) {}
-
-    /**
      * Null, or why a retry or dead-letter topic does not come into being by a send: there is no such group and none may be made by it. Null for
      * every other topic.
      */
-    public Placement refusalOfNew(String topic) {
+    @Override
+    public RetryTarget refusalOfNew(String topic) {
         String group = Names.groupOf(topic);
         boolean fine =
                 group == null || (Names.isRetry(topic) ? groups.findOrCreate(group) : groups.find(group)) != null;
         return fine ? null : unknown(group);
     }
 
-    private static Placement unknown(String group) {
-        return new Placement(
+    private static RetryTarget unknown(String group) {
+        return new RetryTarget(
                 null,
                 false,
                 null,
@@ -98,7 +87,8 @@ public final class ClientRetryPublisher {
      * @param maxReconsumeTimes the limit the client names, negative for none
      * @param from where the message comes from
      */
-    public Placement place(
+    @Override
+    public RetryTarget place(
             String retryTopic,
             int reconsumeTimes,
             int maxReconsumeTimes,
@@ -114,15 +104,13 @@ public final class ClientRetryPublisher {
         boolean inOrder = consumesInOrder.test(group);
         if (reconsumeTimes <= most && !inOrder) {
             properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
-            return new Placement(retryTopic, false, delayOf(config, reconsumeTimes, properties, nowMillis), 0, null);
+            return new RetryTarget(retryTopic, false, delayOf(config, reconsumeTimes, properties, nowMillis), 0, null);
         }
         String reason = reconsumeTimes > most ? DeadLetter.triesUsedUp(most) : "given up by an ordered consumer";
         String client = clientNames.apply(group, from);
         DeadLetter.mark(properties, reason, reconsumeTimes, group, client, nowMillis);
         String deadLetters = Names.deadLetterTopic(group);
-        // Only tools need the topic's settings; the message itself can be stored before they are.
-        topics.ensure(deadLetters, 1, change -> {});
-        return new Placement(deadLetters, true, null, 0, null);
+        return new RetryTarget(deadLetters, true, null, 0, null);
     }
 
     /** By the group's policy, in place of the level the client wrote by itself; null without a policy. */

@@ -5,7 +5,7 @@ import io.waybill.broker.topic.TopicAttributes;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageProperties;
-import io.waybill.store.Store;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.record.FirstMessage;
@@ -19,10 +19,10 @@ import io.waybill.store.record.UniqueKey;
 final class Duplicates {
     private static final int MAX_KEY_LENGTH = 255;
 
-    private final Store store;
+    private final StoreClock clock;
 
-    Duplicates(Store store) {
-        this.store = store;
+    Duplicates(StoreClock clock) {
+        this.clock = clock;
     }
 
     /**
@@ -50,7 +50,7 @@ final class Duplicates {
                     "at most " + MAX_KEY_LENGTH + " characters in a topic with " + TopicAttributes.DEDUP,
                     key.length() + " characters");
         }
-        return new UniqueKey(topic.topicName(), key, store.keyTimeMillis() + windowMillis);
+        return new UniqueKey(topic.topicName(), key, clock.keyTimeMillis() + windowMillis);
     }
 
     /** The first message when this outcome says that there was one, else null. */

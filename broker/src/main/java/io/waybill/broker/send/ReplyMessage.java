@@ -2,8 +2,6 @@
 package io.waybill.broker.send;
 
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Clock;
-import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -20,12 +18,12 @@ import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import io.waybill.store.log.Stored;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.Function;
 
 /**
  * SEND_REPLY_MESSAGE (324) and SEND_REPLY_MESSAGE_V2 (325): a consumer answers a request message.
@@ -43,15 +41,12 @@ final class ReplyMessage implements RequestHandler {
     /** A client that reads its socket answers at once: it only hands the reply to the thread that waits. */
     private static final long PUSH_TIMEOUT_MILLIS = 3_000;
 
-    private final Store store;
+    private final MessageStore messages;
     private final Topics topics;
     private final SendChecks checks;
     private final SendReplies replies;
-    private final Function<String, Connection> clients;
-    private final Clock clock;
-    private final RandomSource random;
-    private final InetSocketAddress storeHost;
-    private final Map<String, String> brokerProperties;
+    private final Requesters requesters;
+    private final MessageStamp stamp;
     /** What was stored of undeliverable replies by unique key, the latest. Guarded by itself. */
     private final Map<String, Stored> kept = new LinkedHashMap<>() {
         @Override
@@ -60,26 +55,19 @@ final class ReplyMessage implements RequestHandler {
         }
     };
 
-    /** @param clients the living connection of a client id, or null */
     ReplyMessage(
-            Store store,
+            MessageStore messages,
             Topics topics,
             SendChecks checks,
             SendReplies replies,
-            Function<String, Connection> clients,
-            Clock clock,
-            RandomSource random,
-            InetSocketAddress storeHost,
-            Map<String, String> brokerProperties) {
-        this.store = store;
+            Requesters requesters,
+            MessageStamp stamp) {
+        this.messages = messages;
         this.topics = topics;
         this.checks = checks;
         this.replies = replies;
-        this.clients = clients;
-        this.clock = clock;
-        this.random = random;
-        this.storeHost = storeHost;
-        this.brokerProperties = Map.copyOf(brokerProperties);
+        this.requesters = requesters;
+        this.stamp = stamp;
     }
 
     @Override
@@ -95,12 +83,12 @@ final class ReplyMessage implements RequestHandler {
     private void begin(Request request) {
         SendMessageHeader header = SendMessageHeader.read(request.command().fields());
         TopicConfig topic = topics.find(header.topic());
-        Refusal refusal = checks.ofRequest(header, request.command().bodyLength());
+        Placement.Refused refusal = checks.ofRequest(header, request.command().bodyLength());
         if (refusal == null && topic != null) {
             refusal = checks.ofTopic(header, topic);
         }
         if (refusal == null && (topic == null || !header.topic().endsWith(Names.REPLY_TOPIC_SUFFIX))) {
-            refusal = new Refusal(
+            refusal = new Placement.Refused(
                     ResponseCode.TOPIC_NOT_EXIST,
                     "topic '" + header.topic() + "' is no reply topic of this broker; it is named <cluster>"
                             + Names.REPLY_TOPIC_SUFFIX);
@@ -122,19 +110,12 @@ final class ReplyMessage implements RequestHandler {
 
     private void push(Request request, SendMessageHeader header, TopicConfig topic) {
         Map<String, String> properties = MessageProperties.decode(header.properties());
-        properties.putAll(brokerProperties);
+        stamp.addBrokerTo(properties);
         byte[] encoded = CopyRoom.encodeFirst(properties);
         byte[] body = request.command().bodyBytes();
-        MessageDraft stored = MessageDraft.builder()
-                .topic(topic.topicName())
-                .queueId(header.queueId() >= 0 ? header.queueId() : random.nextInt(topic.writeQueueNums()))
-                .flag(header.flag())
+        MessageDraft stored = stamp.draft(header, topic, ByteBuffer.wrap(body), request.connection())
                 .sysFlag(header.sysFlag())
-                .bornTimestamp(header.bornTimestamp())
-                .bornHost(request.connection().remoteAddress())
-                .storeHost(storeHost)
-                .reconsumeTimes(header.reconsumeTimes())
-                .body(body)
+                .queueId(stamp.queueOf(header, topic))
                 .properties(encoded)
                 .build();
         String client = properties.get(MessageProperties.REPLY_TO_CLIENT);
@@ -143,12 +124,13 @@ final class ReplyMessage implements RequestHandler {
             store(request, stored, correlation, "property REPLY_TO_CLIENT is missing: nobody to push the reply to");
             return;
         }
-        Connection connection = clients.apply(client);
+        Connection connection = requesters.connectionOf(client);
         if (connection == null) {
             store(request, stored, correlation, "client '" + client + "' that asked is not connected to this broker");
             return;
         }
-        properties.put(MessageProperties.PUSH_REPLY_TIME, Long.toString(clock.wallMillis()));
+        properties.put(
+                MessageProperties.PUSH_REPLY_TIME, Long.toString(stamp.clock().wallMillis()));
         connection
                 .call(pushed(request, header, properties, body), PUSH_TIMEOUT_MILLIS)
                 .whenComplete((answer, failure) -> store(
@@ -176,7 +158,10 @@ final class ReplyMessage implements RequestHandler {
                 null);
         return Command.request(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT)
                 .header(new PushReplyHeader(
-                        withTime, text(request.connection().remoteAddress()), text(storeHost), store.nowMillis()))
+                        withTime,
+                        text(request.connection().remoteAddress()),
+                        text(stamp.storeHost()),
+                        stamp.storeClock().nowMillis()))
                 .body(body)
                 .build();
     }
@@ -206,7 +191,7 @@ final class ReplyMessage implements RequestHandler {
             replies.reply(request, before, message, fault);
             return;
         }
-        store.put(message, outcome -> {
+        messages.append(message, outcome -> {
             if (fault != null && key != null && key.length() <= MAX_KEY_LENGTH && outcome instanceof Stored stored) {
                 synchronized (kept) {
                     kept.put(key, stored);

@@ -17,27 +17,27 @@ final class SendChecks {
     }
 
     /** Looks at the request alone. */
-    Refusal ofRequest(SendMessageHeader header, int bodyLength) {
+    Placement.Refused ofRequest(SendMessageHeader header, int bodyLength) {
         String topic = Names.checkTopic(header.topic());
         if (topic != null) {
-            return new Refusal(ResponseCode.INVALID_PARAMETER, topic);
+            return new Placement.Refused(ResponseCode.INVALID_PARAMETER, topic);
         }
         if (Names.isSendForbidden(header.topic())) {
-            return new Refusal(
+            return new Placement.Refused(
                     ResponseCode.NO_PERMISSION,
                     "topic '" + header.topic() + "' is not open for sending: it is internal");
         }
         String group = Names.checkGroup(header.producerGroup());
         if (group != null) {
-            return new Refusal(ResponseCode.INVALID_PARAMETER, "producer " + group);
+            return new Placement.Refused(ResponseCode.INVALID_PARAMETER, "producer " + group);
         }
         if (header.reconsumeTimes() < 0) {
-            return new Refusal(
+            return new Placement.Refused(
                     ResponseCode.INVALID_PARAMETER,
                     "reconsumeTimes: must not be negative, was " + header.reconsumeTimes());
         }
         if (bodyLength > maxMessageBytes) {
-            return new Refusal(
+            return new Placement.Refused(
                     ResponseCode.MESSAGE_ILLEGAL,
                     "body: must have at most " + maxMessageBytes + " bytes (maxMessageBytes), had " + bodyLength);
         }
@@ -45,7 +45,7 @@ final class SendChecks {
     }
 
     /** Bits of which a consumer would make something else than was meant, or nothing at all. */
-    private static Refusal ofSysFlag(SendMessageHeader header) {
+    private static Placement.Refused ofSysFlag(SendMessageHeader header) {
         int bits = header.sysFlag();
         String text = null;
         if ((bits & (SysFlag.NEED_UNWRAP | SysFlag.INNER_BATCH)) != 0) {
@@ -57,20 +57,20 @@ final class SendChecks {
         }
         return text == null
                 ? null
-                : new Refusal(
+                : new Placement.Refused(
                         ResponseCode.MESSAGE_ILLEGAL, "sysFlag: " + text + ", was 0x" + Integer.toHexString(bits));
     }
 
     /** Looks at the request together with its topic. */
-    Refusal ofTopic(SendMessageHeader header, TopicConfig topic) {
+    Placement.Refused ofTopic(SendMessageHeader header, TopicConfig topic) {
         if (!Perm.isWriteable(topic.perm())) {
-            return new Refusal(
+            return new Placement.Refused(
                     ResponseCode.NO_PERMISSION,
                     "topic '" + topic.topicName() + "' does not allow sending: perm is " + topic.perm());
         }
         int queues = Math.max(topic.readQueueNums(), topic.writeQueueNums());
         if (header.queueId() >= queues) {
-            return new Refusal(
+            return new Placement.Refused(
                     ResponseCode.INVALID_PARAMETER,
                     "queueId: must be less than " + queues + " for topic '" + topic.topicName() + "', was "
                             + header.queueId());

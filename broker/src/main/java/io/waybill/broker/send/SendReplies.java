@@ -4,6 +4,7 @@ package io.waybill.broker.send;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.stats.Stats;
+import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendReply;
@@ -12,7 +13,7 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import io.waybill.store.log.BatchStored;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
@@ -26,7 +27,7 @@ import java.util.concurrent.Executor;
  * The one reply every kind of send gets. Success is said only for what is confirmed, this message or the first one with its key, and the
  * reply carries id, queue and offset, with the address of this broker in the id.
  */
-final class SendReplies {
+public final class SendReplies {
     /** Ids of an IPv6 address take 57 bytes each, a header has at most 64 KiB. */
     static final int MOST_IDS = 1_000;
 
@@ -46,18 +47,43 @@ final class SendReplies {
     private final InetSocketAddress address;
     private final String region;
     private final boolean trace;
-    private final Store store;
+    private final MessageStore messages;
+    private final DelayedMessageWriter delays;
     private final Stats stats;
     private final Executor blocking;
 
     /** @param blocking for reading the first message of a duplicate */
-    SendReplies(InetSocketAddress address, String region, boolean trace, Store store, Stats stats, Executor blocking) {
-        this.address = address;
-        this.region = region;
-        this.trace = trace;
-        this.store = store;
+    public SendReplies(
+            MessageStamp stamp, MessageStore messages, DelayedMessageWriter delays, Stats stats, Executor blocking) {
+        this.address = stamp.storeHost();
+        this.region = stamp.region();
+        this.trace = stamp.isTraced();
+        this.messages = messages;
+        this.delays = delays;
         this.stats = stats;
         this.blocking = blocking;
+    }
+
+    /** Answers a send whose placement was appended, with this outcome. */
+    void reply(Request request, Outcome outcome, Placement placement) {
+        if (placement instanceof Placement.Visible visible) {
+            single(request, outcome, visible.message(), null);
+        } else if (placement instanceof Placement.Delayed delayed) {
+            String topic = delayed.message().topic();
+            single(request, outcome, delayed.message(), key -> delays.recallHandle(topic, delayed.dueMillis(), key));
+        } else if (placement instanceof Placement.Half half) {
+            single(request, outcome, half.half().message(), null);
+        } else if (placement instanceof Placement.DeadLetter dead) {
+            single(request, outcome, dead.message(), null);
+        } else if (placement instanceof Placement.Batch batch) {
+            batch(request, outcome, batch.queueId(), batch.messages(), batch.batchKey());
+        } else {
+            throw new IllegalArgumentException("was not appended: " + placement);
+        }
+    }
+
+    private void single(Request request, Outcome outcome, MessageDraft message, RecallHandleFactory recall) {
+        single(request, outcome, message.queueId(), message.uniqueKey(), recall);
     }
 
     /**
@@ -89,7 +115,7 @@ final class SendReplies {
 
     /** Ends of transactions and recalls name a message by its unique key: the first one's, which need not be this one's. */
     private void duplicate(Request request, FirstMessage first, String ownKey, RecallHandleFactory recall) {
-        ByteBuffer stored = store.onceStored(first.position());
+        ByteBuffer stored = messages.readUnverified(first.position());
         String firstKey = stored == null ? null : StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY);
         String key = firstKey == null ? ownKey : firstKey;
         request.reply(Command.response(ResponseCode.SUCCESS, null)
@@ -107,7 +133,7 @@ final class SendReplies {
     }
 
     /** Answers a batch with the ids of its messages, as many as a header holds. */
-    void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
+    private void batch(Request request, Outcome outcome, int queueId, List<MessageDraft> drafts, String transactionId) {
         if (outcome instanceof Stored || outcome instanceof BatchStored) {
             stats.answered(request.arrivedNanos(), drafts.size());
         }

@@ -7,7 +7,8 @@ import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
-import io.waybill.store.Store;
+import io.waybill.store.StoreClock;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.UniqueKey;
 import java.util.Map;
@@ -21,31 +22,33 @@ import java.util.Map;
  * <p>Thread-safe, without state of its own.
  */
 public final class DelayedMessageWriter {
-    private final Store store;
+    private final TimerStore store;
+    private final StoreClock clock;
+    private final TimerCancellation cancellation;
     private final TimerSettings settings;
     private final String brokerName;
     private final RecallSigner signer;
     private final TargetQueueSelector placement;
 
     public DelayedMessageWriter(
-            Store store,
+            TimerStore store,
+            StoreClock clock,
             TimerSettings settings,
             String brokerName,
             RecallSigner signer,
             TargetQueueSelector placement) {
         this.store = store;
+        this.clock = clock;
+        this.cancellation = new TimerCancellation(store);
         this.settings = settings;
         this.brokerName = brokerName;
         this.signer = signer;
         this.placement = placement;
     }
 
-    /** A cheap test on encoded properties; false means that {@link #delayOf} would say NONE. */
-    public static boolean mentionsDelay(String encodedProperties) {
-        return encodedProperties != null
-                && (encodedProperties.contains("DELAY\u0001")
-                        || encodedProperties.contains("TIMER_DEL")
-                        || encodedProperties.contains(MessageProperties.START_DELIVER_TIME));
+    /** Cancels what waits. */
+    public TimerCancellation cancellation() {
+        return cancellation;
     }
 
     /** Whether clients may take back a delayed message. */
@@ -123,39 +126,25 @@ public final class DelayedMessageWriter {
     }
 
     /**
-     * Stores the message until it is due. The draft has all but its properties; {@code properties} is changed to what will be delivered.
+     * The message as it waits. The draft has all but its properties; {@code properties} is changed to what will be delivered.
      *
      * @throws BadValue when the properties leave no room for what the broker adds
-     * @return the handle that recalls it, or null when there is none (retry topics, no unique key)
      */
-    public String accept(
-            Delay delay,
-            MessageDraft.Builder draft,
-            String topic,
-            int queueId,
-            Map<String, String> properties,
-            Completion done) {
-        return accept(null, delay, draft, topic, queueId, properties, done);
+    public MessageDraft prepare(
+            Delay delay, MessageDraft.Builder draft, String topic, int queueId, Map<String, String> properties) {
+        markDelayed(delay, topic, queueId, clock.nowMillis(), properties);
+        boolean isCopy = Names.isRetry(topic); // made by its consumer
+        byte[] encoded = isCopy ? CopyRoom.encodeOfClient(properties) : CopyRoom.encodeFirst(properties);
+        return draft.properties(encoded).build();
     }
 
     /**
-     * The same for a message that must be the only one with its key.
+     * Stores it until it is due.
      *
-     * @param unique null for none
+     * @param unique null, or the key of which it must be the only message
      */
-    public String accept(
-            UniqueKey unique,
-            Delay delay,
-            MessageDraft.Builder draft,
-            String topic,
-            int queueId,
-            Map<String, String> properties,
-            Completion done) {
-        markDelayed(delay, topic, queueId, store.nowMillis(), properties);
-        boolean isCopy = Names.isRetry(topic); // made by its consumer
-        byte[] encoded = isCopy ? CopyRoom.encodeOfClient(properties) : CopyRoom.encodeFirst(properties);
-        store.putDue(unique, draft.properties(encoded).build(), delay.dueMillis(), done);
-        return recallHandle(topic, delay.dueMillis(), properties.get(MessageProperties.UNIQ_KEY));
+    public void append(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+        store.appendTimer(unique, message, dueMillis, done);
     }
 
     /** The handle that recalls a message, or null when there is none. */

@@ -11,11 +11,9 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.RecallHeader;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
-import io.waybill.store.Store;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Outcome;
-import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 
@@ -26,7 +24,7 @@ import java.util.function.Predicate;
  * <p>A producer that retried a send may have stored the message twice under one unique key; all of them are cancelled.
  */
 public final class RecallMessage implements RequestHandler {
-    private final Store store;
+    private final TimerCancellation cancellation;
     private final TimerSettings settings;
     private final String brokerName;
     private final RecallSigner signer;
@@ -35,13 +33,13 @@ public final class RecallMessage implements RequestHandler {
 
     /** @param blocking for looking at messages that may have to come from the disk */
     public RecallMessage(
-            Store store,
+            TimerStore store,
             TimerSettings settings,
             String brokerName,
             RecallSigner signer,
             Predicate<String> topicExists,
             Executor blocking) {
-        this.store = store;
+        this.cancellation = new TimerCancellation(store);
         this.settings = settings;
         this.brokerName = brokerName;
         this.signer = signer;
@@ -87,7 +85,8 @@ public final class RecallMessage implements RequestHandler {
                 + Asker.address(request);
         blocking.execute(() -> {
             try {
-                cancel(request, handle, by, store.pendingByUniqueKey(handle.topic(), handle.uniqueKey()), 0, 0);
+                cancellation.cancel(
+                        handle.topic(), handle.uniqueKey(), by, (count, last) -> answer(request, handle, count, last));
             } catch (RuntimeException e) {
                 Outcomes.refuse(request, e, "the message was not recalled; the broker's log says why");
                 throw e; // for the log
@@ -95,33 +94,11 @@ public final class RecallMessage implements RequestHandler {
         });
     }
 
-    private void cancel(Request request, RecallHandle handle, String by, List<Long> pending, int next, int cancelled) {
-        if (next == pending.size()) {
-            answer(request, handle, cancelled);
+    private static void answer(Request request, RecallHandle handle, int cancelled, Outcome last) {
+        if (last != null && !(last instanceof Stored)) {
+            request.refuse(Outcomes.code(last), Outcomes.text(last));
             return;
         }
-        store.cancel(
-                pending.get(next), by, outcome -> cancelled(request, handle, by, pending, next, cancelled, outcome));
-    }
-
-    private void cancelled(
-            Request request,
-            RecallHandle handle,
-            String by,
-            List<Long> pending,
-            int next,
-            int cancelled,
-            Outcome outcome) {
-        if (outcome instanceof Stored) {
-            cancel(request, handle, by, pending, next + 1, cancelled + 1);
-        } else if (outcome instanceof Refused) {
-            cancel(request, handle, by, pending, next + 1, cancelled);
-        } else {
-            request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
-        }
-    }
-
-    private static void answer(Request request, RecallHandle handle, int cancelled) {
         if (cancelled == 0) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,

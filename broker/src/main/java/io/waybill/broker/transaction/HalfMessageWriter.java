@@ -12,7 +12,7 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
-import io.waybill.store.Store;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.UniqueKey;
@@ -33,7 +33,7 @@ public final class HalfMessageWriter {
 
     private static final long LONGEST_IMMUNITY_SECONDS = 10L * 365 * 86_400;
 
-    private final Store store;
+    private final TransactionStore store;
     private final Clock clock;
     private final TransactionSettings settings;
     private final DelayedMessageWriter delays;
@@ -41,7 +41,7 @@ public final class HalfMessageWriter {
     private final TransactionChecks checks;
 
     public HalfMessageWriter(
-            Store store,
+            TransactionStore store,
             Clock clock,
             TransactionSettings settings,
             DelayedMessageWriter delays,
@@ -56,30 +56,26 @@ public final class HalfMessageWriter {
     }
 
     /**
-     * Stores the half. The draft has all but sysFlag and properties; UNIQ_KEY is among the properties, which are changed.
+     * The half in the form in which it is stored. The draft has all but sysFlag and properties; UNIQ_KEY is among the properties, which are changed.
      *
-     * @param unique null, or the key of which it must be the only message
      * @param producerGroup the group of the request, used when the message itself names none
      * @param connection on which it came
-     * @param done gets a {@code Stored} whose position is the handle of the transaction: the id of the reply is made from it
      * @throws BadValue when the properties leave no room for what the broker adds, or ask for a delay that cannot be kept
      */
-    public void accept(
-            UniqueKey unique,
+    public HalfMessage prepare(
             MessageDraft.Builder draft,
             int sysFlag,
             String producerGroup,
             Map<String, String> properties,
-            Connection connection,
-            Completion done) {
+            Connection connection) {
         properties.putIfAbsent(MessageProperties.PGROUP, producerGroup);
-        String fault = Names.checkGroup(properties.get(MessageProperties.PGROUP));
-        if (fault != null) { // it is asked for by heartbeats and written to logs
-            throw new BadValue(
-                    "property PGROUP", "the name of a producer group", properties.get(MessageProperties.PGROUP));
+        String group = properties.get(MessageProperties.PGROUP);
+        if (Names.checkGroup(group) != null) { // it is asked for by heartbeats and written to logs
+            throw new BadValue("property PGROUP", "the name of a producer group", group);
         }
         properties.put(MessageProperties.TRANSACTION_ID, properties.get(MessageProperties.UNIQ_KEY));
-        Delay delay = delays.delayOf(properties, clock.wallMillis());
+        long nowMillis = clock.wallMillis();
+        Delay delay = delays.delayOf(properties, nowMillis);
         if (delay.isRefused()) { // a delay starts at the commit, but then it would be too late to refuse it
             throw new BadValue("properties", "a delay that can be kept", delay.remark());
         }
@@ -88,26 +84,30 @@ public final class HalfMessageWriter {
         MessageDraft half = draft.sysFlag(SysFlag.withTransactionState(sysFlag, SysFlag.TRANSACTION_NONE))
                 .properties(encoded)
                 .build();
-        String group = properties.get(MessageProperties.PGROUP);
         String clientId = members.producerOn(group, connection);
         boolean isKnown = clientId != null && clientId.length() <= MAX_SENDER_LENGTH;
-        store.putHalf(
-                unique,
-                half,
-                group,
-                isKnown ? clientId : "",
-                clock.wallMillis()
-                        + firstCheckDelayMillis(
-                                properties.get(MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS),
-                                settings.timeoutMillis()),
-                isKnown
-                        ? done
-                        : outcome -> {
-                            if (outcome instanceof Stored stored) {
-                                checks.sentOn(stored.position(), connection);
-                            }
-                            done.done(outcome);
-                        });
+        String immunity = properties.get(MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS);
+        long firstCheckMillis = nowMillis + firstCheckDelayMillis(immunity, settings.timeoutMillis());
+        return new HalfMessage(half, group, isKnown ? clientId : "", firstCheckMillis, isKnown ? null : connection);
+    }
+
+    /**
+     * Stores the half.
+     *
+     * @param unique null, or the key of which it must be the only message
+     * @param done gets a {@code Stored} whose position is the handle of the transaction: the id of the reply is made from it
+     */
+    public void append(HalfMessage half, UniqueKey unique, Completion done) {
+        Connection from = half.unnamedSender();
+        Completion stored = from == null
+                ? done
+                : outcome -> {
+                    if (outcome instanceof Stored known) {
+                        checks.sentOn(known.position(), from);
+                    }
+                    done.done(outcome);
+                };
+        store.appendHalf(unique, half.message(), half.producerGroup(), half.sender(), half.firstCheckMillis(), stored);
     }
 
     /** Age of the half at its first check; the property is null when absent. */

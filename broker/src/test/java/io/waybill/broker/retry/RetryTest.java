@@ -3,6 +3,7 @@ package io.waybill.broker.retry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.send.ClientRetries;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.protocol.RequestCode;
@@ -10,8 +11,10 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendBackHeader;
+import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
+import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.Decision;
@@ -182,20 +185,50 @@ class RetryTest {
         assertThat(broker.visible(RETRY, 0)).isEmpty();
     }
 
+    /** The dead-letter topic comes into being with its first message. */
+    @Test
+    void whatAClientSendsToItsRetryTopicWithoutTriesLeftIsADeadLetter() {
+        broker.topic(RETRY, 1);
+        assertThat(broker.topics.find(DEAD)).isNull();
+        SendMessageHeader header = new SendMessageHeader(
+                "shipping",
+                RETRY,
+                "TBW102",
+                1,
+                0,
+                0,
+                broker.now(),
+                0,
+                MessageProperties.encode(SimulatedBroker.properties("u1")),
+                17,
+                false,
+                16,
+                false,
+                "broker-a");
+        Command sent = broker.request(
+                broker.connect(),
+                Command.request(RequestCode.SEND_MESSAGE_V2)
+                        .header(header)
+                        .body(new byte[1])
+                        .build());
+        assertThat(sent.code()).as(sent.remark()).isZero();
+        assertThat(broker.topics.find(DEAD)).isNotNull();
+        assertThat(broker.visibleKeys(DEAD, 0)).containsExactly("u1");
+    }
+
     @Test
     void whatAClientSendsToItsRetryTopicItselfIsPlacedByItsTries() {
         Map<String, String> properties =
                 SimulatedBroker.properties("u1", "DELAY", "4", "RETRY_TOPIC", "orders", "ORIGIN_MESSAGE_ID", "0A");
-        ClientRetryPublisher.Placement again = broker.retries.place(RETRY, 16, 16, properties, broker.connect());
+        ClientRetries.RetryTarget again = broker.retries.place(RETRY, 16, 16, properties, broker.connect());
         assertThat(again.topic()).isEqualTo(RETRY);
-        assertThat(again.deadLetter()).isFalse();
+        assertThat(again.isDeadLetter()).isFalse();
         assertThat(properties).containsEntry("DELAY", "4");
 
-        ClientRetryPublisher.Placement dead = broker.retries.place(RETRY, 17, 16, properties, broker.connect());
+        ClientRetries.RetryTarget dead = broker.retries.place(RETRY, 17, 16, properties, broker.connect());
         broker.settle();
         assertThat(dead.topic()).isEqualTo(DEAD);
-        assertThat(dead.deadLetter()).isTrue();
-        assertThat(broker.topics.find(DEAD)).isNotNull();
+        assertThat(dead.isDeadLetter()).isTrue();
         assertThat(properties)
                 .containsEntry("DLQ_ORIGIN_TOPIC", "orders")
                 .containsEntry("DLQ_ORIGIN_MESSAGE_ID", "0A")
@@ -204,12 +237,12 @@ class RetryTest {
 
         assertThat(broker.retries
                         .place(RETRY, 17, -1, SimulatedBroker.properties("u2"), broker.connect())
-                        .deadLetter())
+                        .isDeadLetter())
                 .isTrue();
         broker.inOrderGroups.add("shipping");
         assertThat(broker.retries
                         .place(RETRY, 1, 16, SimulatedBroker.properties("u3"), broker.connect())
-                        .deadLetter())
+                        .isDeadLetter())
                 .isTrue();
     }
 

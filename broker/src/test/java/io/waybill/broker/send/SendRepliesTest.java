@@ -3,8 +3,12 @@ package io.waybill.broker.send;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
+import io.waybill.platform.Platform;
+import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -52,12 +56,17 @@ class SendRepliesTest {
         }
     };
 
+    private final SimulatedClock clock = new SimulatedClock();
+
     private final SendReplies sends = new SendReplies(
-            new InetSocketAddress("2001:db8::1", 10911),
-            "DefaultRegion",
-            true,
+            new MessageStamp(
+                    BrokerSettings.defaults(),
+                    new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)),
+                    null,
+                    new InetSocketAddress("2001:db8::1", 10911)),
             null,
-            new Stats(new SimulatedClock()),
+            null,
+            new Stats(clock),
             work -> {
                 throw new RejectedExecutionException("full");
             });
@@ -70,7 +79,7 @@ class SendRepliesTest {
             stored.add(i == 0 ? new Stored(1_000_000, 0, 1, 100, 0) : null);
             prior.add(i == 0 ? null : new FirstMessage(100L * i, i, 0, 1));
         }
-        sends.batch(request, new BatchStored(stored, prior), 0, List.of(), "u");
+        sends.reply(request, new BatchStored(stored, prior), new Placement.Batch(List.of(), List.of(), 0, "u"));
         Command reply = replies.get(0);
         assertThat(reply.code()).isZero();
         assertThat(reply.encode().length).isLessThan(Limits.MAX_HEADER_LENGTH);

@@ -13,7 +13,9 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.send.MessageStamp;
 import io.waybill.broker.send.SendFeature;
+import io.waybill.broker.send.SendReplies;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
@@ -25,6 +27,7 @@ import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicRequests;
 import io.waybill.broker.topic.Topics;
+import io.waybill.broker.transaction.HalfMessage;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
@@ -112,13 +115,13 @@ public final class SimulatedBroker implements AutoCloseable {
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.random());
-        delays = new DelayedMessageWriter(store, timers, NAME, signer, topics::readableQueue);
+        delays = new DelayedMessageWriter(store.timers(), store.clock(), timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
         members.onProducer(checks::producerRegistered);
         members.onProducerLeft(checks::producerLeft);
-        halves = new HalfMessageWriter(store, clock, transactions, delays, members, checks);
+        halves = new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
         TimerDispatcher due = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
@@ -128,24 +131,25 @@ public final class SimulatedBroker implements AutoCloseable {
         new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         new Memberships(groups, members, topics).register(routes);
         new TimerFeature(store, clock, timers, NAME, blocking).register(routes);
-        new RecallMessage(store, timers, NAME, signer, topic -> topics.find(topic) != null, blocking).register(routes);
+        new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null, blocking)
+                .register(routes);
         new TransactionFeature(
                         store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
                 .register(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats, blocking)
                 .register(routes);
-        retries = new ClientRetryPublisher(groups, topics, inOrderGroups::contains, members::nameOf, clock);
+        retries = new ClientRetryPublisher(groups, inOrderGroups::contains, members::nameOf, clock);
+        MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), HOST);
+        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
         new SendFeature(
-                        store,
+                        store.messages(),
                         topics,
                         halves,
                         delays,
                         retries,
                         members::connectionOf,
-                        settings,
-                        platform,
-                        HOST,
-                        stats,
+                        stamp,
+                        replies,
                         blocking)
                 .register(routes);
         new Queries(store, members::subscription, blocking).register(routes);
@@ -314,15 +318,9 @@ public final class SimulatedBroker implements AutoCloseable {
             FakeConnection from, String producerGroup, String topic, int queueId, Map<String, String> properties) {
         properties.put(MessageProperties.TRAN_MSG, "true");
         properties.put(MessageProperties.PGROUP, producerGroup);
-        return stored(done -> halves.accept(
-                        null,
-                        draft(topic, queueId, "half of " + properties.get(MessageProperties.UNIQ_KEY)),
-                        4,
-                        producerGroup,
-                        properties,
-                        from,
-                        done))
-                .position();
+        MessageDraft.Builder draft = draft(topic, queueId, "half of " + properties.get(MessageProperties.UNIQ_KEY));
+        HalfMessage half = halves.prepare(draft, 4, producerGroup, properties, from);
+        return stored(done -> halves.append(half, null, done)).position();
     }
 
     /** Sends a delayed message; its recall handle. */
@@ -331,9 +329,9 @@ public final class SimulatedBroker implements AutoCloseable {
         if (!delay.isDue()) {
             throw new AssertionError(delay);
         }
-        AtomicReference<String> handle = new AtomicReference<>();
-        stored(done -> handle.set(delays.accept(delay, draft(topic, queueId, body), topic, queueId, properties, done)));
-        return handle.get();
+        MessageDraft message = delays.prepare(delay, draft(topic, queueId, body), topic, queueId, properties);
+        stored(done -> delays.append(null, message, delay.dueMillis(), done));
+        return delays.recallHandle(topic, delay.dueMillis(), message.uniqueKey());
     }
 
     public interface Change {

@@ -20,7 +20,7 @@ class DelayTest {
         for (int i = 0; i < pairs.length; i += 2) {
             properties.put(pairs[i], pairs[i + 1]);
         }
-        return new DelayedMessageWriter(null, TimerSettings.defaults(), "broker-a", null, null)
+        return new DelayedMessageWriter(null, null, TimerSettings.defaults(), "broker-a", null, null)
                 .delayOf(properties, NOW);
     }
 
@@ -65,17 +65,6 @@ class DelayTest {
         assertThat(delay("TIMER_DELAY_SEC", Long.toString(Long.MAX_VALUE)).isRefused())
                 .isTrue();
         assertThat(delay("TIMER_DELAY_SEC", "400000000").remark()).contains("timerMaxDelayMillis");
-    }
-
-    @Test
-    void theCheapTestNeverMissesADelay() {
-        for (String name : new String[] {"DELAY", "TIMER_DELAY_SEC", "TIMER_DELAY_MS", "TIMER_DELIVER_MS"}) {
-            assertThat(DelayedMessageWriter.mentionsDelay("A\u0001b\u0002" + name + "\u00015\u0002"))
-                    .isTrue();
-        }
-        assertThat(DelayedMessageWriter.mentionsDelay("TAGS\u0001a\u0002KEYS\u0001k\u0002"))
-                .isFalse();
-        assertThat(DelayedMessageWriter.mentionsDelay(null)).isFalse();
     }
 
     @Test

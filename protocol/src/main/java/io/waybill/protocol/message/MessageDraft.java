@@ -112,6 +112,8 @@ public final class MessageDraft {
         private long bornTimestamp;
         private InetSocketAddress bornHost;
         private InetSocketAddress storeHost;
+        private byte[] storeAddress;
+        private int storePort;
         private int reconsumeTimes;
         private long preparedTransactionOffset;
         private ByteBuffer body = NO_BODY;
@@ -156,6 +158,14 @@ public final class MessageDraft {
 
         public Builder storeHost(InetSocketAddress host) {
             this.storeHost = host;
+            this.storeAddress = null;
+            return this;
+        }
+
+        /** The same, its address of 4 or 16 bytes taken as it is: a broker writes the same one on every message. Must not be changed afterwards. */
+        public Builder storeHost(byte[] address, int port) {
+            this.storeAddress = address;
+            this.storePort = port;
             return this;
         }
 
@@ -249,7 +259,8 @@ public final class MessageDraft {
             }
             MessageProperties.checkLength(properties.length);
             byte[] born = address("bornHost", bornHost);
-            byte[] store = address("storeHost", storeHost);
+            byte[] store = storeAddress == null ? address("storeHost", storeHost) : storeAddress;
+            int port = storeAddress == null ? storeHost.getPort() : storePort;
             int bits = sysFlag & ~(SysFlag.BORN_HOST_V6 | SysFlag.STORE_HOST_V6);
             bits |= born.length == 16 ? SysFlag.BORN_HOST_V6 : 0;
             bits |= store.length == 16 ? SysFlag.STORE_HOST_V6 : 0;
@@ -280,7 +291,7 @@ public final class MessageDraft {
                     .putInt(bornHost.getPort())
                     .putLong(0)
                     .put(store)
-                    .putInt(storeHost.getPort())
+                    .putInt(port)
                     .putInt(reconsumeTimes)
                     .putLong(preparedTransactionOffset)
                     .putInt(bodyLength);
