@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
-import io.waybill.broker.admin.Administration;
+import io.waybill.broker.admin.AdminFeature;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
-import io.waybill.broker.group.Memberships;
+import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.insight.Insight;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
-import io.waybill.broker.offset.OffsetRequests;
+import io.waybill.broker.offset.OffsetFeature;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pop.PopFeature;
 import io.waybill.broker.pull.PullFeature;
 import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineRequests;
-import io.waybill.broker.query.Queries;
+import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.AdminChanges;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
@@ -37,7 +37,7 @@ import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerDispatcher;
 import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.timer.TimerSettings;
-import io.waybill.broker.topic.TopicRequests;
+import io.waybill.broker.topic.TopicFeature;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
@@ -65,7 +65,7 @@ import java.util.function.Consumer;
 final class Features {
     private final Platform platform;
     private final Topics topics;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final DeliveryLog deliveries;
     private final PullFeature pulls;
@@ -100,7 +100,7 @@ final class Features {
 
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
-        members = new Members(groups, settings, clock);
+        members = new ClientRegistry(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         deliveries = new DeliveryLog(store::journal, store::journalOf, members::clientId, store::nowMillis);
         offsets.onCommit(deliveries::committed);
@@ -185,11 +185,11 @@ final class Features {
         sends.register(routes);
         pulls.register(routes);
         pops.register(routes);
-        new Memberships(groups, members, topics).register(routes);
-        new OffsetRequests(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
+        new GroupFeature(groups, members, topics).register(routes);
+        new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
         locks.register(routes);
         TopicUses uses = new TopicUses(store, members, offsets);
-        new TopicRequests(topics, uses::of, uses::ofQueues, clock, operator).register(routes);
+        new TopicFeature(topics, uses::of, uses::ofQueues, clock, operator).register(routes);
         TransactionFeature halfRequests = new TransactionFeature(
                 store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
         halfRequests.register(routes);
@@ -198,8 +198,8 @@ final class Features {
                 .register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
                 .register(routes);
-        new Queries(store, members::subscription, operator).register(routes);
-        new Administration(
+        new QueryFeature(store, members::subscription, operator).register(routes);
+        new AdminFeature(
                         store,
                         topics,
                         groups,
@@ -275,7 +275,7 @@ final class Features {
         duties.add(departing);
     }
 
-    Members members() {
+    ClientRegistry members() {
         return members;
     }
 

@@ -135,8 +135,8 @@ public final class EventLoops implements AutoCloseable {
         return threads.accepted;
     }
 
-    PeerLines peerLines() {
-        return threads.peerLines;
+    PeerLogLimits peerLogLimits() {
+        return threads.peerLogLimits;
     }
 
     /** True on a thread of this set, where waiting would wait for itself. */
@@ -151,7 +151,7 @@ public final class EventLoops implements AutoCloseable {
 
     private static final class Threads {
         final Clock clock = Clock.system();
-        final PeerLines peerLines = new PeerLines(clock);
+        final PeerLogLimits peerLogLimits = new PeerLogLimits(clock);
         final MemoryBudgets memory = MemoryBudgets.ofProcess();
         final AtomicInteger accepted = new AtomicInteger();
         final Transport transport = Transport.best(System.getProperty(TRANSPORT_PROPERTY, "epoll"));

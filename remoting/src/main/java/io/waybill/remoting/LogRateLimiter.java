@@ -9,12 +9,20 @@ import java.util.concurrent.TimeUnit;
  * monotonic clock. Thread-safe.
  */
 public final class LogRateLimiter {
+    static final int LINES = 20;
+    private static final long INTERVAL_MILLIS = 10_000;
+
     private final Clock clock;
     private final int mostLines;
     private final long intervalNanos;
     private long startNanos;
     private int written;
     private long leftOut;
+
+    /** At most {@value #LINES} lines in 10 seconds. */
+    public LogRateLimiter(Clock clock) {
+        this(clock, LINES, INTERVAL_MILLIS);
+    }
 
     public LogRateLimiter(Clock clock, int mostLines, long intervalMillis) {
         this.clock = clock;

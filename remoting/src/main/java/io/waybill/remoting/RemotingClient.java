@@ -214,7 +214,7 @@ public final class RemotingClient implements AutoCloseable {
             }
             try {
                 SocketConnection fresh = new SocketConnection(
-                        false, limits, memory, null, loops.clock(), loops.peerLines(), handler, listener);
+                        false, limits, memory, null, loops.clock(), loops.peerLogLimits(), handler, listener);
                 ChannelFuture connected = bootstrap(fresh).connect(target);
                 connected.addListener(done -> {
                     if (done.isSuccess()) {

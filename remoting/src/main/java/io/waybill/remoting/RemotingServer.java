@@ -192,7 +192,7 @@ public final class RemotingServer implements AutoCloseable {
         channel.closeFuture().addListener(closed -> memory.left(share, this));
         channel.pipeline()
                 .addLast(new SocketConnection(
-                        true, limits, memory, share, loops.clock(), loops.peerLines(), handler, listener));
+                        true, limits, memory, share, loops.clock(), loops.peerLogLimits(), handler, listener));
         connections.add(channel);
         if (closing) {
             channel.close();
@@ -200,7 +200,7 @@ public final class RemotingServer implements AutoCloseable {
     }
 
     private void refuse(Channel channel, String why) {
-        String more = loops.peerLines().admit(PeerLines.Kind.TOO_MANY_CONNECTIONS);
+        String more = loops.peerLogLimits().admit(PeerLogLimits.Kind.TOO_MANY_CONNECTIONS);
         if (more != null) {
             LOG.warn("refusing {}: {}{}", channel.remoteAddress(), why, more);
         }
@@ -212,7 +212,7 @@ public final class RemotingServer implements AutoCloseable {
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
             Channel server = context.channel();
-            String more = loops.peerLines().admit(PeerLines.Kind.FAILED_ACCEPT);
+            String more = loops.peerLogLimits().admit(PeerLogLimits.Kind.FAILED_ACCEPT);
             if (more != null) {
                 LOG.warn("no connection could be accepted at {}: {}{}", server.localAddress(), cause.toString(), more);
             }

@@ -104,7 +104,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     private final Charge inHand;
     private final Charge waiting;
     private final Clock clock;
-    private final PeerLines lines;
+    private final PeerLogLimits lines;
     private final RequestHandler handler;
     private final ConnectionListener listener;
     private final FrameDecoder decoder;
@@ -172,7 +172,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             MemoryBudgets memory,
             MemoryBudgets.AddressShare share,
             Clock clock,
-            PeerLines lines,
+            PeerLogLimits lines,
             RequestHandler handler,
             ConnectionListener listener) {
         this.accepted = accepted;
@@ -381,7 +381,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (cause instanceof IOException) {
             LOG.debug("{} failed: {}", this, cause.toString());
         } else {
-            String more = lines.admit(PeerLines.Kind.FAILED_CONNECTION);
+            String more = lines.admit(PeerLogLimits.Kind.FAILED_CONNECTION);
             if (more != null) {
                 LOG.warn("{} failed{}", this, more, cause);
             }
@@ -390,7 +390,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     private void closeBecause(String reason) {
-        String more = lines.admit(PeerLines.Kind.BROKEN_FRAME);
+        String more = lines.admit(PeerLogLimits.Kind.BROKEN_FRAME);
         if (more != null) {
             LOG.warn("closing {}: {}{}", this, reason, more);
         }
@@ -542,7 +542,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         } catch (BadValue e) {
             refuse(request, ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
         } catch (Exception | LinkageError | AssertionError | StackOverflowError | OutOfMemoryError e) {
-            String more = lines.admit(PeerLines.Kind.FAILED_REQUEST);
+            String more = lines.admit(PeerLogLimits.Kind.FAILED_REQUEST);
             if (more != null) {
                 LOG.warn("{}: request {} of code {} failed{}", this, command.opaque(), command.code(), more, e);
             }
@@ -639,7 +639,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (heaviest != null) {
             heaviest.loop.execute(() -> {
                 if (!heaviest.closed && heaviest.open) {
-                    String more = lines.admit(PeerLines.Kind.SCARCE_MEMORY);
+                    String more = lines.admit(PeerLogLimits.Kind.SCARCE_MEMORY);
                     if (more != null) {
                         LOG.warn("closing {}: {} while others wait for memory{}", heaviest, reason, more);
                     }
@@ -663,7 +663,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     private void answerForeign(UnsupportedProtocol protocol) {
-        String more = lines.admit(PeerLines.Kind.FOREIGN_PROTOCOL);
+        String more = lines.admit(PeerLogLimits.Kind.FOREIGN_PROTOCOL);
         if (more != null) {
             LOG.warn(
                     "closing {}: its peer speaks {}, and this is a RocketMQ remoting port{}",

@@ -2,8 +2,8 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -40,11 +40,11 @@ final class AskClients {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final String brokerName;
     private final Away away;
 
-    AskClients(Store store, Topics topics, Groups groups, Members members, String brokerName, Away away) {
+    AskClients(Store store, Topics topics, Groups groups, ClientRegistry members, String brokerName, Away away) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
@@ -56,7 +56,7 @@ final class AskClients {
     /** 307. */
     void runningInfo(Request request) {
         RunningInfoHeader header = RunningInfoHeader.read(request.command().fields());
-        Member member = member(request, header.consumerGroup(), header.clientId());
+        ClientChannelInfo member = member(request, header.consumerGroup(), header.clientId());
         if (member != null) {
             pass(
                     request,
@@ -71,7 +71,7 @@ final class AskClients {
     void consumeDirectly(Request request) {
         ConsumeDirectlyHeader header =
                 ConsumeDirectlyHeader.read(request.command().fields());
-        Member member = member(request, header.consumerGroup(), header.clientId());
+        ClientChannelInfo member = member(request, header.consumerGroup(), header.clientId());
         if (member == null) {
             return;
         }
@@ -116,9 +116,9 @@ final class AskClients {
     void consumerStatus(Request request) {
         ConsumerStatusHeader header =
                 ConsumerStatusHeader.read(request.command().fields());
-        Collection<Member> asked = members.membersOf(header.group());
+        Collection<ClientChannelInfo> asked = members.membersOf(header.group());
         if (header.clientAddr() != null && !header.clientAddr().isEmpty()) {
-            Member member = member(request, header.group(), header.clientAddr());
+            ClientChannelInfo member = member(request, header.group(), header.clientAddr());
             if (member == null) {
                 return;
             }
@@ -129,7 +129,7 @@ final class AskClients {
             return;
         }
         Map<String, CompletableFuture<Command>> answers = new TreeMap<>();
-        for (Member member : asked) {
+        for (ClientChannelInfo member : asked) {
             Command question = Command.request(RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT)
                     .header(new ConsumerStatusHeader(header.topic(), header.group(), null))
                     .build();
@@ -168,9 +168,9 @@ final class AskClients {
         }
     }
 
-    private Member member(Request request, String group, String clientId) {
+    private ClientChannelInfo member(Request request, String group, String clientId) {
         if (clientId == null || clientId.isEmpty()) {
-            for (Member member : members.membersOf(group)) {
+            for (ClientChannelInfo member : members.membersOf(group)) {
                 if (member.connection().isOpen()) {
                     return member;
                 }
@@ -178,7 +178,7 @@ final class AskClients {
             request.refuse(ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + group + " has no client online");
             return null;
         }
-        Member member = members.member(group, clientId);
+        ClientChannelInfo member = members.member(group, clientId);
         if (member == null) {
             request.refuse(
                     ResponseCode.CONSUMER_NOT_ONLINE,
@@ -187,7 +187,7 @@ final class AskClients {
         return member;
     }
 
-    private static void pass(Request request, Member member, Command question) {
+    private static void pass(Request request, ClientChannelInfo member, Command question) {
         member.connection().call(question, TIMEOUT_MILLIS).whenComplete((answer, failure) -> {
             if (answer != null) {
                 request.reply(Command.response(answer.code(), answer.remark())

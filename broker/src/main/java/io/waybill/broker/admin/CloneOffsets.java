@@ -2,7 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.protocol.Names;
@@ -26,11 +26,11 @@ final class CloneOffsets implements RequestHandler {
     private static final int MOST_SHOWN = 400;
 
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final Away away;
 
-    CloneOffsets(Groups groups, Members members, Offsets offsets, Away away) {
+    CloneOffsets(Groups groups, ClientRegistry members, Offsets offsets, Away away) {
         this.groups = groups;
         this.members = members;
         this.offsets = offsets;

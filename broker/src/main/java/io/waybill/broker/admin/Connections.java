@@ -2,8 +2,8 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ClientConnection;
 import io.waybill.protocol.body.ConsumerConnections;
@@ -24,9 +24,9 @@ import java.util.TreeMap;
 
 /** GET_CONSUMER_CONNECTION_LIST (203), GET_PRODUCER_CONNECTION_LIST (204), GET_ALL_PRODUCER_INFO (328): who is connected for a group. */
 final class Connections {
-    private final Members members;
+    private final ClientRegistry members;
 
-    Connections(Members members) {
+    Connections(ClientRegistry members) {
         this.members = members;
     }
 
@@ -50,7 +50,7 @@ final class Connections {
 
     void producers(Request request) {
         String name = ProducerGroupHeader.read(request.command().fields()).producerGroup();
-        Collection<Member> producers = members.producersOf(name);
+        Collection<ClientChannelInfo> producers = members.producersOf(name);
         if (producers.isEmpty()) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "producer group " + name + " is not online");
             return;
@@ -63,7 +63,7 @@ final class Connections {
         JsonWriter json = new JsonWriter().beginObject().name("data").beginObject();
         for (String group : members.producerGroups()) {
             json.name(group).beginArray();
-            for (Member member : members.producersOf(group)) {
+            for (ClientChannelInfo member : members.producersOf(group)) {
                 json.beginObject()
                         .field("clientId", member.clientId())
                         .field("language", Language.name(member.language()))
@@ -77,7 +77,7 @@ final class Connections {
         reply(request, json.endObject().endObject().toByteArray());
     }
 
-    private static List<ClientConnection> connections(Collection<Member> members) {
+    private static List<ClientConnection> connections(Collection<ClientChannelInfo> members) {
         return members.stream()
                 .map(member -> new ClientConnection(
                         member.clientId(),

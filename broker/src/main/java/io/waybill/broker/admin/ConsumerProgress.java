@@ -3,7 +3,7 @@ package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
@@ -30,7 +30,7 @@ final class ConsumerProgress {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final Stats stats;
     private final String brokerName;
@@ -42,7 +42,7 @@ final class ConsumerProgress {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             Stats stats,
             String brokerName,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.Topics;
@@ -27,12 +27,12 @@ import java.util.TreeSet;
 final class GroupOffsets {
     private final Store store;
     private final Topics topics;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
     private final Away away;
 
-    GroupOffsets(Store store, Topics topics, Members members, Offsets offsets, String brokerName, Away away) {
+    GroupOffsets(Store store, Topics topics, ClientRegistry members, Offsets offsets, String brokerName, Away away) {
         this.store = store;
         this.topics = topics;
         this.members = members;

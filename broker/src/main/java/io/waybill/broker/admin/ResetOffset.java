@@ -3,8 +3,8 @@ package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.topic.Topics;
@@ -46,7 +46,7 @@ final class ResetOffset implements RequestHandler {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
     private final Executor blocking;
@@ -55,7 +55,7 @@ final class ResetOffset implements RequestHandler {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             String brokerName,
             Executor blocking) {
@@ -136,7 +136,7 @@ final class ResetOffset implements RequestHandler {
     private Set<String> readers(ResetOffsetHeader header) {
         ConsumerGroup group = members.consumerGroup(header.group());
         Set<String> ids = new HashSet<>();
-        for (Member member : group == null ? List.<Member>of() : group.members()) {
+        for (ClientChannelInfo member : group == null ? List.<ClientChannelInfo>of() : group.members()) {
             if (group.subscriptionsOf(member).containsKey(header.topic())) {
                 ids.add(member.clientId());
             }

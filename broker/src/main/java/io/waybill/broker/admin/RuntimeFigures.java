@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Clock;
@@ -35,12 +35,12 @@ final class RuntimeFigures implements RequestHandler {
 
     private final Store store;
     private final Stats through;
-    private final Members members;
+    private final ClientRegistry members;
     private final Clock clock;
     private final Executor blocking;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Stats through, Members members, Clock clock, Executor blocking) {
+    RuntimeFigures(Store store, Stats through, ClientRegistry members, Clock clock, Executor blocking) {
         this.members = members;
         this.through = through;
         this.store = store;

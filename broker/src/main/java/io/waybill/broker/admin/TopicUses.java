@@ -2,7 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.TopicUse;
 import io.waybill.protocol.message.StoredMessage;
@@ -23,10 +23,10 @@ public final class TopicUses {
     private static final int MOST_HALVES = 1_000;
 
     private final Store store;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
 
-    public TopicUses(Store store, Members members, Offsets offsets) {
+    public TopicUses(Store store, ClientRegistry members, Offsets offsets) {
         this.store = store;
         this.members = members;
         this.offsets = offsets;

@@ -18,12 +18,12 @@ import java.util.concurrent.ConcurrentHashMap;
  * A consumer group with members: how they consume and what they subscribe to.
  *
  * <p>What always holds: every member keeps its own subscriptions; the group's subscription to a topic is the one that a member told last. If members of a group
- * that shares its queues want different things of a topic, that is a {@link Conflict}. Read from any thread, changed only by {@link Members} under its lock.
+ * that shares its queues want different things of a topic, that is a {@link Conflict}. Read from any thread, changed only by {@link ClientRegistry} under its lock.
  */
 public final class ConsumerGroup {
     private final String name;
-    private final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
-    private final Map<Long, Member> byConnection = new ConcurrentHashMap<>();
+    private final Map<ClientChannelKey, ClientChannelInfo> members = new ConcurrentHashMap<>();
+    private final Map<Long, ClientChannelInfo> byConnection = new ConcurrentHashMap<>();
     private final Map<String, Subscription> newest = new ConcurrentHashMap<>();
     private volatile Map<String, Conflict> conflicts = Map.of();
     /** By topic with a conflict, what any member wants that also reads the retry topic. */
@@ -60,12 +60,12 @@ public final class ConsumerGroup {
     }
 
     /** The members, one per client and connection. */
-    public Collection<Member> members() {
+    public Collection<ClientChannelInfo> members() {
         return List.copyOf(members.values());
     }
 
     /** The member that sent its heartbeat on this connection, or null. */
-    public Member memberOn(Connection connection) {
+    public ClientChannelInfo memberOn(Connection connection) {
         return byConnection.get(connection.id());
     }
 
@@ -87,7 +87,7 @@ public final class ConsumerGroup {
     }
 
     /** What a member wants, by topic. */
-    public Map<String, Subscription> subscriptionsOf(Member member) {
+    public Map<String, Subscription> subscriptionsOf(ClientChannelInfo member) {
         return member.subscriptions();
     }
 
@@ -118,19 +118,19 @@ public final class ConsumerGroup {
         consumeFromWhere = fromWhere == null ? "" : fromWhere;
     }
 
-    Member member(MemberKey key) {
+    ClientChannelInfo member(ClientChannelKey key) {
         return members.get(key);
     }
 
-    void add(MemberKey key, Member member) {
+    void add(ClientChannelKey key, ClientChannelInfo member) {
         members.put(key, member);
         byConnection.put(key.connectionId(), member);
     }
 
     /** Takes members out; true when there were some. */
-    boolean remove(Collection<MemberKey> gone) {
+    boolean remove(Collection<ClientChannelKey> gone) {
         boolean changed = false;
-        for (MemberKey key : gone) {
+        for (ClientChannelKey key : gone) {
             changed |= members.remove(key) != null;
         }
         if (changed) {
@@ -140,7 +140,7 @@ public final class ConsumerGroup {
         return changed;
     }
 
-    Set<MemberKey> keys() {
+    Set<ClientChannelKey> keys() {
         return members.keySet();
     }
 
@@ -157,7 +157,7 @@ public final class ConsumerGroup {
     /** Works out anew what follows from the members; returns the conflicts that are new or other than before. */
     List<Conflict> settle() {
         Map<String, Subscription> best = new TreeMap<>();
-        for (Member member : members.values()) {
+        for (ClientChannelInfo member : members.values()) {
             member.subscriptions()
                     .forEach((topic, own) -> best.merge(topic, own, (a, b) -> a.told() >= b.told() ? a : b));
         }
@@ -187,7 +187,7 @@ public final class ConsumerGroup {
 
     private Conflict conflict(String topic) {
         Map<String, List<String>> clients = new TreeMap<>();
-        for (Member member : members.values()) {
+        for (ClientChannelInfo member : members.values()) {
             Subscription own = member.subscriptions().get(topic);
             clients.computeIfAbsent(own == null ? Conflict.NOTHING : own.wish(), wish -> new ArrayList<>())
                     .add(member.clientId());
@@ -198,7 +198,7 @@ public final class ConsumerGroup {
 
     private Filter unionOf(String topic) {
         Map<String, Filter> filters = new TreeMap<>();
-        for (Member member : members.values()) {
+        for (ClientChannelInfo member : members.values()) {
             Subscription own = member.subscriptions().get(topic);
             if (own != null && takesRetries(member)) {
                 filters.put(own.wish(), own.filter());
@@ -208,7 +208,7 @@ public final class ConsumerGroup {
     }
 
     /** Whether what is put into the group's retry topic can reach the member. */
-    public boolean takesRetries(Member member) {
+    public boolean takesRetries(ClientChannelInfo member) {
         return member.subscriptions().containsKey(Names.retryTopic(name));
     }
 }

@@ -44,10 +44,10 @@ final class HeartBeat implements RequestHandler {
     private static final int MAX_BYTES = 1 << 20;
 
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Topics topics;
 
-    HeartBeat(Groups groups, Members members, Topics topics) {
+    HeartBeat(Groups groups, ClientRegistry members, Topics topics) {
         this.groups = groups;
         this.members = members;
         this.topics = topics;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
-import io.waybill.broker.request.LogBudget;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.platform.Clock;
 import io.waybill.remoting.Connection;
 import java.net.InetSocketAddress;
@@ -31,13 +31,13 @@ public final class SharedClientIds {
 
     private static final int MOST_IDS = 10_000;
 
-    private final LogBudget lines;
+    private final LogRateLimiter lines;
     private final AtomicLong found = new AtomicLong();
     /** Connections by client id and connection number. */
     private final Map<String, Map<Long, Connection>> shared = new ConcurrentHashMap<>();
 
     SharedClientIds(Clock clock) {
-        this.lines = new LogBudget(clock);
+        this.lines = new LogRateLimiter(clock);
     }
 
     /** Two connections of a client are both alive. */

@@ -7,7 +7,7 @@ import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -56,7 +56,7 @@ final class ConsumeDiagnosis {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final DeliveryLog deliveries;
     private final QueueLocks locks;
     private final GroupState standings;
@@ -68,7 +68,7 @@ final class ConsumeDiagnosis {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             DeliveryLog deliveries,
             QueueLocks locks,
             GroupState standings,

@@ -5,8 +5,8 @@ import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.delivery.QueueOwner;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.Topics;
@@ -32,11 +32,11 @@ final class GroupState {
 
     private final Store store;
     private final Topics topics;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final DeliveryLog deliveries;
 
-    GroupState(Store store, Topics topics, Members members, Offsets offsets, DeliveryLog deliveries) {
+    GroupState(Store store, Topics topics, ClientRegistry members, Offsets offsets, DeliveryLog deliveries) {
         this.store = store;
         this.topics = topics;
         this.members = members;
@@ -70,7 +70,7 @@ final class GroupState {
         }
         List<Filter> filters = new ArrayList<>();
         Set<String> texts = new TreeSet<>();
-        for (Member member : online.members()) {
+        for (ClientChannelInfo member : online.members()) {
             Subscription subscription = online.subscriptionsOf(member).get(topic);
             if (subscription != null && texts.add(text(subscription))) {
                 filters.add(subscription.filter());

@@ -3,7 +3,7 @@ package io.waybill.broker.insight;
 
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
@@ -32,7 +32,7 @@ public final class Insight {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final DeliveryLog deliveries;
     private final QueueLocks locks;
@@ -50,7 +50,7 @@ public final class Insight {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             DeliveryLog deliveries,
             QueueLocks locks,

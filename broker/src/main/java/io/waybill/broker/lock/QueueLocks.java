@@ -2,7 +2,7 @@
 package io.waybill.broker.lock;
 
 import io.waybill.broker.offset.CommitFence;
-import io.waybill.broker.request.LogBudget;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.request.Routes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -79,7 +79,7 @@ public final class QueueLocks implements CommitFence {
     private final String brokerName;
     private final Predicate<MessageQueue> queueExists;
     private final BiFunction<String, Connection, String> clientIdOn;
-    private final LogBudget lines;
+    private final LogRateLimiter lines;
     /** Locks by group and queue. Changed while guarded by itself, and so is what is in it; that a group has none is read without. */
     private final Map<String, Map<MessageQueue, Lock>> groups = new ConcurrentHashMap<>();
 
@@ -100,7 +100,7 @@ public final class QueueLocks implements CommitFence {
             BiFunction<String, Connection, String> clientIdOn) {
         this.queueExists = queueExists;
         this.clientIdOn = clientIdOn;
-        this.lines = new LogBudget(clock);
+        this.lines = new LogRateLimiter(clock);
         this.clock = clock;
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(expiryMillis);
         this.brokerName = brokerName;

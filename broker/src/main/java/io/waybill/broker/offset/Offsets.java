@@ -252,7 +252,7 @@ public final class Offsets implements Duty {
         QueueRange range = store.range(topic, queueId);
         return range.minOffset() == 0
                 && range.maxOffset() > 0
-                && store.logBytesSince(topic, queueId, 0) <= OffsetRequests.YOUNG_BYTES;
+                && store.logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
     }
 
     /** The groups that have committed something for the topic. */

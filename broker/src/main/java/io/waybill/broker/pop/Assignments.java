@@ -2,7 +2,7 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -24,11 +24,11 @@ import java.util.Set;
 final class Assignments {
     private static final Assignment NOTHING_SAID = new Assignment(null, null);
 
-    private final Members members;
+    private final ClientRegistry members;
     private final TopicQueues topicQueues;
     private final RequestModes modes;
 
-    Assignments(Members members, TopicQueues topicQueues, RequestModes modes) {
+    Assignments(ClientRegistry members, TopicQueues topicQueues, RequestModes modes) {
         this.members = members;
         this.topicQueues = topicQueues;
         this.modes = modes;

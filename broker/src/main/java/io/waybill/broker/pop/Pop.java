@@ -2,7 +2,7 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.filter.Filter;
-import io.waybill.broker.request.Turns;
+import io.waybill.broker.request.DrainLoop;
 import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.protocol.header.PopHeader;
 import io.waybill.remoting.Request;
@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>What always holds: at most one thread works on a pop at a time, and it is answered at most once. Whoever wants something of a pop notes the
  * reason with {@link #begin}; if another thread works on it right now, that thread sees the reason when it ends its turn.
  */
-final class Pop extends Turns {
+final class Pop extends DrainLoop {
     /** What is done with the messages. */
     enum Kind {
         TAKE,

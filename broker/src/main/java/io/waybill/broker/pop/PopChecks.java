@@ -4,8 +4,8 @@ package io.waybill.broker.pop;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -23,9 +23,9 @@ import io.waybill.remoting.Connection;
 final class PopChecks {
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
 
-    PopChecks(Topics topics, Groups groups, Members members) {
+    PopChecks(Topics topics, Groups groups, ClientRegistry members) {
         this.topics = topics;
         this.groups = groups;
         this.members = members;
@@ -101,7 +101,7 @@ final class PopChecks {
     private Checked wanted(
             Asked asked, Connection connection, SubscriptionGroupConfig config, TopicConfig topic, Pop.Wish before) {
         ConsumerGroup group = members.consumerGroup(asked.group());
-        Member member = group == null ? null : group.memberOn(connection);
+        ClientChannelInfo member = group == null ? null : group.memberOn(connection);
         Subscription own = member == null ? null : group.subscriptionsOf(member).get(asked.topic());
         Subscription known = own != null || group == null ? own : group.subscription(asked.topic());
         String said = asked.expression();

@@ -4,8 +4,8 @@ package io.waybill.broker.pop;
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.filter.Metered;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.request.Outcomes;
@@ -52,7 +52,7 @@ final class PopService {
     private final Store store;
     private final PopQueues queues;
     private final PopLongPolling waiting;
-    private final Members members;
+    private final ClientRegistry members;
     private final Topics topics;
     private final DeliveryLog deliveries;
     private final Stats stats;
@@ -67,7 +67,7 @@ final class PopService {
             Store store,
             PopQueues queues,
             PopLongPolling waiting,
-            Members members,
+            ClientRegistry members,
             Topics topics,
             DeliveryLog deliveries,
             Stats stats,
@@ -304,7 +304,7 @@ final class PopService {
 
     private boolean isWantedByAnyone(Pop.Wish wish, ByteBuffer buffer, int at) {
         ConsumerGroup group = members.consumerGroup(wish.group());
-        for (Member member : group == null ? List.<Member>of() : group.members()) {
+        for (ClientChannelInfo member : group == null ? List.<ClientChannelInfo>of() : group.members()) {
             Subscription own = group.subscriptionsOf(member).get(wish.topic());
             if (own != null && own.filter().matches(buffer, at)) {
                 return true;

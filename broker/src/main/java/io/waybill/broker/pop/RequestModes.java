@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
@@ -32,12 +32,12 @@ final class RequestModes {
     private static final int MOST_MODES = 100_000;
 
     private final Store store;
-    private final Members members;
+    private final ClientRegistry members;
     private final String usualMode;
     private final Map<String, RequestMode> table = new ConcurrentHashMap<>();
 
     /** @param usualMode of groups nobody set one for */
-    RequestModes(Store store, Members members, String usualMode) {
+    RequestModes(Store store, ClientRegistry members, String usualMode) {
         this.store = store;
         this.members = members;
         this.usualMode = usualMode;

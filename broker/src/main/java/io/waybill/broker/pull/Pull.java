@@ -4,7 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.delivery.QueueDeliveryTracker;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.request.Turns;
+import io.waybill.broker.request.DrainLoop;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
 
@@ -15,7 +15,7 @@ import io.waybill.remoting.Request;
  * something of a pull notes the reason with {@link #begin}; if another thread works on it right now, that thread sees the
  * reason when it ends its turn. So nobody ever waits for anybody, and no reason is lost.
  */
-final class Pull extends Turns {
+final class Pull extends DrainLoop {
     /** It just came. */
     static final int FIRST = 1;
     /** Its queue may have more. */

@@ -4,8 +4,8 @@ package io.waybill.broker.pull;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -27,9 +27,9 @@ final class PullChecks {
 
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
 
-    PullChecks(Topics topics, Groups groups, Members members) {
+    PullChecks(Topics topics, Groups groups, ClientRegistry members) {
         this.topics = topics;
         this.groups = groups;
         this.members = members;
@@ -98,7 +98,7 @@ final class PullChecks {
             return refusal;
         }
         ConsumerGroup online = members.consumerGroup(name);
-        Member member = online == null ? null : online.memberOn(connection);
+        ClientChannelInfo member = online == null ? null : online.memberOn(connection);
         Subscription own =
                 member == null ? null : online.subscriptionsOf(member).get(header.topic());
         if ((header.sysFlag() & SUBSCRIPTION) == 0) {

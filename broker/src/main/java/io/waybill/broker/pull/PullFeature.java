@@ -3,7 +3,7 @@ package io.waybill.broker.pull;
 
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
@@ -35,7 +35,7 @@ public final class PullFeature {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             DeliveryLog deliveries,
             Rules rules,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.group.FreshSubscriptions;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.SubscriptionRefresher;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
@@ -28,7 +28,7 @@ final class PullMessage implements RequestHandler {
 
     private final PullChecks checks;
     private final Rules rules;
-    private final FreshSubscriptions fresh;
+    private final SubscriptionRefresher fresh;
     private final Offsets offsets;
     private final SubscriptionConflictRouter conflictRouter;
     private final PullService pullService;
@@ -38,7 +38,7 @@ final class PullMessage implements RequestHandler {
     PullMessage(
             PullChecks checks,
             Rules rules,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             SubscriptionConflictRouter conflictRouter,
             PullService pullService,

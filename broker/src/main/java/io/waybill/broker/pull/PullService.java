@@ -4,7 +4,7 @@ package io.waybill.broker.pull;
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.filter.Metered;
-import io.waybill.broker.group.Member;
+import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
@@ -173,7 +173,7 @@ final class PullService {
         if (reset < 0
                 && pull.subscribedGroup() != null
                 && pull.subscribedGroup().isBroadcasting()) {
-            Member member = pull.subscribedGroup().memberOn(pull.request().connection());
+            ClientChannelInfo member = pull.subscribedGroup().memberOn(pull.request().connection());
             String client = member == null ? null : member.clientId();
             reset = offsets.takeMemberReset(pull.group(), pull.topic(), pull.queueId(), client);
         }

@@ -3,7 +3,7 @@ package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Member;
+import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
@@ -180,7 +180,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
                 return wanted.matches(buffer, at) ? Verdict.DELIVER : Verdict.REROUTE;
             }
             String origin = StoredMessage.property(buffer, at, MessageProperties.RETRY_TOPIC);
-            Member reader = group.memberOn(connection);
+            ClientChannelInfo reader = group.memberOn(connection);
             if (origin == null || reader == null || wants(reader, origin, buffer, at)) {
                 return Verdict.DELIVER;
             }
@@ -189,7 +189,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
             return isCopy || isWantedByAnother(origin, buffer, at) ? Verdict.REROUTE : Verdict.DELIVER;
         }
 
-        private boolean wants(Member member, String topic, ByteBuffer buffer, int at) {
+        private boolean wants(ClientChannelInfo member, String topic, ByteBuffer buffer, int at) {
             Subscription own = group.subscriptionsOf(member).get(topic);
             return own != null && own.filter().matches(buffer, at);
         }
@@ -312,7 +312,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
                     continue; // a pull from before its queue went to another member would copy for ever
                 }
                 Connection reader = readers.get(new Queue(group.name(), Names.retryTopic(group.name()), queueId));
-                Member member = reader == null || !reader.isOpen() ? null : group.memberOn(reader);
+                ClientChannelInfo member = reader == null || !reader.isOpen() ? null : group.memberOn(reader);
                 if (member == null) {
                     free = queueId;
                 } else if (wants(member, origin, message, 0)) {

@@ -7,11 +7,11 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.request.LogBudget;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -81,14 +81,14 @@ final class UnreadQueues implements Duty {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final DeliveryLog deliveries;
     private final SubscriptionConflictRouter conflictRouter;
     private final RateLimits limits;
     private final String brokerName;
     private final Executor blocking;
-    private final LogBudget lines;
+    private final LogRateLimiter lines;
 
     /** How often in a row all members said that a queue is not theirs. Of the duty's runs and what follows from them, one at a time. */
     private Map<Queue, Integer> confirmed = new HashMap<>();
@@ -100,7 +100,7 @@ final class UnreadQueues implements Duty {
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             DeliveryLog deliveries,
             SubscriptionConflictRouter conflictRouter,
@@ -118,7 +118,7 @@ final class UnreadQueues implements Duty {
         this.limits = limits;
         this.brokerName = brokerName;
         this.blocking = blocking;
-        this.lines = new LogBudget(clock);
+        this.lines = new LogRateLimiter(clock);
     }
 
     @Override
@@ -188,10 +188,10 @@ final class UnreadQueues implements Duty {
     // ---- whether their members say so too
 
     private void ask(List<Queue> suspects) {
-        Map<String, Set<Member>> readers = new HashMap<>();
+        Map<String, Set<ClientChannelInfo>> readers = new HashMap<>();
         for (Queue queue : suspects) {
             ConsumerGroup group = members.consumerGroup(queue.group());
-            for (Member member : group == null ? List.<Member>of() : group.members()) {
+            for (ClientChannelInfo member : group == null ? List.<ClientChannelInfo>of() : group.members()) {
                 if (group.subscriptionsOf(member).containsKey(queue.topic())) {
                     readers.computeIfAbsent(queue.group(), g -> new HashSet<>()).add(member);
                 }
@@ -200,7 +200,7 @@ final class UnreadQueues implements Duty {
         Map<String, List<CompletableFuture<Command>>> answers = new HashMap<>();
         List<CompletableFuture<Command>> all = new ArrayList<>();
         readers.forEach((group, ofGroup) -> {
-            for (Member member : ofGroup) {
+            for (ClientChannelInfo member : ofGroup) {
                 CompletableFuture<Command> answer = member.connection()
                         .call(
                                 Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.quarantine;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
@@ -61,7 +61,7 @@ public final class QuarantineRequests {
         }
         String topic = text("topic", wanted.requireString("topic"));
         String key = text("key", wanted.requireString("key"));
-        String by = text("by", wanted.getString("by", "somebody")) + " at " + Asker.address(request);
+        String by = text("by", wanted.getString("by", "somebody")) + " at " + RequestOrigin.address(request);
         String reason = text("reason", wanted.getString("reason", "no reason given"));
         switch (action) {
             case "QUARANTINE" -> {

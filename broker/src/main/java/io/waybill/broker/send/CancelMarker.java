@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.timer.DelayedMessageWriter;
@@ -39,7 +39,7 @@ final class CancelMarker {
         String topic = header.topic();
         String cancelled = cancellation.key();
         String key = cancelled.startsWith(topic + "+") ? cancelled.substring(topic.length() + 1) : cancelled;
-        String by = "cancel marker of " + header.producerGroup() + " at " + Asker.address(request);
+        String by = "cancel marker of " + header.producerGroup() + " at " + RequestOrigin.address(request);
         Continuation.run(
                 blocking,
                 request,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
@@ -111,7 +111,7 @@ final class ChangeTimer implements RequestHandler {
             throw new BadField("by", "1 to " + MAX_TEXT_LENGTH + " characters", by);
         }
         String action = json.requireString("action");
-        String who = (by == null ? "somebody" : by) + " at " + Asker.address(request);
+        String who = (by == null ? "somebody" : by) + " at " + RequestOrigin.address(request);
         return switch (action) {
             case "CANCEL" -> new Wanted(topic, key, uniqueKey, handle, -1, who);
             case "RESCHEDULE" -> new Wanted(topic, key, uniqueKey, handle, deliverMillis(json), who);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
@@ -82,7 +82,7 @@ public final class RecallMessage implements RequestHandler {
             return;
         }
         String by = "recall by " + (group == null || group.isEmpty() ? "nobody named" : group) + " at "
-                + Asker.address(request);
+                + RequestOrigin.address(request);
         blocking.execute(() -> {
             try {
                 cancellation.cancel(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
@@ -73,7 +73,7 @@ final class DecideTransaction implements RequestHandler {
         String reason = shortText("reason", wanted.requireString("reason"));
         String operator = wanted.getString("operator");
         String by = "operator" + (operator == null ? "" : " " + shortText("operator", operator)) + " at "
-                + Asker.address(request) + ": " + reason;
+                + RequestOrigin.address(request) + ": " + reason;
         blocking.execute(() -> {
             try {
                 switch (word) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.LogBudget;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -58,7 +58,7 @@ final class EndTransaction implements RequestHandler {
     private final Clock clock;
     private final BiFunction<String, Connection, String> clientNames;
     private final Executor blocking;
-    private final LogBudget refusals;
+    private final LogRateLimiter refusals;
 
     EndTransaction(
             Store store,
@@ -76,7 +76,7 @@ final class EndTransaction implements RequestHandler {
         this.clock = clock;
         this.clientNames = clientNames;
         this.blocking = blocking;
-        this.refusals = new LogBudget(clock);
+        this.refusals = new LogRateLimiter(clock);
     }
 
     @Override

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.platform.Clock;
@@ -37,7 +37,7 @@ public final class HalfMessageWriter {
     private final Clock clock;
     private final TransactionSettings settings;
     private final DelayedMessageWriter delays;
-    private final Members members;
+    private final ClientRegistry members;
     private final TransactionChecks checks;
 
     public HalfMessageWriter(
@@ -45,7 +45,7 @@ public final class HalfMessageWriter {
             Clock clock,
             TransactionSettings settings,
             DelayedMessageWriter delays,
-            Members members,
+            ClientRegistry members,
             TransactionChecks checks) {
         this.store = store;
         this.clock = clock;

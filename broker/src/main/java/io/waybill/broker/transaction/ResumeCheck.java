@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -78,7 +78,7 @@ final class ResumeCheck implements RequestHandler {
         }
         blocking.execute(() -> {
             try {
-                resume(request, store.readAt(position), "tool at " + Asker.address(request), null);
+                resume(request, store.readAt(position), "tool at " + RequestOrigin.address(request), null);
             } catch (BadValue e) {
                 request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
             } catch (RuntimeException e) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.group.Member;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.TimerCompletion;
 import io.waybill.broker.timer.TransactionCheckCallback;
@@ -74,7 +74,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
     private final Store store;
     private final Clock clock;
     private final TransactionSettings settings;
-    private final Members members;
+    private final ClientRegistry members;
     private final TransactionResolver decisions;
     private final CheckAnswers answers;
     private final String brokerName;
@@ -122,7 +122,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
             Store store,
             Clock clock,
             TransactionSettings settings,
-            Members members,
+            ClientRegistry members,
             DelayedMessageWriter delays,
             String brokerName) {
         this.store = store;
@@ -161,7 +161,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
     }
 
     /** A heartbeat brought a producer of the group: what waited for one, or for this one, is asked about now. */
-    public void producerRegistered(String producerGroup, Member member) {
+    public void producerRegistered(String producerGroup, ClientChannelInfo member) {
         String onConnection = awaited(producerGroup, member.connection());
         String byId = awaited(producerGroup, member.clientId());
         synchronized (waiting) {

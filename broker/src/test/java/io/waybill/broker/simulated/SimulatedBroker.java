@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.simulated;
 
-import io.waybill.broker.admin.Administration;
+import io.waybill.broker.admin.AdminFeature;
 import io.waybill.broker.admin.QuarantinedMessages;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
-import io.waybill.broker.group.Memberships;
+import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.query.Queries;
+import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.DeadLetterAdmin;
@@ -25,7 +25,7 @@ import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerDispatcher;
 import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.timer.TimerSettings;
-import io.waybill.broker.topic.TopicRequests;
+import io.waybill.broker.topic.TopicFeature;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessage;
 import io.waybill.broker.transaction.HalfMessageWriter;
@@ -85,7 +85,7 @@ public final class SimulatedBroker implements AutoCloseable {
     public Store store;
     public Topics topics;
     public Groups groups;
-    public Members members;
+    public ClientRegistry members;
     public Offsets offsets;
     public DelayedMessageWriter delays;
     public HalfMessageWriter halves;
@@ -111,7 +111,7 @@ public final class SimulatedBroker implements AutoCloseable {
         Executor blocking = duties.executor("reads", 1);
         topics = new Topics(store, settings);
         groups = new Groups(store, settings);
-        members = new Members(groups, settings, clock);
+        members = new ClientRegistry(groups, settings, clock);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.random());
@@ -128,8 +128,8 @@ public final class SimulatedBroker implements AutoCloseable {
         store.onStored(stats::stored);
         Routes routes = new Routes();
         TopicUses uses = new TopicUses(store, members, offsets);
-        new TopicRequests(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
-        new Memberships(groups, members, topics).register(routes);
+        new TopicFeature(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
+        new GroupFeature(groups, members, topics).register(routes);
         new TimerFeature(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null, blocking)
                 .register(routes);
@@ -152,8 +152,8 @@ public final class SimulatedBroker implements AutoCloseable {
                         replies,
                         blocking)
                 .register(routes);
-        new Queries(store, members::subscription, blocking).register(routes);
-        new Administration(
+        new QueryFeature(store, members::subscription, blocking).register(routes);
+        new AdminFeature(
                         store,
                         topics,
                         groups,

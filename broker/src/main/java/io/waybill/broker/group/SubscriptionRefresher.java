@@ -30,17 +30,17 @@ import org.slf4j.LoggerFactory;
  *
  * <p>What always holds: one question is open for a group on a connection, however many of its pulls wait for the answer. Thread-safe.
  */
-public final class FreshSubscriptions {
-    private static final Logger log = LoggerFactory.getLogger(FreshSubscriptions.class);
+public final class SubscriptionRefresher {
+    private static final Logger log = LoggerFactory.getLogger(SubscriptionRefresher.class);
     /** Less than a client waits for the answer to its heartbeat. */
     private static final long TIMEOUT_MILLIS = 2_000;
 
-    private final Members members;
+    private final ClientRegistry members;
     private final Map<Asked, CompletableFuture<Void>> open = new ConcurrentHashMap<>();
 
     private record Asked(long connectionId, String group) {}
 
-    FreshSubscriptions(Members members) {
+    SubscriptionRefresher(ClientRegistry members) {
         this.members = members;
     }
 
@@ -50,7 +50,7 @@ public final class FreshSubscriptions {
      * @return false when the connection has no member of the group: nobody is asked and the action never runs
      */
     public boolean ask(String group, Connection connection, Runnable then) {
-        Member member = members.memberOn(group, connection);
+        ClientChannelInfo member = members.memberOn(group, connection);
         if (member == null) {
             return false;
         }

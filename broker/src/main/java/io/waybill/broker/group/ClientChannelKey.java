@@ -2,4 +2,4 @@
 package io.waybill.broker.group;
 
 /** A client on a connection: one connection may carry several clients, one client may be there on two connections. */
-record MemberKey(long connectionId, String clientId) {}
+record ClientChannelKey(long connectionId, String clientId) {}

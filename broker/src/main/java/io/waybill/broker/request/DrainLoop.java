@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * {@link #begin}; if another thread works on it right now, that thread sees the reason when it ends its turn. So nobody ever waits for anybody, and no
  * reason is lost. A superclass and not a part, so that a pull stays one object.
  */
-public abstract class Turns {
+public abstract class DrainLoop {
     private static final int BUSY = 1 << 30;
     private static final int ANSWERED = 1 << 29;
     /** Every other bit is a reason of the subclass. */

@@ -25,12 +25,12 @@ import java.util.List;
 import java.util.Map;
 
 /** The requests about groups and their members that need no file of their own. */
-public final class Memberships {
+public final class GroupFeature {
     private final Groups groups;
-    private final Members members;
+    private final ClientRegistry members;
     private final HeartBeat heartBeat;
 
-    public Memberships(Groups groups, Members members, Topics topics) {
+    public GroupFeature(Groups groups, ClientRegistry members, Topics topics) {
         this.groups = groups;
         this.members = members;
         this.heartBeat = new HeartBeat(groups, members, topics);

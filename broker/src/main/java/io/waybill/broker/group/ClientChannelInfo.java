@@ -7,19 +7,19 @@ import java.util.Map;
 /**
  * A client that is connected for a group. One client may be there twice for a moment, on its old and its new connection.
  */
-public final class Member {
+public final class ClientChannelInfo {
     private final String clientId;
     private final Connection connection;
     private volatile Map<String, Subscription> subscriptions = Map.of();
     private volatile byte language;
     private volatile int version;
-    /** Of the newest heartbeat that said what it wants; guarded by {@link Members}. */
+    /** Of the newest heartbeat that said what it wants; guarded by {@link ClientRegistry}. */
     private long newestArrival;
 
     private volatile long lastSeenNanos;
     private volatile long lastSeenMillis;
 
-    Member(String clientId, Connection connection) {
+    ClientChannelInfo(String clientId, Connection connection) {
         this.clientId = clientId;
         this.connection = connection;
     }

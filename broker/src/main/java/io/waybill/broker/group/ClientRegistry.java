@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
-import io.waybill.broker.request.LogBudget;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -43,8 +43,8 @@ import org.slf4j.LoggerFactory;
  * {@link #closed} ran. A group without members is not kept. What heartbeats bring is counted in bytes, and no connection
  * holds more than is left for all others. Changes happen under one lock; the reads that requests need take none. The notices of a change (code 40) are sent after it is visible.
  */
-public final class Members implements Duty {
-    private static final Logger log = LoggerFactory.getLogger(Members.class);
+public final class ClientRegistry implements Duty {
+    private static final Logger log = LoggerFactory.getLogger(ClientRegistry.class);
     /** Groups times clients on one connection; a proxy may bring many. */
     static final int MOST_MEMBERSHIPS = 8192;
 
@@ -77,26 +77,26 @@ public final class Members implements Duty {
     private final MemoryBudget memory;
 
     private final AtomicLong arrivals = new AtomicLong();
-    private final FreshSubscriptions fresh = new FreshSubscriptions(this);
+    private final SubscriptionRefresher fresh = new SubscriptionRefresher(this);
 
     /** The members' wishes are told by peers: a crowd of them must not fill the log. */
-    private final LogBudget conflictLines;
+    private final LogRateLimiter conflictLines;
 
-    private volatile BiConsumer<String, Member> producerListener = (group, member) -> {};
+    private volatile BiConsumer<String, ClientChannelInfo> producerListener = (group, member) -> {};
     private volatile BiConsumer<String, String> producerLeftListener = (group, clientId) -> {};
     private volatile Consumer<ConsumerGroup> conflictListener = group -> {};
     private volatile BiConsumer<String, Connection> wishListener = (group, connection) -> {};
 
-    public Members(Groups groups, BrokerSettings settings, Clock clock) {
+    public ClientRegistry(Groups groups, BrokerSettings settings, Clock clock) {
         this(groups, settings, clock, MemoryBudget.ofHeap(HEAP_DIVISOR));
     }
 
     /** @param memory what heartbeats may make this hold */
-    Members(Groups groups, BrokerSettings settings, Clock clock, MemoryBudget memory) {
+    ClientRegistry(Groups groups, BrokerSettings settings, Clock clock, MemoryBudget memory) {
         this.memory = memory;
         this.groups = groups;
         this.clock = clock;
-        this.conflictLines = new LogBudget(clock);
+        this.conflictLines = new LogRateLimiter(clock);
         this.shared = new SharedClientIds(clock);
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
     }
@@ -110,15 +110,15 @@ public final class Members implements Duty {
     }
 
     private static final class ProducerGroup {
-        final Map<MemberKey, Member> members = new ConcurrentHashMap<>();
+        final Map<ClientChannelKey, ClientChannelInfo> members = new ConcurrentHashMap<>();
         /** The member that was heard last on each connection, for requests that name no client. */
-        final Map<Long, Member> byConnection = new ConcurrentHashMap<>();
+        final Map<Long, ClientChannelInfo> byConnection = new ConcurrentHashMap<>();
 
         final AtomicInteger turn = new AtomicInteger();
     }
 
     /** Asks members what they want. */
-    public FreshSubscriptions fresh() {
+    public SubscriptionRefresher fresh() {
         return fresh;
     }
 
@@ -130,7 +130,7 @@ public final class Members implements Duty {
         if (producer == null) {
             return null;
         }
-        List<Member> members = new ArrayList<>(producer.members.values());
+        List<ClientChannelInfo> members = new ArrayList<>(producer.members.values());
         int start = producer.turn.getAndIncrement() & Integer.MAX_VALUE;
         for (int i = 0; i < members.size(); i++) {
             Connection connection = members.get((start + i) % members.size()).connection();
@@ -143,7 +143,7 @@ public final class Members implements Duty {
 
     /** A living connection of this client as a producer of the group, or null. */
     public Connection producerOf(String group, String clientId) {
-        for (Member member : producersOf(group)) {
+        for (ClientChannelInfo member : producersOf(group)) {
             if (member.clientId().equals(clientId) && member.connection().isOpen()) {
                 return member.connection();
             }
@@ -154,7 +154,7 @@ public final class Members implements Duty {
     /** The id of the client that sent its last heartbeat as a producer of the group on this connection, or null. */
     public String producerOn(String group, Connection connection) {
         ProducerGroup producer = producers.get(group);
-        Member member = producer == null ? null : producer.byConnection.get(connection.id());
+        ClientChannelInfo member = producer == null ? null : producer.byConnection.get(connection.id());
         return member == null ? null : member.clientId();
     }
 
@@ -165,7 +165,7 @@ public final class Members implements Duty {
     }
 
     /** The producers of a group, one per client and connection; empty when there are none. */
-    public Collection<Member> producersOf(String group) {
+    public Collection<ClientChannelInfo> producersOf(String group) {
         ProducerGroup producer = producers.get(group);
         return producer == null ? List.of() : List.copyOf(producer.members.values());
     }
@@ -186,7 +186,7 @@ public final class Members implements Duty {
     }
 
     /** The consumers of a group, one per client and connection; empty when it is offline. */
-    public Collection<Member> membersOf(String group) {
+    public Collection<ClientChannelInfo> membersOf(String group) {
         ConsumerGroup consumer = consumers.get(group);
         return consumer == null ? List.of() : consumer.members();
     }
@@ -204,8 +204,8 @@ public final class Members implements Duty {
     }
 
     /** The consumer of a group with this client id on a living connection, or null. */
-    public Member member(String group, String clientId) {
-        for (Member member : membersOf(group)) {
+    public ClientChannelInfo member(String group, String clientId) {
+        for (ClientChannelInfo member : membersOf(group)) {
             if (member.clientId().equals(clientId) && member.connection().isOpen()) {
                 return member;
             }
@@ -216,24 +216,24 @@ public final class Members implements Duty {
     /** Whether the client is a member of the group on this connection. */
     boolean isMember(String group, String clientId, Connection connection) {
         ConsumerGroup consumer = consumers.get(group);
-        return consumer != null && consumer.member(new MemberKey(connection.id(), clientId)) != null;
+        return consumer != null && consumer.member(new ClientChannelKey(connection.id(), clientId)) != null;
     }
 
     /** The id of the consumer that sent its heartbeat for the group on this connection, or null. */
     public String clientId(String group, Connection connection) {
-        Member member = memberOn(group, connection);
+        ClientChannelInfo member = memberOn(group, connection);
         return member == null ? null : member.clientId();
     }
 
     /** The member of a group that sent its heartbeat on this connection, or null. */
-    public Member memberOn(String group, Connection connection) {
+    public ClientChannelInfo memberOn(String group, Connection connection) {
         ConsumerGroup consumer = consumers.get(group);
         return consumer == null ? null : consumer.memberOn(connection);
     }
 
     /** Who speaks for a group on a connection, for people: the client id if a heartbeat told it, and the address. */
     public String nameOf(String group, Connection connection) {
-        Member member = memberOn(group, connection);
+        ClientChannelInfo member = memberOn(group, connection);
         if (member == null) {
             ProducerGroup producer = producers.get(group);
             member = producer == null ? null : producer.byConnection.get(connection.id());
@@ -251,7 +251,7 @@ public final class Members implements Duty {
     // ---- changes
 
     /** Sets who is told the name of a producer group and its new member when somebody is connected for it; once, at the start. */
-    public void onProducer(BiConsumer<String, Member> listener) {
+    public void onProducer(BiConsumer<String, ClientChannelInfo> listener) {
         this.producerListener = listener;
     }
 
@@ -287,7 +287,7 @@ public final class Members implements Duty {
      */
     boolean heartbeat(Connection connection, byte language, int version, HeartbeatData data, long arrival) {
         Set<String> changed = new LinkedHashSet<>();
-        Map<String, Member> newProducers = new LinkedHashMap<>();
+        Map<String, ClientChannelInfo> newProducers = new LinkedHashMap<>();
         boolean fullWanted;
         synchronized (this) {
             if (!connection.isOpen()) {
@@ -306,7 +306,7 @@ public final class Members implements Duty {
             for (String group : data.producers()) {
                 ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
                 boolean isNew = seen(producer.members, connection, data.clientId(), language, version);
-                Member member = producer.members.get(new MemberKey(connection.id(), data.clientId()));
+                ClientChannelInfo member = producer.members.get(new ClientChannelKey(connection.id(), data.clientId()));
                 producer.byConnection.put(connection.id(), member);
                 if (isNew) {
                     newProducers.put(group, member);
@@ -424,11 +424,11 @@ public final class Members implements Duty {
         ConsumerGroup group = consumers.computeIfAbsent(consumer.groupName(), ConsumerGroup::new);
         boolean wasBroadcasting = group.isBroadcasting();
         group.describe(consumer.consumeType(), consumer.messageModel(), consumer.consumeFromWhere());
-        MemberKey key = new MemberKey(connection.id(), data.clientId());
-        Member member = group.member(key);
+        ClientChannelKey key = new ClientChannelKey(connection.id(), data.clientId());
+        ClientChannelInfo member = group.member(key);
         boolean changed = member == null || wasBroadcasting != group.isBroadcasting();
         if (member == null) {
-            member = new Member(data.clientId(), connection);
+            member = new ClientChannelInfo(data.clientId(), connection);
         }
         member.seen(language, version, clock.nanoTime(), clock.wallMillis());
         if (!data.withoutSub() && member.isNewest(arrival)) {
@@ -442,11 +442,11 @@ public final class Members implements Duty {
     }
 
     private boolean seen(
-            Map<MemberKey, Member> members, Connection connection, String clientId, byte language, int version) {
-        MemberKey key = new MemberKey(connection.id(), clientId);
-        Member known = members.get(key);
+            Map<ClientChannelKey, ClientChannelInfo> members, Connection connection, String clientId, byte language, int version) {
+        ClientChannelKey key = new ClientChannelKey(connection.id(), clientId);
+        ClientChannelInfo known = members.get(key);
         boolean isNew = known == null;
-        Member member = isNew ? new Member(clientId, connection) : known;
+        ClientChannelInfo member = isNew ? new ClientChannelInfo(clientId, connection) : known;
         member.seen(language, version, clock.nanoTime(), clock.wallMillis());
         if (isNew) {
             members.put(key, member);
@@ -456,7 +456,7 @@ public final class Members implements Duty {
 
     /** Sets what a member wants; true when that is something else than before, not only a newer version of it. */
     private static boolean replaceSubscriptions(
-            ConsumerGroup group, Member member, Collection<SubscriptionData> wanted, long arrival) {
+            ConsumerGroup group, ClientChannelInfo member, Collection<SubscriptionData> wanted, long arrival) {
         Map<String, Subscription> known = member.subscriptions();
         Map<String, Subscription> own = new HashMap<>();
         for (SubscriptionData data : wanted) {
@@ -465,7 +465,7 @@ public final class Members implements Duty {
         return apply(group, member, own);
     }
 
-    private static boolean apply(ConsumerGroup group, Member member, Map<String, Subscription> own) {
+    private static boolean apply(ConsumerGroup group, ClientChannelInfo member, Map<String, Subscription> own) {
         Map<String, Subscription> known = member.subscriptions();
         boolean changed = !known.keySet().equals(own.keySet());
         for (Subscription subscription : own.values()) {
@@ -488,7 +488,7 @@ public final class Members implements Duty {
         boolean changed;
         synchronized (this) {
             ConsumerGroup group = consumers.get(name);
-            Member member = group == null ? null : group.memberOn(connection);
+            ClientChannelInfo member = group == null ? null : group.memberOn(connection);
             if (member == null) {
                 return;
             }
@@ -546,7 +546,7 @@ public final class Members implements Duty {
 
     /** A client leaves one of its groups; either name may be null. */
     void unregister(Connection connection, String clientId, String producerGroup, String consumerGroup) {
-        MemberKey key = new MemberKey(connection.id(), clientId);
+        ClientChannelKey key = new ClientChannelKey(connection.id(), clientId);
         boolean changed = false;
         boolean left = false;
         synchronized (this) {
@@ -572,7 +572,7 @@ public final class Members implements Duty {
     /** Forgets a connection in every group. */
     public void closed(Connection connection) {
         Set<String> changed = new LinkedHashSet<>();
-        Predicate<MemberKey> ofConnection = key -> key.connectionId() == connection.id();
+        Predicate<ClientChannelKey> ofConnection = key -> key.connectionId() == connection.id();
         synchronized (this) {
             fingerprints.remove(connection.id());
             shared.closed(connection);
@@ -591,13 +591,13 @@ public final class Members implements Duty {
         changed.forEach(this::announce);
     }
 
-    private boolean removeProducer(String name, Predicate<MemberKey> gone) {
+    private boolean removeProducer(String name, Predicate<ClientChannelKey> gone) {
         ProducerGroup group = producers.get(name);
         if (group == null) {
             return false;
         }
-        List<MemberKey> leaving = group.members.keySet().stream().filter(gone).toList();
-        for (MemberKey key : leaving) {
+        List<ClientChannelKey> leaving = group.members.keySet().stream().filter(gone).toList();
+        for (ClientChannelKey key : leaving) {
             group.byConnection.remove(key.connectionId(), group.members.remove(key));
         }
         if (group.members.isEmpty()) {
@@ -606,7 +606,7 @@ public final class Members implements Duty {
         return !leaving.isEmpty();
     }
 
-    private boolean removeConsumer(String name, Predicate<MemberKey> gone) {
+    private boolean removeConsumer(String name, Predicate<ClientChannelKey> gone) {
         ConsumerGroup group = consumers.get(name);
         if (group == null || !group.remove(group.keys().stream().filter(gone).toList())) {
             return false;
@@ -629,7 +629,7 @@ public final class Members implements Duty {
         if (config != null && !config.notifyConsumerIdsChangedEnable()) {
             return;
         }
-        for (Member member : membersOf(group)) {
+        for (ClientChannelInfo member : membersOf(group)) {
             member.connection()
                     .send(Command.request(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED)
                             .oneway()
@@ -679,8 +679,8 @@ public final class Members implements Duty {
     }
 
     private void collectSilent(
-            boolean isProducer, String group, Collection<Member> members, long now, List<Silent> silent) {
-        for (Member member : members) {
+            boolean isProducer, String group, Collection<ClientChannelInfo> members, long now, List<Silent> silent) {
+        for (ClientChannelInfo member : members) {
             if (member.isSilent(now, expiryNanos)) {
                 silent.add(new Silent(new Membership(isProducer, group, member.clientId()), member.connection()));
             }

@@ -25,11 +25,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Heartbeats are counted in bytes: 20 MB of them on one connection ended a process. */
-class MembersBytesTest {
+class ClientRegistryBytesTest {
     private final SimulatedClock clock = new SimulatedClock();
     private final MemoryBudget memory = new MemoryBudget(1_000_000);
     private Store store;
-    private Members members;
+    private ClientRegistry members;
 
     @BeforeEach
     void open() throws Exception {
@@ -39,7 +39,7 @@ class MembersBytesTest {
                 new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)),
                 settings.store().withSegmentBytes(1 << 20),
                 ViewsBackend.memory());
-        members = new Members(new Groups(store, settings), settings, clock, memory);
+        members = new ClientRegistry(new Groups(store, settings), settings, clock, memory);
     }
 
     @AfterEach

@@ -25,7 +25,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Predicate;
 
 /** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
-public final class OffsetRequests {
+public final class OffsetFeature {
     /** A queue whose first message has no more than this behind it in the log is young. */
     static final long YOUNG_BYTES = 256L << 20;
 
@@ -39,7 +39,7 @@ public final class OffsetRequests {
      * @param groupExists whether a consumer group has settings
      * @param coldReads runs what may have to read the disk
      */
-    public OffsetRequests(
+    public OffsetFeature(
             Store store, Offsets offsets, Topics topics, Predicate<String> groupExists, Executor coldReads) {
         this.store = store;
         this.offsets = offsets;

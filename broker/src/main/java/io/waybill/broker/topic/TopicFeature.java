@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.topic;
 
-import io.waybill.broker.request.Asker;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Pages;
 import io.waybill.broker.request.Routes;
@@ -38,7 +38,7 @@ import java.util.function.Function;
  *
  * <p>A topic that somebody still needs is deleted, and queues with unread messages are taken away, at the second request only.
  */
-public final class TopicRequests {
+public final class TopicFeature {
     private static final int MOST_AT_ONCE = 1_000;
     private static final int MOST_SHOWN = 400;
 
@@ -52,7 +52,7 @@ public final class TopicRequests {
      * @param useOf of a topic; may block on the disk
      * @param useOfQueues of the queues of a topic from an id on; may block on the disk
      */
-    public TopicRequests(
+    public TopicFeature(
             Topics topics,
             Function<String, TopicUse> useOf,
             BiFunction<String, Integer, TopicUse> useOfQueues,
@@ -244,7 +244,7 @@ public final class TopicRequests {
                 return;
             }
             AdminLog.changed(request, text(known) + ", used by: " + use, null);
-            topics.delete(topic, Asker.address(request), change -> {
+            topics.delete(topic, RequestOrigin.address(request), change -> {
                 int code = change.code() == ResponseCode.TOPIC_NOT_EXIST ? ResponseCode.SUCCESS : change.code();
                 request.reply(Command.response(code, change.text()).build());
             });

@@ -3,7 +3,7 @@ package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.Members;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.BrokerSettings;
@@ -21,8 +21,8 @@ import java.util.TreeSet;
 import java.util.concurrent.Executor;
 
 /** The requests of operators and their tools about topics, groups and the broker. */
-public final class Administration {
-    private final Members members;
+public final class AdminFeature {
+    private final ClientRegistry members;
     private final Offsets offsets;
     private final Away away;
     private final ResetOffset reset;
@@ -42,11 +42,11 @@ public final class Administration {
      * @param address of this broker, host and port
      * @param blocking for looking at messages that may have to come from the disk
      */
-    public Administration(
+    public AdminFeature(
             Store store,
             Topics topics,
             Groups groups,
-            Members members,
+            ClientRegistry members,
             Offsets offsets,
             Stats stats,
             BrokerSettings settings,

@@ -9,13 +9,13 @@ import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 
 /** The requests that look for single messages. They may read the disk, so they run on the executor given. */
-public final class Queries {
+public final class QueryFeature {
     private final Store store;
     private final BiFunction<String, String, Subscription> subscriptions;
     private final Executor blocking;
 
     /** @param subscriptions what an online group wants of a topic, or null */
-    public Queries(Store store, BiFunction<String, String, Subscription> subscriptions, Executor blocking) {
+    public QueryFeature(Store store, BiFunction<String, String, Subscription> subscriptions, Executor blocking) {
         this.subscriptions = subscriptions;
         this.store = store;
         this.blocking = blocking;
