@@ -18,6 +18,10 @@ import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineRequests;
 import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.AdminChanges;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.ClientRetryPublisher;
@@ -78,6 +82,8 @@ final class Features {
     private final Stats stats;
     private final Departure departure;
     private final RequestHandler handler;
+    private final List<Feature> features = new ArrayList<>();
+    private final BackgroundDuties background = new BackgroundDuties();
     private final List<DutyHandle> duties = new ArrayList<>();
 
     /**
@@ -92,11 +98,11 @@ final class Features {
         this.platform = platform;
         Clock clock = platform.clock();
         String broker = settings.brokerName();
-        // Lanes, so that no kind of request waits behind another one that peers may make expensive.
-        Executor blocking = platform.duties().executor("broker-cold-read", settings.coldReadThreads());
-        Executor filters = platform.duties().executor("broker-filter", 1);
-        Executor returns = platform.duties().executor("broker-return", 1);
-        Executor operator = platform.duties().executor("broker-operator", 1);
+        Lanes lanes = Lanes.of(platform.duties(), settings.coldReadThreads(), clock);
+        Executor blocking = lanes.executor(Lane.BLOCKING);
+        Executor filters = lanes.executor(Lane.FILTER);
+        Executor returns = lanes.executor(Lane.RETURN);
+        Executor operator = lanes.executor(Lane.OPERATOR);
 
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
@@ -177,7 +183,7 @@ final class Features {
             pops.longPolling().wishChanged(group, connection);
         });
 
-        Routes routes = new Routes();
+        Routes routes = new Routes(lanes);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), address);
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
         sends = new SendFeature(
@@ -198,7 +204,7 @@ final class Features {
                 .register(routes);
         new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
                 .register(routes);
-        new QueryFeature(store, members::subscription, operator).register(routes);
+        features.add(new QueryFeature(store, members::subscription));
         new AdminFeature(
                         store,
                         topics,
@@ -218,8 +224,7 @@ final class Features {
         deadLetters.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
         new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, operator).register(routes);
-        // Threads of its own: a scan must not hold up pulls of old messages.
-        Executor scans = platform.duties().executor("broker-insight", 1);
+        Executor scans = lanes.executor(Lane.SCAN);
         new Insight(
                         store,
                         topics,
@@ -234,6 +239,10 @@ final class Features {
                         scans)
                 .register(routes);
         departure = new Departure(store, this::leave, clock, settings.registerTimeoutMillis());
+        for (Feature feature : features) {
+            feature.routes(routes);
+            feature.duties(background);
+        }
         handler = routes.handler(new AdminChanges(
                 new AdminLog(clock), (group, connection) -> members.memberOn(group, connection) != null));
     }
@@ -273,6 +282,7 @@ final class Features {
         DutyHandle departing = platform.duties().start(departure);
         departure.startedAs(departing);
         duties.add(departing);
+        background.start(platform.duties());
     }
 
     ClientRegistry members() {
@@ -307,6 +317,7 @@ final class Features {
     }
 
     void connectionClosed(Connection connection) {
+        features.forEach(feature -> feature.closed(connection));
         pulls.closed(connection);
         pops.longPolling().closed(connection);
         sends.closed(connection);
@@ -344,6 +355,8 @@ final class Features {
     /** Ends the duties; what groups committed last is handed to the store. */
     void stop() {
         duties.forEach(DutyHandle::close);
+        background.close();
+        features.forEach(Feature::close);
         offsets.close();
         deliveries.close();
     }

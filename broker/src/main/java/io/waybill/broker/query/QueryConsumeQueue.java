@@ -2,57 +2,41 @@
 package io.waybill.broker.query;
 
 import io.waybill.broker.group.Subscription;
-import io.waybill.broker.request.Outcomes;
-import io.waybill.protocol.ResponseCode;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.protocol.frame.BadField;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.QueryConsumeQueueHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.QueueRange;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
 import java.nio.ByteBuffer;
-import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 
 /**
  * QUERY_CONSUME_QUEUE (321): where the messages of a queue stand in the log, from an offset on, and with an online group whether its filter lets
  * each through.
  */
-final class QueryConsumeQueue implements RequestHandler {
+final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
     private static final int MOST_ENTRIES = 1_000;
     private static final int MOST_BYTES = 64 << 20;
 
     private final Store store;
     private final BiFunction<String, String, Subscription> subscriptions;
-    private final Executor blocking;
 
-    QueryConsumeQueue(Store store, BiFunction<String, String, Subscription> subscriptions, Executor blocking) {
+    QueryConsumeQueue(Store store, BiFunction<String, String, Subscription> subscriptions) {
         this.store = store;
         this.subscriptions = subscriptions;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        QueryConsumeQueueHeader header =
-                QueryConsumeQueueHeader.read(request.command().fields());
+    public Reply handle(Request request, QueryConsumeQueueHeader header) {
         if (header.count() < 1) {
             throw new BadField("count", "at least 1", header.count() + "");
         }
-        blocking.execute(() -> {
-            try {
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(entries(header))
-                        .build());
-            } catch (RuntimeException e) {
-                Outcomes.refuse(request, e, "the queue could not be read; the broker's log says why");
-                throw e; // for the log
-            }
-        });
+        return Reply.success(entries(header));
     }
 
     private byte[] entries(QueryConsumeQueueHeader header) {

@@ -2,28 +2,33 @@
 package io.waybill.broker.query;
 
 import io.waybill.broker.group.Subscription;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.header.QueryConsumeQueueHeader;
+import io.waybill.protocol.header.QueryMessageHeader;
+import io.waybill.protocol.header.ViewMessageHeader;
 import io.waybill.store.Store;
-import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 
-/** The requests that look for single messages. They may read the disk, so they run on the executor given. */
-public final class QueryFeature {
-    private final Store store;
-    private final BiFunction<String, String, Subscription> subscriptions;
-    private final Executor blocking;
+/** The requests that look for single messages. They may read the disk. */
+public final class QueryFeature implements Feature {
+    private final QueryConsumeQueue queues;
+    private final QueryMessage keys;
+    private final ViewMessage ids;
 
     /** @param subscriptions what an online group wants of a topic, or null */
-    public QueryFeature(Store store, BiFunction<String, String, Subscription> subscriptions, Executor blocking) {
-        this.subscriptions = subscriptions;
-        this.store = store;
-        this.blocking = blocking;
+    public QueryFeature(Store store, BiFunction<String, String, Subscription> subscriptions) {
+        queues = new QueryConsumeQueue(store, subscriptions);
+        keys = new QueryMessage(store);
+        ids = new ViewMessage(store);
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.QUERY_CONSUME_QUEUE, new QueryConsumeQueue(store, subscriptions, blocking));
-        routes.on(RequestCode.QUERY_MESSAGE, new QueryMessage(store, blocking));
-        routes.on(RequestCode.VIEW_MESSAGE_BY_ID, new ViewMessage(store, blocking));
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.QUERY_CONSUME_QUEUE, Lane.OPERATOR, QueryConsumeQueueHeader::read, queues)
+                .on(RequestCode.QUERY_MESSAGE, Lane.OPERATOR, QueryMessageHeader::read, keys)
+                .on(RequestCode.VIEW_MESSAGE_BY_ID, Lane.OPERATOR, ViewMessageHeader::read, ids);
     }
 }

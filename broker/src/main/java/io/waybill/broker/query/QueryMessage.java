@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.query;
 
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.QueryMessageHeader;
@@ -9,18 +10,16 @@ import io.waybill.protocol.header.QueryMessageReply;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Executor;
 
 /**
  * QUERY_MESSAGE (12): visible messages of a topic with a key, newest first, at most as many as asked for. A message is returned only when
  * the text of its key is the one asked for, so never because two keys share a hash.
  */
-final class QueryMessage implements RequestHandler {
+final class QueryMessage implements RouteHandler<QueryMessageHeader> {
     /** Messages in one answer, whatever is asked for. */
     private static final int MOST_MESSAGES = 256;
 
@@ -31,46 +30,31 @@ final class QueryMessage implements RequestHandler {
     private static final int MOST_BYTES = 4 << 20;
 
     private final Store store;
-    private final Executor blocking;
 
-    QueryMessage(Store store, Executor blocking) {
+    QueryMessage(Store store) {
         this.store = store;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        QueryMessageHeader header = QueryMessageHeader.read(request.command().fields());
+    public Reply handle(Request request, QueryMessageHeader header) {
         boolean unique = header.uniqueKeyQuery() || "U".equals(header.indexType());
         if (!unique && "T".equals(header.indexType())) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.INVALID_PARAMETER, "indexType: must be K or U, tags are not indexed, but was T");
-            return;
         }
-        blocking.execute(() -> answer(request, header, unique));
-    }
-
-    private void answer(Request request, QueryMessageHeader header, boolean unique) {
         int most = unique ? UNIQUE_KEY_MESSAGES : Math.max(1, Math.min(header.maxNum(), MOST_MESSAGES));
-        List<ByteBuffer> found;
-        try {
-            found = find(header, unique, most);
-        } catch (RuntimeException e) {
-            Outcomes.refuse(request, e, "the query failed; the broker's log says why");
-            throw e; // for the log
-        }
+        List<ByteBuffer> found = find(header, unique, most);
         if (found.isEmpty()) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.QUERY_NOT_FOUND,
                     "no message of topic " + header.topic() + " with key " + header.key() + " in this time");
-            return;
         }
         ByteBuffer newest = found.get(0);
         Command head = Command.response(ResponseCode.SUCCESS, null)
                 .header(new QueryMessageReply(
                         StoredMessage.storeTimestamp(newest, 0), StoredMessage.position(newest, 0)))
                 .build();
-        request.reply(head, found, () -> {});
+        return Reply.of(head, found, () -> {});
     }
 
     /** The store's index holds both kinds of keys; here only the asked kind counts. */

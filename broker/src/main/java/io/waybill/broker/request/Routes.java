@@ -2,39 +2,94 @@
 package io.waybill.broker.request;
 
 import io.waybill.protocol.ResponseCode;
-import io.waybill.protocol.frame.BadField;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.Fields;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
-import io.waybill.store.record.ViewsDamaged;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /**
- * The table from request code to handler.
+ * The table from request code to what answers it: on which lane, with which header, by which handler.
  *
  * <p>Filled while the broker is put together, read-only once the first request arrives: {@link #handler()} takes a
  * copy, so that the hot path reads a plain array. Every code has at most one handler. A code without one is answered
- * with 3 (not supported); a field that a handler cannot read is answered with 29 and the sentence of the
- * {@link BadField}; work that finds its queue full with 2.
+ * with 3 (not supported). Headers are read on the event loop, because the bytes of a request are gone when its first step ends; whatever a reader or a
+ * handler throws is answered by {@link RequestFailures}.
  */
 public final class Routes {
     /** Codes below this are found in an array; the few larger ones (private and pop codes) in a map. */
     private static final int DENSE_CODES = 1024;
 
     private final Map<Integer, RequestHandler> handlers = new TreeMap<>();
+    private final Lanes lanes;
 
-    /** Binds a code. A second handler for the same code is a programming error. */
+    public Routes(Lanes lanes) {
+        this.lanes = lanes;
+    }
+
+    /** A request with a header that is read from its fields. */
+    public <H> Routes on(int code, Lane lane, Function<Fields, H> reader, RouteHandler<H> handler) {
+        return onCommand(code, lane, command -> reader.apply(command.fields()), handler);
+    }
+
+    /** A request of which the body, or more than one header, is read before the handler runs. */
+    public <H> Routes onCommand(int code, Lane lane, Function<Command, H> reader, RouteHandler<H> handler) {
+        return bind(
+                code,
+                lane == Lane.INLINE ? inline(reader, handler) : onLane(lane, reader, handler),
+                handler.getClass().getName());
+    }
+
+    /** A request without a header, or an inline one whose handler reads what it needs by itself. */
+    public Routes on(int code, Lane lane, Function<Request, Reply> handler) {
+        return onCommand(code, lane, command -> null, (request, none) -> handler.apply(request));
+    }
+
+    /** The way before lanes; it goes when the last feature has left it. */
     public Routes on(int code, RequestHandler handler) {
-        RequestHandler earlier = handlers.putIfAbsent(code, handler);
-        if (earlier != null) {
-            throw new IllegalStateException("request code " + code + " has two handlers: "
-                    + earlier.getClass().getName() + " and "
-                    + handler.getClass().getName());
+        RequestHandler guarded = request -> {
+            try {
+                handler.handle(request);
+            } catch (RuntimeException e) {
+                lanes.failures().answer(request, e);
+            }
+        };
+        return bind(code, guarded, handler.getClass().getName());
+    }
+
+    private <H> RequestHandler inline(Function<Command, H> reader, RouteHandler<H> handler) {
+        return request -> {
+            try {
+                handler.handle(request, reader.apply(request.command())).send(request);
+            } catch (RuntimeException e) {
+                lanes.failures().answer(request, e);
+            }
+        };
+    }
+
+    private <H> RequestHandler onLane(Lane lane, Function<Command, H> reader, RouteHandler<H> handler) {
+        return request -> {
+            H header;
+            try {
+                header = reader.apply(request.command());
+            } catch (RuntimeException e) {
+                lanes.failures().answer(request, e);
+                return;
+            }
+            lanes.run(lane, request, () -> handler.handle(request, header));
+        };
+    }
+
+    /** A second handler for the same code is a programming error. */
+    private Routes bind(int code, RequestHandler handler, String name) {
+        if (handlers.putIfAbsent(code, handler) != null) {
+            throw new IllegalStateException("request code " + code + " has two handlers, the second is " + name);
         }
         return this;
     }
@@ -77,14 +132,6 @@ public final class Routes {
                     "request code " + code + " is not supported by this broker");
             return;
         }
-        try {
-            handler.handle(request);
-        } catch (BadField e) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
-        } catch (RejectedExecutionException e) {
-            request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many requests wait for the disk");
-        } catch (ViewsDamaged e) {
-            Outcomes.refuse(request, e, "");
-        }
+        handler.handle(request);
     }
 }

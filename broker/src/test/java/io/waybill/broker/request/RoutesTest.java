@@ -6,44 +6,124 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.broker.simulated.FakeRequest;
+import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.message.BadValue;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.Test;
 
 class RoutesTest {
-    private static Command ask(Routes routes, int code) {
-        FakeRequest request = new FakeRequest(Command.request(code).build(), new FakeConnection(1));
+    private final Queue<Runnable> waiting = new ArrayDeque<>();
+    private boolean full;
+    private final Lanes lanes = new Lanes(
+            lane -> work -> {
+                if (full) {
+                    throw new RejectedExecutionException("full");
+                }
+                waiting.add(work);
+            },
+            new SimulatedClock());
+    private final Routes routes = new Routes(lanes);
+
+    private FakeRequest begin(int code) {
+        FakeRequest request =
+                new FakeRequest(Command.request(code).field("queueId", 7).build(), new FakeConnection(1));
         routes.handler().handle(request);
+        return request;
+    }
+
+    private Command ask(int code) {
+        FakeRequest request = begin(code);
+        while (!waiting.isEmpty()) {
+            waiting.remove().run();
+        }
         return request.reply();
     }
 
     @Test
     void codesFindTheirHandlersHoweverLarge() {
-        Routes routes = new Routes()
-                .on(10, r -> r.refuse(100, "ten"))
-                .on(200_050, r -> r.refuse(101, "pop"))
-                .on(30_561, r -> r.refuse(102, "private"));
-        assertThat(ask(routes, 10).code()).isEqualTo(100);
-        assertThat(ask(routes, 200_050).code()).isEqualTo(101);
-        assertThat(ask(routes, 30_561).code()).isEqualTo(102);
+        routes.on(10, Lane.INLINE, r -> Reply.refused(100, "ten"))
+                .on(200_050, Lane.INLINE, r -> Reply.refused(101, "pop"))
+                .on(30_561, Lane.OPERATOR, r -> Reply.refused(102, "private"));
+        assertThat(ask(10).code()).isEqualTo(100);
+        assertThat(ask(200_050).code()).isEqualTo(101);
+        assertThat(ask(30_561).code()).isEqualTo(102);
         assertThat(routes.codes()).containsExactly(10, 30_561, 200_050);
     }
 
     @Test
-    void anUnknownCodeIs3AndABadFieldIs29() {
-        Routes routes = new Routes().on(10, r -> {
-            throw new BadField("queueId", "a number", "x");
-        });
-        assertThat(ask(routes, 11).code()).isEqualTo(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
-        assertThat(ask(routes, -5).code()).isEqualTo(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
-        assertThat(ask(routes, 10).code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
-        assertThat(ask(routes, 10).remark()).contains("queueId");
+    void anUnknownCodeIs3() {
+        assertThat(ask(11).code()).isEqualTo(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
+        assertThat(ask(-5).code()).isEqualTo(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
     }
 
     @Test
     void aCodeHasOneHandler() {
-        Routes routes = new Routes().on(10, r -> {});
-        assertThatThrownBy(() -> routes.on(10, r -> {})).hasMessageContaining("10");
+        routes.on(10, Lane.INLINE, r -> Reply.success());
+        assertThatThrownBy(() -> routes.on(10, Lane.SCAN, r -> Reply.success())).hasMessageContaining("10");
+    }
+
+    @Test
+    void theHeaderIsReadBeforeTheRequestChangesItsLane() {
+        routes.on(10, Lane.OPERATOR, fields -> fields.getInt("queueId", 0), (r, queue) -> Reply.refused(queue, "read"));
+        FakeRequest request = begin(10);
+        assertThat(request.reply()).isNull();
+        waiting.remove().run();
+        assertThat(request.reply().code()).isEqualTo(7);
+
+        routes.on(
+                11,
+                Lane.OPERATOR,
+                fields -> {
+                    throw new BadField("queueId", "a number", "x");
+                },
+                (r, none) -> Reply.success());
+        assertThat(begin(11).reply().code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
+        assertThat(waiting).isEmpty();
+    }
+
+    @Test
+    void laterLeavesTheReplyToTheRequest() {
+        routes.on(10, Lane.INLINE, r -> Reply.LATER);
+        FakeRequest request = begin(10);
+        assertThat(request.reply()).isNull();
+        request.reply(Command.response(0, "kept").build());
+        assertThat(request.reply().remark()).isEqualTo("kept");
+    }
+
+    @Test
+    void whateverIsThrownIsAnsweredOnEveryLane() {
+        int code = 10;
+        for (Lane lane : Lane.values()) {
+            assertThat(thrown(code++, lane, new BadField("queueId", "a number", "x")).code())
+                    .isEqualTo(ResponseCode.INVALID_PARAMETER);
+            assertThat(thrown(code++, lane, new BadValue("body", "small", "large")).code())
+                    .isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
+            assertThat(thrown(code++, lane, new RejectedExecutionException("full")).code())
+                    .isEqualTo(ResponseCode.SYSTEM_BUSY);
+            Command inside = thrown(code++, lane, new IllegalStateException("NullPointerException at io.waybill"));
+            assertThat(inside.code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+            assertThat(inside.remark()).contains("log says why").doesNotContain("Exception");
+        }
+    }
+
+    private Command thrown(int code, Lane lane, RuntimeException failure) {
+        routes.on(code, lane, r -> {
+            throw failure;
+        });
+        return ask(code);
+    }
+
+    @Test
+    void aFullLaneIs2() {
+        routes.on(10, Lane.BLOCKING, r -> Reply.success());
+        full = true;
+        Command reply = ask(10);
+        assertThat(reply.code()).isEqualTo(ResponseCode.SYSTEM_BUSY);
+        assertThat(reply.remark()).contains("[OVERLOAD]");
     }
 }

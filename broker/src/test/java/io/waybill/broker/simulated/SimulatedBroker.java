@@ -9,6 +9,7 @@ import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.QueryFeature;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.DeadLetterAdmin;
@@ -126,7 +127,7 @@ public final class SimulatedBroker implements AutoCloseable {
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
-        Routes routes = new Routes();
+        Routes routes = new Routes(new Lanes(lane -> blocking, clock));
         TopicUses uses = new TopicUses(store, members, offsets);
         new TopicFeature(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
         new GroupFeature(groups, members, topics).register(routes);
@@ -152,7 +153,7 @@ public final class SimulatedBroker implements AutoCloseable {
                         replies,
                         blocking)
                 .register(routes);
-        new QueryFeature(store, members::subscription, blocking).register(routes);
+        new QueryFeature(store, members::subscription).routes(routes);
         new AdminFeature(
                         store,
                         topics,
