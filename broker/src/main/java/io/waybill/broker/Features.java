@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
-import io.waybill.broker.admin.AdminFeature;
+import io.waybill.broker.admin.BrokerAdminFeature;
+import io.waybill.broker.admin.ConsumerProgress;
+import io.waybill.broker.admin.GroupAdminFeature;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.insight.Insight;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
@@ -191,11 +193,11 @@ final class Features {
         sends.register(routes);
         pulls.register(routes);
         pops.register(routes);
-        new GroupFeature(groups, members, topics).register(routes);
-        new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, blocking).register(routes);
+        features.add(new GroupFeature(groups, members, topics, lanes));
+        features.add(new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, lanes));
         locks.register(routes);
         TopicUses uses = new TopicUses(store, members, offsets);
-        new TopicFeature(topics, uses::of, uses::ofQueues, clock, operator).register(routes);
+        features.add(new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes));
         TransactionFeature halfRequests = new TransactionFeature(
                 store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
         halfRequests.register(routes);
@@ -205,19 +207,17 @@ final class Features {
         new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
                 .register(routes);
         features.add(new QueryFeature(store, members::subscription));
-        new AdminFeature(
-                        store,
-                        topics,
-                        groups,
-                        members,
-                        offsets,
-                        stats,
-                        settings,
-                        clock,
-                        quarantine::forget,
-                        address.getAddress().getHostAddress() + ":" + address.getPort(),
-                        operator)
-                .register(routes);
+        features.add(new GroupAdminFeature(store, topics, groups, members, offsets, quarantine::forget, broker, lanes));
+        features.add(new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock));
+        features.add(new ConsumerProgress(
+                store,
+                topics,
+                groups,
+                members,
+                offsets,
+                stats,
+                broker,
+                address.getAddress().getHostAddress() + ":" + address.getPort()));
         deadLetters =
                 new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
         quarantine.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
@@ -265,8 +265,6 @@ final class Features {
         pops.longPolling().startedAs(waitingPops);
         duties.add(waitingPops);
         duties.add(platform.duties().start(pulls.unread()));
-        duties.add(platform.duties().start(members));
-        duties.add(platform.duties().start(offsets));
         duties.add(platform.duties().start(stats));
         duties.add(platform.duties().start(deliveries));
         DutyHandle registering = platform.duties().start(registration);
@@ -321,7 +319,6 @@ final class Features {
         pulls.closed(connection);
         pops.longPolling().closed(connection);
         sends.closed(connection);
-        members.closed(connection);
     }
 
     /** Completes when every name server knows this broker, or did not answer in time. */
@@ -357,7 +354,6 @@ final class Features {
         duties.forEach(DutyHandle::close);
         background.close();
         features.forEach(Feature::close);
-        offsets.close();
         deliveries.close();
     }
 }

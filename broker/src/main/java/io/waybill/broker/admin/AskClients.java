@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.Groups;
+import io.waybill.broker.request.Lanes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RequestRefused;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -42,66 +45,53 @@ final class AskClients {
     private final Groups groups;
     private final ClientRegistry members;
     private final String brokerName;
-    private final Away away;
+    private final Lanes lanes;
 
-    AskClients(Store store, Topics topics, Groups groups, ClientRegistry members, String brokerName, Away away) {
+    AskClients(Store store, Topics topics, Groups groups, ClientRegistry members, String brokerName, Lanes lanes) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
         this.members = members;
         this.brokerName = brokerName;
-        this.away = away;
+        this.lanes = lanes;
     }
 
     /** 307. */
-    void runningInfo(Request request) {
-        RunningInfoHeader header = RunningInfoHeader.read(request.command().fields());
-        ClientChannelInfo member = member(request, header.consumerGroup(), header.clientId());
-        if (member != null) {
-            pass(
-                    request,
-                    member,
-                    Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO)
-                            .header(header)
-                            .build());
-        }
+    Reply runningInfo(Request request, RunningInfoHeader header) {
+        return pass(
+                request,
+                member(header.consumerGroup(), header.clientId()),
+                Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO)
+                        .header(header)
+                        .build());
     }
 
     /** 309; without a client id some member consumes it. */
-    void consumeDirectly(Request request) {
-        ConsumeDirectlyHeader header =
-                ConsumeDirectlyHeader.read(request.command().fields());
-        ClientChannelInfo member = member(request, header.consumerGroup(), header.clientId());
-        if (member == null) {
-            return;
+    Reply consumeDirectly(Request request, ConsumeDirectlyHeader header) {
+        ClientChannelInfo member = member(header.consumerGroup(), header.clientId());
+        ByteBuffer message = store.readAt(position(header.msgId()));
+        if (message == null) {
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message " + header.msgId() + " here");
         }
-        long position = position(header.msgId());
-        away.run(request, () -> {
-            ByteBuffer message = store.readAt(position);
-            if (message == null) {
-                request.refuse(ResponseCode.SYSTEM_ERROR, "there is no message " + header.msgId() + " here");
-                return;
-            }
-            byte[] copy = new byte[StoredMessage.totalSize(message, 0)];
-            message.get(0, copy);
-            TopicConfig topic = topics.find(StoredMessage.topic(message, 0));
-            SubscriptionGroupConfig group = groups.find(header.consumerGroup());
-            ConsumeDirectlyHeader passed = new ConsumeDirectlyHeader(
-                    header.consumerGroup(),
-                    member.clientId(),
-                    header.msgId(),
-                    brokerName,
-                    header.topic(),
-                    topic == null ? 0 : topic.topicSysFlag(),
-                    group == null ? 0 : group.groupSysFlag());
-            pass(
-                    request,
-                    member,
-                    Command.request(RequestCode.CONSUME_MESSAGE_DIRECTLY)
-                            .header(passed)
-                            .body(copy)
-                            .build());
-        });
+        byte[] copy = new byte[StoredMessage.totalSize(message, 0)];
+        message.get(0, copy);
+        TopicConfig topic = topics.find(StoredMessage.topic(message, 0));
+        SubscriptionGroupConfig group = groups.find(header.consumerGroup());
+        ConsumeDirectlyHeader passed = new ConsumeDirectlyHeader(
+                header.consumerGroup(),
+                member.clientId(),
+                header.msgId(),
+                brokerName,
+                header.topic(),
+                topic == null ? 0 : topic.topicSysFlag(),
+                group == null ? 0 : group.groupSysFlag());
+        return pass(
+                request,
+                member,
+                Command.request(RequestCode.CONSUME_MESSAGE_DIRECTLY)
+                        .header(passed)
+                        .body(copy)
+                        .build());
     }
 
     private static long position(String msgId) {
@@ -113,20 +103,13 @@ final class AskClients {
     }
 
     /** 223: the offsets that members hold in memory; of one client when it is named. */
-    void consumerStatus(Request request) {
-        ConsumerStatusHeader header =
-                ConsumerStatusHeader.read(request.command().fields());
+    Reply consumerStatus(Request request, ConsumerStatusHeader header) {
         Collection<ClientChannelInfo> asked = members.membersOf(header.group());
         if (header.clientAddr() != null && !header.clientAddr().isEmpty()) {
-            ClientChannelInfo member = member(request, header.group(), header.clientAddr());
-            if (member == null) {
-                return;
-            }
-            asked = List.of(member);
+            asked = List.of(member(header.group(), header.clientAddr()));
         } else if (asked.isEmpty()) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + header.group() + " has no client online");
-            return;
         }
         Map<String, CompletableFuture<Command>> answers = new TreeMap<>();
         for (ClientChannelInfo member : asked) {
@@ -137,10 +120,11 @@ final class AskClients {
         }
         List<CompletableFuture<Command>> all = new ArrayList<>(answers.values());
         CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
-                .whenComplete((done, failure) -> answerStatus(request, answers));
+                .whenComplete((done, failure) -> lanes.run(request, () -> status(answers)));
+        return Reply.LATER;
     }
 
-    private static void answerStatus(Request request, Map<String, CompletableFuture<Command>> answers) {
+    private static Reply status(Map<String, CompletableFuture<Command>> answers) {
         Map<String, Map<MessageQueue, Long>> byClient = new TreeMap<>();
         answers.forEach((client, answer) -> {
             if (!answer.isCompletedExceptionally()) {
@@ -151,12 +135,11 @@ final class AskClients {
             }
         });
         if (byClient.isEmpty()) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.CONSUME_MSG_TIMEOUT,
                     "none of " + answers.size() + " clients told its offsets within " + TIMEOUT_MILLIS + " ms");
-        } else {
-            request.reply(Away.body(new ConsumerStatus(Map.of(), byClient).toJson()));
         }
+        return Reply.success(new ConsumerStatus(Map.of(), byClient).toJson());
     }
 
     private static void add(Map<String, Map<MessageQueue, Long>> byClient, String client, Command told) {
@@ -168,39 +151,43 @@ final class AskClients {
         }
     }
 
-    private ClientChannelInfo member(Request request, String group, String clientId) {
+    private ClientChannelInfo member(String group, String clientId) {
         if (clientId == null || clientId.isEmpty()) {
             for (ClientChannelInfo member : members.membersOf(group)) {
                 if (member.connection().isOpen()) {
                     return member;
                 }
             }
-            request.refuse(ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + group + " has no client online");
-            return null;
+            throw new RequestRefused(
+                    ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + group + " has no client online");
         }
         ClientChannelInfo member = members.member(group, clientId);
         if (member == null) {
-            request.refuse(
+            throw new RequestRefused(
                     ResponseCode.CONSUMER_NOT_ONLINE,
                     "client " + clientId + " of consumer group " + group + " is not online");
         }
         return member;
     }
 
-    private static void pass(Request request, ClientChannelInfo member, Command question) {
-        member.connection().call(question, TIMEOUT_MILLIS).whenComplete((answer, failure) -> {
-            if (answer != null) {
-                request.reply(Command.response(answer.code(), answer.remark())
-                        .body(answer.bodyBytes())
-                        .build());
-                return;
-            }
-            boolean late = failure instanceof RemotingException why && why.kind() == RemotingException.Kind.TIMEOUT;
-            request.refuse(
-                    late ? ResponseCode.CONSUME_MSG_TIMEOUT : ResponseCode.CONSUMER_NOT_ONLINE,
-                    late
-                            ? "client " + member.clientId() + " did not answer within " + TIMEOUT_MILLIS + " ms"
-                            : "client " + member.clientId() + " could not be asked: its connection is closed");
-        });
+    private Reply pass(Request request, ClientChannelInfo member, Command question) {
+        member.connection()
+                .call(question, TIMEOUT_MILLIS)
+                .whenComplete((answer, failure) -> lanes.run(request, () -> passedBack(member, answer, failure)));
+        return Reply.LATER;
+    }
+
+    private static Reply passedBack(ClientChannelInfo member, Command answer, Throwable failure) {
+        if (answer != null) {
+            return Reply.of(Command.response(answer.code(), answer.remark())
+                    .body(answer.bodyBytes())
+                    .build());
+        }
+        boolean late = failure instanceof RemotingException why && why.kind() == RemotingException.Kind.TIMEOUT;
+        return Reply.refused(
+                late ? ResponseCode.CONSUME_MSG_TIMEOUT : ResponseCode.CONSUMER_NOT_ONLINE,
+                late
+                        ? "client " + member.clientId() + " did not answer within " + TIMEOUT_MILLIS + " ms"
+                        : "client " + member.clientId() + " could not be asked: its connection is closed");
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.settings.Setting;
 import io.waybill.protocol.ResponseCode;
@@ -33,7 +34,7 @@ final class BrokerConfig {
         this.settings = settings;
     }
 
-    void get(Request request) {
+    Reply get(Request request) {
         Map<String, String> table = new TreeMap<>();
         for (Setting setting : BrokerSettings.table()) {
             table.put(setting.key(), settings.get(setting.key()));
@@ -47,14 +48,14 @@ final class BrokerConfig {
         table.put("flushDiskType", "async".equals(table.get("flush")) ? "ASYNC_FLUSH" : "SYNC_FLUSH");
         StringBuilder text = new StringBuilder();
         table.forEach((key, value) -> text.append(key).append('=').append(value).append('\n'));
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
+        return Reply.of(Command.response(ResponseCode.SUCCESS, null)
                 .field("version", "{\"counter\":0,\"stateVersion\":0,\"timestamp\":0}")
                 .body(text.toString().getBytes(StandardCharsets.UTF_8))
                 .build());
     }
 
-    void update(Request request) {
-        request.refuse(
+    Reply update(Request request) {
+        return Reply.refused(
                 ResponseCode.NO_PERMISSION,
                 "the settings of this broker are read at its start and cannot be changed while it runs: change its"
                         + " configuration and start it anew");

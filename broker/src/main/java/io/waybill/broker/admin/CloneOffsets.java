@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.header.CloneOffsetHeader;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.ConsumerOffset;
@@ -22,43 +22,37 @@ import java.util.concurrent.atomic.AtomicReference;
  * CLONE_GROUP_OFFSET (314): sets a group's offsets to those of another, in one topic or in all the other has consumed; its retry topic is its own
  * and left out. Like a reset: answered when it is in the log, running members are told, and they drop what they hold of the old position.
  */
-final class CloneOffsets implements RequestHandler {
+final class CloneOffsets implements RouteHandler<CloneOffsetHeader> {
     private static final int MOST_SHOWN = 400;
 
     private final Groups groups;
     private final ClientRegistry members;
     private final Offsets offsets;
-    private final Away away;
 
-    CloneOffsets(Groups groups, ClientRegistry members, Offsets offsets, Away away) {
+    CloneOffsets(Groups groups, ClientRegistry members, Offsets offsets) {
         this.groups = groups;
         this.members = members;
         this.offsets = offsets;
-        this.away = away;
     }
 
     @Override
-    public void handle(Request request) {
-        CloneOffsetHeader header = CloneOffsetHeader.read(request.command().fields());
+    public Reply handle(Request request, CloneOffsetHeader header) {
         if (groups.find(header.destGroup()) == null) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                     "consumer group " + header.destGroup() + " does not exist");
-        } else if (groups.find(header.srcGroup()) == null) {
-            request.refuse(
+        }
+        if (groups.find(header.srcGroup()) == null) {
+            return Reply.refused(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                     "consumer group " + header.srcGroup() + " does not exist");
-        } else if (members.isBroadcasting(header.destGroup())) {
-            request.refuse(
+        }
+        if (members.isBroadcasting(header.destGroup())) {
+            return Reply.refused(
                     ResponseCode.ILLEGAL_OPERATION,
                     "the members of group " + header.destGroup()
                             + " broadcast: each keeps its own offsets, and one group's cannot be theirs; reset it to a time");
-        } else {
-            away.run(request, () -> clone(request, header));
         }
-    }
-
-    private void clone(Request request, CloneOffsetHeader header) {
         boolean all = header.topic() == null || header.topic().isEmpty();
         List<ConsumerOffset> known = offsets.of(header.srcGroup()).stream()
                 .filter(entry ->
@@ -77,8 +71,7 @@ final class CloneOffsets implements RequestHandler {
         }
         AdminLog.changed(request, before, after);
         if (known.isEmpty()) {
-            request.reply(Away.ok());
-            return;
+            return Reply.success();
         }
         AtomicInteger open = new AtomicInteger(known.size());
         AtomicReference<Outcome> failure = new AtomicReference<>();
@@ -87,15 +80,11 @@ final class CloneOffsets implements RequestHandler {
                 if (!(outcome instanceof Stored)) {
                     failure.set(outcome);
                 }
-                if (open.decrementAndGet() > 0) {
-                    return;
-                }
-                if (failure.get() == null) {
-                    request.reply(Away.ok());
-                } else {
-                    request.refuse(Outcomes.code(failure.get()), Outcomes.text(failure.get()));
+                if (open.decrementAndGet() == 0) {
+                    Reply.of(failure.get() == null ? outcome : failure.get()).send(request);
                 }
             });
         }
+        return Reply.LATER;
     }
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.request.Reply;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.ClientConnection;
 import io.waybill.protocol.body.ConsumerConnections;
 import io.waybill.protocol.body.ProducerConnections;
 import io.waybill.protocol.body.SubscriptionData;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.frame.Language;
 import io.waybill.protocol.header.GroupHeader;
 import io.waybill.protocol.header.ProducerGroupHeader;
@@ -30,12 +30,11 @@ final class Connections {
         this.members = members;
     }
 
-    void consumers(Request request) {
-        String name = GroupHeader.read(request.command().fields()).consumerGroup();
+    Reply consumers(Request request, GroupHeader header) {
+        String name = header.consumerGroup();
         ConsumerGroup group = members.consumerGroup(name);
         if (group == null) {
-            request.refuse(ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + name + " is not online");
-            return;
+            return Reply.refused(ResponseCode.CONSUMER_NOT_ONLINE, "consumer group " + name + " is not online");
         }
         Map<String, SubscriptionData> subscriptions = new TreeMap<>();
         group.subscriptions().forEach((topic, subscription) -> subscriptions.put(topic, subscription.data()));
@@ -45,21 +44,20 @@ final class Connections {
                 group.consumeType(),
                 group.messageModel(),
                 group.consumeFromWhere());
-        reply(request, body.toJson());
+        return Reply.success(body.toJson());
     }
 
-    void producers(Request request) {
-        String name = ProducerGroupHeader.read(request.command().fields()).producerGroup();
+    Reply producers(Request request, ProducerGroupHeader header) {
+        String name = header.producerGroup();
         Collection<ClientChannelInfo> producers = members.producersOf(name);
         if (producers.isEmpty()) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "producer group " + name + " is not online");
-            return;
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "producer group " + name + " is not online");
         }
-        reply(request, new ProducerConnections(connections(producers)).toJson());
+        return Reply.success(new ProducerConnections(connections(producers)).toJson());
     }
 
     /** 328: every producer by group. */
-    void allProducers(Request request) {
+    Reply allProducers(Request request) {
         JsonWriter json = new JsonWriter().beginObject().name("data").beginObject();
         for (String group : members.producerGroups()) {
             json.name(group).beginArray();
@@ -74,7 +72,7 @@ final class Connections {
             }
             json.endArray();
         }
-        reply(request, json.endObject().endObject().toByteArray());
+        return Reply.success(json.endObject().endObject().toByteArray());
     }
 
     private static List<ClientConnection> connections(Collection<ClientChannelInfo> members) {
@@ -90,9 +88,5 @@ final class Connections {
 
     private static String text(InetSocketAddress address) {
         return address.getAddress().getHostAddress() + ':' + address.getPort();
-    }
-
-    private static void reply(Request request, byte[] body) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null).body(body).build());
     }
 }

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.Routes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
+import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumeStats;
 import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.TopicConfig;
+import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ConsumeStatsHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
@@ -26,7 +32,7 @@ import java.util.TreeSet;
  * GET_CONSUME_STATS (208): how far a group is in each queue of one topic, or of all topics it subscribes to or has progress in.
  * GET_BROKER_CONSUME_STATS (317): the same of every group.
  */
-final class ConsumerProgress {
+public final class ConsumerProgress implements Feature {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
@@ -35,10 +41,9 @@ final class ConsumerProgress {
     private final Stats stats;
     private final String brokerName;
     private final String address;
-    private final Away away;
 
     /** @param address of this broker, host and port */
-    ConsumerProgress(
+    public ConsumerProgress(
             Store store,
             Topics topics,
             Groups groups,
@@ -46,8 +51,7 @@ final class ConsumerProgress {
             Offsets offsets,
             Stats stats,
             String brokerName,
-            String address,
-            Away away) {
+            String address) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
@@ -56,57 +60,68 @@ final class ConsumerProgress {
         this.stats = stats;
         this.brokerName = brokerName;
         this.address = address;
-        this.away = away;
     }
 
-    /** 208; the topic may be given as {@code topic}, or several as {@code topicList} with semicolons between. */
-    void ofGroup(Request request) {
-        ConsumeStatsHeader header = ConsumeStatsHeader.read(request.command().fields());
-        String list = request.command().fields().get("topicList");
-        away.reply(request, () -> {
-            Set<String> names;
-            if (header.topic() != null && !header.topic().isEmpty()) {
-                names = Set.of(header.topic());
-            } else if (list != null && !list.isEmpty()) {
-                names = new TreeSet<>(Arrays.asList(list.split(";")));
-            } else {
-                names = topicsOf(header.consumerGroup());
-            }
-            return Away.body(stats(header.consumerGroup(), names).toJson());
-        });
+    @Override
+    public void routes(Routes routes) {
+        routes.onCommand(RequestCode.GET_CONSUME_STATS, Lane.OPERATOR, Asked::read, this::ofGroup)
+                .on(
+                        RequestCode.GET_BROKER_CONSUME_STATS,
+                        Lane.OPERATOR,
+                        fields -> fields.getBoolean("isOrder", false),
+                        this::ofAll);
+    }
+
+    /** The topic may be given as {@code topic}, or several as {@code topicList} with semicolons between. */
+    private record Asked(ConsumeStatsHeader header, String list) {
+        static Asked read(Command command) {
+            return new Asked(
+                    ConsumeStatsHeader.read(command.fields()), command.fields().get("topicList"));
+        }
+    }
+
+    /** 208. */
+    private Reply ofGroup(Request request, Asked asked) {
+        ConsumeStatsHeader header = asked.header();
+        Set<String> names;
+        if (header.topic() != null && !header.topic().isEmpty()) {
+            names = Set.of(header.topic());
+        } else if (asked.list() != null && !asked.list().isEmpty()) {
+            names = new TreeSet<>(Arrays.asList(asked.list().split(";")));
+        } else {
+            names = topicsOf(header.consumerGroup());
+        }
+        return Reply.success(stats(header.consumerGroup(), names).toJson());
     }
 
     /** 317. */
-    void ofAll(Request request) {
-        boolean isOrder = request.command().fields().getBoolean("isOrder", false);
-        away.reply(request, () -> {
-            JsonWriter json = new JsonWriter()
-                    .beginObject()
-                    .field("brokerAddr", address)
-                    .name("consumeStatsList")
-                    .beginArray();
-            long behind = 0;
-            for (SubscriptionGroupConfig group : groups.all()) {
-                json.beginObject().name(group.groupName()).beginArray();
-                for (String name : topicsOf(group.groupName())) {
-                    TopicConfig topic = topics.find(name);
-                    if (topic == null || isOrder && !topic.order()) {
-                        continue;
-                    }
-                    ConsumeStats one = stats(group.groupName(), Set.of(name));
-                    json.rawValue(one.toJson());
-                    for (ConsumeStats.QueueProgress queue : one.offsetTable().values()) {
-                        behind += Math.max(0, queue.brokerOffset() - queue.consumerOffset());
-                    }
+    private Reply ofAll(Request request, boolean isOrder) {
+        JsonWriter json = new JsonWriter()
+                .beginObject()
+                .field("brokerAddr", address)
+                .name("consumeStatsList")
+                .beginArray();
+        long behind = 0;
+        for (SubscriptionGroupConfig group : groups.all()) {
+            json.beginObject().name(group.groupName()).beginArray();
+            for (String name : topicsOf(group.groupName())) {
+                TopicConfig topic = topics.find(name);
+                if (topic == null || isOrder && !topic.order()) {
+                    continue;
                 }
-                json.endArray().endObject();
+                ConsumeStats one = stats(group.groupName(), Set.of(name));
+                json.rawValue(one.toJson());
+                for (ConsumeStats.QueueProgress queue : one.offsetTable().values()) {
+                    behind += Math.max(0, queue.brokerOffset() - queue.consumerOffset());
+                }
             }
-            return Away.body(json.endArray()
-                    .field("totalDiff", behind)
-                    .field("totalInflightDiff", 0)
-                    .endObject()
-                    .toByteArray());
-        });
+            json.endArray().endObject();
+        }
+        return Reply.success(json.endArray()
+                .field("totalDiff", behind)
+                .field("totalInflightDiff", 0)
+                .endObject()
+                .toByteArray());
     }
 
     private ConsumeStats stats(String group, Set<String> names) {

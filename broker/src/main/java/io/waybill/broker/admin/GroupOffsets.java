@@ -4,11 +4,13 @@ package io.waybill.broker.admin;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicList;
+import io.waybill.protocol.frame.Fields;
 import io.waybill.protocol.header.GroupNameHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
@@ -30,29 +32,25 @@ final class GroupOffsets {
     private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
-    private final Away away;
 
-    GroupOffsets(Store store, Topics topics, ClientRegistry members, Offsets offsets, String brokerName, Away away) {
+    GroupOffsets(Store store, Topics topics, ClientRegistry members, Offsets offsets, String brokerName) {
         this.store = store;
         this.topics = topics;
         this.members = members;
         this.offsets = offsets;
         this.brokerName = brokerName;
-        this.away = away;
     }
 
     /** 43: every committed offset, by {@code topic@group} and queue. */
-    void all(Request request) {
-        away.reply(request, () -> {
-            Map<String, Map<Integer, Long>> table = new TreeMap<>();
-            for (ConsumerOffset entry : offsets.all()) {
-                table.computeIfAbsent(entry.topic() + '@' + entry.group(), k -> new TreeMap<>())
-                        .put(entry.queueId(), entry.offset());
-            }
-            JsonWriter json = new JsonWriter().beginObject().name("offsetTable").beginObject();
-            table.forEach((name, queues) -> writeQueues(json.name(name), queues));
-            return Away.body(json.endObject().endObject().toByteArray());
-        });
+    Reply all(Request request) {
+        Map<String, Map<Integer, Long>> table = new TreeMap<>();
+        for (ConsumerOffset entry : offsets.all()) {
+            table.computeIfAbsent(entry.topic() + '@' + entry.group(), k -> new TreeMap<>())
+                    .put(entry.queueId(), entry.offset());
+        }
+        JsonWriter json = new JsonWriter().beginObject().name("offsetTable").beginObject();
+        table.forEach((name, queues) -> writeQueues(json.name(name), queues));
+        return Reply.success(json.endObject().endObject().toByteArray());
     }
 
     private static void writeQueues(JsonWriter json, Map<Integer, Long> queues) {
@@ -62,14 +60,12 @@ final class GroupOffsets {
     }
 
     /** 303: for each queue the times of its first and last message, of the one consumed last, and how old the next one is. */
-    void timeSpan(Request request) {
-        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
+    Reply timeSpan(Request request, GroupNameHeader header) {
         TopicConfig topic = topics.find(header.topic() == null ? "" : header.topic());
         if (topic == null) {
-            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
-            return;
+            return Reply.refused(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
         }
-        away.reply(request, () -> Away.body(timeSpan(header.group(), topic)));
+        return Reply.success(timeSpan(header.group(), topic));
     }
 
     private byte[] timeSpan(String group, TopicConfig topic) {
@@ -97,59 +93,59 @@ final class GroupOffsets {
         return json.endArray().endObject().toByteArray();
     }
 
+    /** What 308 asks for. */
+    record Correction(String topic, String compareGroup, String filterGroups) {
+        static Correction read(Fields fields) {
+            return new Correction(fields.require("topic"), fields.get("compareGroup"), fields.get("filterGroups"));
+        }
+    }
+
     /**
      * 308: for each queue of a topic the smallest offset among its groups, but {@link Long#MAX_VALUE} where the compared group is behind it. Groups
      * named in {@code filterGroups} are left out.
      */
-    void correction(Request request) {
-        String topic = request.command().fields().require("topic");
-        String compare = request.command().fields().get("compareGroup");
-        String filter = request.command().fields().get("filterGroups");
-        away.reply(request, () -> {
-            Set<String> without = filter == null ? Set.of() : new HashSet<>(Arrays.asList(filter.split(",")));
-            Map<Integer, Long> smallest = new TreeMap<>();
-            Map<Integer, Long> compared = new TreeMap<>();
-            for (ConsumerOffset entry : offsets.all()) {
-                if (entry.topic().equals(topic)) {
-                    if (!without.contains(entry.group())) {
-                        smallest.merge(entry.queueId(), entry.offset(), Math::min);
-                    }
-                    if (entry.group().equals(compare)) {
-                        compared.put(entry.queueId(), entry.offset());
-                    }
+    Reply correction(Request request, Correction asked) {
+        String topic = asked.topic();
+        String compare = asked.compareGroup();
+        String filter = asked.filterGroups();
+        Set<String> without = filter == null ? Set.of() : new HashSet<>(Arrays.asList(filter.split(",")));
+        Map<Integer, Long> smallest = new TreeMap<>();
+        Map<Integer, Long> compared = new TreeMap<>();
+        for (ConsumerOffset entry : offsets.all()) {
+            if (entry.topic().equals(topic)) {
+                if (!without.contains(entry.group())) {
+                    smallest.merge(entry.queueId(), entry.offset(), Math::min);
+                }
+                if (entry.group().equals(compare)) {
+                    compared.put(entry.queueId(), entry.offset());
                 }
             }
-            compared.forEach((queueId, offset) ->
-                    smallest.computeIfPresent(queueId, (same, min) -> min > offset ? Long.MAX_VALUE : min));
-            JsonWriter json = new JsonWriter().beginObject().name("correctionOffsets");
-            writeQueues(json, smallest);
-            return Away.body(json.endObject().toByteArray());
-        });
+        }
+        compared.forEach((queueId, offset) ->
+                smallest.computeIfPresent(queueId, (same, min) -> min > offset ? Long.MAX_VALUE : min));
+        JsonWriter json = new JsonWriter().beginObject().name("correctionOffsets");
+        writeQueues(json, smallest);
+        return Reply.success(json.endObject().toByteArray());
     }
 
     /** 343: the topics a group has consumed or subscribes to. */
-    void topicsOf(Request request) {
-        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
-        away.reply(request, () -> {
-            Set<String> names = new TreeSet<>();
-            offsets.of(header.group()).forEach(entry -> names.add(entry.topic()));
-            if (members.consumerGroup(header.group()) != null) {
-                names.addAll(
-                        members.consumerGroup(header.group()).subscriptions().keySet());
-            }
-            return Away.body(new TopicList(new ArrayList<>(names)).toJson());
-        });
+    Reply topicsOf(Request request, GroupNameHeader header) {
+        Set<String> names = new TreeSet<>();
+        offsets.of(header.group()).forEach(entry -> names.add(entry.topic()));
+        if (members.consumerGroup(header.group()) != null) {
+            names.addAll(members.consumerGroup(header.group()).subscriptions().keySet());
+        }
+        return Reply.success(new TopicList(new ArrayList<>(names)).toJson());
     }
 
     /** 345: what an online group wants of a topic; without a subscription just the names. */
-    void subscription(Request request) {
-        GroupNameHeader header = GroupNameHeader.read(request.command().fields());
+    Reply subscription(Request request, GroupNameHeader header) {
         String topic = header.topic() == null ? "" : header.topic();
         Subscription subscription = members.subscription(header.group(), topic);
         JsonWriter json = new JsonWriter().beginObject().field("group", header.group());
         if (subscription != null) {
             subscription.data().write(json.name("subscriptionData"));
         }
-        request.reply(Away.body(json.field("topic", topic).endObject().toByteArray()));
+        return Reply.success(json.field("topic", topic).endObject().toByteArray());
     }
 }

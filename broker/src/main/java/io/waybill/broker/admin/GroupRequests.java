@@ -3,12 +3,14 @@ package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.DeleteGroupHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonArray;
@@ -30,76 +32,67 @@ final class GroupRequests {
     private final Groups groups;
     private final Offsets offsets;
     private final QuarantinedMessages quarantined;
-    private final Away away;
+    private final Lanes lanes;
 
-    GroupRequests(Groups groups, Offsets offsets, QuarantinedMessages quarantined, Away away) {
+    GroupRequests(Groups groups, Offsets offsets, QuarantinedMessages quarantined, Lanes lanes) {
         this.groups = groups;
         this.offsets = offsets;
         this.quarantined = quarantined;
-        this.away = away;
+        this.lanes = lanes;
     }
 
     /**
      * 207. With {@code cleanOffset} what is in quarantine and the progress go first: a crash in between leaves a group with settings and without
      * progress, which can be deleted again. Members that are still connected bring the group back with their next heartbeat where groups may come by themselves.
      */
-    void delete(Request request) {
-        DeleteGroupHeader header = DeleteGroupHeader.read(request.command().fields());
+    Reply delete(Request request, DeleteGroupHeader header) {
         String illegal = Names.checkGroup(header.groupName());
         if (illegal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, illegal);
         }
         SubscriptionGroupConfig known = groups.find(header.groupName());
         AdminLog.changed(request, known == null ? null : text(known), null);
-        away.run(request, () -> {
-            if (!header.cleanOffset()) {
-                deleteSettings(request, header.groupName());
-                return;
-            }
-            quarantined.forget(header.groupName(), refusal -> {
-                if (refusal == null) {
-                    away.run(request, () -> forgetProgress(request, header.groupName()));
-                } else {
-                    request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
-                }
-            });
-        });
-    }
-
-    private void forgetProgress(Request request, String group) {
-        if (offsets.of(group).isEmpty()) {
-            deleteSettings(request, group);
-            return;
+        if (!header.cleanOffset()) {
+            return deleteSettings(request, header.groupName());
         }
-        offsets.forget(group, outcome -> {
-            if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
-                deleteSettings(request, group);
+        quarantined.forget(header.groupName(), refusal -> {
+            if (refusal == null) {
+                lanes.run(Lane.OPERATOR, request, () -> forgetProgress(request, header.groupName()));
             } else {
-                reply(request, outcome);
+                request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
             }
         });
+        return Reply.LATER;
     }
 
-    private void deleteSettings(Request request, String group) {
-        groups.delete(group, outcome -> reply(request, outcome));
+    private Reply forgetProgress(Request request, String group) {
+        if (offsets.of(group).isEmpty()) {
+            return deleteSettings(request, group);
+        }
+        offsets.forget(
+                group,
+                outcome -> lanes.run(
+                        request,
+                        () -> Outcomes.code(outcome) == ResponseCode.SUCCESS
+                                ? deleteSettings(request, group)
+                                : Reply.of(outcome)));
+        return Reply.LATER;
     }
 
-    private static void reply(Request request, Outcome outcome) {
-        request.reply(
-                Command.response(Outcomes.code(outcome), Outcomes.text(outcome)).build());
+    private Reply deleteSettings(Request request, String group) {
+        groups.delete(group, outcome -> Reply.of(outcome).send(request));
+        return Reply.LATER;
     }
 
     /** 225: all are checked before the first is changed; each change is then for itself. */
-    void putAll(Request request) {
+    Reply putAll(Request request) {
         JsonArray wanted = Json.parse(request.command().body()).getArray("groupConfigList");
         List<SubscriptionGroupConfig> configs = new ArrayList<>();
         for (JsonObject one : wanted.objects("groupConfigList")) {
             SubscriptionGroupConfig config = SubscriptionGroupConfig.read(one);
             String refusal = groups.refusal(config);
             if (refusal != null) {
-                request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
-                return;
+                return Reply.refused(ResponseCode.INVALID_PARAMETER, refusal);
             }
             configs.add(config);
         }
@@ -116,26 +109,27 @@ final class GroupRequests {
             }
         }
         AdminLog.changed(request, before, "as in fields, " + configs.size() + " groups");
-        putNext(request, configs, 0);
+        return putNext(request, configs, 0);
     }
 
     private static String text(SubscriptionGroupConfig config) {
         return new String(config.toJson(), StandardCharsets.UTF_8);
     }
 
-    private void putNext(Request request, List<SubscriptionGroupConfig> configs, int index) {
+    private Reply putNext(Request request, List<SubscriptionGroupConfig> configs, int index) {
         Consumer<Outcome> then = outcome -> {
             if (Outcomes.code(outcome) != ResponseCode.SUCCESS || index + 1 == configs.size()) {
-                reply(request, outcome);
+                Reply.of(outcome).send(request);
             } else {
-                away.run(request, () -> putNext(request, configs, index + 1));
+                lanes.run(Lane.OPERATOR, request, () -> putNext(request, configs, index + 1));
             }
         };
         groups.put(configs.get(index), then);
+        return Reply.LATER;
     }
 
     /** 353: whether a group may read a topic; with {@code readable} it is set before. */
-    void forbidden(Request request) {
+    Reply forbidden(Request request) {
         String group = request.command().fields().require("group");
         String topic = request.command().fields().get("topic");
         String readable = request.command().fields().get("readable");
@@ -144,26 +138,28 @@ final class GroupRequests {
         }
         if (readable == null || readable.isEmpty()) {
             AdminLog.onlyRead(request);
-            request.reply(forbidden(group, topic));
-            return;
+            return forbidden(group, topic);
         }
         if (groups.find(group) == null) {
-            request.refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + group + " does not exist");
-            return;
+            return Reply.refused(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + group + " does not exist");
         }
         boolean may = request.command().fields().getBoolean("readable", true);
         AdminLog.changed(request, "readable=" + groups.mayRead(group, topic), "readable=" + may);
-        groups.allow(group, topic, may, outcome -> {
-            if (Outcomes.code(outcome) == ResponseCode.SUCCESS) {
-                request.reply(forbidden(group, topic));
-            } else {
-                reply(request, outcome);
-            }
-        });
+        groups.allow(
+                group,
+                topic,
+                may,
+                outcome -> lanes.run(
+                        request,
+                        () -> Outcomes.code(outcome) == ResponseCode.SUCCESS
+                                ? forbidden(group, topic)
+                                : Reply.of(outcome)));
+        return Reply.LATER;
     }
 
-    private Command forbidden(String group, String topic) {
-        return Away.body(new JsonWriter()
+    private Reply forbidden(String group, String topic) {
+        return Reply.success(new JsonWriter()
                 .beginObject()
                 .field("group", group)
                 .field("readable", groups.mayRead(group, topic))

@@ -2,7 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
@@ -23,43 +23,36 @@ final class Housekeeping {
     private final Store store;
     private final Topics topics;
     private final Offsets offsets;
-    private final Away away;
 
-    Housekeeping(Store store, Topics topics, Offsets offsets, Away away) {
+    Housekeeping(Store store, Topics topics, Offsets offsets) {
         this.store = store;
         this.topics = topics;
         this.offsets = offsets;
-        this.away = away;
     }
 
     /** 13: where the next record of the log will stand. */
-    void endOfLog(Request request) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
+    Reply endOfLog(Request request) {
+        return Reply.of(Command.response(ResponseCode.SUCCESS, null)
                 .header(new OffsetReply(store.positions().confirmed()))
                 .build());
     }
 
     /** 27, 306, 329. */
-    void nothingToDo(Request request) {
-        request.reply(Command.response(ResponseCode.SUCCESS, "this broker removes what is expired by itself")
+    Reply compatibilityNoOp(Request request) {
+        return Reply.of(Command.response(ResponseCode.SUCCESS, "this broker removes what is expired by itself")
                 .build());
     }
 
     /** 316. */
-    void unusedTopics(Request request) {
-        away.run(request, () -> {
-            List<ConsumerOffset> unused =
-                    offsets.all().stream().filter(this::isUnused).toList();
-            if (unused.isEmpty()) {
-                request.reply(Away.ok());
-                return;
-            }
-            AdminLog.changed(request, unused.size() + " offsets of deleted topics", null);
-            offsets.forget(unused, outcome -> {
-                int code = Outcomes.code(outcome);
-                request.reply(Command.response(code, Outcomes.text(outcome)).build());
-            });
-        });
+    Reply unusedTopics(Request request) {
+        List<ConsumerOffset> unused =
+                offsets.all().stream().filter(this::isUnused).toList();
+        if (unused.isEmpty()) {
+            return Reply.success();
+        }
+        AdminLog.changed(request, unused.size() + " offsets of deleted topics", null);
+        offsets.forget(unused, outcome -> Reply.of(outcome).send(request));
+        return Reply.LATER;
     }
 
     private boolean isUnused(ConsumerOffset entry) {

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.body.TopicConfig;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ResetOffsetHeader;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
@@ -27,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -40,7 +38,7 @@ import java.util.concurrent.atomic.AtomicReference;
  * moves a group forward. Of a group whose members broadcast each of those that are connected is told, since each keeps its own offsets; nothing
  * is recorded, and one that is not connected stays where it is.
  */
-final class ResetOffset implements RequestHandler {
+final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
     private static final int MOST_SHOWN = 400;
 
     private final Store store;
@@ -49,51 +47,31 @@ final class ResetOffset implements RequestHandler {
     private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
-    private final Executor blocking;
 
-    ResetOffset(
-            Store store,
-            Topics topics,
-            Groups groups,
-            ClientRegistry members,
-            Offsets offsets,
-            String brokerName,
-            Executor blocking) {
+    ResetOffset(Store store, Topics topics, Groups groups, ClientRegistry members, Offsets offsets, String brokerName) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
         this.members = members;
         this.offsets = offsets;
         this.brokerName = brokerName;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        ResetOffsetHeader header = ResetOffsetHeader.read(request.command().fields());
+    public Reply handle(Request request, ResetOffsetHeader header) {
         TopicConfig topic = topics.find(header.topic());
         if (topic == null) {
-            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
-        } else if (groups.find(header.group()) == null) {
-            request.refuse(
+            return Reply.refused(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
+        }
+        if (groups.find(header.group()) == null) {
+            return Reply.refused(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
-        } else if (header.queueId() >= topic.readQueueNums()) {
-            request.refuse(
+        }
+        if (header.queueId() >= topic.readQueueNums()) {
+            return Reply.refused(
                     ResponseCode.INVALID_PARAMETER,
                     "queueId: must be less than " + topic.readQueueNums() + ", but was " + header.queueId());
-        } else {
-            blocking.execute(() -> {
-                try {
-                    reset(request, header, topic);
-                } catch (RuntimeException e) {
-                    Outcomes.refuse(request, e, "the offsets were not reset; the broker's log says why");
-                    throw e; // for the log
-                }
-            });
         }
-    }
-
-    private void reset(Request request, ResetOffsetHeader header, TopicConfig topic) {
         boolean one = header.queueId() >= 0;
         int first = one ? header.queueId() : 0;
         int end = one ? first + 1 : topic.readQueueNums();
@@ -116,8 +94,7 @@ final class ResetOffset implements RequestHandler {
         if (members.isBroadcasting(header.group())) {
             targets.forEach((queue, offset) ->
                     offsets.resetMembers(header.group(), header.topic(), queue.queueId(), offset, readers(header)));
-            reply(request, answer, null);
-            return;
+            return Reply.success(answer);
         }
         AtomicInteger open = new AtomicInteger(targets.size());
         AtomicReference<Outcome> failure = new AtomicReference<>();
@@ -127,9 +104,10 @@ final class ResetOffset implements RequestHandler {
                         failure.set(outcome);
                     }
                     if (open.decrementAndGet() == 0) {
-                        reply(request, answer, failure.get());
+                        reply(answer, failure.get()).send(request);
                     }
                 }));
+        return Reply.LATER;
     }
 
     /** The members that read the topic. */
@@ -158,12 +136,7 @@ final class ResetOffset implements RequestHandler {
         return !header.isForce() && current >= 0 ? Math.min(current, wanted) : wanted;
     }
 
-    private static void reply(Request request, byte[] answer, Outcome failure) {
-        if (failure == null) {
-            request.reply(
-                    Command.response(ResponseCode.SUCCESS, null).body(answer).build());
-        } else {
-            request.refuse(Outcomes.code(failure), Outcomes.text(failure));
-        }
+    private static Reply reply(byte[] answer, Outcome failure) {
+        return failure == null ? Reply.success(answer) : Reply.of(failure);
     }
 }

@@ -2,14 +2,12 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ClientRegistry;
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Clock;
-import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.KvTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
@@ -20,7 +18,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 
 /**
@@ -30,37 +27,25 @@ import java.util.function.LongSupplier;
  * those queues have size, capacity and waiting time 0; the queue of sends is the one of the log's writer. There is no pool of transient
  * buffers and no lock of the page cache: 0 too. Figures of a part that has no like here (putLatency99, scheduleMessageOffset) are absent.
  */
-final class RuntimeFigures implements RequestHandler {
+final class RuntimeFigures {
     private static final int MOST_QUEUES = 4096;
 
     private final Store store;
     private final Stats through;
     private final ClientRegistry members;
     private final Clock clock;
-    private final Executor blocking;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Stats through, ClientRegistry members, Clock clock, Executor blocking) {
+    RuntimeFigures(Store store, Stats through, ClientRegistry members, Clock clock) {
         this.members = members;
         this.through = through;
         this.store = store;
         this.clock = clock;
-        this.blocking = blocking;
         this.bootMillis = clock.wallMillis();
     }
 
-    @Override
-    public void handle(Request request) {
-        blocking.execute(() -> {
-            try {
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(new KvTable(figures()).toJson())
-                        .build());
-            } catch (RuntimeException e) {
-                Outcomes.refuse(request, e, "the figures could not be read; the broker's log says why");
-                throw e; // for the log
-            }
-        });
+    Reply all(Request request) {
+        return Reply.success(new KvTable(figures()).toJson());
     }
 
     /** Store time of the oldest message, now when there is none; -1 when there are too many queues to look at. */

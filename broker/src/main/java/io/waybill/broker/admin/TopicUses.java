@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.TopicUse;
 import io.waybill.protocol.message.StoredMessage;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
-import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -15,6 +14,7 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
+import io.waybill.remoting.LogRateLimiter;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -442,7 +442,11 @@ public final class ClientRegistry implements Duty {
     }
 
     private boolean seen(
-            Map<ClientChannelKey, ClientChannelInfo> members, Connection connection, String clientId, byte language, int version) {
+            Map<ClientChannelKey, ClientChannelInfo> members,
+            Connection connection,
+            String clientId,
+            byte language,
+            int version) {
         ClientChannelKey key = new ClientChannelKey(connection.id(), clientId);
         ClientChannelInfo known = members.get(key);
         boolean isNew = known == null;
@@ -596,7 +600,8 @@ public final class ClientRegistry implements Duty {
         if (group == null) {
             return false;
         }
-        List<ClientChannelKey> leaving = group.members.keySet().stream().filter(gone).toList();
+        List<ClientChannelKey> leaving =
+                group.members.keySet().stream().filter(gone).toList();
         for (ClientChannelKey key : leaving) {
             group.byConnection.remove(key.connectionId(), group.members.remove(key));
         }

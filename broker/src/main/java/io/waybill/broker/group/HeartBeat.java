@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.broker.request.Lanes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.topic.TopicChange;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -12,7 +14,6 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * the client's next pull or route query must find it. A retry topic that cannot be made (a full disk, a frozen log) does
  * not keep a consumer from consuming.
  */
-final class HeartBeat implements RequestHandler {
+final class HeartBeat {
     private static final Logger log = LoggerFactory.getLogger(HeartBeat.class);
     private static final int MAX_GROUPS = 4096;
     private static final int MAX_TOPICS = 1024;
@@ -46,15 +47,16 @@ final class HeartBeat implements RequestHandler {
     private final Groups groups;
     private final ClientRegistry members;
     private final Topics topics;
+    private final Lanes lanes;
 
-    HeartBeat(Groups groups, ClientRegistry members, Topics topics) {
+    HeartBeat(Groups groups, ClientRegistry members, Topics topics, Lanes lanes) {
         this.groups = groups;
         this.members = members;
         this.topics = topics;
+        this.lanes = lanes;
     }
 
-    @Override
-    public void handle(Request request) {
+    Reply take(Request request) {
         if (request.command().bodyLength() > MAX_BYTES) {
             throw new BadField(
                     "body", "at most " + MAX_BYTES + " bytes", request.command().bodyLength() + " bytes");
@@ -63,22 +65,19 @@ final class HeartBeat implements RequestHandler {
         HeartbeatData data = HeartbeatData.parse(request.command().body());
         String refusal = refusal(data);
         if (refusal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, refusal);
         }
         refusal = unreadable(data);
         if (refusal != null) {
-            request.refuse(ResponseCode.SUBSCRIPTION_PARSE_FAILED, refusal);
-            return;
+            return Reply.refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, refusal);
         }
         Map<SubscriptionGroupConfig, Boolean> wanting = new LinkedHashMap<>();
         for (ConsumerData consumer : data.consumers()) {
             SubscriptionGroupConfig config = groups.findOrCreate(consumer.groupName());
             if (config == null) {
-                request.refuse(
+                return Reply.refused(
                         ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                         "group '" + consumer.groupName() + "' does not exist and is not created");
-                return;
             }
             boolean missing = topics.find(Names.retryTopic(consumer.groupName())) == null;
             if (missing && config.retryQueueNums() > 0) {
@@ -87,8 +86,7 @@ final class HeartBeat implements RequestHandler {
         }
         Map<String, String> unknown = unknownTopics(data);
         if (wanting.isEmpty() && unknown.isEmpty()) {
-            apply(request, data, arrival);
-            return;
+            return apply(request, data, arrival);
         }
         AtomicInteger missing = new AtomicInteger(wanting.size() + unknown.size());
         unknown.forEach((topic, group) ->
@@ -101,16 +99,17 @@ final class HeartBeat implements RequestHandler {
                                 data.clientId());
                     }
                     if (missing.decrementAndGet() == 0) {
-                        apply(request, data, arrival);
+                        lanes.run(request, () -> apply(request, data, arrival));
                     }
                 }));
         wanting.forEach((config, isUnit) ->
                 topics.ensure(Names.retryTopic(config.groupName()), config.retryQueueNums(), isUnit, change -> {
                     warnIfRefused(config.groupName(), change);
                     if (missing.decrementAndGet() == 0) {
-                        apply(request, data, arrival);
+                        lanes.run(request, () -> apply(request, data, arrival));
                     }
                 }));
+        return Reply.LATER;
     }
 
     /**
@@ -137,7 +136,7 @@ final class HeartBeat implements RequestHandler {
         return unknown;
     }
 
-    private void apply(Request request, HeartbeatData data, long arrival) {
+    private Reply apply(Request request, HeartbeatData data, long arrival) {
         List<ConsumerData> unknown = new ArrayList<>();
         if (data.withoutSub()) {
             for (ConsumerData consumer : data.consumers()) {
@@ -148,8 +147,7 @@ final class HeartBeat implements RequestHandler {
             }
         }
         if (unknown.isEmpty()) {
-            applyKnown(request, data, arrival);
-            return;
+            return applyKnown(request, data, arrival);
         }
         List<ConsumerData> known = new ArrayList<>(data.consumers());
         known.removeAll(unknown);
@@ -162,11 +160,12 @@ final class HeartBeat implements RequestHandler {
                             data.clientId(),
                             () -> {
                                 if (open.decrementAndGet() == 0) {
-                                    applyKnown(request, with(data, known, true), arrival);
+                                    lanes.run(request, () -> applyKnown(request, with(data, known, true), arrival));
                                 }
                             },
                             told -> applyTold(request, data, consumer, told, arrival));
         }
+        return Reply.LATER;
     }
 
     private static HeartbeatData with(HeartbeatData data, List<ConsumerData> consumers, boolean withoutSub) {
@@ -200,21 +199,15 @@ final class HeartBeat implements RequestHandler {
         }
     }
 
-    private void applyKnown(Request request, HeartbeatData data, long arrival) {
-        boolean fullWanted;
-        try {
-            fullWanted = members.heartbeat(
-                    request.connection(),
-                    request.command().language(),
-                    request.command().version(),
-                    data,
-                    arrival);
-        } catch (BadField e) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
-            return;
-        }
+    private Reply applyKnown(Request request, HeartbeatData data, long arrival) {
+        boolean fullWanted = members.heartbeat(
+                request.connection(),
+                request.command().language(),
+                request.command().version(),
+                data,
+                arrival);
         // Clients that do not use fingerprints are told the same as by any broker: true.
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
+        return Reply.of(Command.response(ResponseCode.SUCCESS, null)
                 .field("IS_SUPPORT_HEART_BEAT_V2", true)
                 .field("IS_SUB_CHANGE", fullWanted)
                 .build());

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
-import io.waybill.remoting.LogRateLimiter;
 import io.waybill.platform.Clock;
 import io.waybill.remoting.Connection;
+import io.waybill.remoting.LogRateLimiter;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashMap;
 import java.util.List;

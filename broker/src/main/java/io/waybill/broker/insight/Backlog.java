@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.ClientRegistry;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageProperties;
@@ -319,7 +319,8 @@ final class Backlog {
 
     // ---- the answer
 
-    static byte[] answer(String group, String brokerName, ClientRegistry members, Map<String, Row> rows, long nowMillis) {
+    static byte[] answer(
+            String group, String brokerName, ClientRegistry members, Map<String, Row> rows, long nowMillis) {
         ConsumerGroup online = members.consumerGroup(group);
         JsonWriter json = new JsonWriter().beginObject().field("group", group).field("brokerName", brokerName);
         json.field("members", online == null ? 0 : online.clientIds().size());

@@ -3,11 +3,11 @@ package io.waybill.broker.insight;
 
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.delivery.QueueOwner;
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;

@@ -2,8 +2,8 @@
 package io.waybill.broker.insight;
 
 import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;

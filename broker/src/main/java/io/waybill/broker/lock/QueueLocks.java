@@ -2,7 +2,6 @@
 package io.waybill.broker.lock;
 
 import io.waybill.broker.offset.CommitFence;
-import io.waybill.remoting.LogRateLimiter;
 import io.waybill.broker.request.Routes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -13,6 +12,7 @@ import io.waybill.protocol.body.LockBatchReply;
 import io.waybill.protocol.body.MessageQueue;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
+import io.waybill.remoting.LogRateLimiter;
 import io.waybill.remoting.Request;
 import java.util.HashMap;
 import java.util.HashSet;

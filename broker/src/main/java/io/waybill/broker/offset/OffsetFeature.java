@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.offset;
 
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RequestRefused;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
@@ -20,12 +25,10 @@ import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
 import io.waybill.store.Store;
 import io.waybill.store.view.Boundary;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Predicate;
 
 /** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
-public final class OffsetFeature {
+public final class OffsetFeature implements Feature {
     /** A queue whose first message has no more than this behind it in the log is young. */
     static final long YOUNG_BYTES = 256L << 20;
 
@@ -33,28 +36,35 @@ public final class OffsetFeature {
     private final Offsets offsets;
     private final Topics topics;
     private final Predicate<String> groupExists;
-    private final Executor coldReads;
+    private final Lanes lanes;
 
-    /**
-     * @param groupExists whether a consumer group has settings
-     * @param coldReads runs what may have to read the disk
-     */
-    public OffsetFeature(
-            Store store, Offsets offsets, Topics topics, Predicate<String> groupExists, Executor coldReads) {
+    /** @param groupExists whether a consumer group has settings */
+    public OffsetFeature(Store store, Offsets offsets, Topics topics, Predicate<String> groupExists, Lanes lanes) {
         this.store = store;
         this.offsets = offsets;
         this.topics = topics;
         this.groupExists = groupExists;
-        this.coldReads = coldReads;
+        this.lanes = lanes;
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.QUERY_CONSUMER_OFFSET, this::query)
-                .on(RequestCode.UPDATE_CONSUMER_OFFSET, this::update)
-                .on(RequestCode.GET_MAX_OFFSET, this::max)
-                .on(RequestCode.GET_MIN_OFFSET, this::min)
-                .on(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, this::search)
-                .on(RequestCode.GET_EARLIEST_MSG_STORETIME, this::earliest);
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.QUERY_CONSUMER_OFFSET, Lane.INLINE, QueryOffsetHeader::read, this::query)
+                .on(RequestCode.UPDATE_CONSUMER_OFFSET, Lane.INLINE, UpdateOffsetHeader::read, this::update)
+                .on(RequestCode.GET_MAX_OFFSET, Lane.INLINE, QueueHeader::read, this::max)
+                .on(RequestCode.GET_MIN_OFFSET, Lane.INLINE, QueueHeader::read, this::min)
+                .on(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, Lane.BLOCKING, SearchOffsetHeader::read, this::search)
+                .on(RequestCode.GET_EARLIEST_MSG_STORETIME, Lane.BLOCKING, QueueHeader::read, this::earliest);
+    }
+
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(offsets);
+    }
+
+    @Override
+    public void close() {
+        offsets.close();
     }
 
     /**
@@ -62,22 +72,21 @@ public final class OffsetFeature {
      * topic misses nothing; else, or when the client wants no zero, "not found", and it starts by its own policy. "Lately" goes by
      * the bytes of the log since then, not by what is in memory: neither a checkpoint nor a restart changes the answer.
      */
-    private void query(Request request) {
-        QueryOffsetHeader header = QueryOffsetHeader.read(request.command().fields());
+    private Reply query(Request request, QueryOffsetHeader header) {
         long offset = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
         if (offset >= 0) {
-            reply(request, new OffsetReply(offset));
-        } else if (header.setZeroIfNotFound() && keepsItsFirst(header.topic(), header.queueId())) {
-            away(request, () -> {
-                if (store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES) {
-                    reply(request, new OffsetReply(0));
-                } else {
-                    refuseUnknown(request, header);
-                }
-            });
-        } else {
-            refuseUnknown(request, header);
+            return reply(new OffsetReply(offset));
         }
+        if (!header.setZeroIfNotFound() || !keepsItsFirst(header.topic(), header.queueId())) {
+            return unknown(header);
+        }
+        lanes.run(
+                Lane.BLOCKING,
+                request,
+                () -> store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
+                        ? reply(new OffsetReply(0))
+                        : unknown(header));
+        return Reply.LATER;
     }
 
     private boolean keepsItsFirst(String topic, int queueId) {
@@ -85,32 +94,29 @@ public final class OffsetFeature {
         return range.minOffset() == 0 && range.maxOffset() > 0;
     }
 
-    private static void refuseUnknown(Request request, QueryOffsetHeader header) {
-        request.refuse(
+    private static Reply unknown(QueryOffsetHeader header) {
+        return Reply.refused(
                 ResponseCode.QUERY_NOT_FOUND,
                 "group '" + header.consumerGroup() + "' has no offset for queue " + header.queueId() + " of topic '"
                         + header.topic() + "'");
     }
 
     /** 15; normally one-way. */
-    private void update(Request request) {
-        UpdateOffsetHeader header = UpdateOffsetHeader.read(request.command().fields());
+    private Reply update(Request request, UpdateOffsetHeader header) {
         if (!groupExists.test(header.consumerGroup())) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + header.consumerGroup() + "' does not exist");
-            return;
         }
         // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made
         // smaller.
         boolean known = topics.find(header.topic()) != null
                 && store.range(header.topic(), header.queueId()).maxOffset() > 0;
-        if (!known && !hasQueue(request, header.topic(), header.queueId())) {
-            return;
+        if (!known) {
+            requireQueue(header.topic(), header.queueId());
         }
         if (header.commitOffset() < 0) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.INVALID_PARAMETER, "commitOffset: must not be negative, was " + header.commitOffset());
-            return;
         }
         if (AdminLog.watches(request)) {
             long before = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
@@ -124,86 +130,48 @@ public final class OffsetFeature {
                 request.connection(),
                 !request.isOneway());
         int code = committed.isFenced() ? ResponseCode.ILLEGAL_OPERATION : ResponseCode.SUCCESS;
-        request.reply(Command.response(code, committed.why()).build());
+        return Reply.of(Command.response(code, committed.why()).build());
     }
 
-    private void max(Request request) {
-        QueueHeader header = QueueHeader.read(request.command().fields());
-        if (hasQueue(request, header.topic(), header.queueId())) {
-            reply(
-                    request,
-                    new OffsetReply(
-                            store.range(header.topic(), header.queueId()).maxOffset()));
-        }
+    private Reply max(Request request, QueueHeader header) {
+        requireQueue(header.topic(), header.queueId());
+        return reply(
+                new OffsetReply(store.range(header.topic(), header.queueId()).maxOffset()));
     }
 
-    private void min(Request request) {
-        QueueHeader header = QueueHeader.read(request.command().fields());
-        if (hasQueue(request, header.topic(), header.queueId())) {
-            reply(
-                    request,
-                    new OffsetReply(
-                            store.range(header.topic(), header.queueId()).minOffset()));
-        }
+    private Reply min(Request request, QueueHeader header) {
+        requireQueue(header.topic(), header.queueId());
+        return reply(
+                new OffsetReply(store.range(header.topic(), header.queueId()).minOffset()));
     }
 
-    private void search(Request request) {
-        SearchOffsetHeader header = SearchOffsetHeader.read(request.command().fields());
-        if (!hasQueue(request, header.topic(), header.queueId())) {
-            return;
-        }
+    private Reply search(Request request, SearchOffsetHeader header) {
+        requireQueue(header.topic(), header.queueId());
         Boundary boundary = "UPPER".equalsIgnoreCase(header.boundaryType()) ? Boundary.UPPER : Boundary.LOWER;
-        away(
-                request,
-                () -> reply(
-                        request,
-                        new OffsetReply(
-                                store.offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary))));
+        return reply(
+                new OffsetReply(store.offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary)));
     }
 
-    private void earliest(Request request) {
-        QueueHeader header = QueueHeader.read(request.command().fields());
-        if (hasQueue(request, header.topic(), header.queueId())) {
-            away(
-                    request,
-                    () -> reply(
-                            request, new TimestampReply(store.earliestStoreTime(header.topic(), header.queueId()))));
-        }
+    private Reply earliest(Request request, QueueHeader header) {
+        requireQueue(header.topic(), header.queueId());
+        return reply(new TimestampReply(store.earliestStoreTime(header.topic(), header.queueId())));
     }
 
-    private boolean hasQueue(Request request, String name, int queueId) {
+    private void requireQueue(String name, int queueId) {
         TopicConfig topic = topics.find(name);
         if (topic == null) {
-            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic '" + name + "' does not exist");
-            return false;
+            throw new RequestRefused(ResponseCode.TOPIC_NOT_EXIST, "topic '" + name + "' does not exist");
         }
         int queues = Math.max(topic.readQueueNums(), topic.writeQueueNums());
         if (queueId < 0 || queueId >= queues) {
-            request.refuse(
+            throw new RequestRefused(
                     ResponseCode.INVALID_PARAMETER,
                     "queueId: must be from 0 to " + (queues - 1) + " for topic '" + name + "', was " + queueId);
-            return false;
-        }
-        return true;
-    }
-
-    private void away(Request request, Runnable work) {
-        try {
-            coldReads.execute(() -> {
-                try {
-                    work.run();
-                } catch (RuntimeException e) {
-                    Outcomes.refuse(request, e, "the read failed; the broker's log says why");
-                    throw e;
-                }
-            });
-        } catch (RejectedExecutionException e) {
-            request.refuse(ResponseCode.SYSTEM_BUSY, "[OVERLOAD] too many reads of old messages are waiting");
         }
     }
 
-    private static void reply(Request request, HeaderWriter header) {
-        request.reply(
+    private static Reply reply(HeaderWriter header) {
+        return Reply.of(
                 Command.response(ResponseCode.SUCCESS, null).header(header).build());
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;

@@ -2,8 +2,8 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;

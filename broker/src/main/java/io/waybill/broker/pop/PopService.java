@@ -3,9 +3,9 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.filter.Metered;
-import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.longpoll.RateLimits;
 import io.waybill.broker.request.Outcomes;

@@ -2,10 +2,10 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
-import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.group.SubscriptionRefresher;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.SubscriptionRefresher;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;

@@ -173,7 +173,8 @@ final class PullService {
         if (reset < 0
                 && pull.subscribedGroup() != null
                 && pull.subscribedGroup().isBroadcasting()) {
-            ClientChannelInfo member = pull.subscribedGroup().memberOn(pull.request().connection());
+            ClientChannelInfo member =
+                    pull.subscribedGroup().memberOn(pull.request().connection());
             String client = member == null ? null : member.clientId();
             reset = offsets.takeMemberReset(pull.group(), pull.topic(), pull.queueId(), client);
         }

@@ -2,8 +2,8 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
-import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.ClientChannelInfo;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;

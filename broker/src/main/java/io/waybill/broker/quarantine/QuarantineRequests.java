@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.quarantine;
 
-import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;

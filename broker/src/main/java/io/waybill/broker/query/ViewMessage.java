@@ -26,8 +26,7 @@ final class ViewMessage implements RouteHandler<ViewMessageHeader> {
     public Reply handle(Request request, ViewMessageHeader header) {
         ByteBuffer message = store.readAt(header.offset());
         if (message == null) {
-            return Reply.refused(
-                    ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
         }
         return Reply.of(Command.response(ResponseCode.SUCCESS, null).build(), List.of(message), () -> {});
     }

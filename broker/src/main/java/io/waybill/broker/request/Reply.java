@@ -58,11 +58,12 @@ public final class Reply {
 
     /** What the store said: success, or its code and sentence. */
     public static Reply of(Outcome outcome) {
-        return of(Command.response(Outcomes.code(outcome), Outcomes.text(outcome))
-                .build());
+        return of(
+                Command.response(Outcomes.code(outcome), Outcomes.text(outcome)).build());
     }
 
-    void send(Request request) {
+    /** Makes the reply; for a handler that returned LATER before. */
+    public void send(Request request) {
         if (this == LATER) {
             return;
         }

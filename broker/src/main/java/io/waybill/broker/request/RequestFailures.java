@@ -27,7 +27,9 @@ public final class RequestFailures {
 
     /** Never throws. A request that was answered before stays as it was answered. */
     public void answer(Request request, Throwable failure) {
-        if (failure instanceof BadField) {
+        if (failure instanceof RequestRefused refused) {
+            request.refuse(refused.code(), refused.getMessage());
+        } else if (failure instanceof BadField) {
             request.refuse(ResponseCode.INVALID_PARAMETER, failure.getMessage());
         } else if (failure instanceof BadValue) {
             request.refuse(ResponseCode.MESSAGE_ILLEGAL, failure.getMessage());

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
-import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.header.SendMessageHeader;

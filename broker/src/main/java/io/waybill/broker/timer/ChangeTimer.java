@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Continuation;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.topic;
 
-import io.waybill.broker.request.RequestOrigin;
-import io.waybill.broker.request.Continuation;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Pages;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Routes;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
@@ -26,11 +29,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * The requests about topics: create or change one (17) or many (18), delete (215), one topic's settings (351), all of them (21), the system's names
@@ -38,7 +41,7 @@ import java.util.function.Function;
  *
  * <p>A topic that somebody still needs is deleted, and queues with unread messages are taken away, at the second request only.
  */
-public final class TopicFeature {
+public final class TopicFeature implements Feature {
     private static final int MOST_AT_ONCE = 1_000;
     private static final int MOST_SHOWN = 400;
 
@@ -46,7 +49,7 @@ public final class TopicFeature {
     private final Function<String, TopicUse> useOf;
     private final BiFunction<String, Integer, TopicUse> useOfQueues;
     private final SecondRequests seconds;
-    private final Executor blocking;
+    private final Lanes lanes;
 
     /**
      * @param useOf of a topic; may block on the disk
@@ -57,32 +60,31 @@ public final class TopicFeature {
             Function<String, TopicUse> useOf,
             BiFunction<String, Integer, TopicUse> useOfQueues,
             Clock clock,
-            Executor blocking) {
+            Lanes lanes) {
         this.topics = topics;
         this.useOf = useOf;
         this.useOfQueues = useOfQueues;
         this.seconds = new SecondRequests(clock);
-        this.blocking = blocking;
+        this.lanes = lanes;
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.UPDATE_AND_CREATE_TOPIC, this::create)
-                .on(RequestCode.UPDATE_AND_CREATE_TOPIC_LIST, this::createAll)
-                .on(RequestCode.DELETE_TOPIC_IN_BROKER, this::delete)
-                .on(RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER, this::systemTopics)
-                .on(RequestCode.GET_TOPIC_CONFIG, this::config)
-                .on(RequestCode.GET_ALL_TOPIC_CONFIG, this::all)
-                .on(RequestCode.LIST_DELETED_TOPICS, this::deleted)
-                .on(RequestCode.RESTORE_TOPIC, this::restore);
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.UPDATE_AND_CREATE_TOPIC, Lane.INLINE, CreateTopicHeader::read, this::create)
+                .on(RequestCode.UPDATE_AND_CREATE_TOPIC_LIST, Lane.INLINE, this::createAll)
+                .on(RequestCode.DELETE_TOPIC_IN_BROKER, Lane.OPERATOR, TopicHeader::read, this::delete)
+                .on(RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER, Lane.INLINE, this::systemTopics)
+                .on(RequestCode.GET_TOPIC_CONFIG, Lane.INLINE, TopicHeader::read, this::config)
+                .on(RequestCode.GET_ALL_TOPIC_CONFIG, Lane.OPERATOR, this::all)
+                .on(RequestCode.LIST_DELETED_TOPICS, Lane.OPERATOR, this::deleted)
+                .on(RequestCode.RESTORE_TOPIC, Lane.OPERATOR, TopicHeader::read, this::restore);
     }
 
-    private void create(Request request) {
-        CreateTopicHeader header = CreateTopicHeader.read(request.command().fields());
+    private Reply create(Request request, CreateTopicHeader header) {
         if (Names.isSystemTopic(header.topic())) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.INVALID_PARAMETER,
                     "topic '" + header.topic() + "' is a system topic and cannot be changed");
-            return;
         }
         TopicConfig known = topics.find(header.topic());
         TopicConfig wanted = new TopicConfig(
@@ -95,13 +97,14 @@ public final class TopicFeature {
                 header.order(),
                 attributes(known, header.attributes()));
         AdminLog.changed(request, text(known), text(wanted));
-        unlessUnread(
-                request,
-                List.of(wanted),
-                () -> topics.put(
-                        wanted,
-                        change -> request.reply(
-                                Command.response(change.code(), change.text()).build())));
+        return unlessUnread(request, List.of(wanted), () -> {
+            topics.put(wanted, change -> reply(change).send(request));
+            return Reply.LATER;
+        });
+    }
+
+    private static Reply reply(TopicChange change) {
+        return Reply.of(Command.response(change.code(), change.text()).build());
     }
 
     private static String text(TopicConfig topic) {
@@ -109,7 +112,7 @@ public final class TopicFeature {
     }
 
     /** Does it unless queues would go away with messages that somebody still has to read, and this is the first request for it. */
-    private void unlessUnread(Request request, List<TopicConfig> wanted, Runnable change) {
+    private Reply unlessUnread(Request request, List<TopicConfig> wanted, Supplier<Reply> change) {
         List<TopicConfig> smaller = wanted.stream()
                 .filter(topic -> {
                     TopicConfig known = topics.find(topic.topicName());
@@ -117,10 +120,9 @@ public final class TopicFeature {
                 })
                 .toList();
         if (smaller.isEmpty()) {
-            change.run();
-            return;
+            return change.get();
         }
-        Continuation.run(blocking, request, () -> {
+        lanes.run(Lane.OPERATOR, request, () -> {
             List<String> whats = new ArrayList<>();
             String first = null;
             for (TopicConfig topic : smaller) {
@@ -137,15 +139,15 @@ public final class TopicFeature {
             }
             if (first != null && !seconds.isMeant(request, whats)) {
                 String more = whats.size() == 1 ? "" : "So it is with " + (whats.size() - 1) + " more topics. ";
-                request.refuse(ResponseCode.ILLEGAL_OPERATION, first + more + SecondRequests.howTo("change it"));
-                return;
+                return Reply.refused(ResponseCode.ILLEGAL_OPERATION, first + more + SecondRequests.howTo("change it"));
             }
-            change.run();
+            return change.get();
         });
+        return Reply.LATER;
     }
 
     /** 18: all are checked before the first is changed; each change is then for itself. */
-    private void createAll(Request request) {
+    private Reply createAll(Request request) {
         List<TopicConfig> wanted = new ArrayList<>();
         for (JsonObject one :
                 Json.parse(request.command().body()).getArray("topicConfigList").objects("topicConfigList")) {
@@ -154,8 +156,7 @@ public final class TopicFeature {
                     ? "topic '" + topic.topicName() + "' is a system topic and cannot be changed"
                     : topics.refusal(topic);
             if (refusal != null) {
-                request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
-                return;
+                return Reply.refused(ResponseCode.INVALID_PARAMETER, refusal);
             }
             wanted.add(topic);
         }
@@ -170,10 +171,10 @@ public final class TopicFeature {
             }
         }
         AdminLog.changed(request, before, "as in fields, " + wanted.size() + " topics");
-        unlessUnread(request, wanted, () -> putAll(request, wanted));
+        return unlessUnread(request, wanted, () -> putAll(request, wanted));
     }
 
-    private void putAll(Request request, List<TopicConfig> wanted) {
+    private Reply putAll(Request request, List<TopicConfig> wanted) {
         AtomicInteger open = new AtomicInteger(wanted.size());
         AtomicReference<TopicChange> refused = new AtomicReference<>();
         for (TopicConfig topic : wanted) {
@@ -182,11 +183,11 @@ public final class TopicFeature {
                     refused.set(change);
                 }
                 if (open.decrementAndGet() == 0) {
-                    TopicChange answer = refused.get() != null ? refused.get() : change;
-                    request.reply(Command.response(answer.code(), answer.text()).build());
+                    reply(refused.get() != null ? refused.get() : change).send(request);
                 }
             });
         }
+        return Reply.LATER;
     }
 
     /** The settings as they are meant: attributes that all have a sign are changes to those there are, others are taken as they are. */
@@ -219,89 +220,77 @@ public final class TopicFeature {
     }
 
     /** 215: 0 as well when there is no such topic, since tools ask every broker of a cluster. */
-    private void delete(Request request) {
-        String topic = TopicHeader.read(request.command().fields()).topic();
+    private Reply delete(Request request, TopicHeader header) {
+        String topic = header.topic();
         String illegal = Names.checkTopic(topic);
         if (illegal != null || Names.isSystemTopic(topic)) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.INVALID_PARAMETER,
                     illegal != null ? illegal : "topic '" + topic + "' is a system topic and cannot be deleted");
-            return;
         }
         TopicConfig known = topics.find(topic);
         if (known == null) {
-            request.reply(Command.response(ResponseCode.SUCCESS, "topic '" + topic + "' does not exist")
+            return Reply.of(Command.response(ResponseCode.SUCCESS, "topic '" + topic + "' does not exist")
                     .build());
-            return;
         }
         AdminLog.before(request, text(known));
-        Continuation.run(blocking, request, () -> {
-            TopicUse use = useOf.apply(topic);
-            if (use.isUsed() && !seconds.isMeant(request, "delete " + topic)) {
-                request.refuse(
-                        ResponseCode.ILLEGAL_OPERATION,
-                        "topic '" + topic + "' is in use: " + use + ". " + SecondRequests.howTo("delete it"));
-                return;
-            }
-            AdminLog.changed(request, text(known) + ", used by: " + use, null);
-            topics.delete(topic, RequestOrigin.address(request), change -> {
-                int code = change.code() == ResponseCode.TOPIC_NOT_EXIST ? ResponseCode.SUCCESS : change.code();
-                request.reply(Command.response(code, change.text()).build());
-            });
+        TopicUse use = useOf.apply(topic);
+        if (use.isUsed() && !seconds.isMeant(request, "delete " + topic)) {
+            return Reply.refused(
+                    ResponseCode.ILLEGAL_OPERATION,
+                    "topic '" + topic + "' is in use: " + use + ". " + SecondRequests.howTo("delete it"));
+        }
+        AdminLog.changed(request, text(known) + ", used by: " + use, null);
+        topics.delete(topic, RequestOrigin.address(request), change -> {
+            int code = change.code() == ResponseCode.TOPIC_NOT_EXIST ? ResponseCode.SUCCESS : change.code();
+            request.reply(Command.response(code, change.text()).build());
         });
+        return Reply.LATER;
     }
 
     /** 30575: topics that were deleted and of which messages are still kept. */
-    private void deleted(Request request) {
-        Continuation.run(blocking, request, () -> {
-            JsonWriter json = new JsonWriter().beginObject().name("topics").beginArray();
-            topics.deleted()
-                    .forEach((name, deleted) -> json.beginObject()
-                            .field("topic", name)
-                            .field("messages", topics.deletedMessages(name))
-                            .field("deletedMillis", deleted.deletedMillis())
-                            .field("by", deleted.by())
-                            .field("exists", topics.find(name) != null)
-                            .endObject());
-            request.reply(Command.response(ResponseCode.SUCCESS, null)
-                    .body(json.endArray().endObject().toByteArray())
-                    .build());
-        });
+    private Reply deleted(Request request) {
+        JsonWriter json = new JsonWriter().beginObject().name("topics").beginArray();
+        topics.deleted()
+                .forEach((name, deleted) -> json.beginObject()
+                        .field("topic", name)
+                        .field("messages", topics.deletedMessages(name))
+                        .field("deletedMillis", deleted.deletedMillis())
+                        .field("by", deleted.by())
+                        .field("exists", topics.find(name) != null)
+                        .endObject());
+        return Reply.success(json.endArray().endObject().toByteArray());
     }
 
     /** 30576. */
-    private void restore(Request request) {
-        String topic = TopicHeader.read(request.command().fields()).topic();
+    private Reply restore(Request request, TopicHeader header) {
+        String topic = header.topic();
         AdminLog.changed(request, text(topics.find(topic)), "restored");
-        Continuation.run(blocking, request, () -> {
-            long messages = topics.deletedMessages(topic);
-            topics.restore(topic, change -> {
-                if (change.isRefused()) {
-                    request.refuse(change.code(), change.text());
-                    return;
-                }
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(new JsonWriter()
-                                .beginObject()
-                                .field("topic", topic)
-                                .field("messages", messages)
-                                .field("queues", change.config().readQueueNums())
-                                .endObject()
-                                .toByteArray())
-                        .build());
-            });
-        });
+        long messages = topics.deletedMessages(topic);
+        topics.restore(topic, change -> lanes.run(request, () -> restored(topic, messages, change)));
+        return Reply.LATER;
+    }
+
+    private static Reply restored(String topic, long messages, TopicChange change) {
+        if (change.isRefused()) {
+            return Reply.refused(change.code(), change.text());
+        }
+        return Reply.success(new JsonWriter()
+                .beginObject()
+                .field("topic", topic)
+                .field("messages", messages)
+                .field("queues", change.config().readQueueNums())
+                .endObject()
+                .toByteArray());
     }
 
     /** 305. */
-    private void systemTopics(Request request) {
+    private Reply systemTopics(Request request) {
         List<String> names = topics.all().stream()
                 .map(TopicConfig::topicName)
                 .filter(name -> topics.isBuiltIn(name) || Names.isSystemTopic(name))
                 .toList();
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(new TopicList(names).toJson())
-                .build());
+        return Reply.success(new TopicList(names).toJson());
     }
 
     private static String filterType(String asked) {
@@ -334,31 +323,25 @@ public final class TopicFeature {
         return attributes;
     }
 
-    private void config(Request request) {
-        TopicHeader header = TopicHeader.read(request.command().fields());
+    private Reply config(Request request, TopicHeader header) {
         TopicConfig topic = topics.find(header.topic());
         if (topic == null) {
-            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic '" + header.topic() + "' does not exist");
-            return;
+            return Reply.refused(ResponseCode.TOPIC_NOT_EXIST, "topic '" + header.topic() + "' does not exist");
         }
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(topic.toJson())
-                .build());
+        return Reply.success(topic.toJson());
     }
 
     /** 21: a part of them, by name; all for clients that do not ask in parts, if that fits an answer. */
-    private void all(Request request) {
-        Continuation.run(blocking, request, () -> {
-            TopicConfigTable table = topics.snapshot();
-            List<TopicConfig> sorted = topics.sorted(table);
-            Pages page =
-                    Pages.of(request.command().fields(), "topicSeq", "maxTopicNum", table.dataVersion(), sorted.size());
-            Map<String, TopicConfig> part = new LinkedHashMap<>();
-            sorted.subList(page.from(), page.to()).forEach(topic -> part.put(topic.topicName(), topic));
-            request.reply(Command.response(ResponseCode.SUCCESS, null)
-                    .field("totalTopicNum", sorted.size())
-                    .body(new TopicConfigTable(table.dataVersion(), part).toJson())
-                    .build());
-        });
+    private Reply all(Request request) {
+        TopicConfigTable table = topics.snapshot();
+        List<TopicConfig> sorted = topics.sorted(table);
+        Pages page =
+                Pages.of(request.command().fields(), "topicSeq", "maxTopicNum", table.dataVersion(), sorted.size());
+        Map<String, TopicConfig> part = new LinkedHashMap<>();
+        sorted.subList(page.from(), page.to()).forEach(topic -> part.put(topic.topicName(), topic));
+        return Reply.of(Command.response(ResponseCode.SUCCESS, null)
+                .field("totalTopicNum", sorted.size())
+                .body(new TopicConfigTable(table.dataVersion(), part).toJson())
+                .build());
     }
 }

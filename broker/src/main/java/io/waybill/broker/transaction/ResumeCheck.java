@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.RequestOrigin;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;

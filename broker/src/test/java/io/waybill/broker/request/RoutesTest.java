@@ -99,11 +99,14 @@ class RoutesTest {
     void whateverIsThrownIsAnsweredOnEveryLane() {
         int code = 10;
         for (Lane lane : Lane.values()) {
-            assertThat(thrown(code++, lane, new BadField("queueId", "a number", "x")).code())
+            assertThat(thrown(code++, lane, new BadField("queueId", "a number", "x"))
+                            .code())
                     .isEqualTo(ResponseCode.INVALID_PARAMETER);
-            assertThat(thrown(code++, lane, new BadValue("body", "small", "large")).code())
+            assertThat(thrown(code++, lane, new BadValue("body", "small", "large"))
+                            .code())
                     .isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
-            assertThat(thrown(code++, lane, new RejectedExecutionException("full")).code())
+            assertThat(thrown(code++, lane, new RejectedExecutionException("full"))
+                            .code())
                     .isEqualTo(ResponseCode.SYSTEM_BUSY);
             Command inside = thrown(code++, lane, new IllegalStateException("NullPointerException at io.waybill"));
             assertThat(inside.code()).isEqualTo(ResponseCode.SYSTEM_ERROR);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.simulated;
 
-import io.waybill.broker.admin.AdminFeature;
+import io.waybill.broker.admin.BrokerAdminFeature;
+import io.waybill.broker.admin.ConsumerProgress;
+import io.waybill.broker.admin.GroupAdminFeature;
 import io.waybill.broker.admin.QuarantinedMessages;
 import io.waybill.broker.admin.TopicUses;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.Lanes;
@@ -127,10 +129,11 @@ public final class SimulatedBroker implements AutoCloseable {
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
         store.onStored(stats::stored);
-        Routes routes = new Routes(new Lanes(lane -> blocking, clock));
+        Lanes lanes = new Lanes(lane -> blocking, clock);
+        Routes routes = new Routes(lanes);
         TopicUses uses = new TopicUses(store, members, offsets);
-        new TopicFeature(topics, uses::of, uses::ofQueues, clock, blocking).register(routes);
-        new GroupFeature(groups, members, topics).register(routes);
+        new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes).routes(routes);
+        new GroupFeature(groups, members, topics, lanes).routes(routes);
         new TimerFeature(store, clock, timers, NAME, blocking).register(routes);
         new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null, blocking)
                 .register(routes);
@@ -154,19 +157,10 @@ public final class SimulatedBroker implements AutoCloseable {
                         blocking)
                 .register(routes);
         new QueryFeature(store, members::subscription).routes(routes);
-        new AdminFeature(
-                        store,
-                        topics,
-                        groups,
-                        members,
-                        offsets,
-                        stats,
-                        settings,
-                        clock,
-                        QuarantinedMessages.NONE,
-                        "127.0.0.1:10911",
-                        blocking)
-                .register(routes);
+        new GroupAdminFeature(store, topics, groups, members, offsets, QuarantinedMessages.NONE, NAME, lanes)
+                .routes(routes);
+        new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock).routes(routes);
+        new ConsumerProgress(store, topics, groups, members, offsets, stats, NAME, "127.0.0.1:10911").routes(routes);
         DeadLetterAdmin desk =
                 new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), blocking);
         desk.register(routes);
