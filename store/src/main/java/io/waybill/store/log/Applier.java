@@ -2,8 +2,8 @@
 package io.waybill.store.log;
 
 import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.LogRecord;
-import io.waybill.store.view.Views;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,7 +15,7 @@ final class Applier {
     private static final Logger LOG = LoggerFactory.getLogger(Applier.class);
     private static final VisibleListener NOBODY = (topic, queueId, newMaxOffset) -> {};
 
-    private final Views views;
+    private final FoldedLog views;
     private final Positions positions;
     private final ViewsRebuild rebuild;
     private volatile long appliedIndex;
@@ -33,7 +33,7 @@ final class Applier {
 
     private volatile String checkpointFailure;
 
-    Applier(StoreSettings settings, Views views, Positions positions, ViewsRebuild rebuild, long appliedIndex) {
+    Applier(StoreSettings settings, FoldedLog views, Positions positions, ViewsRebuild rebuild, long appliedIndex) {
         this.gatherBytes = settings.gatherBytes();
         this.views = views;
         this.positions = positions;
@@ -127,10 +127,8 @@ final class Applier {
 
     /** What must happen between two applies. */
     void housekeep() {
-        if (rebuild.takeOver(queue -> listener.visible(
-                queue.topic(),
-                queue.queueId(),
-                views.queue(queue.topic(), queue.queueId()).max()))) {
+        if (rebuild.takeOver(queue ->
+                listener.visible(queue.topic(), queue.queueId(), views.nextOffset(queue.topic(), queue.queueId())))) {
             checkpointWanted = false;
             checkpointFailure = null;
             preparedPosition = -1;

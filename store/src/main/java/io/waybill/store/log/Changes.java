@@ -18,10 +18,11 @@ import io.waybill.store.record.PopFold;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RecordedFacts;
 import io.waybill.store.record.RewriteSet;
+import io.waybill.store.record.RewriteSource;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.record.UniqueKeyOwner;
-import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -450,12 +451,12 @@ final class Changes {
         private final long handle;
         private final String by;
         private final byte[] byBytes;
-        private final Views views;
+        private final RecordedFacts views;
         private String topic;
         private String[] keys;
         private List<byte[]> texts;
 
-        Cancel(long handle, String by, Views views, Completion done) {
+        Cancel(long handle, String by, RecordedFacts views, Completion done) {
             super(done);
             this.handle = handle;
             this.by = by == null ? "" : by;
@@ -960,10 +961,10 @@ final class Changes {
     /** Consumer offsets. Entries of which a newer value is known are left out when it is encoded. */
     static final class CarryProgress extends Carry {
         private final List<ConsumerOffset> entries;
-        private final Views views;
+        private final RewriteSource views;
         private final InFlight inFlight;
 
-        CarryProgress(List<ConsumerOffset> entries, Views views, InFlight inFlight, Completion done) {
+        CarryProgress(List<ConsumerOffset> entries, RewriteSource views, InFlight inFlight, Completion done) {
             super(done);
             this.entries = entries;
             this.views = views;
@@ -1001,10 +1002,10 @@ final class Changes {
     static final class CarryCatalog extends Carry {
         private final RewriteSet.CatalogValue value;
         private final byte[] nameBytes;
-        private final Views views;
+        private final RewriteSource views;
         private final InFlight inFlight;
 
-        CarryCatalog(RewriteSet.CatalogValue value, Views views, InFlight inFlight, Completion done) {
+        CarryCatalog(RewriteSet.CatalogValue value, RewriteSource views, InFlight inFlight, Completion done) {
             super(done);
             this.value = value;
             this.nameBytes = Records.text(value.name());
@@ -1033,7 +1034,7 @@ final class Changes {
     static final class CarryPop extends Carry {
         private final PopKey key;
         private final long below;
-        private final Views views;
+        private final RewriteSource views;
         private final InFlight inFlight;
         private final byte[] group;
         private final byte[] topic;
@@ -1041,7 +1042,7 @@ final class Changes {
         private byte[] encoded;
 
         /** Unless a record at or above the position {@code below} began it anew. */
-        CarryPop(PopKey key, long below, Views views, InFlight inFlight, Completion done) {
+        CarryPop(PopKey key, long below, RewriteSource views, InFlight inFlight, Completion done) {
             super(done);
             this.key = key;
             this.below = below;

@@ -3,7 +3,7 @@ package io.waybill.store.log;
 
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.store.view.Views;
+import io.waybill.store.record.LogFold;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +24,7 @@ final class Checkpointer implements Duty {
     private final long everyNanos;
     private final long viewsBytes;
     private final long gatherBytes;
-    private final Views views;
+    private final LogFold views;
     private final Positions positions;
     private final Applier applier;
     private final Flusher flusher;
@@ -40,7 +40,7 @@ final class Checkpointer implements Duty {
     Checkpointer(
             Clock clock,
             StoreSettings settings,
-            Views views,
+            LogFold views,
             Positions positions,
             Applier applier,
             Flusher flusher,

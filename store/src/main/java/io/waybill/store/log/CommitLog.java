@@ -14,12 +14,12 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
-import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -32,12 +32,16 @@ import org.slf4j.LoggerFactory;
  * The log of one store, put together. Duties and what wakes them:
  *
  * <pre>
- *   caller --change--> writer's role --frame--> flusher --(SYNC)--> applier --> completions
- *                        |    ^  \--------------(ASYNC)------------> applier
- *                take    v    | a result
- *                     allocator              retention --carry--> writer's role
- *                                            checkpoint <-----> applier
+ *   caller --change--> writer's role --frame--> carrier (flusher) --(SYNC)--> applier --> completions
+ *                        |    ^                   |   \-----------(ASYNC)-----> applier
+ *                 plan   v    | a result          v append, force
+ *                     allocator <------take---- tail
+ *                                              retention --rewrite--> writer's role
+ *                                              checkpoint <---------> applier
  * </pre>
+ *
+ * <p>What always holds: changes are taken only between {@link #lead} and {@link #follow}, by one {@link Writer}; all else lives as
+ * long as the log. A change that is not taken, or taken and not put into a frame, fails as MOVED.
  */
 public final class CommitLog {
     private static final Logger LOG = LoggerFactory.getLogger(CommitLog.class);
@@ -47,7 +51,7 @@ public final class CommitLog {
     private final LogState state;
     private final Positions positions;
     private final Segments segments;
-    private final Views views;
+    private final FoldedLog views;
     private final LogReader reader;
     private final ViewsRebuild rebuild;
     private final Applier applier;
@@ -94,7 +98,7 @@ public final class CommitLog {
      * Recovers the log and the views, and starts the duties. It follows until {@link #lead}: what is in it can be read, no change
      * is taken.
      */
-    public static CommitLog open(Files files, Platform platform, StoreSettings settings, Views views)
+    public static CommitLog open(Files files, Platform platform, StoreSettings settings, FoldedLog views)
             throws StoreException {
         Recovery.Result result = new Recovery(files, settings, views).run();
         try {
@@ -119,7 +123,7 @@ public final class CommitLog {
             Files files,
             Platform platform,
             StoreSettings settings,
-            Views views,
+            FoldedLog views,
             Segments segments,
             Recovered recovered) {
         this.files = files;

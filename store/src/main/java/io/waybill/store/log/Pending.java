@@ -7,9 +7,9 @@ import io.waybill.store.record.FirstMessage;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.RecordedFacts;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.record.UniqueKeyOwner;
-import io.waybill.store.view.Views;
 
 /**
  * What is pending as the writer must see it: the views, corrected by the decisions in frames that are not applied yet. That
@@ -19,7 +19,7 @@ import io.waybill.store.view.Views;
  * change that failed has noted is taken back ({@link #mark}, {@link #rollBack}).
  */
 final class Pending {
-    private final Views views;
+    private final RecordedFacts views;
     private final Notes<Long, Settled> settled = new Notes<>();
     private final Notes<Name, Held> held = new Notes<>();
     private final Notes<Long, PublishRecord> published = new Notes<>();
@@ -36,7 +36,7 @@ final class Pending {
 
     private final KeyTime keyTime;
 
-    Pending(Views views, KeyTime keyTime) {
+    Pending(RecordedFacts views, KeyTime keyTime) {
         this.views = views;
         this.keyTime = keyTime;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
-import io.waybill.store.view.Views;
+import io.waybill.store.record.RecordedFacts;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -19,13 +19,13 @@ final class QueueStates {
     /** Queue ids below this are found by index. */
     private static final int INDEXED = 1024;
 
-    private final Views views;
+    private final RecordedFacts views;
     private final Map<String, QueueState[]> indexed = new HashMap<>();
     private final Map<String, QueueState> others = new HashMap<>();
     private int count;
     private int slots;
 
-    QueueStates(Views views) {
+    QueueStates(RecordedFacts views) {
         this.views = views;
     }
 
@@ -49,8 +49,7 @@ final class QueueStates {
     }
 
     private QueueState load(String topic, int queueId) {
-        QueueState loaded =
-                new QueueState(topic, queueId, views.queue(topic, queueId).max());
+        QueueState loaded = new QueueState(topic, queueId, views.nextOffset(topic, queueId));
         count++;
         return loaded;
     }

@@ -5,8 +5,8 @@ import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
 import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.RebuildableFold;
 import io.waybill.store.record.ViewsDamaged;
-import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -32,9 +32,9 @@ final class Recovery {
 
     private final Files files;
     private final StoreSettings settings;
-    private final Views views;
+    private final RebuildableFold views;
 
-    Recovery(Files files, StoreSettings settings, Views views) {
+    Recovery(Files files, StoreSettings settings, RebuildableFold views) {
         this.files = files;
         this.settings = settings;
         this.views = views;

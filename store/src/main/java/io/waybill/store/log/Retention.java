@@ -5,8 +5,8 @@ import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.platform.Files;
 import io.waybill.store.record.Checkpoint;
+import io.waybill.store.record.LogFold;
 import io.waybill.store.record.ViewsDamaged;
-import io.waybill.store.view.Views;
 import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,7 +21,7 @@ final class Retention implements Duty {
     private static final Logger LOG = LoggerFactory.getLogger(Retention.class);
 
     private final Files files;
-    private final Views views;
+    private final LogFold views;
     private final Segments segments;
     private final StoreTime time;
     private final Applier applier;
@@ -40,7 +40,7 @@ final class Retention implements Duty {
             Clock clock,
             Files files,
             StoreSettings settings,
-            Views views,
+            LogFold views,
             Segments segments,
             StoreTime time,
             Applier applier) {

@@ -2,6 +2,7 @@
 package io.waybill.store.log;
 
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PopKey;
@@ -10,7 +11,6 @@ import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.UniqueKeyOwner;
-import io.waybill.store.view.Views;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,7 +34,7 @@ final class RetentionDecider {
     private static final long MAX_ROUND_BYTES = 8 << 20;
 
     private final StoreSettings settings;
-    private final Views views;
+    private final FoldedLog views;
     private final Segments segments;
     private final Positions positions;
     private final SegmentMaker maker;
@@ -58,7 +58,7 @@ final class RetentionDecider {
 
     RetentionDecider(
             StoreSettings settings,
-            Views views,
+            FoldedLog views,
             LogTail tail,
             LogState state,
             LogReader reader,

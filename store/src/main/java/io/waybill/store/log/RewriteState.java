@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.record.RewriteSource;
 import io.waybill.store.record.StateRecord;
-import io.waybill.store.view.Views;
 
 /** Writes a state record again that is about to be dropped, unless a later record, applied or in flight, says it anew. */
 final class RewriteState extends Changes.Carry {
     private final StateRecord record;
-    private final Views views;
+    private final RewriteSource views;
     private final Changes.InFlight inFlight;
 
-    RewriteState(StateRecord record, Views views, Changes.InFlight inFlight, Completion done) {
+    RewriteState(StateRecord record, RewriteSource views, Changes.InFlight inFlight, Completion done) {
         super(done);
         this.record = record;
         this.views = views;

@@ -2,8 +2,8 @@
 package io.waybill.store.log;
 
 import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.RecordedFacts;
 import io.waybill.store.record.Settlement;
-import io.waybill.store.view.Views;
 import java.util.List;
 
 /** Settles set-aside messages, together with what they become again. What always holds: nothing is settled twice. */
@@ -11,11 +11,11 @@ final class Settle extends Change {
     private final List<Settlement> ranges;
     private final int size;
     private final Change becomes;
-    private final Views views;
+    private final RecordedFacts views;
     private final Changes.InFlight inFlight;
 
     /** @param becomes the copies, or the new half; null for nothing */
-    Settle(List<Settlement> ranges, Change becomes, Views views, Changes.InFlight inFlight, Completion done) {
+    Settle(List<Settlement> ranges, Change becomes, RecordedFacts views, Changes.InFlight inFlight, Completion done) {
         super(done);
         if (ranges.isEmpty()) {
             throw new IllegalArgumentException("nothing is settled");
@@ -72,7 +72,7 @@ final class Settle extends Change {
             pending.consulted();
             return found[0].isRemoval() ? null : found[0];
         }
-        return views.settlements().overlapping(range);
+        return views.settledOverlapping(range);
     }
 
     /** What frames in flight say of the range, the last word counting. */

@@ -5,8 +5,8 @@ import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.RebuildableFold;
 import io.waybill.store.record.ViewsDamaged;
-import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +44,7 @@ final class ViewsRebuild {
     }
 
     private final Clock clock;
-    private final Views views;
+    private final RebuildableFold views;
     private final Positions positions;
     private final Segments segments;
     private final long gatherBytes;
@@ -54,7 +54,7 @@ final class ViewsRebuild {
     private Runnable nudgeApplier = () -> {};
     private Runnable wakeDuty = () -> {};
 
-    private Views fresh;
+    private RebuildableFold fresh;
     private boolean beside;
     private boolean checkpointWaits;
     private long startedAt;
@@ -71,7 +71,7 @@ final class ViewsRebuild {
     private volatile Runnable retire;
     private volatile long rebuilds;
 
-    ViewsRebuild(Clock clock, StoreSettings settings, Views views, Positions positions, Segments segments) {
+    ViewsRebuild(Clock clock, StoreSettings settings, RebuildableFold views, Positions positions, Segments segments) {
         this.clock = clock;
         this.views = views;
         this.positions = positions;

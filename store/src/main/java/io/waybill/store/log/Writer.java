@@ -3,8 +3,8 @@ package io.waybill.store.log;
 
 import io.waybill.platform.DiskFullException;
 import io.waybill.platform.Duty;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.ViewsDamaged;
-import io.waybill.store.view.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,7 +45,7 @@ final class Writer implements Duty {
     private final LogTail tail;
     private final SegmentMaker maker;
     private final Applier applier;
-    private final Views views;
+    private final FoldedLog views;
     private final Carrier carrier;
     private final long epoch;
     private final WaitingChanges waiting;
@@ -97,7 +97,7 @@ final class Writer implements Duty {
             StoreTime time,
             LogTail tail,
             Applier applier,
-            Views views,
+            FoldedLog views,
             Carrier carrier,
             Recovered from) {
         this.settings = settings;

@@ -10,6 +10,7 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingReset;
@@ -20,8 +21,10 @@ import io.waybill.store.record.PopState;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.QueueLock;
+import io.waybill.store.record.RebuildableFold;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.Settlement;
 import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.record.ViewsDamaged;
@@ -52,7 +55,7 @@ import org.slf4j.LoggerFactory;
  * <p>A read of what is damaged or lost is refused with {@link ViewsDamaged}, never answered with less. Another fold, made beside
  * this one, then takes its place ({@link #adopt}); what was handed out before keeps reading the old one.
  */
-public final class Views implements AutoCloseable {
+public final class Views implements FoldedLog, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Views.class);
     /** Unique keys that are gathered at a time. */
     static final int MOST_UNIQUES = 10_000;
@@ -100,6 +103,7 @@ public final class Views implements AutoCloseable {
      * Why these views must be made again, in a sentence; null if they need not. Until then reads of what is damaged are refused,
      * all others are right, and checkpoints end. Any thread.
      */
+    @Override
     public String damage() {
         Fold seen = fold;
         String loss = seen.loss();
@@ -107,32 +111,38 @@ public final class Views implements AutoCloseable {
     }
 
     /** Why no checkpoint can be written now; null if one can, as far as known. Any thread. */
+    @Override
     public String unwritable() {
         return fold.backend.unwritable();
     }
 
     /** Whether what the backend holds is sound, so that reading it again is enough. Any thread. */
+    @Override
     public boolean isBackendSound() {
         return fold.backend.damage() == null;
     }
 
     /** Run when {@link #damage} has found something, by any thread; quick. One at most. */
+    @Override
     public void onDamage(Runnable wake) {
         onDamage = wake;
         fold.onDamage(wake);
     }
 
     /** Queues that missed a message. Any thread. */
+    @Override
     public List<QueueKey> lostQueues() {
         return fold.queues.lost();
     }
 
     /** What a refused reader is told besides. Any thread. */
+    @Override
     public void progress(String howFar) {
         progress = howFar;
     }
 
     /** Empty views over an empty backend beside this one. Duty thread. */
+    @Override
     public Views beside() {
         return open(fold.backend.beside());
     }
@@ -142,6 +152,7 @@ public final class Views implements AutoCloseable {
      *
      * @throws ViewsDamaged if the backend fails, or may still lose that checkpoint
      */
+    @Override
     public Views reread() {
         Fold seen = fold;
         if (seen.backend.unwritable() == null && seen.holdsUnflushed()) {
@@ -158,9 +169,10 @@ public final class Views implements AutoCloseable {
      *
      * @return gives the old backend up, with what it held; for the duty thread, and only once nobody writes to it
      */
-    public Runnable adopt(Views fresh) {
+    @Override
+    public Runnable adopt(RebuildableFold fresh) {
         Fold old = fold;
-        Fold now = fresh.fold;
+        Fold now = ((Views) fresh).fold;
         if (now.applied().position() != old.applied().position()) {
             throw new IllegalStateException("views up to " + now.applied().position() + " cannot replace views up to "
                     + old.applied().position());
@@ -174,6 +186,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** Empties the backend: whatever it holds is not of this log. Only while nobody else uses these views. */
+    @Override
     public void startOver() {
         ViewsBackend backend = fold.backend;
         backend.close();
@@ -193,37 +206,44 @@ public final class Views implements AutoCloseable {
     }
 
     /** For refusals: that it passes, and how far it is. */
+    @Override
     public String howFar() {
         String now = progress;
         return now.isEmpty() ? "; it is rebuilt from the log, try again later" : "; " + now + ", try again later";
     }
 
     /** Up to where the backend holds everything. Recovery applies what follows. Any thread. */
+    @Override
     public Checkpoint checkpoint() {
         return fold.written();
     }
 
     /** Up to where the backend holds everything durably: after a power cut the checkpoint is here or later. Any thread. */
+    @Override
     public Checkpoint flushedCheckpoint() {
         return fold.flushed();
     }
 
     /** Roughly the memory of what was applied since the last {@link #prepareCheckpoint}. Any thread. */
+    @Override
     public long gatheredBytes() {
         return fold.gatheredBytes();
     }
 
     /** Roughly the memory of all that no checkpoint holds. Any thread. */
+    @Override
     public long unwrittenBytes() {
         return fold.unwrittenBytes();
     }
 
     /** Up to where the log may be dropped, by its own word; as of a DROPPED record that was applied. Any thread. */
+    @Override
     public long droppedTo() {
         return fold.applied().oldestPosition();
     }
 
     /** Up to where entries were applied. Any thread. */
+    @Override
     public Checkpoint applied() {
         return fold.applied();
     }
@@ -244,11 +264,13 @@ public final class Views implements AutoCloseable {
     }
 
     /** The same; of the checkpoint, the oldest position does not count. */
+    @Override
     public void apply(List<? extends LogRecord> entries, Checkpoint upTo) {
         fold.apply(entries, upTo);
     }
 
     /** As apply, but never throws: what cannot take an entry is lost, and {@link #damage} says so. For a log that serves. */
+    @Override
     public void applyOrLose(List<? extends LogRecord> entries, Checkpoint upTo) {
         fold.applyOrLose(entries, upTo);
     }
@@ -267,6 +289,7 @@ public final class Views implements AutoCloseable {
      *
      * @return false, and nothing is done, if nothing changed or the last generation is not written yet
      */
+    @Override
     public boolean prepareCheckpoint() {
         return fold.prepareCheckpoint();
     }
@@ -279,6 +302,7 @@ public final class Views implements AutoCloseable {
      *
      * @throws ViewsDamaged if the backend fails (a full disk, for one); nothing is lost, and the next call tries again
      */
+    @Override
     public void writeCheckpoint(boolean flush) {
         fold.writeCheckpoint(flush);
     }
@@ -286,6 +310,7 @@ public final class Views implements AutoCloseable {
     // ---- readers
 
     /** Everything that would be lost with the log below a position. Not on the applier: it may read much. */
+    @Override
     public RewriteSet pendingBefore(long position) {
         // Unique keys alone can be more than the memory holds: their beginning is enough, it is asked again for the
         // rest.
@@ -315,7 +340,14 @@ public final class Views implements AutoCloseable {
         return reading(Family.STATE).settlements;
     }
 
+    /** The first settlement that covers some message of the range; null if none is settled. */
+    @Override
+    public Settlement settledOverlapping(Settlement range) {
+        return settlements().overlapping(range);
+    }
+
     /** Where the last record of the same thing stands; -1 if there is none. */
+    @Override
     public long positionOf(StateRecord record) {
         return reading(Family.STATE).positionOf(record);
     }
@@ -323,6 +355,12 @@ public final class Views implements AutoCloseable {
     /** The queue; one that was never written to is empty and starts at 0. */
     public QueueView queue(String topic, int queueId) {
         return reading(Family.QUEUE).queues.view(topic, queueId);
+    }
+
+    /** The offset that the next message of the queue gets. */
+    @Override
+    public long nextOffset(String topic, int queueId) {
+        return queue(topic, queueId).max();
     }
 
     /** All queues that ever had a message or a base, sorted. */
@@ -359,6 +397,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** The keys of a delayed message that waits; null if it does not. */
+    @Override
     public String[] keysOfDue(long handle) {
         return reading(Family.DUE).dueMessages.keys(handle);
     }
@@ -384,26 +423,31 @@ public final class Views implements AutoCloseable {
     }
 
     /** Visits the holders of unique keys whose record stands below a position, in the order of the log, until the visitor has enough. */
+    @Override
     public void visitUniquesBelow(long position, Predicate<UniqueKeyOwner> visitor) {
         reading(Family.UNIQUE).uniques.visitBelow(position, visitor);
     }
 
     /** The key time of the last record of a unique key; 0 if there is none. */
+    @Override
     public long keyTimeMillis() {
         return fold.uniques.timeMillis();
     }
 
     /** Who holds a unique key; null if nobody does. Its time may be past. Costs next to nothing where none was ever held. */
+    @Override
     public UniqueKeyOwner holder(String topic, String key) {
         return reading(Family.UNIQUE).uniques.get(topic, key);
     }
 
     /** A copy of the pop state of a key; null if there is none. */
+    @Override
     public PopState popState(PopKey key) {
         return reading(Family.POP).pops.fold(key).state();
     }
 
     /** As popState, with the record it began with; to be folded on. */
+    @Override
     public PopFold popFold(PopKey key) {
         return reading(Family.POP).pops.fold(key);
     }
@@ -419,6 +463,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** The open transaction of a handle, or null. */
+    @Override
     public PendingHalf half(long handle) {
         return reading(Family.TRANSACTIONS).transactions.get(handle);
     }
@@ -433,21 +478,25 @@ public final class Views implements AutoCloseable {
     }
 
     /** How a transaction ended; null if it is open, never was, or the record is no longer in the log. */
+    @Override
     public DecisionRecord decisionOf(long handle) {
         return reading(Family.TRANSACTIONS).transactions.decisionOf(handle);
     }
 
     /** Where the message of a rolled back transaction stands; null if the log no longer keeps it. */
+    @Override
     public RolledBack rolledBack(long handle) {
         return reading(Family.TRANSACTIONS).transactions.rolledBack(handle);
     }
 
     /** How the message of a rolled back transaction was delivered after all, or null. */
+    @Override
     public PublishRecord published(long handle) {
         return reading(Family.TRANSACTIONS).transactions.published(handle);
     }
 
     /** The late decision of this kind on a transaction, or null. */
+    @Override
     public DecisionConflict conflict(long handle, Decision late) {
         return reading(Family.TRANSACTIONS).transactions.conflict(handle, late);
     }
@@ -463,6 +512,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** The waiting delayed message of a handle, or null. */
+    @Override
     public PendingTimer due(long handle) {
         return reading(Family.DUE).dueMessages.get(handle);
     }
@@ -493,6 +543,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** Committed offset; -1 if there is none. */
+    @Override
     public long progress(String group, String topic, int queueId) {
         return reading(Family.PROGRESS).progress.get(group, topic, queueId);
     }
@@ -516,6 +567,7 @@ public final class Views implements AutoCloseable {
     }
 
     /** The value, or null. */
+    @Override
     public byte[] catalog(CatalogKind kind, String name) {
         return reading(Family.CATALOG).catalog.get(kind, name);
     }

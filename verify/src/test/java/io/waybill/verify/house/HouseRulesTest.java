@@ -127,6 +127,26 @@ class HouseRulesTest {
                 .isEmpty();
     }
 
+    /** The log calls what it is applied to through interfaces of store.record; Store binds the two. */
+    @Test
+    void theLogAndTheViewsKnowTheRecordsAndNotEachOther() {
+        String log = "io.waybill.store.log.";
+        String view = "io.waybill.store.view.";
+        String record = "io.waybill.store.record.";
+        assertThat(arrows(from -> from.startsWith(log), to -> to.startsWith(view)))
+                .isEmpty();
+        assertThat(arrows(from -> from.startsWith(view), to -> to.startsWith(log)))
+                .isEmpty();
+        assertThat(arrows(
+                        from -> from.startsWith(record),
+                        to -> to.startsWith("io.waybill.store.") && !to.startsWith(record)))
+                .isEmpty();
+        assertThat(arrows(
+                        from -> from.startsWith(log) || from.startsWith(view),
+                        to -> to.matches("io\\.waybill\\.store\\.[A-Z].*")))
+                .isEmpty();
+    }
+
     @Test
     void theInsideOfTheClientIsUsedByItsFaceOnly() {
         assertThat(arrows(
