@@ -17,7 +17,7 @@ import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pop.PopFeature;
 import io.waybill.broker.pull.PullFeature;
 import io.waybill.broker.quarantine.Quarantine;
-import io.waybill.broker.quarantine.QuarantineRequests;
+import io.waybill.broker.quarantine.QuarantineFeature;
 import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.AdminChanges;
 import io.waybill.broker.request.BackgroundDuties;
@@ -27,13 +27,13 @@ import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.ClientRetryPublisher;
-import io.waybill.broker.retry.DeadLetterAdmin;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
 import io.waybill.broker.send.MessageStamp;
 import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.send.SendReplies;
+import io.waybill.broker.setaside.DeadLetterAdmin;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayLevels;
@@ -52,7 +52,6 @@ import io.waybill.broker.transaction.TransactionSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
-import io.waybill.protocol.Names;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.RequestHandler;
@@ -79,7 +78,7 @@ final class Features {
     private final PopFeature pops;
     private final Registration registration;
     private final DeadLetterAdmin deadLetters;
-    private final Quarantine quarantine;
+    private final QuarantineFeature quarantine;
     private final TimerDispatcher timerDispatcher;
     private final Stats stats;
     private final Departure departure;
@@ -144,9 +143,10 @@ final class Features {
         pulls = new PullFeature(
                 store, topics, groups, members, offsets, deliveries, rules, stats, settings, clock, blocking, filters);
 
-        quarantine = new Quarantine(store, topics, offsets, clock, rules, blocking);
-        pulls.interceptors().add(quarantine);
-        retries.onGivenUp(quarantine);
+        quarantine = new QuarantineFeature(
+                store, topics, offsets, group -> groups.find(group) != null, rules, clock, blocking, operator);
+        pulls.interceptors().add(quarantine.interceptor());
+        retries.onGivenUp(quarantine.failures());
 
         pops = new PopFeature(
                 store,
@@ -220,10 +220,8 @@ final class Features {
                 address.getAddress().getHostAddress() + ":" + address.getPort()));
         deadLetters =
                 new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
-        quarantine.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
-        deadLetters.onDiscard((topic, offset, by) -> deliveries.settled(Names.DISCARD_GROUP, topic, 0, offset, by));
         deadLetters.register(routes);
-        new QuarantineRequests(quarantine, store, group -> groups.find(group) != null, operator).register(routes);
+        quarantine.register(routes);
         Executor scans = lanes.executor(Lane.SCAN);
         new Insight(
                         store,

@@ -40,12 +40,6 @@ public final class Names {
     /** The group of the reference's command-line tools. */
     public static final String TOOLS_CONSUMER = "TOOLS_CONSUMER";
 
-    /** Not a group of consumers: its pop state in a dead-letter topic or a topic of quarantined messages is what operators have settled there. */
-    public static final String DESK_GROUP = "WAYBILL_DESK";
-
-    /** The same for what of that they have thrown away. */
-    public static final String DISCARD_GROUP = "WAYBILL_DISCARDED";
-
     private static final Set<String> SEND_FORBIDDEN = Set.of(
             SCHEDULE_TOPIC,
             HALF_TOPIC,
@@ -72,15 +66,7 @@ public final class Names {
 
     /** Null when the group's name is fine, else the sentence that names field, limit and what was seen. */
     public static String checkGroup(String group) {
-        if (group != null && isDesk(group)) {
-            return "group: " + group + " is the broker's own name, take another one";
-        }
         return check("group", group, MAX_GROUP_LENGTH);
-    }
-
-    /** True for the names under which the broker keeps what operators have settled. */
-    public static boolean isDesk(String group) {
-        return DESK_GROUP.equals(group) || DISCARD_GROUP.equals(group);
     }
 
     public static String retryTopic(String group) {

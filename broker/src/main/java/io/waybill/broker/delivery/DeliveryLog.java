@@ -127,13 +127,6 @@ public final class DeliveryLog implements Duty {
         tracker(group, topic, queueId).acknowledged(from, to, connection);
     }
 
-    /** Somebody settled one message by hand: a person, not a client. */
-    public void settled(String group, String topic, int queueId, long offset, String by) {
-        long nowMillis = nowMillis();
-        ended(new DeliveryEvent(
-                Kind.ACKNOWLEDGED, group, topic, queueId, offset, offset + 1, by, nowMillis, nowMillis));
-    }
-
     /**
      * A client committed an offset.
      *
@@ -239,7 +232,7 @@ public final class DeliveryLog implements Duty {
         return lost.sum();
     }
 
-    // ---- for custodies
+    // ---- for trackers
 
     long nowMillis() {
         return storeMillis.getAsLong();

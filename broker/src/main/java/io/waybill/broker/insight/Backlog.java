@@ -4,6 +4,7 @@ package io.waybill.broker.insight;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.setaside.SetAsideQueue;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageProperties;
@@ -12,7 +13,7 @@ import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
-import io.waybill.store.record.PopState;
+import io.waybill.store.record.Settlement;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.Set;
@@ -108,8 +109,8 @@ final class Backlog {
         for (int queueId : standings.queuesOf(retry)) {
             retries(standings.of(group, retry, queueId));
         }
-        laidAside(Names.deadLetterTopic(group), false);
-        laidAside(GroupState.QUARANTINE_PREFIX + group, true);
+        setAside(Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group));
+        setAside(Settlement.Kind.QUARANTINE, Names.quarantineTopic(group));
         rows.keySet()
                 .removeIf(topic -> (Names.groupOf(topic) != null || topic.startsWith(GroupState.QUARANTINE_PREFIX))
                         && isEmpty(rows.get(topic)));
@@ -143,7 +144,7 @@ final class Backlog {
                     storeTime(standing, GroupQueueSnapshot.Place.READY));
             return;
         }
-        walk(standing, standing.start(), wants, row, (message, offset) -> {
+        walk(standing.topic(), standing.queueId(), standing.start(), standing.max(), wants, row, (message, offset) -> {
             Amount amount = switch (standing.placeOf(offset)) {
                 case READY -> row.ready;
                 case IN_FLIGHT -> row.inFlight;
@@ -165,17 +166,18 @@ final class Backlog {
     }
 
     /** Shows every wanted message of a queue from an offset on; stops at the bound and says so in the row. The offset it stopped at. */
-    private long walk(GroupQueueSnapshot standing, long from, SubscriptionFilter wants, Row row, Visitor visitor) {
+    private long walk(
+            String topic, int queueId, long from, long max, SubscriptionFilter wants, Row row, Visitor visitor) {
         long next = from;
-        while (next < standing.max()) {
+        while (next < max) {
             if (entriesLeft <= 0 || messagesLeft <= 0) {
                 row.isExact = false;
                 return next;
             }
             long[] read = new long[1];
             ReadResult result = store.read(
-                    standing.topic(),
-                    standing.queueId(),
+                    topic,
+                    queueId,
                     next,
                     Integer.MAX_VALUE,
                     PAGE_BYTES,
@@ -183,7 +185,7 @@ final class Backlog {
                     (buffer, at) -> {
                         read[0]++;
                         long offset = StoredMessage.queueOffset(buffer, at);
-                        if (offset < standing.max() && wants.matches(buffer, at)) {
+                        if (offset < max && wants.matches(buffer, at)) {
                             visitor.message(at == 0 ? buffer : buffer.slice(at, buffer.limit() - at), offset);
                         }
                         return false; // nothing is gathered
@@ -211,7 +213,9 @@ final class Backlog {
             return;
         }
         Row own = row(standing.topic());
-        long seen = walk(standing, standing.start(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
+        SubscriptionFilter all = SubscriptionFilter.UNKNOWN;
+        long max = standing.max();
+        long seen = walk(standing.topic(), standing.queueId(), standing.start(), max, all, own, (message, offset) -> {
             Row row = row(originOf(message, standing.topic()));
             switch (standing.placeOf(offset)) {
                 case READY -> row.retrying.add(1, StoredMessage.storeTimestamp(message, 0));
@@ -225,15 +229,15 @@ final class Backlog {
         own.retrying.add(Math.max(0, standing.max() - Math.max(standing.start(), seen)), -1);
     }
 
-    private void laidAside(String topic, boolean isQuarantined) {
+    private void setAside(Settlement.Kind kind, String topic) {
         for (int queueId : standings.queuesOf(topic)) {
-            PopState settled = standings.settled(topic, queueId);
-            GroupQueueSnapshot all = standings.of(Names.DESK_GROUP, topic, queueId);
+            SetAsideQueue queue = SetAsideQueue.of(store, kind, topic, queueId);
             Row own = row(topic);
-            walk(all, all.min(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
-                if (settled == null || !settled.isAcked(offset)) {
+            walk(topic, queueId, queue.min(), queue.max(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
+                if (queue.settlementAt(offset) == null) {
                     Row row = row(originOf(message, topic));
-                    (isQuarantined ? row.quarantined : row.dead).add(1, StoredMessage.storeTimestamp(message, 0));
+                    Amount amount = kind == Settlement.Kind.QUARANTINE ? row.quarantined : row.dead;
+                    amount.add(1, StoredMessage.storeTimestamp(message, 0));
                 }
             });
             if (!own.isExact) {

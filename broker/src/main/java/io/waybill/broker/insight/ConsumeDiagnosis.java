@@ -25,6 +25,7 @@ import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.PopState;
+import io.waybill.store.record.Settlement;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -261,13 +262,12 @@ final class ConsumeDiagnosis {
     }
 
     private boolean isSettled(StoredCopy copy) {
-        PopState settled = standings.settled(copy.topic(), copy.queueId());
-        return settled != null && settled.isAcked(copy.offset());
+        return standings.settlementOf(copy) != null;
     }
 
     private boolean isDiscarded(StoredCopy copy) {
-        PopState thrown = standings.discarded(copy.topic(), copy.queueId());
-        return thrown != null && thrown.isAcked(copy.offset());
+        Settlement settlement = standings.settlementOf(copy);
+        return settlement != null && settlement.how() == Settlement.How.DISCARDED;
     }
 
     private Finding deadLetter(StoredCopy dead) {

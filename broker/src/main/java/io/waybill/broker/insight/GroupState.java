@@ -18,6 +18,7 @@ import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.Settlement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -168,13 +169,8 @@ final class GroupState {
         return fromLast ? range.maxOffset() : range.minOffset();
     }
 
-    /** Whether a dead letter or quarantined message was settled: sent again, released or thrown away. */
-    PopState settled(String topic, int queueId) {
-        return store.popState(new PopKey(Names.DESK_GROUP, topic, queueId));
-    }
-
-    /** Which of these were thrown away. */
-    PopState discarded(String topic, int queueId) {
-        return store.popState(new PopKey(Names.DISCARD_GROUP, topic, queueId));
+    /** What became of a message that was set aside; null while nobody has settled it. */
+    Settlement settlementOf(StoredCopy copy) {
+        return store.settlements().settlementOf(copy.topic(), copy.queueId(), copy.offset());
     }
 }

@@ -14,8 +14,8 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
-import io.waybill.store.record.PopState;
 import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.Settlement;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -347,27 +347,13 @@ final class Trace {
         }
     }
 
-    /** What was sent again speaks for itself; what was thrown away is only known here. */
+    /** What was sent again speaks for itself; of what was discarded only this tells. */
     private void settled(StoredCopy copy, String group) {
-        PopState discarded = standings.discarded(copy.topic(), copy.queueId());
-        if (!copy.isVisible() || discarded == null || !discarded.isAcked(copy.offset())) {
-            return;
+        Settlement settlement = copy.isVisible() ? standings.settlementOf(copy) : null;
+        if (settlement != null && settlement.how() == Settlement.How.DISCARDED) {
+            String by = settlement.by();
+            add(settlement.atMillis(), Name.DISCARDED, copy, group, by, "thrown away by " + by);
         }
-        long atMillis = copy.storeMillis();
-        String by = null;
-        for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
-            if (entry.group().equals(Names.DISCARD_GROUP)) {
-                atMillis = entry.lastMillis();
-                by = entry.client();
-            }
-        }
-        add(
-                atMillis,
-                Name.DISCARDED,
-                copy,
-                group,
-                by,
-                by == null ? "thrown away by hand, at a time that is not known" : "thrown away by " + by);
     }
 
     // ---- who got it

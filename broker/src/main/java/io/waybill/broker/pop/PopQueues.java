@@ -39,8 +39,7 @@ final class PopQueues {
         this.offsets = offsets;
         this.clock = clock;
         for (PopKey key : store.popKeys()) {
-            // The states of the desk are those of dead letters and quarantined messages and none of ours.
-            PopState state = Names.isDesk(key.group()) ? null : store.popState(key);
+            PopState state = store.popState(key);
             if (state != null) {
                 known.add(key);
                 state.inFlight().values().forEach(held -> clock.named(held.popTimeMillis()));

@@ -8,6 +8,7 @@ import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.retry.RedeliveryCopy;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.TopicChange;
@@ -18,10 +19,8 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
@@ -245,17 +244,11 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
 
         private void put(ByteBuffer message, int queues, Completion done) {
             long now = store.nowMillis();
-            Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(message, 0));
-            properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(message, 0));
-            properties.putIfAbsent(
-                    MessageProperties.ORIGIN_MESSAGE_ID,
-                    MessageIds.offsetId(StoredMessage.storeHost(message, 0), StoredMessage.position(message, 0)));
+            Map<String, String> properties = RedeliveryCopy.properties(message, 0);
             properties.putIfAbsent(REROUTED_MS, Long.toString(now));
             properties.remove(MessageProperties.DELAY); // that time is over
-            MessageDraft.Builder copy = MessageDraft.copyOf(message, 0)
-                    .topic(Names.retryTopic(group.name()))
-                    .preparedTransactionOffset(0)
-                    .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(message, 0), SysFlag.TRANSACTION_NONE));
+            MessageDraft.Builder copy = RedeliveryCopy.of(
+                    message, 0, Names.retryTopic(group.name()), StoredMessage.reconsumeTimes(message, 0));
             long times = number(properties.get(REROUTED_TIMES), 0);
             properties.put(REROUTED_TIMES, Long.toString(times + 1));
             int target = target(properties.get(MessageProperties.RETRY_TOPIC), message, queues);

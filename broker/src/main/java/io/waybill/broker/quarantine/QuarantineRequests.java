@@ -25,24 +25,31 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** QUARANTINE (30571): lists, quarantines, releases and discards keys of a group. */
-public final class QuarantineRequests {
+final class QuarantineRequests {
     private static final Logger log = LoggerFactory.getLogger(QuarantineRequests.class);
     private static final int MOST_TEXT = 256;
 
     private final Quarantine quarantine;
+    private final QuarantineRelease release;
     private final Store store;
     private final Predicate<String> groupExists;
     private final Executor blocking;
 
     /** @param blocking for reading messages from the disk */
-    public QuarantineRequests(Quarantine quarantine, Store store, Predicate<String> groupExists, Executor blocking) {
+    QuarantineRequests(
+            Quarantine quarantine,
+            QuarantineRelease release,
+            Store store,
+            Predicate<String> groupExists,
+            Executor blocking) {
         this.quarantine = quarantine;
+        this.release = release;
         this.store = store;
         this.groupExists = groupExists;
         this.blocking = blocking;
     }
 
-    public void register(Routes routes) {
+    void register(Routes routes) {
         routes.on(RequestCode.QUARANTINE, this::handle);
     }
 
@@ -85,15 +92,16 @@ public final class QuarantineRequests {
             case "RELEASE" ->
                 guarded(
                         request,
-                        () -> quarantine.release(
+                        () -> release.release(
                                 group,
                                 topic,
                                 key,
+                                by,
                                 (messages, refusal) -> ended(request, key, "RELEASED", messages, refusal)));
             case "DISCARD" ->
                 guarded(
                         request,
-                        () -> quarantine.discard(
+                        () -> release.discard(
                                 group,
                                 topic,
                                 key,

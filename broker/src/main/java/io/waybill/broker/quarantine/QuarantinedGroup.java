@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.quarantine;
 
+import io.waybill.broker.quarantine.QuarantinedKey.Origin;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
@@ -33,6 +34,35 @@ final class QuarantinedGroup {
 
     boolean isEmpty() {
         return isEmpty;
+    }
+
+    /**
+     * The key of a message that was set aside. When its quarantine ended meanwhile (the read that met the message was overtaken) it begins anew, so that
+     * the message is given back after the others.
+     */
+    private QuarantinedKey findOrBegin(String topic, String key, long nowMillis) {
+        QuarantinedKey known = find(topic, key);
+        if (known == null) {
+            known = new QuarantinedKey(topic, key, nowMillis, "quarantined at the end of its quarantine", "broker");
+            known.releasing = true;
+            add(known);
+        }
+        return known;
+    }
+
+    /**
+     * A message lies in the quarantine topic.
+     *
+     * @param isFirstTopic whether a read met it in the topic it was sent to; what was given back from there already is not waited for again
+     * @return false when the same message lies there already, and this copy is one too many
+     */
+    boolean setAside(
+            String topic, String key, Origin origin, long quarantinedAt, boolean isFirstTopic, long nowMillis) {
+        QuarantinedKey known = findOrBegin(topic, key, nowMillis);
+        if (isFirstTopic && known.isGivenBack(origin)) {
+            return false;
+        }
+        return known.waiting.putIfAbsent(origin, quarantinedAt) == null;
     }
 
     /** Messages that are quarantined and not given back. */

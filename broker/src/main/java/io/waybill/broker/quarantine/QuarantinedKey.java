@@ -42,9 +42,9 @@ final class QuarantinedKey {
     /** When the group's progress there has come so far, it has consumed them. */
     long consumedAt;
     /** Reads that have met a message to be quarantined and have not quarantined it yet. */
-    int diverting;
+    int rerouting;
     /** Of the monotonic clock, when one met such a message. */
-    long divertedNanos;
+    long reroutedNanos;
     /** A release is in work. */
     boolean busy;
 

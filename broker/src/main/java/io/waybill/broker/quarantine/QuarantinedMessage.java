@@ -2,14 +2,13 @@
 package io.waybill.broker.quarantine;
 
 import io.waybill.broker.quarantine.QuarantinedKey.Origin;
+import io.waybill.broker.retry.RedeliveryCopy;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.protocol.message.SysFlag;
 import java.nio.ByteBuffer;
 import java.util.Map;
 
@@ -67,11 +66,7 @@ final class QuarantinedMessage {
 
     /** The copy that is quarantined. */
     static MessageDraft quarantined(String group, String key, Origin origin, ByteBuffer message, long nowMillis) {
-        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(message, 0));
-        properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(message, 0));
-        properties.putIfAbsent(
-                MessageProperties.ORIGIN_MESSAGE_ID,
-                MessageIds.offsetId(StoredMessage.storeHost(message, 0), StoredMessage.position(message, 0)));
+        Map<String, String> properties = RedeliveryCopy.properties(message, 0);
         properties.put(KEY, key);
         properties.put(ORIGIN, origin.queueId() + " " + origin.offset());
         properties.put(MILLIS, Long.toString(nowMillis));
@@ -87,12 +82,8 @@ final class QuarantinedMessage {
     }
 
     private static MessageDraft copy(ByteBuffer message, String topic, int queueId, Map<String, String> properties) {
-        return MessageDraft.copyOf(message, 0)
-                .topic(topic)
+        return RedeliveryCopy.of(message, 0, topic, 0)
                 .queueId(queueId)
-                .reconsumeTimes(0)
-                .preparedTransactionOffset(0)
-                .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(message, 0), SysFlag.TRANSACTION_NONE))
                 .properties(CopyRoom.encode(properties))
                 .build();
     }

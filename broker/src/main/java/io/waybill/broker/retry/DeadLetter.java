@@ -13,22 +13,22 @@ import java.util.Map;
  */
 public final class DeadLetter {
     /** When the message was given back for the first time, wall-clock milliseconds. */
-    static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
+    public static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
     /** When it was given back for the last time, wall-clock milliseconds. */
-    static final String RETRY_MS = "RETRY_MS";
+    public static final String RETRY_MS = "RETRY_MS";
     /** The client that gave it back the last time. */
-    static final String RETRY_CLIENT = "RETRY_CLIENT";
+    public static final String RETRY_CLIENT = "RETRY_CLIENT";
     /** When it became a dead letter, wall-clock milliseconds. */
-    static final String DLQ_MS = "DLQ_MS";
+    public static final String DLQ_MS = "DLQ_MS";
     /** How often it was delivered in vain. */
-    static final String DLQ_TRIES = "DLQ_TRIES";
+    public static final String DLQ_TRIES = "DLQ_TRIES";
     /** One sentence. */
-    static final String DLQ_REASON = "DLQ_REASON";
+    public static final String DLQ_REASON = "DLQ_REASON";
 
     /** The group that could not handle it. */
-    static final String DLQ_GROUP = "DLQ_GROUP";
+    public static final String DLQ_GROUP = "DLQ_GROUP";
     /** The client that gave it up: its id if that is known, and its address. */
-    static final String DLQ_CLIENT = "DLQ_CLIENT";
+    public static final String DLQ_CLIENT = "DLQ_CLIENT";
 
     private DeadLetter() {}
 

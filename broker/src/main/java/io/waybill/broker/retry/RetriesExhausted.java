@@ -6,10 +6,8 @@ import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.protocol.message.SysFlag;
 import java.nio.ByteBuffer;
 import java.util.Map;
 
@@ -36,21 +34,13 @@ public final class RetriesExhausted {
             int deliveries,
             long sinceMillis,
             long nowMillis) {
-        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(stored, at));
-        properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(stored, at));
-        properties.putIfAbsent(
-                MessageProperties.ORIGIN_MESSAGE_ID,
-                MessageIds.offsetId(StoredMessage.storeHost(stored, at), StoredMessage.position(stored, at)));
+        Map<String, String> properties = RedeliveryCopy.properties(stored, at);
         properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(sinceMillis));
         properties.put(MessageProperties.WAIT, "false");
         int tries = StoredMessage.reconsumeTimes(stored, at) + deliveries;
         DeadLetter.mark(properties, DeadLetter.triesUsedUp(mostRetries), tries, group, "", nowMillis);
-        return MessageDraft.copyOf(stored, at)
-                .topic(Names.deadLetterTopic(group))
+        return RedeliveryCopy.of(stored, at, Names.deadLetterTopic(group), tries)
                 .queueId(0)
-                .reconsumeTimes(tries)
-                .preparedTransactionOffset(0)
-                .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, at), SysFlag.TRANSACTION_NONE))
                 .properties(CopyRoom.encode(properties))
                 .build();
     }

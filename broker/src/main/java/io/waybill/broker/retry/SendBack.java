@@ -21,10 +21,8 @@ import io.waybill.protocol.header.SendBackHeader;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import io.waybill.remoting.RequestHandler;
@@ -131,23 +129,16 @@ public final class SendBack implements RequestHandler {
         if (isLetter) {
             DeadLetter.beginAnew(properties);
         }
-        properties.putIfAbsent(MessageProperties.RETRY_TOPIC, StoredMessage.topic(stored, 0));
-        properties.putIfAbsent(
-                MessageProperties.ORIGIN_MESSAGE_ID,
-                MessageIds.offsetId(StoredMessage.storeHost(stored, 0), StoredMessage.position(stored, 0)));
+        RedeliveryCopy.tellOrigin(properties, stored, 0);
         properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
         properties.put(MessageProperties.WAIT, "false");
         String origin = properties.get(MessageProperties.RETRY_TOPIC);
-        MessageDraft.Builder copy = MessageDraft.copyOf(stored, 0)
-                .reconsumeTimes(failed)
-                .preparedTransactionOffset(0)
-                .sysFlag(SysFlag.withTransactionState(StoredMessage.sysFlag(stored, 0), SysFlag.TRANSACTION_NONE));
         if (tries >= most || header.delayLevel() < 0) {
             String reason = tries >= most ? DeadLetter.triesUsedUp(most) : "asked for by the consumer";
             String client = clientNames.apply(header.group(), request.connection());
             DeadLetter.mark(properties, reason, failed, header.group(), client, nowMillis);
             String topic = Names.deadLetterTopic(header.group());
-            MessageDraft dead = copy.topic(topic)
+            MessageDraft dead = RedeliveryCopy.of(stored, 0, topic, failed)
                     .queueId(0)
                     .properties(CopyRoom.encode(properties))
                     .build();
@@ -167,7 +158,7 @@ public final class SendBack implements RequestHandler {
             properties.put(DeadLetter.RETRY_MS, Long.toString(nowMillis));
             properties.put(DeadLetter.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
             DelayedMessageWriter.markDelayed(delay, topic, queueId, nowMillis, properties);
-            MessageDraft again = copy.topic(topic)
+            MessageDraft again = RedeliveryCopy.of(stored, 0, topic, failed)
                     .queueId(queueId)
                     .properties(CopyRoom.encodeWaiting(properties))
                     .build();

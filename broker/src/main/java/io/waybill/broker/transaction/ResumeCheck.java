@@ -20,15 +20,9 @@ import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
-import io.waybill.store.record.PopChange;
-import io.waybill.store.record.PopDelta;
-import io.waybill.store.record.PopKey;
-import io.waybill.store.record.PopState;
-import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.Settlement;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.LongFunction;
 import org.slf4j.Logger;
@@ -37,8 +31,7 @@ import org.slf4j.LoggerFactory;
 /**
  * RESUME_CHECK_HALF_MESSAGE (323): takes a message that was given up after too many checks and makes it a half message again, with no checks
  * counted and the first one due at once. It is a new transaction with a new handle, which carries {@link #RESUMED_FROM} and {@link #RESUMED_BY}; the
- * message that was set aside stays where it is, and cannot be resumed again: it is finished in the pop state of {@link Names#DESK_GROUP}, and until that
- * is stored the new half holds a unique key.
+ * message that was set aside stays where it is, and cannot be resumed again: one frame has the new half and the record that settles the old message.
  */
 final class ResumeCheck implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
@@ -47,12 +40,6 @@ final class ResumeCheck implements RequestHandler {
     static final String RESUMED_FROM = "RESUMED_FROM";
     /** Who resumed it, and why. */
     static final String RESUMED_BY = "RESUMED_BY";
-
-    private static final PopKey DESK = new PopKey(Names.DESK_GROUP, Names.TRANS_CHECK_MAX_TIME_TOPIC, 0);
-    private static final long ONCE_MILLIS = 30L * 86_400_000;
-
-    /** Offsets of messages that are being resumed. */
-    private final Set<Long> begun = ConcurrentHashMap.newKeySet();
 
     private final Store store;
     private final TransactionLookup lookup;
@@ -108,27 +95,11 @@ final class ResumeCheck implements RequestHandler {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " is open already");
             return;
         }
-        long offset = StoredMessage.queueOffset(aside, 0);
-        PopState desk = store.popState(DESK);
-        if (desk != null && desk.isAcked(offset) || !begun.add(offset)) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " was resumed before");
-            return;
-        }
-        try {
-            putAgain(request, aside, half, offset, by, then);
-        } catch (RuntimeException e) {
-            begun.remove(offset);
-            throw e;
-        }
+        putAgain(request, aside, half, by, then);
     }
 
     private void putAgain(
-            Request request,
-            ByteBuffer aside,
-            MessageDraft.Builder half,
-            long offset,
-            String by,
-            LongFunction<byte[]> then) {
+            Request request, ByteBuffer aside, MessageDraft.Builder half, String by, LongFunction<byte[]> then) {
         String producerGroup = half.property(MessageProperties.PGROUP);
         String realTopic = half.property(MessageProperties.REAL_TOPIC);
         String realQueue = half.property(MessageProperties.REAL_QID);
@@ -144,27 +115,36 @@ final class ResumeCheck implements RequestHandler {
         if (by.length() * 3 + RESUMED_BY.length() + 2 <= room) { // else the log of the broker alone tells
             half.property(RESUMED_BY, by);
         }
-        UniqueKey once = new UniqueKey(
-                Names.TRANS_CHECK_MAX_TIME_TOPIC, RESUMED_FROM + " " + handle, store.keyTimeMillis() + ONCE_MILLIS);
-        store.putHalf(once, half.build(), producerGroup, clock.wallMillis(), outcome -> {
-            if (!(outcome instanceof Stored stored)) {
-                begun.remove(offset);
-                boolean twice = outcome instanceof Refused;
-                request.refuse(twice ? ResponseCode.ILLEGAL_OPERATION : Outcomes.code(outcome), Outcomes.text(outcome));
-                return;
-            }
-            List<PopChange> steps = List.of(new PopChange.Start(0), new PopChange.Ack(offset, offset + 1));
-            store.pop(List.of(new PopDelta(DESK, steps)), finished -> {
-                if (finished instanceof Stored) { // else this run remembers, and the key for later ones
-                    begun.remove(offset);
-                } else {
-                    LOG.warn("that transaction {} was resumed is not recorded: {}", handle, Outcomes.text(finished));
-                }
-            });
-            LOG.info(
-                    "transaction {} that was given up is asked about again as {} by {}", handle, stored.position(), by);
-            Command.Builder reply = Command.response(ResponseCode.SUCCESS, null);
-            request.reply((then == null ? reply : reply.body(then.apply(stored.position()))).build());
-        });
+        String uniqueKey = half.property(MessageProperties.UNIQ_KEY);
+        long offset = StoredMessage.queueOffset(aside, 0);
+        Settlement resumed = new Settlement(
+                Settlement.Kind.EXHAUSTED,
+                Names.TRANS_CHECK_MAX_TIME_TOPIC,
+                StoredMessage.queueId(aside, 0),
+                offset,
+                offset + 1,
+                Settlement.How.RESUMED,
+                by);
+        long firstCheckMillis = clock.wallMillis();
+        MessageDraft again = half.build();
+        store.settlements()
+                .settleAsHalf(null, again, producerGroup, "", firstCheckMillis, List.of(resumed), outcome -> {
+                    if (outcome instanceof Refused) {
+                        request.refuse(
+                                ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " was resumed before");
+                        return;
+                    }
+                    if (!(outcome instanceof Stored stored)) {
+                        request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
+                        return;
+                    }
+                    LOG.info(
+                            "transaction {} that was given up is asked about again as {} by {}",
+                            handle,
+                            stored.position(),
+                            by);
+                    Command.Builder reply = Command.response(ResponseCode.SUCCESS, null);
+                    request.reply((then == null ? reply : reply.body(then.apply(stored.position()))).build());
+                });
     }
 }

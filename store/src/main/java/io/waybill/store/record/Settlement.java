@@ -85,6 +85,9 @@ public record Settlement(
         }
     }
 
+    /** Messages that one record may settle; with it a reader knows where a range begins that covers an offset. Only FORGOTTEN names all. */
+    public static final int MAX_SPAN = 4_096;
+
     public Settlement {
         Objects.requireNonNull(of, "of");
         Objects.requireNonNull(topic, "topic");
@@ -92,6 +95,10 @@ public record Settlement(
         by = by == null ? "" : by;
         if (fromOffset < 0 || toOffset <= fromOffset) {
             throw new IllegalArgumentException("a settlement needs a range, seen " + fromOffset + " to " + toOffset);
+        }
+        if (how != How.FORGOTTEN && toOffset - fromOffset > MAX_SPAN) {
+            throw new IllegalArgumentException(
+                    "a settlement is of at most " + MAX_SPAN + " messages, seen " + fromOffset + " to " + toOffset);
         }
     }
 
@@ -160,7 +167,12 @@ public record Settlement(
     /** By queue and first offset: ranges do not overlap. */
     @Override
     public byte[] key() {
-        return new Packer(64).text(topic).i32(queueId).i64(fromOffset).done();
+        return keyAt(fromOffset);
+    }
+
+    /** Where the key of a settlement of this queue stands that begins at an offset. */
+    public byte[] keyAt(long offset) {
+        return new Packer(64).text(topic).i32(queueId).i64(offset).done();
     }
 
     @Override

@@ -91,11 +91,13 @@ public final class Settlements {
     /** The first one that covers some message of the range; null if none is settled. */
     public Settlement overlapping(Settlement range) {
         Settlement[] found = new Settlement[1];
-        records.visit(Settlement.keysOf(range.topic(), range.queueId()), settlement -> {
+        // None that begins earlier reaches this far; a queue may have many thousands.
+        long from = Math.max(0, range.fromOffset() - Settlement.MAX_SPAN + 1);
+        records.visit(range.keyAt(from), range.keyAt(range.toOffset()), settlement -> {
             if (settlement.position() >= oldestPosition && settlement.overlaps(range)) {
                 found[0] = settlement;
             }
-            return found[0] == null && settlement.fromOffset() < range.toOffset();
+            return found[0] == null;
         });
         return found[0];
     }

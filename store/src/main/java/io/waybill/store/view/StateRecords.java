@@ -88,6 +88,11 @@ public final class StateRecords<R extends StateRecord> {
         table.scanPrefix(key(keyPrefix), (key, value) -> visitor.test(record(value)));
     }
 
+    /** Visits those from a key (inclusive) to another (exclusive), by key, until the visitor has enough. */
+    public void visit(byte[] fromKey, byte[] toKey, Predicate<R> visitor) {
+        table.scan(key(fromKey), key(toKey), (key, value) -> visitor.test(record(value)));
+    }
+
     /** Those whose keys begin so, by key; with an empty prefix all. */
     public List<R> all(byte[] keyPrefix) {
         List<R> found = new ArrayList<>();

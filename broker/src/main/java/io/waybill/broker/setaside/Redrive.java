@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.retry;
+package io.waybill.broker.setaside;
 
+import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.retry.RedeliveryCopy;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.message.CopyRoom;
@@ -110,11 +112,8 @@ record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body,
             copied.put(MessageProperties.RETRY_TOPIC, originTopic);
             copied.put(MessageProperties.ORIGIN_MESSAGE_ID, firstId == null ? offsetId(letter) : firstId);
         }
-        MessageDraft.Builder copy = MessageDraft.copyOf(letter, 0)
-                .topic(topic)
+        MessageDraft.Builder copy = RedeliveryCopy.of(letter, 0, topic, 0)
                 .queueId(queueId)
-                .reconsumeTimes(0)
-                .preparedTransactionOffset(0)
                 .properties(properties.isEmpty() ? CopyRoom.encode(copied) : CopyRoom.encodeOfClient(copied));
         if (body != null) {
             int flag = StoredMessage.sysFlag(letter, 0);

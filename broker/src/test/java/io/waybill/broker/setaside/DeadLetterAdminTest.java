@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.retry;
+package io.waybill.broker.setaside;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

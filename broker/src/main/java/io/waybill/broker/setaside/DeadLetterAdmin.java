@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.retry;
+package io.waybill.broker.setaside;
 
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.retry.DeadLetter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -26,7 +27,10 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
+import io.waybill.store.record.Settlement;
+import io.waybill.store.record.Settlement.How;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -83,11 +87,7 @@ public final class DeadLetterAdmin implements Duty {
     /** Work with a rate. Guarded by itself. */
     private final Deque<Job> jobs = new ArrayDeque<>();
 
-    /** Letters in work, as topic and offset. Guarded by itself. */
-    private final Set<String> inWork = new HashSet<>();
-
     private volatile DutyHandle duty;
-    private volatile Discards discards = (topic, offset, by) -> {};
 
     /** @param blocking for reading letters from the disk */
     public DeadLetterAdmin(
@@ -150,14 +150,14 @@ public final class DeadLetterAdmin implements Duty {
             if (refuseUnknown(request, group)) {
                 return;
             }
-            DeadLetterQueue queue = new DeadLetterQueue(store, group);
+            SetAsideQueue queue = SetAsideQueue.ofDeadLetters(store, group);
             JsonWriter json = new JsonWriter().beginObject().field("group", group);
             json.field("total", queue.total()).field("open", queue.open());
             json.name("letters").beginArray();
             AtomicInteger bytes = new AtomicInteger();
             queue.read(queue.offsets(from, most, withSettled), letter -> {
                 long offset = StoredMessage.queueOffset(letter, 0);
-                letter(json, letter, offset, queue.stateOf(offset));
+                letter(json, letter, offset, stateOf(queue.settlementAt(offset)));
                 return bytes.addAndGet(StoredMessage.propertiesLength(letter, 0)) < MOST_LISTED_BYTES;
             });
             request.reply(Command.response(ResponseCode.SUCCESS, null)
@@ -167,7 +167,7 @@ public final class DeadLetterAdmin implements Duty {
     }
 
     /** Members without a value are left out. */
-    private static void letter(JsonWriter json, ByteBuffer letter, long offset, DeadLetterQueue.State state) {
+    private static void letter(JsonWriter json, ByteBuffer letter, long offset, String state) {
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(letter, 0));
         json.beginObject().field("offset", offset).field("offsetMsgId", Redrive.offsetId(letter));
         json.field("uniqueKey", properties.get(MessageProperties.UNIQ_KEY));
@@ -184,7 +184,11 @@ public final class DeadLetterAdmin implements Duty {
         json.field("keys", properties.get(MessageProperties.KEYS));
         json.field("tags", properties.get(MessageProperties.TAGS));
         json.field("bodySize", StoredMessage.bodyLength(letter, 0));
-        json.field("state", state.name()).endObject();
+        json.field("state", state).endObject();
+    }
+
+    private static String stateOf(Settlement settlement) {
+        return settlement == null ? "OPEN" : settlement.how().name();
     }
 
     private static long number(Map<String, String> properties, String name, long otherwise) {
@@ -264,7 +268,7 @@ public final class DeadLetterAdmin implements Duty {
             if (refuseUnknown(request, group)) {
                 return;
             }
-            List<Long> offsets = all ? new DeadLetterQueue(store, group).offsets(0, most, false) : asked;
+            List<Long> offsets = all ? SetAsideQueue.ofDeadLetters(store, group).offsets(0, most, false) : asked;
             begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
         });
     }
@@ -402,59 +406,37 @@ public final class DeadLetterAdmin implements Duty {
 
     /** Settles some letters of the job; each is answered on its own, whatever happens to the others. May block on the disk. */
     private void work(Job job, int from, int upTo) {
-        List<Integer> claimed = new ArrayList<>(upTo - from);
+        SetAsideQueue queue = null;
         for (int i = from; i < upTo; i++) {
-            boolean mine;
-            synchronized (inWork) {
-                mine = inWork.add(claim(job, i));
-            }
-            if (mine) {
-                claimed.add(i);
-            } else {
-                finish(job, i, "FAILED", null, "another request settles it right now");
-            }
-        }
-        DeadLetterQueue queue = null;
-        for (int i : claimed) {
             try {
-                // Behind the claims: it shows all that other requests settled.
-                queue = queue == null ? new DeadLetterQueue(store, job.group) : queue;
+                queue = queue == null ? SetAsideQueue.ofDeadLetters(store, job.group) : queue;
                 settleOne(job, i, queue);
             } catch (BadValue e) {
-                release(job, i);
                 finish(job, i, "FAILED", null, e.getMessage());
             } catch (RuntimeException e) {
                 LOG.error("dead letter {} of group {} was not settled", job.offsets.get(i), job.group, e);
-                release(job, i);
                 finish(job, i, "FAILED", null, "the broker's log says why");
             }
         }
     }
 
-    private static String claim(Job job, int index) {
-        return job.group + " " + job.offsets.get(index);
-    }
-
-    private void settleOne(Job job, int index, DeadLetterQueue queue) {
+    private void settleOne(Job job, int index, SetAsideQueue queue) {
         long offset = job.offsets.get(index);
         if (!queue.holds(offset)) {
-            release(job, index);
             finish(job, index, "NOT_FOUND", null, null);
             return;
         }
-        if (queue.stateOf(offset) != DeadLetterQueue.State.OPEN) {
-            release(job, index);
+        if (queue.settlementAt(offset) != null) {
             finish(job, index, "ALREADY_SETTLED", null, null);
             return;
         }
         if (job.redrive == null) {
-            store.pop(queue.settlement(offset, true), outcome -> {
-                release(job, index);
-                if (outcome instanceof Stored) {
-                    discards.discarded(Names.deadLetterTopic(job.group), offset, job.by);
-                }
-                settled(job, index, outcome, "DISCARDED", null);
-            });
+            queue.settle(
+                    offset,
+                    How.DISCARDED,
+                    job.by,
+                    List.of(),
+                    outcome -> settled(job, index, outcome, How.DISCARDED, null));
             return;
         }
         ByteBuffer letter = queue.read(offset);
@@ -462,27 +444,13 @@ public final class DeadLetterAdmin implements Duty {
             throw new BadValue("letter", "readable", "one that is gone or damaged");
         }
         MessageDraft copy = copyOf(job, letter);
-        store.putAndPop(List.of(copy), queue.settlement(offset, false), outcome -> {
-            release(job, index);
-            settled(job, index, outcome, "REDRIVEN", StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0));
-        });
-    }
-
-    /** Told that a person threw a letter away: nothing else says later who and when. */
-    @FunctionalInterface
-    public interface Discards {
-        void discarded(String topic, long offset, String by);
-    }
-
-    /** Sets who is told; once, before the first request. */
-    public void onDiscard(Discards listener) {
-        this.discards = listener;
-    }
-
-    private void release(Job job, int index) {
-        synchronized (inWork) {
-            inWork.remove(claim(job, index));
-        }
+        InetSocketAddress host = StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0);
+        queue.settle(
+                offset,
+                How.REDRIVEN,
+                job.by,
+                List.of(copy),
+                outcome -> settled(job, index, outcome, How.REDRIVEN, host));
     }
 
     private MessageDraft copyOf(Job job, ByteBuffer letter) {
@@ -528,13 +496,15 @@ public final class DeadLetterAdmin implements Duty {
                 && uniqueKey.equals(StoredMessage.property(message, 0, MessageProperties.UNIQ_KEY));
     }
 
-    private void settled(Job job, int index, Outcome outcome, String answer, InetSocketAddress host) {
-        if (!(outcome instanceof Stored stored)) {
+    private void settled(Job job, int index, Outcome outcome, How how, InetSocketAddress host) {
+        if (outcome instanceof Refused refused && refused.reason() == Refused.Reason.ALREADY_DECIDED) {
+            finish(job, index, "ALREADY_SETTLED", null, null); // by another request meanwhile
+        } else if (outcome instanceof Stored stored) {
+            String id = host == null ? null : MessageIds.offsetId(host, stored.position());
+            finish(job, index, how.name(), id, null);
+        } else {
             finish(job, index, "FAILED", null, Outcomes.text(outcome));
-            return;
         }
-        String id = host == null ? null : MessageIds.offsetId(host, stored.position());
-        finish(job, index, answer, id, null);
     }
 
     private void finish(Job job, int index, String answer, String offsetMsgId, String text) {
