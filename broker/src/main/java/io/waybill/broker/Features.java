@@ -6,13 +6,16 @@ import io.waybill.broker.admin.ConsumerProgress;
 import io.waybill.broker.admin.GroupAdminFeature;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.delivery.DeliveryLog;
+import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.MembershipListener;
 import io.waybill.broker.insight.Insight;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.OffsetFeature;
+import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pop.PopFeature;
 import io.waybill.broker.pull.PullFeature;
@@ -35,8 +38,8 @@ import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.send.SendReplies;
 import io.waybill.broker.setaside.DeadLetterAdmin;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.settings.DelayLevels;
 import io.waybill.broker.stats.Stats;
-import io.waybill.broker.timer.DelayLevels;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.RecallSigner;
@@ -108,16 +111,21 @@ final class Features {
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
         members = new ClientRegistry(groups, settings, clock);
-        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
-        deliveries = new DeliveryLog(store::journal, store::journalOf, members::clientId, store::nowMillis);
-        offsets.onCommit(deliveries::committed);
         QueueLocks locks = new QueueLocks(
                 clock,
                 settings.lockExpiryMillis(),
                 broker,
                 queue -> topics.hasQueue(queue.topic(), queue.queueId()),
                 members::clientId);
-        offsets.fence(locks);
+        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, locks);
+        deliveries = new DeliveryLog(store::journal, store::journalOf, members::clientId, store::nowMillis);
+        offsets.addListener(new OffsetListener() {
+            @Override
+            public void committed(
+                    String group, String topic, int queueId, long before, long offset, Connection connection) {
+                deliveries.committed(group, topic, queueId, before, offset, connection);
+            }
+        });
         stats = new Stats(clock);
         store.onStored(stats::stored);
         registration = new Registration(
@@ -132,8 +140,6 @@ final class Features {
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
-        members.onProducer(checks::producerRegistered);
-        members.onProducerLeft(checks::producerLeft);
         HalfMessageWriter halves =
                 new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
         timerDispatcher = new TimerDispatcher(store, clock, checks, topics::readableQueue);
@@ -179,10 +185,23 @@ final class Features {
             pulls.longPolling().groupChanged(group);
             pops.longPolling().groupChanged(group);
         });
-        members.onWish((group, connection) -> {
-            rules.changed();
-            pulls.longPolling().wishChanged(group, connection);
-            pops.longPolling().wishChanged(group, connection);
+        members.addListener(new MembershipListener() {
+            @Override
+            public void producerJoined(String group, ClientChannelInfo member) {
+                checks.producerRegistered(group, member);
+            }
+
+            @Override
+            public void producerLeft(String group, String clientId) {
+                checks.producerLeft(group, clientId);
+            }
+
+            @Override
+            public void subscriptionChanged(String group, Connection connection) {
+                rules.changed();
+                pulls.longPolling().wishChanged(group, connection);
+                pops.longPolling().wishChanged(group, connection);
+            }
         });
 
         Routes routes = new Routes(lanes);

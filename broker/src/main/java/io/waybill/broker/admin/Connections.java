@@ -49,7 +49,7 @@ final class Connections {
 
     Reply producers(Request request, ProducerGroupHeader header) {
         String name = header.producerGroup();
-        Collection<ClientChannelInfo> producers = members.producersOf(name);
+        Collection<ClientChannelInfo> producers = members.producers().membersOf(name);
         if (producers.isEmpty()) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "producer group " + name + " is not online");
         }
@@ -59,9 +59,9 @@ final class Connections {
     /** 328: every producer by group. */
     Reply allProducers(Request request) {
         JsonWriter json = new JsonWriter().beginObject().name("data").beginObject();
-        for (String group : members.producerGroups()) {
+        for (String group : members.producers().groups()) {
             json.name(group).beginArray();
-            for (ClientChannelInfo member : members.producersOf(group)) {
+            for (ClientChannelInfo member : members.producers().membersOf(group)) {
                 json.beginObject()
                         .field("clientId", member.clientId())
                         .field("language", Language.name(member.language()))

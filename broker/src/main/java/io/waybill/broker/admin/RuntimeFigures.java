@@ -4,6 +4,7 @@ package io.waybill.broker.admin;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.request.Reply;
 import io.waybill.broker.stats.Stats;
+import io.waybill.broker.stats.StatsTotals;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.body.KvTable;
 import io.waybill.protocol.frame.Command;
@@ -31,14 +32,14 @@ final class RuntimeFigures {
     private static final int MOST_QUEUES = 4096;
 
     private final Store store;
-    private final Stats through;
+    private final StatsTotals totals;
     private final ClientRegistry members;
     private final Clock clock;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Stats through, ClientRegistry members, Clock clock) {
+    RuntimeFigures(Store store, Stats stats, ClientRegistry members, Clock clock) {
         this.members = members;
-        this.through = through;
+        this.totals = stats.totals();
         this.store = store;
         this.clock = clock;
         this.bootMillis = clock.wallMillis();
@@ -76,9 +77,9 @@ final class RuntimeFigures {
         return String.format(
                 Locale.ROOT,
                 "%.2f %.2f %.2f",
-                through.perSecond(handedOut, 10_000),
-                through.perSecond(handedOut, Stats.MINUTE_MILLIS),
-                through.perSecond(handedOut, 10 * Stats.MINUTE_MILLIS));
+                totals.perSecond(handedOut, 10_000),
+                totals.perSecond(handedOut, Stats.MINUTE_MILLIS),
+                totals.perSecond(handedOut, 10 * Stats.MINUTE_MILLIS));
     }
 
     /** {@code 512 B}, {@code 1.5 KiB}, {@code 80.0 GiB}: what tools of RocketMQ read back. */
@@ -120,23 +121,23 @@ final class RuntimeFigures {
             table.put(rate, rates(true));
         }
         table.put("getMissTps", "0.0 0.0 0.0");
-        table.put("msgPutTotalYesterdayMorning", Long.toString(through.totalAtMidnight(false, true)));
-        table.put("msgPutTotalTodayMorning", Long.toString(through.totalAtMidnight(false, false)));
-        table.put("msgPutTotalTodayNow", Long.toString(through.total(false)));
-        table.put("msgGetTotalYesterdayMorning", Long.toString(through.totalAtMidnight(true, true)));
-        table.put("msgGetTotalTodayMorning", Long.toString(through.totalAtMidnight(true, false)));
-        table.put("msgGetTotalTodayNow", Long.toString(through.total(true)));
+        table.put("msgPutTotalYesterdayMorning", Long.toString(totals.atMidnight(false, true)));
+        table.put("msgPutTotalTodayMorning", Long.toString(totals.atMidnight(false, false)));
+        table.put("msgPutTotalTodayNow", Long.toString(totals.messages(false)));
+        table.put("msgGetTotalYesterdayMorning", Long.toString(totals.atMidnight(true, true)));
+        table.put("msgGetTotalTodayMorning", Long.toString(totals.atMidnight(true, false)));
+        table.put("msgGetTotalTodayNow", Long.toString(totals.messages(true)));
         table.put("timerEnqueueTps", "0.0");
         table.put("timerDequeueTps", "0.0");
         LogStats stats = store.stats();
-        long putTimes = through.total(false);
-        long putBytes = through.totalBytes(false);
+        long putTimes = totals.messages(false);
+        long putBytes = totals.bytes(false);
         table.put("putMessageTimesTotal", Long.toString(putTimes));
         table.put("putMessageSizeTotal", Long.toString(putBytes));
         table.put("putMessageAverageSize", Double.toString(putTimes == 0 ? 0 : (double) putBytes / putTimes));
-        table.put("putMessageDistributeTime", through.putDistribution());
-        table.put("putMessageEntireTimeMax", Long.toString(through.longestMillis(false)));
-        table.put("getMessageEntireTimeMax", Long.toString(through.longestMillis(true)));
+        table.put("putMessageDistributeTime", totals.putDistribution());
+        table.put("putMessageEntireTimeMax", Long.toString(totals.longestMillis(false)));
+        table.put("getMessageEntireTimeMax", Long.toString(totals.longestMillis(true)));
         table.put("sendThreadPoolQueueSize", Integer.toString(stats.waiting()));
         table.put("sendThreadPoolQueueCapacity", Integer.toString(stats.maxWaiting()));
         Positions positions = store.positions();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.group;
 
+import io.waybill.broker.group.ConnectionMemberships.Membership;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -25,13 +26,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,15 +43,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class ClientRegistry implements Duty {
     private static final Logger log = LoggerFactory.getLogger(ClientRegistry.class);
-    /** Groups times clients on one connection; a proxy may bring many. */
-    static final int MOST_MEMBERSHIPS = 8192;
-
     /** Of 320 MiB heap, 20. */
     private static final int HEAP_DIVISOR = 16;
-    /** What a membership takes beside its names, and what a subscription does. */
-    private static final int MEMBERSHIP_BYTES = 400;
-
-    private static final int SUBSCRIPTION_BYTES = 500;
 
     private static final long SCAN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -61,7 +52,7 @@ public final class ClientRegistry implements Duty {
     private final Clock clock;
     private final long expiryNanos;
     private final Map<String, ConsumerGroup> consumers = new ConcurrentHashMap<>();
-    private final Map<String, ProducerGroup> producers = new ConcurrentHashMap<>();
+    private final ProducerRegistry producers = new ProducerRegistry();
     /** Fingerprints of the last full heartbeat, by connection and client; of connections that are still open. */
     private final Map<Long, Map<String, Integer>> fingerprints = new ConcurrentHashMap<>();
 
@@ -71,10 +62,8 @@ public final class ClientRegistry implements Duty {
     /** Client ids that two processes use. Changed under this. */
     private final SharedClientIds shared;
 
-    /** What each connection is a member of, so that its end costs what it brought. Guarded by this. */
-    private final Map<Long, Brought> memberships = new HashMap<>();
-
-    private final MemoryBudget memory;
+    /** Guarded by this. */
+    private final ConnectionMemberships memberships;
 
     private final AtomicLong arrivals = new AtomicLong();
     private final SubscriptionRefresher fresh = new SubscriptionRefresher(this);
@@ -82,10 +71,7 @@ public final class ClientRegistry implements Duty {
     /** The members' wishes are told by peers: a crowd of them must not fill the log. */
     private final LogRateLimiter conflictLines;
 
-    private volatile BiConsumer<String, ClientChannelInfo> producerListener = (group, member) -> {};
-    private volatile BiConsumer<String, String> producerLeftListener = (group, clientId) -> {};
-    private volatile Consumer<ConsumerGroup> conflictListener = group -> {};
-    private volatile BiConsumer<String, Connection> wishListener = (group, connection) -> {};
+    private final List<MembershipListener> listeners = new CopyOnWriteArrayList<>();
 
     public ClientRegistry(Groups groups, BrokerSettings settings, Clock clock) {
         this(groups, settings, clock, MemoryBudget.ofHeap(HEAP_DIVISOR));
@@ -93,28 +79,12 @@ public final class ClientRegistry implements Duty {
 
     /** @param memory what heartbeats may make this hold */
     ClientRegistry(Groups groups, BrokerSettings settings, Clock clock, MemoryBudget memory) {
-        this.memory = memory;
+        this.memberships = new ConnectionMemberships(memory);
         this.groups = groups;
         this.clock = clock;
         this.conflictLines = new LogRateLimiter(clock);
         this.shared = new SharedClientIds(clock);
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
-    }
-
-    private record Membership(boolean isProducer, String group, String clientId) {}
-
-    /** What a connection brought: its memberships, and about how many bytes each takes. */
-    private static final class Brought {
-        final Map<Membership, Integer> bytes = new HashMap<>();
-        long sum;
-    }
-
-    private static final class ProducerGroup {
-        final Map<ClientChannelKey, ClientChannelInfo> members = new ConcurrentHashMap<>();
-        /** The member that was heard last on each connection, for requests that name no client. */
-        final Map<Long, ClientChannelInfo> byConnection = new ConcurrentHashMap<>();
-
-        final AtomicInteger turn = new AtomicInteger();
     }
 
     /** Asks members what they want. */
@@ -124,55 +94,15 @@ public final class ClientRegistry implements Duty {
 
     // ---- reads
 
-    /** A living connection of the producer group, another one each time; null when there is none. */
-    public Connection producerOf(String group) {
-        ProducerGroup producer = producers.get(group);
-        if (producer == null) {
-            return null;
-        }
-        List<ClientChannelInfo> members = new ArrayList<>(producer.members.values());
-        int start = producer.turn.getAndIncrement() & Integer.MAX_VALUE;
-        for (int i = 0; i < members.size(); i++) {
-            Connection connection = members.get((start + i) % members.size()).connection();
-            if (connection.isOpen()) {
-                return connection;
-            }
-        }
-        return null;
-    }
-
-    /** A living connection of this client as a producer of the group, or null. */
-    public Connection producerOf(String group, String clientId) {
-        for (ClientChannelInfo member : producersOf(group)) {
-            if (member.clientId().equals(clientId) && member.connection().isOpen()) {
-                return member.connection();
-            }
-        }
-        return null;
-    }
-
-    /** The id of the client that sent its last heartbeat as a producer of the group on this connection, or null. */
-    public String producerOn(String group, Connection connection) {
-        ProducerGroup producer = producers.get(group);
-        ClientChannelInfo member = producer == null ? null : producer.byConnection.get(connection.id());
-        return member == null ? null : member.clientId();
+    /** Who produces. */
+    public ProducerRegistry producers() {
+        return producers;
     }
 
     /** The living connection on which a client sent its last heartbeat, or null. */
     public Connection connectionOf(String clientId) {
         Connection connection = clients.get(clientId);
         return connection != null && connection.isOpen() ? connection : null;
-    }
-
-    /** The producers of a group, one per client and connection; empty when there are none. */
-    public Collection<ClientChannelInfo> producersOf(String group) {
-        ProducerGroup producer = producers.get(group);
-        return producer == null ? List.of() : List.copyOf(producer.members.values());
-    }
-
-    /** Names of the producer groups somebody is connected for. */
-    public Set<String> producerGroups() {
-        return new TreeSet<>(producers.keySet());
     }
 
     /** A consumer group somebody is connected for, or null. */
@@ -235,8 +165,7 @@ public final class ClientRegistry implements Duty {
     public String nameOf(String group, Connection connection) {
         ClientChannelInfo member = memberOn(group, connection);
         if (member == null) {
-            ProducerGroup producer = producers.get(group);
-            member = producer == null ? null : producer.byConnection.get(connection.id());
+            member = producers.memberOn(group, connection);
         }
         InetSocketAddress address = connection.remoteAddress();
         String where = address.getHostString() + ":" + address.getPort();
@@ -250,27 +179,13 @@ public final class ClientRegistry implements Duty {
 
     // ---- changes
 
-    /** Sets who is told the name of a producer group and its new member when somebody is connected for it; once, at the start. */
-    public void onProducer(BiConsumer<String, ClientChannelInfo> listener) {
-        this.producerListener = listener;
+    /** Notifies somebody of what changes from now on. */
+    public void addListener(MembershipListener listener) {
+        listeners.add(listener);
     }
 
-    /** Sets who is told the name of a producer group and the id of a client that said it leaves; once, at the start. */
-    public void onProducerLeft(BiConsumer<String, String> listener) {
-        this.producerLeftListener = listener;
-    }
-
-    /** Sets who is told of a group whose members want different things, whenever something about its members changed; once, at the start. */
-    public void onConflict(Consumer<ConsumerGroup> listener) {
-        this.conflictListener = listener;
-    }
-
-    /**
-     * Sets who is told the group and the connection of a member that is new, wants something else or has left, when that is in force and before anybody
-     * is told of it; once, at the start.
-     */
-    public void onWish(BiConsumer<String, Connection> listener) {
-        this.wishListener = listener;
+    public void removeListener(MembershipListener listener) {
+        listeners.remove(listener);
     }
 
     /** The number of something that was told now; what comes later gets a larger one. */
@@ -293,8 +208,8 @@ public final class ClientRegistry implements Duty {
             if (!connection.isOpen()) {
                 return true;
             }
-            boolean isKnown = isKnown(connection, data.clientId());
-            join(connection, data);
+            boolean isKnown = memberships.isKnown(connection.id(), data.clientId());
+            memberships.join(connection.id(), data);
             boolean isMember = !data.producers().isEmpty() || !data.consumers().isEmpty();
             if (isMember) { // what ends with the connection
                 Connection last = clients.put(data.clientId(), connection);
@@ -304,11 +219,12 @@ public final class ClientRegistry implements Duty {
             }
             fullWanted = !isMember || !knowsFingerprint(connection, data);
             for (String group : data.producers()) {
-                ProducerGroup producer = producers.computeIfAbsent(group, g -> new ProducerGroup());
-                boolean isNew = seen(producer.members, connection, data.clientId(), language, version);
-                ClientChannelInfo member = producer.members.get(new ClientChannelKey(connection.id(), data.clientId()));
-                producer.byConnection.put(connection.id(), member);
-                if (isNew) {
+                ClientChannelKey key = new ClientChannelKey(connection.id(), data.clientId());
+                ClientChannelInfo known = producers.member(group, key);
+                ClientChannelInfo member = known != null ? known : new ClientChannelInfo(data.clientId(), connection);
+                member.seen(language, version, clock.nanoTime(), clock.wallMillis());
+                producers.put(group, key, member);
+                if (known == null) {
                     newProducers.put(group, member);
                 }
             }
@@ -319,97 +235,28 @@ public final class ClientRegistry implements Duty {
             }
         }
         // Outside the lock: a slow peer's buffer must not hold up heartbeats.
-        changed.forEach(group -> wishListener.accept(group, connection));
+        changed.forEach(group -> subscriptionChanged(group, connection));
         changed.forEach(this::announce);
-        newProducers.forEach(producerListener);
+        newProducers.forEach((group, member) -> listeners.forEach(listener -> listener.producerJoined(group, member)));
         return fullWanted;
     }
 
-    /** Whether a client was heard on this connection before. */
-    private boolean isKnown(Connection connection, String clientId) {
-        Brought brought = memberships.get(connection.id());
-        return brought != null
-                && brought.bytes.keySet().stream()
-                        .anyMatch(membership -> membership.clientId().equals(clientId));
-    }
-
-    private void join(Connection connection, HeartbeatData data) {
-        Brought known = memberships.get(connection.id());
-        Map<Membership, Integer> wanted = new HashMap<>();
-        data.producers()
-                .forEach(group -> wanted.put(new Membership(true, group, data.clientId()), bytesOf(group, data)));
-        for (ConsumerData consumer : data.consumers()) {
-            Membership membership = new Membership(false, consumer.groupName(), data.clientId());
-            int bytes = bytesOf(consumer.groupName(), data);
-            for (SubscriptionData subscription : consumer.subscriptions()) {
-                bytes += bytesOf(subscription);
-            }
-            // One that leaves its subscriptions out keeps them.
-            int before = known == null || !data.withoutSub() ? 0 : known.bytes.getOrDefault(membership, 0);
-            wanted.put(membership, Math.max(bytes, before));
-        }
-        if (wanted.isEmpty()) {
-            return;
-        }
-        int count = known == null ? 0 : known.bytes.size();
-        long more = 0;
-        for (Map.Entry<Membership, Integer> one : wanted.entrySet()) {
-            Integer before = known == null ? null : known.bytes.get(one.getKey());
-            count += before == null ? 1 : 0;
-            more += one.getValue() - (before == null ? 0 : before);
-        }
-        if (count > MOST_MEMBERSHIPS) {
-            throw new BadField(
-                    "groups", "at most " + MOST_MEMBERSHIPS + " groups of clients on one connection", count + "");
-        }
-        long own = known == null ? 0 : known.sum;
-        if (more > 0 && !memory.admits(own, more)) {
-            throw new BadField(
-                    "subscriptions",
-                    "so many that no connection holds more than is left for others of " + memory.limitBytes()
-                            + " bytes, here at most " + (own + Math.max(0, memory.freeBytes() - own)) + " bytes",
-                    own + more + " bytes");
-        }
-        memory.add(more);
-        Brought all = known != null ? known : memberships.computeIfAbsent(connection.id(), id -> new Brought());
-        all.bytes.putAll(wanted);
-        all.sum += more;
-    }
-
-    private static int bytesOf(String group, HeartbeatData data) {
-        return MEMBERSHIP_BYTES + group.length() + data.clientId().length();
-    }
-
-    /** The expression is there as text, as it is shown, and compiled. */
-    private static int bytesOf(SubscriptionData subscription) {
-        int bytes = SUBSCRIPTION_BYTES
-                + 2 * subscription.topic().length()
-                + 50 * subscription.codeSet().size();
-        for (String tag : subscription.tagsSet()) {
-            bytes += 2 * (tag == null ? 0 : tag.length()) + 100;
-        }
-        int expression =
-                subscription.subString() == null ? 0 : subscription.subString().length();
-        return bytes + (subscription.isTagType() ? 16 : 64) * expression;
+    private void subscriptionChanged(String group, Connection connection) {
+        listeners.forEach(listener -> listener.subscriptionChanged(group, connection));
     }
 
     private void leave(Connection connection, Membership membership) {
-        Brought known = memberships.get(connection.id());
-        Integer bytes = known == null ? null : known.bytes.remove(membership);
-        if (bytes == null) {
+        if (!memberships.leave(connection.id(), membership)) {
             return;
         }
-        known.sum -= bytes;
-        memory.add(-bytes);
-        if (known.bytes.keySet().stream().noneMatch(m -> m.clientId().equals(membership.clientId()))) {
+        if (!memberships.isKnown(connection.id(), membership.clientId())) {
             clients.remove(membership.clientId(), connection);
             Map<String, Integer> prints = fingerprints.get(connection.id());
             if (prints != null) {
                 prints.remove(membership.clientId());
             }
         }
-        if (known.bytes.isEmpty()) {
-            memberships.remove(connection.id());
+        if (memberships.isEmpty(connection.id())) {
             fingerprints.remove(connection.id());
         }
     }
@@ -439,23 +286,6 @@ public final class ClientRegistry implements Duty {
             settle(group);
         }
         return changed;
-    }
-
-    private boolean seen(
-            Map<ClientChannelKey, ClientChannelInfo> members,
-            Connection connection,
-            String clientId,
-            byte language,
-            int version) {
-        ClientChannelKey key = new ClientChannelKey(connection.id(), clientId);
-        ClientChannelInfo known = members.get(key);
-        boolean isNew = known == null;
-        ClientChannelInfo member = isNew ? new ClientChannelInfo(clientId, connection) : known;
-        member.seen(language, version, clock.nanoTime(), clock.wallMillis());
-        if (isNew) {
-            members.put(key, member);
-        }
-        return isNew;
     }
 
     /** Sets what a member wants; true when that is something else than before, not only a newer version of it. */
@@ -511,7 +341,7 @@ public final class ClientRegistry implements Duty {
             }
         }
         if (changed) {
-            wishListener.accept(name, connection);
+            subscriptionChanged(name, connection);
             announce(name);
         }
     }
@@ -556,7 +386,7 @@ public final class ClientRegistry implements Duty {
         synchronized (this) {
             if (producerGroup != null) {
                 leave(connection, new Membership(true, producerGroup, clientId));
-                left = removeProducer(producerGroup, key::equals);
+                left = producers.remove(producerGroup, key::equals);
             }
             if (consumerGroup != null) {
                 leave(connection, new Membership(false, consumerGroup, clientId));
@@ -565,10 +395,10 @@ public final class ClientRegistry implements Duty {
             }
         }
         if (left) { // of a client that was not here on this connection nothing was said
-            producerLeftListener.accept(producerGroup, clientId);
+            listeners.forEach(listener -> listener.producerLeft(producerGroup, clientId));
         }
         if (changed) {
-            wishListener.accept(consumerGroup, connection);
+            subscriptionChanged(consumerGroup, connection);
             announce(consumerGroup);
         }
     }
@@ -580,35 +410,17 @@ public final class ClientRegistry implements Duty {
         synchronized (this) {
             fingerprints.remove(connection.id());
             shared.closed(connection);
-            Brought left = memberships.remove(connection.id());
-            memory.add(left == null ? 0 : -left.sum);
-            for (Membership membership : left == null ? Set.<Membership>of() : left.bytes.keySet()) {
+            for (Membership membership : memberships.remove(connection.id())) {
                 clients.remove(membership.clientId(), connection);
                 if (membership.isProducer()) {
-                    removeProducer(membership.group(), ofConnection);
+                    producers.remove(membership.group(), ofConnection);
                 } else if (removeConsumer(membership.group(), ofConnection)) {
                     changed.add(membership.group());
                 }
             }
         }
-        changed.forEach(group -> wishListener.accept(group, connection));
+        changed.forEach(group -> subscriptionChanged(group, connection));
         changed.forEach(this::announce);
-    }
-
-    private boolean removeProducer(String name, Predicate<ClientChannelKey> gone) {
-        ProducerGroup group = producers.get(name);
-        if (group == null) {
-            return false;
-        }
-        List<ClientChannelKey> leaving =
-                group.members.keySet().stream().filter(gone).toList();
-        for (ClientChannelKey key : leaving) {
-            group.byConnection.remove(key.connectionId(), group.members.remove(key));
-        }
-        if (group.members.isEmpty()) {
-            producers.remove(name);
-        }
-        return !leaving.isEmpty();
     }
 
     private boolean removeConsumer(String name, Predicate<ClientChannelKey> gone) {
@@ -628,7 +440,7 @@ public final class ClientRegistry implements Duty {
     public void announce(String group) {
         ConsumerGroup consumers = consumerGroup(group);
         if (consumers != null && consumers.hasConflicts()) {
-            conflictListener.accept(consumers);
+            listeners.forEach(listener -> listener.conflict(consumers));
         }
         SubscriptionGroupConfig config = groups.find(group);
         if (config != null && !config.notifyConsumerIdsChangedEnable()) {
@@ -655,7 +467,7 @@ public final class ClientRegistry implements Duty {
     public long run() {
         long now = clock.nanoTime();
         List<Silent> silent = new ArrayList<>();
-        producers.forEach((group, producer) -> collectSilent(true, group, producer.members.values(), now, silent));
+        producers.forEach((group, members) -> collectSilent(true, group, members, now, silent));
         consumers.forEach((group, consumer) -> collectSilent(false, group, consumer.members(), now, silent));
         for (Silent one : silent) {
             Membership membership = one.membership();
@@ -680,7 +492,7 @@ public final class ClientRegistry implements Duty {
     private record Silent(Membership membership, Connection connection) {}
 
     private synchronized boolean brought(Connection connection) {
-        return memberships.containsKey(connection.id());
+        return !memberships.isEmpty(connection.id());
     }
 
     private void collectSilent(

@@ -96,7 +96,7 @@ public final class ConsumerGroup {
         return conflicts.containsKey(topic);
     }
 
-    public boolean hasConflicts() {
+    boolean hasConflicts() {
         return !conflicts.isEmpty();
     }
 

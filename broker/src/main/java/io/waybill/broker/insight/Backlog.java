@@ -331,7 +331,7 @@ final class Backlog {
         if (online != null && online.isBroadcasting()) {
             json.field("broadcasting", true);
         }
-        if (online != null && online.hasConflicts()) {
+        if (online != null && !online.conflicts().isEmpty()) {
             json.name("conflicts").beginArray();
             for (Conflict conflict : online.conflicts()) {
                 json.beginObject()

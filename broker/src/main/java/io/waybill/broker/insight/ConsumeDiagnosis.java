@@ -168,7 +168,7 @@ final class ConsumeDiagnosis {
                 ? "was not asked yet"
                 : "was asked " + half.half().checks() + " times without a decision";
         boolean isProducerThere =
-                !members.producersOf(half.half().producerGroup()).isEmpty();
+                !members.producers().membersOf(half.half().producerGroup()).isEmpty();
         return on(Cause.HALF, half)
                 .fact("transactionOpenSince", half.storeMillis())
                 .fact("producerGroup", half.half().producerGroup())
@@ -178,7 +178,9 @@ final class ConsumeDiagnosis {
                 .fact("lastCheckAnswer", check == null ? null : check.answerOrNull())
                 .fact(
                         "producersConnected",
-                        members.producersOf(half.half().producerGroup()).size())
+                        members.producers()
+                                .membersOf(half.half().producerGroup())
+                                .size())
                 .says("Its transaction is open since " + Times.ago(half.storeMillis(), nowMillis) + ": producer group "
                         + half.half().producerGroup() + " " + lately + ", next check at "
                         + Times.at(half.half().nextCheckMillis())

@@ -63,24 +63,6 @@ public final class Offsets implements Duty {
 
     private record Key(String group, String topic, int queueId) {}
 
-    /** Told that a group's offset in a queue was reset, so that a waiting pull can be answered. */
-    @FunctionalInterface
-    public interface ResetListener {
-        void reset(String group, String topic, int queueId);
-    }
-
-    /** Told that a client committed an offset that differs from the one before, which is negative when there was none. */
-    @FunctionalInterface
-    public interface CommitListener {
-        void committed(String group, String topic, int queueId, long before, long offset, Connection connection);
-    }
-
-    /** Told that an offset was set by other means than popping: by a client that pulls, or by a reset; a negative one was removed. */
-    @FunctionalInterface
-    public interface OutsideListener {
-        void changed(String group, String topic, int queueId, long offset, boolean isReset);
-    }
-
     private final Store store;
     private final long flushNanos;
     private final long startMillis;
@@ -103,19 +85,25 @@ public final class Offsets implements Duty {
     private record MemberResets(long offset, Set<String> waiting, long untilMillis) {}
 
     private final Predicate<String> isOnline;
-    private volatile CommitFence fence = CommitFence.NONE;
-    private volatile OutsideListener outsideListener = (group, topic, queueId, offset, isReset) -> {};
-    private volatile CommitListener commitListener = (group, topic, queueId, before, offset, connection) -> {};
-    private final List<ResetListener> resetListeners = new CopyOnWriteArrayList<>();
+    private final CommitFence fence;
+    private final List<OffsetListener> listeners = new CopyOnWriteArrayList<>();
 
     /**
      * @param isOnline whether a group has consumers connected
+     * @param fence may keep a commit of a client from counting
      */
-    public Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline) {
-        this(store, settings, isOnline, MOST_OFFSETS, MOST_CACHED);
+    public Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline, CommitFence fence) {
+        this(store, settings, isOnline, fence, MOST_OFFSETS, MOST_CACHED);
     }
 
-    Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline, int mostOffsets, int mostCached) {
+    Offsets(
+            Store store,
+            BrokerSettings settings,
+            Predicate<String> isOnline,
+            CommitFence fence,
+            int mostOffsets,
+            int mostCached) {
+        this.fence = fence;
         this.mostOffsets = mostOffsets;
         this.mostCached = mostCached;
         this.store = store;
@@ -132,24 +120,9 @@ public final class Offsets implements Duty {
         }
     }
 
-    /** Adds one who is told about resets; before the first request. */
-    public void onReset(ResetListener listener) {
-        resetListeners.add(listener);
-    }
-
-    /** Sets who is told what did not come from pops; once, before the first request. Told when the new offset can be queried. */
-    public void onOutside(OutsideListener listener) {
-        this.outsideListener = listener;
-    }
-
-    /** Sets who is told about commits of clients; once, before the first request. */
-    public void onCommit(CommitListener listener) {
-        this.commitListener = listener;
-    }
-
-    /** Sets who may keep a commit of a client from counting; once, before the first request. */
-    public void fence(CommitFence commitFence) {
-        this.fence = commitFence;
+    /** Notifies somebody of what changes from now on. */
+    public void addListener(OffsetListener listener) {
+        listeners.add(listener);
     }
 
     /**
@@ -189,8 +162,10 @@ public final class Offsets implements Duty {
             return new Committed(false, "ignored: the offset was reset meanwhile", false);
         }
         if (before != offset) {
-            outsideListener.changed(group, topic, queueId, offset, false);
-            commitListener.committed(group, topic, queueId, before, offset, connection);
+            for (OffsetListener listener : listeners) {
+                listener.set(group, topic, queueId, offset, false);
+                listener.committed(group, topic, queueId, before, offset, connection);
+            }
         }
         return wanted == offset ? Committed.USUAL : beyond(group, topic, queueId, wanted, end, before != offset);
     }
@@ -323,7 +298,7 @@ public final class Offsets implements Duty {
             }
             table.put(key, offset);
             // First: what pops keep of this queue must not outlive the reset in the log.
-            outsideListener.changed(group, topic, queueId, offset, true);
+            listeners.forEach(listener -> listener.set(group, topic, queueId, offset, true));
             store.commitProgress(entries, outcome -> {
                 if (outcome instanceof Failed) {
                     dirty.add(key);
@@ -331,7 +306,7 @@ public final class Offsets implements Duty {
                 then.accept(outcome);
             });
         }
-        resetListeners.forEach(listener -> listener.reset(group, topic, queueId));
+        listeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
     /**
@@ -345,7 +320,7 @@ public final class Offsets implements Duty {
             return;
         }
         memberResets.put(key, new MemberResets(offset, Set.copyOf(clientIds), store.nowMillis() + TELL_MILLIS));
-        resetListeners.forEach(listener -> listener.reset(group, topic, queueId));
+        listeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
     /** Where a member that broadcasts is to go on, taken: the next call says -1. */
@@ -399,7 +374,7 @@ public final class Offsets implements Duty {
                 count.decrementAndGet();
                 dirty.add(key);
                 gone.add(entry(key, NONE));
-                outsideListener.changed(key.group(), key.topic(), key.queueId(), NONE, true);
+                listeners.forEach(listener -> listener.set(key.group(), key.topic(), key.queueId(), NONE, true));
             }
             store.commitProgress(gone, then::accept);
         }

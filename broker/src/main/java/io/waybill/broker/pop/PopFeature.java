@@ -5,6 +5,7 @@ import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.longpoll.RateLimits;
+import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
@@ -75,8 +76,17 @@ public final class PopFeature {
         acks = new Acks(store, topics, queues, longPolling, deliveries, popClock);
         modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
-        offsets.onOutside(queues::outside);
-        offsets.onReset(longPolling::wake);
+        offsets.addListener(new OffsetListener() {
+            @Override
+            public void set(String group, String topic, int queueId, long offset, boolean isReset) {
+                queues.outside(group, topic, queueId, offset, isReset);
+            }
+
+            @Override
+            public void reset(String group, String topic, int queueId) {
+                longPolling.wake(group, topic, queueId);
+            }
+        });
     }
 
     public void register(Routes routes) {

@@ -3,8 +3,11 @@ package io.waybill.broker.pull;
 
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.MembershipListener;
 import io.waybill.broker.longpoll.RateLimits;
+import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
@@ -48,11 +51,19 @@ public final class PullFeature {
         SubscriptionConflictRouter others = new SubscriptionConflictRouter(store, topics, offsets, clock);
         conflictRouter = others;
         interceptors.add(others);
-        members.onConflict(group -> others.raise(group, change -> {
-            if (change.isRefused()) {
-                log.warn("The retry topic of group {} gets no queue for each member: {}", group.name(), change.text());
+        members.addListener(new MembershipListener() {
+            @Override
+            public void conflict(ConsumerGroup group) {
+                others.raise(group, change -> {
+                    if (change.isRefused()) {
+                        log.warn(
+                                "The retry topic of group {} gets no queue for each member: {}",
+                                group.name(),
+                                change.text());
+                    }
+                });
             }
-        }));
+        });
         limits = new RateLimits(groups, clock);
         unread = new UnreadQueues(
                 store,
@@ -81,9 +92,12 @@ public final class PullFeature {
                 filters);
         longPolling.readBy(pullService);
         handler = new PullMessage(checks, rules, members, offsets, conflictRouter, pullService, settings);
-        offsets.onReset((group, topic, queueId) -> {
-            interceptors.reset(group, topic, queueId);
-            longPolling.reset(group, topic, queueId);
+        offsets.addListener(new OffsetListener() {
+            @Override
+            public void reset(String group, String topic, int queueId) {
+                interceptors.reset(group, topic, queueId);
+                longPolling.reset(group, topic, queueId);
+            }
         });
     }
 

@@ -115,7 +115,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
         if (Names.isRetry(topic)) {
             return new ConflictRouter(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
         }
-        Filter union = group.hasConflicts() ? group.union(topic) : null;
+        Filter union = group.conflicts().isEmpty() ? null : group.union(topic);
         if (union == null && copied.isEmpty()) {
             return null;
         }

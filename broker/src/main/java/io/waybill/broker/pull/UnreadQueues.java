@@ -145,7 +145,7 @@ final class UnreadQueues implements Duty {
     private List<Queue> suspects() {
         List<Queue> suspects = new ArrayList<>();
         for (ConsumerGroup group : members.consumerGroups()) {
-            if (!group.hasConflicts()
+            if (group.conflicts().isEmpty()
                     || group.isBroadcasting()
                     || !group.consumeType().equals(ConsumerData.CONSUME_PASSIVELY)
                     || group.members().stream().anyMatch(member -> !group.takesRetries(member))) {

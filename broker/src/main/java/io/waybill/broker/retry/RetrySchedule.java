@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.retry;
 
+import io.waybill.broker.settings.DelayLevels;
 import io.waybill.broker.timer.Delay;
-import io.waybill.broker.timer.DelayLevels;
 import io.waybill.protocol.body.RetryPolicy;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.settings;
 
-import io.waybill.broker.timer.DelayLevels;
 import io.waybill.protocol.Names;
 import io.waybill.store.log.FlushMode;
 import io.waybill.store.log.StoreSettings;

@@ -37,16 +37,16 @@ public final class Stats implements Duty {
     private final Durations puts = new Durations();
     private final Durations gets = new Durations();
     private final AtomicInteger meters = new AtomicInteger();
+    private final StatsTotals totals;
     private long steps;
     private long today;
-    private volatile long[] mornings; // in yesterday, out yesterday, in today, out today
 
     public Stats(Clock clock) {
         this.clock = clock;
         in = new Meter(now());
         out = new Meter(now());
         today = today();
-        mornings = new long[4];
+        totals = new StatsTotals(in, out, puts, gets, this::now);
     }
 
     /** Milliseconds on the hand that never goes back. */
@@ -83,16 +83,6 @@ public final class Stats implements Duty {
     /** A read for a pull or a pop, begun at this time, ends now. */
     public void read(long fromNanos) {
         gets.add(clock.nanoTime() - fromNanos, 1);
-    }
-
-    /** How many messages took how long from request to answer, in the classes and the text of RocketMQ. */
-    public String putDistribution() {
-        return puts.text();
-    }
-
-    /** The longest time from a send's request to its answer, or the longest read. */
-    public long longestMillis(boolean handedOut) {
-        return (handedOut ? gets : puts).longestMillis();
     }
 
     /** A group was handed messages of a topic. */
@@ -150,24 +140,9 @@ public final class Stats implements Duty {
         return meter == null ? 0 : meter.flow(now(), MINUTE_MILLIS, false).perSecond();
     }
 
-    /** Messages per second that this broker took, or handed out, in a window. */
-    public double perSecond(boolean handedOut, long windowMillis) {
-        return (handedOut ? out : in).flow(now(), windowMillis, false).perSecond();
-    }
-
-    /** Messages since the start that this broker took, or handed out. */
-    public long total(boolean handedOut) {
-        return (handedOut ? out : in).messages();
-    }
-
-    /** Bytes since the start of the messages that this broker took, or handed out. */
-    public long totalBytes(boolean handedOut) {
-        return (handedOut ? out : in).bytes();
-    }
-
-    /** The total as of the last midnight (UTC) or the one before; 0 before the start. */
-    public long totalAtMidnight(boolean handedOut, boolean yesterday) {
-        return mornings[(yesterday ? 0 : 2) + (handedOut ? 1 : 0)];
+    /** What the broker took and handed out, all topics together. */
+    public StatsTotals totals() {
+        return totals;
     }
 
     /**
@@ -214,7 +189,7 @@ public final class Stats implements Duty {
         long day = today();
         if (day != today) {
             today = day;
-            mornings = new long[] {mornings[2], mornings[3], in.messages(), out.messages()};
+            totals.dayBegins();
         }
         in.note(now, tenMinutes, full);
         out.note(now, tenMinutes, full);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.settings.DelayLevels;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.message.BadValue;

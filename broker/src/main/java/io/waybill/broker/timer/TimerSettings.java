@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.settings.DelayLevels;
+
 /**
  * @param levels the delay levels of property DELAY
  * @param maxDelayMillis the farthest due time from now that a timer property may ask for

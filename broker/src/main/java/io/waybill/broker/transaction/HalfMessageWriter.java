@@ -84,7 +84,7 @@ public final class HalfMessageWriter {
         MessageDraft half = draft.sysFlag(SysFlag.withTransactionState(sysFlag, SysFlag.TRANSACTION_NONE))
                 .properties(encoded)
                 .build();
-        String clientId = members.producerOn(group, connection);
+        String clientId = members.producers().clientId(group, connection);
         boolean isKnown = clientId != null && clientId.length() <= MAX_SENDER_LENGTH;
         String immunity = properties.get(MessageProperties.CHECK_IMMUNITY_TIME_IN_SECONDS);
         long firstCheckMillis = nowMillis + firstCheckDelayMillis(immunity, settings.timeoutMillis());

@@ -312,7 +312,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
             }
         }
         if (!sender.isEmpty()) {
-            Connection own = members.producerOf(group, sender);
+            Connection own = members.producers().connectionOf(group, sender);
             if (own != null) {
                 return new Choice(own, CheckReason.SENDER, sender, null, 0);
             }
@@ -322,7 +322,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
         if (left > 0) {
             return new Choice(null, CheckReason.WAITING, sender, name, left);
         }
-        Connection any = members.producerOf(group);
+        Connection any = members.producers().connectionOf(group);
         CheckReason reason = any == null
                 ? CheckReason.WAITING
                 : sender.isEmpty() ? CheckReason.SENDER_UNKNOWN : CheckReason.SENDER_AWAY;
@@ -333,7 +333,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
         synchronized (waiting) {
             Unnamed known = unnamed.get(handle);
             if (known != null && known.clientId == null) {
-                known.clientId = shortId(members.producerOn(group, known.connection));
+                known.clientId = shortId(members.producers().clientId(group, known.connection));
             }
             return known;
         }

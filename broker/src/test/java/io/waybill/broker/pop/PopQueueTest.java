@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.offset.CommitFence;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Platform;
@@ -44,7 +45,11 @@ class PopQueueTest {
         store = Store.open(
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(1 << 20), ViewsBackend.memory());
         queue = new PopQueue(
-                new PopKey("g", "t", 0), store, new Offsets(store, settings, group -> false), popClock, all);
+                new PopKey("g", "t", 0),
+                store,
+                new Offsets(store, settings, group -> false, CommitFence.NONE),
+                popClock,
+                all);
     }
 
     @AfterEach
@@ -118,8 +123,8 @@ class PopQueueTest {
 
     @Test
     void whatNobodyUsesIsPutAwayAndWhatIsHeldStays() {
-        PopQueues queues =
-                new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), popClock);
+        PopQueues queues = new PopQueues(
+                store, new Offsets(store, BrokerSettings.defaults(), group -> false, CommitFence.NONE), popClock);
         for (int i = 0; i < 1_000; i++) {
             queues.of("g" + i, "t", 0);
         }
@@ -142,8 +147,8 @@ class PopQueueTest {
 
     @Test
     void manyThreadsAndTheSweepNeverHaveTwoOfOneQueue() throws Exception {
-        PopQueues queues =
-                new PopQueues(store, new Offsets(store, BrokerSettings.defaults(), group -> false), popClock);
+        PopQueues queues = new PopQueues(
+                store, new Offsets(store, BrokerSettings.defaults(), group -> false, CommitFence.NONE), popClock);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger worst = new AtomicInteger();
         AtomicInteger putAway = new AtomicInteger();

@@ -6,9 +6,12 @@ import io.waybill.broker.admin.ConsumerProgress;
 import io.waybill.broker.admin.GroupAdminFeature;
 import io.waybill.broker.admin.QuarantinedMessages;
 import io.waybill.broker.admin.TopicUses;
+import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.MembershipListener;
+import io.waybill.broker.offset.CommitFence;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.Lanes;
@@ -115,15 +118,24 @@ public final class SimulatedBroker implements AutoCloseable {
         topics = new Topics(store, settings);
         groups = new Groups(store, settings);
         members = new ClientRegistry(groups, settings, clock);
-        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null);
+        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, CommitFence.NONE);
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.random());
         delays = new DelayedMessageWriter(store.timers(), store.clock(), timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = new TransactionSettings(
                 settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
-        members.onProducer(checks::producerRegistered);
-        members.onProducerLeft(checks::producerLeft);
+        members.addListener(new MembershipListener() {
+            @Override
+            public void producerJoined(String group, ClientChannelInfo member) {
+                checks.producerRegistered(group, member);
+            }
+
+            @Override
+            public void producerLeft(String group, String clientId) {
+                checks.producerLeft(group, clientId);
+            }
+        });
         halves = new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
         TimerDispatcher due = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);

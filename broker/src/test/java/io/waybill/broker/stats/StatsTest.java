@@ -50,13 +50,13 @@ class StatsTest {
             duties.advance(1_000);
         }
         for (long window : new long[] {10_000, Stats.MINUTE_MILLIS, Stats.HOUR_MILLIS, Stats.DAY_MILLIS}) {
-            assertThat(stats.perSecond(true, window)).isCloseTo(5, Offset.offset(0.01));
+            assertThat(stats.totals().perSecond(true, window)).isCloseTo(5, Offset.offset(0.01));
         }
         assertThat(stats.outPerSecond("shipping", "orders")).isCloseTo(5, Offset.offset(0.01));
         assertThat(stats.find("GROUP_GET_NUMS", "orders@shipping", Stats.MINUTE_MILLIS)
                         .sum())
                 .isBetween(300L, 350L);
-        assertThat(stats.total(true)).isEqualTo(36_000);
+        assertThat(stats.totals().messages(true)).isEqualTo(36_000);
     }
 
     @Test
@@ -65,12 +65,12 @@ class StatsTest {
         stats.stored("orders", 7, 70);
         duties.advance(Stats.DAY_MILLIS);
         stats.stored("orders", 3, 30);
-        assertThat(stats.totalAtMidnight(false, false)).isEqualTo(7);
-        assertThat(stats.totalAtMidnight(false, true)).isZero();
+        assertThat(stats.totals().atMidnight(false, false)).isEqualTo(7);
+        assertThat(stats.totals().atMidnight(false, true)).isZero();
         duties.advance(Stats.DAY_MILLIS);
-        assertThat(stats.totalAtMidnight(false, true)).isEqualTo(7);
-        assertThat(stats.totalAtMidnight(false, false)).isEqualTo(10);
-        assertThat(stats.total(false)).isEqualTo(10);
+        assertThat(stats.totals().atMidnight(false, true)).isEqualTo(7);
+        assertThat(stats.totals().atMidnight(false, false)).isEqualTo(10);
+        assertThat(stats.totals().messages(false)).isEqualTo(10);
     }
 
     @Test
@@ -80,7 +80,7 @@ class StatsTest {
             stats.stored("t" + i, 1, 10);
             stats.delivered("g" + i, "t", 1, 10);
         }
-        assertThat(stats.total(false)).isEqualTo(Stats.MOST_METERS + 50);
+        assertThat(stats.totals().messages(false)).isEqualTo(Stats.MOST_METERS + 50);
         assertThat(stats.find("TOPIC_PUT_NUMS", "t0", Stats.MINUTE_MILLIS)).isNotNull();
         assertThat(stats.find("TOPIC_PUT_NUMS", "t" + Stats.MOST_METERS, Stats.MINUTE_MILLIS))
                 .isNull();

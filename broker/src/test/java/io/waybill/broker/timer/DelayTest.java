@@ -4,6 +4,7 @@ package io.waybill.broker.timer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.waybill.broker.settings.DelayLevels;
 import io.waybill.protocol.ResponseCode;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;

@@ -3,6 +3,7 @@ package io.waybill.broker.timer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.settings.DelayLevels;
 import io.waybill.broker.simulated.SimulatedBroker;
 import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;

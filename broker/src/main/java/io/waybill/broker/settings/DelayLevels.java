@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.timer;
+package io.waybill.broker.settings;
 
 import java.util.ArrayList;
 import java.util.Collections;
