@@ -9,7 +9,7 @@ import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,19 +28,20 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The stock client 5.5.0 and the own client on one topic: each reads what the other wrote, and both may be members of one group. */
 class MixedClientsTest {
-    private EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private final String topic = Own.unique("mixed");
     private DefaultMQProducer stockProducer;
     private DefaultMQPushConsumer stockConsumer;
 
     @BeforeEach
     void start() throws Exception {
-        broker = EmbeddedBroker.start();
-        own = new Own(broker.namesrvAddress());
         own.client().admin().createTopic(topic, 4);
         stockProducer = new DefaultMQProducer(Own.unique("stock-producers"));
         stockProducer.setNamesrvAddr(broker.namesrvAddress());
@@ -56,8 +57,6 @@ class MixedClientsTest {
         if (stockConsumer != null) {
             stockConsumer.shutdown();
         }
-        own.close();
-        broker.close();
     }
 
     private ConcurrentLinkedQueue<MessageExt> stockInbox(String group) throws Exception {

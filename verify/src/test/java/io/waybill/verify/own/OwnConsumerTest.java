@@ -17,7 +17,7 @@ import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,40 +28,24 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import org.apache.rocketmq.remoting.protocol.body.ConsumerRunningInfo;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class OwnConsumerTest {
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private final String topic = Own.unique("sales");
     private final String group = Own.unique("sellers");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 2);
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     private Message sale(String tag, int amount) {

@@ -12,48 +12,32 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionReceipt;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** De-duplication and priority as our producer uses them. */
 class OwnDedupTest {
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private Producer producer;
     private final String topic = Own.unique("orders");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 2);
         admin.changeTopicAttributes(topic, Map.of(Admin.DEDUP, "7d"), Set.of());
         producer = own.client().producer("shop").build();
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     private Message.Builder order(String key, String body) {

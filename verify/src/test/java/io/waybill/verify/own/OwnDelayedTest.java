@@ -11,46 +11,30 @@ import io.waybill.client.DelayedMessages.Selector;
 import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.SendReceipt;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Cancel, move and condition of delayed messages, by business key and by receipt. */
 class OwnDelayedTest {
     private static final Duration LONG = Duration.ofHours(2);
 
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private Producer producer;
     private final String topic = Own.unique("timeouts");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 2);
         producer = own.client().producer("shop").build();
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     private SendReceipt delayed(String key, String body, Duration delay) {

@@ -22,47 +22,30 @@ import io.waybill.client.TransactionInspector.Query;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What an operator decides by hand: dead letters and transactions. */
 class OwnDeskTest {
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker =
+            TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private final String topic = Own.unique("bills");
     private final String group = Own.unique("billing");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.with("transactionTimeoutMillis", "300")
-                .with("transactionCheckMillis", "300")
-                .start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 2);
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     @Test

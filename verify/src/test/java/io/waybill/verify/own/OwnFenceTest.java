@@ -22,7 +22,7 @@ import io.waybill.client.jdbc.LocalTransactionException;
 import io.waybill.client.jdbc.OutcomeTable;
 import io.waybill.client.jdbc.ProcessOnce;
 import io.waybill.client.jdbc.RolledBackByCheckException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
@@ -38,26 +38,26 @@ import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.h2.jdbcx.JdbcConnectionPool;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The outcome table and process-once with a broker between. */
 class OwnFenceTest {
-    private static EmbeddedBroker broker;
+    @RegisterExtension
+    static final TestBroker broker =
+            TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
+
     private static JdbcConnectionPool database;
     private static OutcomeTable outcomes;
     private final String topic = Own.unique("fenced");
-    private Own own;
+    private final Own own = new Own(broker);
     private WaybillClient client;
     private Own.Inbox inbox;
 
     @BeforeAll
     static void start() throws SQLException {
-        broker = EmbeddedBroker.with("transactionTimeoutMillis", "300")
-                .with("transactionCheckMillis", "300")
-                .start();
         database = JdbcConnectionPool.create("jdbc:h2:mem:fence;DB_CLOSE_DELAY=-1", "", "");
         outcomes = OutcomeTable.in(database);
         outcomes.createIfAbsent();
@@ -70,21 +70,14 @@ class OwnFenceTest {
 
     @AfterAll
     static void stop() {
-        broker.close();
         database.dispose();
     }
 
     @BeforeEach
     void connect() {
-        own = new Own(broker.namesrvAddress());
         client = own.client();
         client.admin().createTopic(topic, 2);
         inbox = own.consume(topic + "-inbox", topic, "*");
-    }
-
-    @AfterEach
-    void disconnect() {
-        own.close();
     }
 
     @Test

@@ -18,45 +18,29 @@ import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the brokers tell of backlogs, causes and lives, as our client reads it. */
 class OwnInsightTest {
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private Producer producer;
     private final String topic = Own.unique("parcels");
     private final String group = Own.unique("couriers");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 2);
         producer = own.client().producer("depot").build();
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     /** A member that handles GOOD and rejects or retries the rest; closed again when it is told to. */

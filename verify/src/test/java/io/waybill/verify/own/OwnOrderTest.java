@@ -10,7 +10,7 @@ import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
@@ -18,14 +18,17 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnOrderTest {
     private static final int ORDERS = 12;
-    private EmbeddedBroker broker;
-    private Own own;
+
+    @RegisterExtension
+    final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private final String topic = Own.unique("orders");
     private final String group = Own.unique("shipping");
     private final Map<String, Integer> next = new ConcurrentHashMap<>();
@@ -35,15 +38,7 @@ class OwnOrderTest {
 
     @BeforeEach
     void start() {
-        broker = EmbeddedBroker.start();
-        own = new Own(broker.namesrvAddress());
         own.client().admin().createTopic(topic, 4);
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
-        broker.close();
     }
 
     @Test

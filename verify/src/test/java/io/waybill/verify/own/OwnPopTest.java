@@ -12,7 +12,7 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -20,43 +20,27 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnPopTest {
     private static final Duration LONG = Duration.ofMinutes(10);
 
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private Admin admin;
     private Producer producer;
     private final String topic = Own.unique("jobs");
     private final String group = Own.unique("workers");
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
     @BeforeEach
     void start() {
-        own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
         admin.createTopic(topic, 4);
         producer = own.client().producer("shop").build();
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
     }
 
     private void send(int from, int to) {

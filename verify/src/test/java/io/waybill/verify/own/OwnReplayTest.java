@@ -13,7 +13,7 @@ import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,21 +22,22 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnReplayTest {
     private static final int SENT = 300;
-    private EmbeddedBroker broker;
-    private Own own;
+
+    @RegisterExtension
+    final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private final String topic = Own.unique("orders");
     private List<ReceivedMessage> log;
 
     @BeforeEach
     void start() {
-        broker = EmbeddedBroker.start();
-        own = new Own(broker.namesrvAddress());
         WaybillClient client = own.client();
         client.admin().createTopic(topic, 4);
         Producer producer = client.producer("order-service").build();
@@ -44,12 +45,6 @@ class OwnReplayTest {
             producer.send(Own.message(topic, i % 3 == 0 ? "PAID" : "CREATED", "k" + i, "m" + i));
         }
         log = readAll(client);
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
-        broker.close();
     }
 
     @Test

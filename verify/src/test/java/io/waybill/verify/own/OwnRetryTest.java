@@ -8,29 +8,17 @@ import io.waybill.client.ConsumeResult;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnRetryTest {
-    private EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    final TestBroker broker = TestBroker.with("messageDelayLevels", "50ms 50ms 50ms 100ms 200ms 400ms");
 
-    @BeforeEach
-    void start() {
-        broker = EmbeddedBroker.with("messageDelayLevels", "50ms 50ms 50ms 100ms 200ms 400ms")
-                .start();
-        own = new Own(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
-        broker.close();
-    }
+    private final Own own = new Own(broker);
 
     @Test
     void aFailingMessageIsTriedAgainThenDeadWhileOthersGoOn() {

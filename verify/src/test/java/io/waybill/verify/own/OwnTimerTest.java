@@ -10,31 +10,25 @@ import io.waybill.client.Producer;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnTimerTest {
-    private EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    final TestBroker broker = TestBroker.withDefaults();
+
+    private final Own own = new Own(broker);
     private final String topic = Own.unique("timeouts");
 
     @BeforeEach
     void start() {
-        broker = EmbeddedBroker.start();
-        own = new Own(broker.namesrvAddress());
         own.client().admin().createTopic(topic, 4);
-    }
-
-    @AfterEach
-    void stop() {
-        own.close();
-        broker.close();
     }
 
     @Test

@@ -11,7 +11,7 @@ import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,38 +20,21 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class OwnTransactionTest {
-    private static EmbeddedBroker broker;
-    private Own own;
+    @RegisterExtension
+    static final TestBroker broker =
+            TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
+
+    private final Own own = new Own(broker);
     private final String topic = Own.unique("payments");
-
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.with("transactionTimeoutMillis", "300")
-                .with("transactionCheckMillis", "300")
-                .start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
 
     @BeforeEach
     void connect() {
-        own = new Own(broker.namesrvAddress());
         own.client().admin().createTopic(topic, 4);
-    }
-
-    @AfterEach
-    void disconnect() {
-        own.close();
     }
 
     @Test

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.verify.stock;
 
+import io.waybill.verify.embedded.TestBroker;
+import io.waybill.verify.embedded.TestClients;
+import io.waybill.verify.embedded.TestInbox;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BooleanSupplier;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
@@ -23,41 +23,29 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.remoting.exception.RemotingException;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
-import org.awaitility.Awaitility;
 
 /**
  * Stock clients against one name server. {@link #close} begins to shut down everything it started and does not wait: a stock client may sit up to
  * 3 s in its own shutdown. {@link #closeAndWait} is for tests in which clients must be gone.
  */
-final class Stock implements AutoCloseable {
-    private static final AtomicInteger INSTANCES = new AtomicInteger();
-
-    private final String namesrv;
+final class Stock extends TestClients {
     private final List<Runnable> closers = new ArrayList<>();
 
     Stock(String namesrv) {
-        this.namesrv = namesrv;
+        super(namesrv);
     }
 
-    static String unique(String stem) {
-        return stem + "-" + INSTANCES.incrementAndGet();
-    }
-
-    static byte[] utf8(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
+    Stock(TestBroker broker) {
+        super(broker);
     }
 
     static String text(MessageExt message) {
         return new String(message.getBody(), StandardCharsets.UTF_8);
     }
 
-    static void await(String what, Duration limit, BooleanSupplier condition) {
-        Awaitility.await(what).atMost(limit).pollInterval(Duration.ofMillis(20)).until(condition::getAsBoolean);
-    }
-
     DefaultMQProducer producer() throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(unique("producers"));
-        producer.setNamesrvAddr(namesrv);
+        producer.setNamesrvAddr(namesrv());
         producer.setInstanceName(unique("instance"));
         producer.start();
         closers.add(producer::shutdown);
@@ -69,7 +57,7 @@ final class Stock implements AutoCloseable {
         TopicConfig config = new TopicConfig(topic, 4, 4, 6);
         config.setAttributes(attributes);
         DefaultMQAdminExt admin = new DefaultMQAdminExt();
-        admin.setNamesrvAddr(namesrv);
+        admin.setNamesrvAddr(namesrv());
         admin.setInstanceName(unique("instance"));
         admin.start();
         admin.createAndUpdateTopicConfig(brokerAddress, config);
@@ -80,7 +68,7 @@ final class Stock implements AutoCloseable {
     TransactionMQProducer transactionProducer(String group, TransactionListener listener, String... topics)
             throws Exception {
         TransactionMQProducer producer = new TransactionMQProducer(group, List.of(topics));
-        producer.setNamesrvAddr(namesrv);
+        producer.setNamesrvAddr(namesrv());
         producer.setInstanceName(unique("instance"));
         producer.setTransactionListener(listener);
         producer.start();
@@ -109,7 +97,7 @@ final class Stock implements AutoCloseable {
 
     DefaultMQPushConsumer newPushConsumer(String group) {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
-        consumer.setNamesrvAddr(namesrv);
+        consumer.setNamesrvAddr(namesrv());
         consumer.setInstanceName(unique("instance"));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         closers.add(consumer::shutdown);
@@ -118,7 +106,7 @@ final class Stock implements AutoCloseable {
 
     DefaultLitePullConsumer newLitePullConsumer(String group) {
         DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(group);
-        consumer.setNamesrvAddr(namesrv);
+        consumer.setNamesrvAddr(namesrv());
         consumer.setInstanceName(unique("instance"));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         closers.add(consumer::shutdown);
@@ -128,7 +116,7 @@ final class Stock implements AutoCloseable {
     /** What mqadmin is built on. */
     DefaultMQAdminExt admin() throws Exception {
         DefaultMQAdminExt admin = new DefaultMQAdminExt();
-        admin.setNamesrvAddr(namesrv);
+        admin.setNamesrvAddr(namesrv());
         admin.setInstanceName(unique("instance"));
         admin.start();
         closers.add(admin::shutdown);
@@ -174,24 +162,13 @@ final class Stock implements AutoCloseable {
         return threads;
     }
 
-    /** What a consumer got, in the order of arrival. */
-    static final class Inbox {
-        private final ConcurrentLinkedQueue<MessageExt> messages = new ConcurrentLinkedQueue<>();
-
+    static final class Inbox extends TestInbox<MessageExt> {
         void addAll(List<MessageExt> more) {
-            messages.addAll(more);
-        }
-
-        List<MessageExt> messages() {
-            return List.copyOf(messages);
+            more.forEach(this::keep);
         }
 
         List<String> bodies() {
-            return messages.stream().map(Stock::text).toList();
-        }
-
-        void awaitCount(int count, Duration limit) {
-            Stock.await("messages to arrive", limit, () -> messages.size() >= count);
+            return messages().stream().map(Stock::text).toList();
         }
     }
 }

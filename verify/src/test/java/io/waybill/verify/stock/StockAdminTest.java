@@ -5,7 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,20 +36,22 @@ import org.apache.rocketmq.tools.admin.api.TrackType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What operators ask through the stock admin client, of topics, groups, progress, messages and the broker. */
 class StockAdminTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private static Stock stock;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private static final Stock stock = new Stock(broker);
     private static DefaultMQAdminExt admin;
     private static DefaultMQProducer producer;
     private static String address;
 
     @BeforeAll
     static void start() throws Exception {
-        broker = EmbeddedBroker.start();
-        stock = new Stock(broker.namesrvAddress());
         producer = stock.producer();
         address = broker.brokerAddress();
         admin = new DefaultMQAdminExt();
@@ -61,8 +63,6 @@ class StockAdminTest {
     @AfterAll
     static void stop() throws Exception {
         admin.shutdown();
-        stock.close();
-        broker.close();
     }
 
     private static List<SendResult> send(String topic, int count) throws Exception {

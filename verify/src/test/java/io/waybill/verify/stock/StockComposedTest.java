@@ -9,7 +9,7 @@ import io.waybill.client.Admin;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -22,28 +22,23 @@ import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageExt;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the stock client can combine in one message, and what it gets from a broker that knows more than its own: conditions, duplicates, changes. */
 class StockComposedTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private static Stock stock;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private static final Stock stock = new Stock(broker);
     private static DefaultMQProducer producer;
 
     @BeforeAll
     static void start() throws Exception {
-        broker = EmbeddedBroker.start();
-        stock = new Stock(broker.namesrvAddress());
         producer = stock.producer();
-    }
-
-    @AfterAll
-    static void stop() {
-        stock.close();
-        broker.close();
     }
 
     private static String topic(Map<String, String> attributes) throws Exception {

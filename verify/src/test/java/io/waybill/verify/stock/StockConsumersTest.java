@@ -4,7 +4,7 @@ package io.waybill.verify.stock;
 import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,11 +26,8 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Members that come, go and die; broadcast; where reading begins. */
@@ -42,28 +39,10 @@ class StockConsumersTest {
     @TempDir
     static java.nio.file.Path offsets;
 
-    private static EmbeddedBroker broker;
-    private Stock stock;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.with("lockExpiryMillis", "" + LOCK_MILLIS);
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.with("lockExpiryMillis", "" + LOCK_MILLIS).start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
+    private final Stock stock = new Stock(broker);
 
     /** A member whose process can die: its connections end without a goodbye and its listener does nothing any more. */
     private final class Mortal {

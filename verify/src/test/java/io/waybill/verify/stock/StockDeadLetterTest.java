@@ -9,7 +9,7 @@ import io.waybill.client.DeadLetters.Outcome;
 import io.waybill.client.DeadLetters.Redrive;
 import io.waybill.client.DeadLetters.Selection;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -20,38 +20,28 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Dead letters of stock consumers: read by stock consumers, and re-driven to them. */
 class StockDeadLetterTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.with("messageDelayLevels", "100ms 200ms 300ms");
+
     private static WaybillClient operator;
-    private Stock stock;
+    private final Stock stock = new Stock(broker);
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.with("messageDelayLevels", "100ms 200ms 300ms").start();
         operator = WaybillClient.connect(broker.namesrvAddress());
     }
 
     @AfterAll
     static void stopBroker() throws Exception {
         operator.close();
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
     }
 
     /** A group that gives up what is in {@code broken}, and what it received. */

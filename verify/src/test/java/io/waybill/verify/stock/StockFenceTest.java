@@ -7,7 +7,7 @@ import io.waybill.client.WaybillClient;
 import io.waybill.client.jdbc.OutcomeTable;
 import io.waybill.client.jdbc.ProcessOnce;
 import io.waybill.client.jdbc.RolledBackByCheckException;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -28,20 +28,20 @@ import org.h2.jdbcx.JdbcConnectionPool;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The listener of docs/outcome-table.md with the stock client: the outcome table needs neither our client nor our transactions. */
 class StockFenceTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
-    private EmbeddedBroker broker;
+    @RegisterExtension
+    final TestBroker broker = TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
+
     private JdbcConnectionPool database;
-    private Stock stock;
+    private final Stock stock = new Stock(broker);
 
     @BeforeEach
     void start() throws Exception {
-        broker = EmbeddedBroker.with("transactionTimeoutMillis", "300")
-                .with("transactionCheckMillis", "300")
-                .start();
         database = JdbcConnectionPool.create("jdbc:h2:mem:" + Stock.unique("fence") + ";DB_CLOSE_DELAY=-1", "", "");
         OutcomeTable.in(database).createIfAbsent();
         ProcessOnce.in(database, "any").createIfAbsent();
@@ -49,7 +49,6 @@ class StockFenceTest {
                 Statement statement = connection.createStatement()) {
             statement.execute("create table orders (id varchar(100) primary key)");
         }
-        stock = new Stock(broker.namesrvAddress());
         try (WaybillClient client = WaybillClient.connect(broker.namesrvAddress())) {
             client.admin().createTopic("orders", 2);
         }
@@ -57,8 +56,6 @@ class StockFenceTest {
 
     @AfterEach
     void stop() {
-        stock.close();
-        broker.close();
         database.dispose();
     }
 

@@ -12,7 +12,7 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.remoting.ClientSettings;
 import io.waybill.remoting.EventLoops;
 import io.waybill.remoting.RemotingClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -32,22 +32,23 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the broker tells of lives that stock clients lead. */
 class StockInsightTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.with("messageDelayLevels", "500ms 1s 1s 1s");
+
     private static EventLoops loops;
     private static RemotingClient operator;
-    private Stock stock;
+    private final Stock stock = new Stock(broker);
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.with("messageDelayLevels", "500ms 1s 1s 1s").start();
         loops = EventLoops.shared();
         operator = new RemotingClient(
                 loops, ClientSettings.defaults(), request -> request.refuse(ResponseCode.SYSTEM_ERROR, "not here"));
@@ -57,17 +58,6 @@ class StockInsightTest {
     static void stopBroker() throws Exception {
         operator.close();
         loops.close();
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
     }
 
     private static JsonObject ask(int code, String json) throws Exception {

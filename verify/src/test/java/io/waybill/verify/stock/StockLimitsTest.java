@@ -5,7 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,38 +21,18 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RequestCode;
 import org.apache.rocketmq.remoting.protocol.header.EndTransactionRequestHeader;
 import org.apache.rocketmq.remoting.protocol.header.GetMaxOffsetRequestHeader;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** At and beyond the limits: what fits is kept whole, what does not is refused by name, and the connection goes on. */
 class StockLimitsTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final int MAX_BODY = 4 * 1024 * 1024;
-    private static EmbeddedBroker broker;
-    private Stock stock;
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.with("segmentBytes", String.valueOf(16 << 20)).start();
-    }
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.with("segmentBytes", String.valueOf(16 << 20));
 
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
+    private final Stock stock = new Stock(broker);
 
     private DefaultMQProducer uncompressed() throws Exception {
         DefaultMQProducer producer = stock.producer();

@@ -5,6 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,41 +26,21 @@ import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Who gets what, and from where on. */
 class StockMembersTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private Stock stock;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private final Stock stock = new Stock(broker);
 
     @TempDir
     Path directory;
-
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
 
     @Test
     void joiningAndLeavingIsSeenByAll() throws Exception {

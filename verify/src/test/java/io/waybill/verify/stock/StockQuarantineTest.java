@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.client.Admin;
 import io.waybill.client.Groups;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -18,29 +18,28 @@ import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** A stock ordered consumer in a group with a quarantine: what it gives up is quarantined, not a dead letter. */
 class StockQuarantineTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
-    private EmbeddedBroker broker;
+    @RegisterExtension
+    final TestBroker broker = TestBroker.withDefaults();
+
     private WaybillClient operator;
-    private Stock stock;
+    private final Stock stock = new Stock(broker);
     private final ConcurrentLinkedQueue<String> seen = new ConcurrentLinkedQueue<>();
     private volatile boolean broken = true;
 
     @BeforeEach
     void start() {
-        broker = EmbeddedBroker.start();
         operator = WaybillClient.connect(broker.namesrvAddress());
-        stock = new Stock(broker.namesrvAddress());
     }
 
     @AfterEach
     void stop() {
-        stock.close();
         operator.close();
-        broker.close();
     }
 
     @Test

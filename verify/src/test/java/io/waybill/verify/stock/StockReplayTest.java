@@ -4,7 +4,7 @@ package io.waybill.verify.stock;
 import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -24,36 +24,16 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.apache.rocketmq.tools.command.MQAdminStartup;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class StockReplayTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private Stock stock;
 
-    @BeforeAll
-    static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start();
-    }
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
 
-    @AfterAll
-    static void stopBroker() throws Exception {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
+    private final Stock stock = new Stock(broker);
 
     @Test
     void forEveryInstantThePositionIsTheFirstMessageStoredAtOrAfterIt() throws Exception {

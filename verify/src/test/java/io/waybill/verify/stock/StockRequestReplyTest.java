@@ -5,7 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,30 +22,25 @@ import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageExt;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Request and reply of the stock client: the answer finds the client that asked. */
 class StockRequestReplyTest {
     private static final int LIMIT_MILLIS = 60_000;
-    private static EmbeddedBroker broker;
-    private static Stock stock;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private static final Stock stock = new Stock(broker);
     private static DefaultMQProducer asker;
     private static DefaultMQProducer replier;
 
     @BeforeAll
     static void start() throws Exception {
-        broker = EmbeddedBroker.start();
-        stock = new Stock(broker.namesrvAddress());
         asker = stock.producer();
         replier = stock.producer();
-    }
-
-    @AfterAll
-    static void stop() {
-        stock.close();
-        broker.close();
     }
 
     private static String echo() throws Exception {

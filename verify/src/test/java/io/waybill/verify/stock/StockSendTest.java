@@ -5,7 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -29,28 +29,23 @@ import org.apache.rocketmq.common.compression.CompressionType;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the stock producer can do to a message, and that it arrives as it was meant. */
 class StockSendTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private static Stock stock;
+
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
+
+    private static final Stock stock = new Stock(broker);
     private static DefaultMQProducer plain;
 
     @BeforeAll
     static void start() throws Exception {
-        broker = EmbeddedBroker.start();
-        stock = new Stock(broker.namesrvAddress());
         plain = stock.producer();
-    }
-
-    @AfterAll
-    static void stop() {
-        stock.close();
-        broker.close();
     }
 
     private static DefaultMQProducer producer() {

@@ -4,7 +4,7 @@ package io.waybill.verify.stock;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -21,11 +21,8 @@ import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageQueue;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** SQL92 with the stock client, without any setting on the broker. */
 class StockSqlTest {
@@ -33,28 +30,11 @@ class StockSqlTest {
     private static final int COUNT = 40;
     private static final String EXPRESSION =
             "amount BETWEEN 10 AND 19 AND (region = 'north' OR vip = TRUE) AND coupon IS NULL";
-    private static EmbeddedBroker broker;
-    private Stock stock;
 
-    @BeforeAll
-    static void startBroker() {
-        broker = EmbeddedBroker.start();
-    }
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
 
-    @AfterAll
-    static void stopBroker() {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
+    private final Stock stock = new Stock(broker);
 
     /** Sends messages of all sorts to a new topic; the bodies of those that {@link #EXPRESSION} is about. */
     private Set<String> send(String topic) throws Exception {

@@ -5,7 +5,7 @@ import static io.waybill.verify.stock.Stock.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -17,36 +17,16 @@ import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageConst;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class StockTimerTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static EmbeddedBroker broker;
-    private Stock stock;
 
-    @BeforeAll
-    static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start();
-    }
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.withDefaults();
 
-    @AfterAll
-    static void stopBroker() throws Exception {
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
-    }
+    private final Stock stock = new Stock(broker);
 
     @Test
     void everyWayToDelayIsNeverEarly() throws Exception {

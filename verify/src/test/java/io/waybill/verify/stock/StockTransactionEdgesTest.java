@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.client.Decision;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.WaybillClient;
-import io.waybill.server.EmbeddedBroker;
+import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -35,10 +35,9 @@ import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.header.EndTransactionRequestHeader;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What happens to transactions of stock producers when decisions come twice, late, from somebody else, or by hand. */
 class StockTransactionEdgesTest {
@@ -47,36 +46,25 @@ class StockTransactionEdgesTest {
     private static final int ROLLBACK = 12;
     private static final LocalTransactionState UNKNOWN = LocalTransactionState.UNKNOW;
 
-    private static EmbeddedBroker broker;
+    @RegisterExtension
+    static final TestBroker broker = TestBroker.with("transactionTimeoutMillis", "500")
+            .and("transactionCheckMillis", "500")
+            .and("transactionCheckMax", "5");
+
     private static WaybillClient operator;
-    private Stock stock;
+    private final Stock stock = new Stock(broker);
 
     /** Of half messages by message id: the stock client keeps the offset id of a transactional send for itself. */
     private final Map<String, String> offsetIds = new ConcurrentHashMap<>();
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.with("transactionTimeoutMillis", "500")
-                .with("transactionCheckMillis", "500")
-                .with("transactionCheckMax", "5")
-                .start();
         operator = WaybillClient.connect(broker.namesrvAddress());
     }
 
     @AfterAll
     static void stopBroker() throws Exception {
         operator.close();
-        broker.close();
-    }
-
-    @BeforeEach
-    void connect() {
-        stock = new Stock(broker.namesrvAddress());
-    }
-
-    @AfterEach
-    void disconnect() {
-        stock.close();
     }
 
     private static TransactionListener listener(Function<MessageExt, LocalTransactionState> check) {
