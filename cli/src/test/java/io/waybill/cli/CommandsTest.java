@@ -14,12 +14,14 @@ import io.waybill.server.EmbeddedBroker;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The commands against a real broker: what is on standard output, what on standard error, and the exit code. */
 @Timeout(120)
+@Tag("end-to-end")
 class CommandsTest {
     @TempDir
     static Path directory;

@@ -26,12 +26,14 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What operators put right: dead letters, quarantined keys, delayed messages and undecided transactions, against a real broker. */
 @Timeout(180)
+@Tag("end-to-end")
 class DeskCommandsTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 

@@ -21,11 +21,13 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What operators do with groups, topics and single messages, against a real broker. */
 @Timeout(120)
+@Tag("end-to-end")
 class GroupCommandsTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 

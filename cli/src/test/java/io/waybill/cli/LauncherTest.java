@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What bin/waybill says when it cannot go on. It is tried in an empty tree, so it always wants to build. */
 @DisabledOnOs(OS.WINDOWS)
+@Tag("end-to-end")
 class LauncherTest {
     private static final String TOOLS =
             "sh sed find sort head tail dirname readlink grep mktemp cat rm ln mkdir sleep touch cksum tr mv";

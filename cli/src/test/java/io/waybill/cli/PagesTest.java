@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
@@ -67,6 +68,7 @@ class PagesTest {
     }
 
     /** Page by page, in order, each on a server of its own: whoever follows a page gets what it says. */
+    @Tag("end-to-end")
     @Test
     void whoFollowsAPageGetsThere() throws IOException {
         Map<Path, List<Line>> pages = new LinkedHashMap<>();

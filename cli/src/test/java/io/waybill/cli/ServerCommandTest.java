@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The server as a process: the line others wait for, SIGTERM, and starts that cannot work. */
 @Timeout(120)
+@Tag("end-to-end")
 class ServerCommandTest {
     private static final Pattern READY = Pattern.compile(
             "READY namesrv=127\\.0\\.0\\.1:(\\d+) broker=127\\.0\\.0\\.1:(\\d+) console=off pid=(\\d+)");

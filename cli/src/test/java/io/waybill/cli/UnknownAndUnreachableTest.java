@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
@@ -20,6 +21,7 @@ import picocli.CommandLine;
  * What does not exist is 3, who cannot be asked is 4, with every verb: each is run as its own help shows it. "0 messages" about something
  * that is not there would be believed.
  */
+@Tag("end-to-end")
 class UnknownAndUnreachableTest {
     /** Verbs that are right to succeed where nothing is: they make something, or list what there is. */
     private static final List<String> FINE_ON_NOTHING =

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.settings.BrokerSettings;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A name is that of one broker at a time, and a data directory that of one name. */
+@Tag("end-to-end")
 class NameConflictTest {
     @TempDir
     private Path directory;

@@ -10,9 +10,11 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** How the process of a server ends, seen from its supervisor. */
+@Tag("end-to-end")
 class ServingTest {
     /** A process that serves something whose store is sound, freezes after a line of input, or is frozen. */
     static final class Process {

@@ -6,9 +6,11 @@ import java.sql.SQLException;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** On the PostgreSQL that is installed here, if one is. */
+@Tag("end-to-end")
 class PostgresqlTest extends DatabaseContract {
     private static LocalDatabase server;
 

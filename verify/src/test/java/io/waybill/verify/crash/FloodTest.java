@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.DeflaterOutputStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  * One peer against a server with less heap than it has by default. Each of these ended the process or refused everybody for
  * half a minute; after each, while the attacker's connections are still open, a normal client is served.
  */
+@Tag("end-to-end")
 class FloodTest {
     private static final int MIB = 1 << 20;
 

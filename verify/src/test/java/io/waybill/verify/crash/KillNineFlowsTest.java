@@ -38,6 +38,7 @@ import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Kills the server in the middle of pops and acknowledgements, of dead letters that are sent again, of timers that are cancelled and of
  * de-duplicated sends. What was answered holds.
  */
+@Tag("end-to-end")
 class KillNineFlowsTest {
     private static final int KILLS = Integer.getInteger("waybill.flow.kills", 4);
     private static final int LETTERS = 120;

@@ -34,11 +34,13 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kills the server under the load of stock clients, again and again. -Dwaybill.kills=N sets how often (10). */
+@Tag("end-to-end")
 class KillNineTest {
     private static final int KILLS = Integer.getInteger("waybill.kills", 10);
     private static final String TOPIC = "kill-orders";

@@ -22,9 +22,11 @@ import org.apache.rocketmq.remoting.netty.NettyRemotingClient;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RequestCode;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** docs/compatibility.md says what is so: each code is answered as the table says, and each test it names exists. */
+@Tag("end-to-end")
 class CompatibilityPageTest {
     private static final Pattern ROW = Pattern.compile("\\| (\\d+) \\| (\\w+) \\| ([\\w ]+) \\| (yes|no) \\| (.*) \\|");
     private static final Pattern TEST = Pattern.compile("`(\\w+Test)\\.(\\w+)`");

@@ -297,7 +297,8 @@ final class HouseFigures {
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    private static int wing(String packageName) {
+    /** The place of a package of the broker among the {@link #WINGS}; -1 = it is in none. */
+    static int wing(String packageName) {
         for (int i = 0; i < WINGS.size(); i++) {
             if (packageName.startsWith("io.waybill.broker.")
                     && WINGS.get(i)

@@ -27,10 +27,12 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The stock client 5.5.0 and the own client on one topic: each reads what the other wrote, and both may be members of one group. */
+@Tag("end-to-end")
 class MixedClientsTest {
     @RegisterExtension
     final TestBroker broker = TestBroker.withDefaults();

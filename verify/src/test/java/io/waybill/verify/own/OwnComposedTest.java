@@ -21,9 +21,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Ordered, delayed, transactional and with priority: each combination in one message, also with de-duplication. */
+@Tag("end-to-end")
 class OwnComposedTest {
     private static final long DELAY_MILLIS = 700;
 

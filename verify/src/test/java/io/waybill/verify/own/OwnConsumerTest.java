@@ -29,10 +29,12 @@ import java.util.concurrent.CountDownLatch;
 import org.apache.rocketmq.remoting.protocol.body.ConsumerRunningInfo;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
+@Tag("end-to-end")
 class OwnConsumerTest {
     @RegisterExtension
     static final TestBroker broker = TestBroker.withDefaults();

@@ -19,10 +19,12 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** De-duplication and priority as our producer uses them. */
+@Tag("end-to-end")
 class OwnDedupTest {
     @RegisterExtension
     static final TestBroker broker = TestBroker.withDefaults();

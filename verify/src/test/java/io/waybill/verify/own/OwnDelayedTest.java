@@ -15,10 +15,12 @@ import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Cancel, move and condition of delayed messages, by business key and by receipt. */
+@Tag("end-to-end")
 class OwnDelayedTest {
     private static final Duration LONG = Duration.ofHours(2);
 

@@ -28,10 +28,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What an operator decides by hand: dead letters and transactions. */
+@Tag("end-to-end")
 class OwnDeskTest {
     @RegisterExtension
     static final TestBroker broker =

@@ -40,10 +40,12 @@ import org.h2.jdbcx.JdbcConnectionPool;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The outcome table and process-once with a broker between. */
+@Tag("end-to-end")
 class OwnFenceTest {
     @RegisterExtension
     static final TestBroker broker =

@@ -22,10 +22,12 @@ import io.waybill.verify.embedded.TestBroker;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the brokers tell of backlogs, causes and lives, as our client reads it. */
+@Tag("end-to-end")
 class OwnInsightTest {
     @RegisterExtension
     static final TestBroker broker = TestBroker.withDefaults();

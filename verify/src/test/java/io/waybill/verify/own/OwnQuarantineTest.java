@@ -22,10 +22,12 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An ordered group of ours that puts a key aside which it cannot handle. */
+@Tag("end-to-end")
 class OwnQuarantineTest {
     private static final String POISON = "poison";
 

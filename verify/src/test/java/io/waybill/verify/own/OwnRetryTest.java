@@ -11,9 +11,11 @@ import io.waybill.client.StartFrom;
 import io.waybill.verify.embedded.TestBroker;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
+@Tag("end-to-end")
 class OwnRetryTest {
     @RegisterExtension
     final TestBroker broker = TestBroker.with("messageDelayLevels", "50ms 50ms 50ms 100ms 200ms 400ms");

@@ -12,10 +12,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Damaged index files under a real broker: it starts, takes and gives everything, and nobody restarts it. */
+@Tag("end-to-end")
 class OwnViewsDamageTest {
     @TempDir
     Path data;

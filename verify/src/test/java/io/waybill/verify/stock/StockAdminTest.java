@@ -35,10 +35,12 @@ import org.apache.rocketmq.tools.admin.api.MessageTrack;
 import org.apache.rocketmq.tools.admin.api.TrackType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What operators ask through the stock admin client, of topics, groups, progress, messages and the broker. */
+@Tag("end-to-end")
 class StockAdminTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

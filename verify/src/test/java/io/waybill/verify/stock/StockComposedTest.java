@@ -23,10 +23,12 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the stock client can combine in one message, and what it gets from a broker that knows more than its own: conditions, duplicates, changes. */
+@Tag("end-to-end")
 class StockComposedTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

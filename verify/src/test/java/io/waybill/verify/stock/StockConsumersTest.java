@@ -26,11 +26,13 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Members that come, go and die; broadcast; where reading begins. */
+@Tag("end-to-end")
 class StockConsumersTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     /** A member that died without a word keeps its ordered queues for so long. */

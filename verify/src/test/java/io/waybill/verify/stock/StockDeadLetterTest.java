@@ -21,10 +21,12 @@ import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Dead letters of stock consumers: read by stock consumers, and re-driven to them. */
+@Tag("end-to-end")
 class StockDeadLetterTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -27,10 +27,12 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.h2.jdbcx.JdbcConnectionPool;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The listener of docs/outcome-table.md with the stock client: the outcome table needs neither our client nor our transactions. */
+@Tag("end-to-end")
 class StockFenceTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -33,10 +33,12 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the broker tells of lives that stock clients lead. */
+@Tag("end-to-end")
 class StockInsightTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -21,10 +21,12 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RequestCode;
 import org.apache.rocketmq.remoting.protocol.header.EndTransactionRequestHeader;
 import org.apache.rocketmq.remoting.protocol.header.GetMaxOffsetRequestHeader;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** At and beyond the limits: what fits is kept whole, what does not is refused by name, and the connection goes on. */
+@Tag("end-to-end")
 class StockLimitsTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final int MAX_BODY = 4 * 1024 * 1024;

@@ -51,10 +51,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Pop with the stock client: its push consumer in POP mode, and single requests as a proxy would send them. */
+@Tag("end-to-end")
 class StockPopTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static EmbeddedBroker broker;

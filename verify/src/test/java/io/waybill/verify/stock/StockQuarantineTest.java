@@ -17,10 +17,12 @@ import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** A stock ordered consumer in a group with a quarantine: what it gives up is quarantined, not a dead letter. */
+@Tag("end-to-end")
 class StockQuarantineTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -23,10 +23,12 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Request and reply of the stock client: the answer finds the client that asked. */
+@Tag("end-to-end")
 class StockRequestReplyTest {
     private static final int LIMIT_MILLIS = 60_000;
 

@@ -30,10 +30,12 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What the stock producer can do to a message, and that it arrives as it was meant. */
+@Tag("end-to-end")
 class StockSendTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -21,10 +21,12 @@ import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** SQL92 with the stock client, without any setting on the broker. */
+@Tag("end-to-end")
 class StockSqlTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final int COUNT = 40;

@@ -16,10 +16,12 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Members of one group with different subscriptions, as a rolling change or a mistake makes them: each message goes to one that wants it. */
+@Tag("end-to-end")
 class StockSubscriptionsTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

@@ -20,9 +20,11 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.topic.TopicValidator;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The stock client's own tracing: its messages lie in RMQ_SYS_TRACE_TOPIC, and the query of queryMsgTraceById finds them. */
+@Tag("end-to-end")
 class StockTraceTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 

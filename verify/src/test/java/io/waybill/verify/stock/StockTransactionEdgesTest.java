@@ -36,10 +36,12 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.header.EndTransactionRequestHeader;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What happens to transactions of stock producers when decisions come twice, late, from somebody else, or by hand. */
+@Tag("end-to-end")
 class StockTransactionEdgesTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final int COMMIT = 8;

@@ -12,9 +12,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Two processes of a stock client with one client id, as containers that share an address and a process id make them. */
+@Tag("end-to-end")
 class StockTwinsTest {
     private static final Duration LIMIT = Duration.ofSeconds(90);
     private static final int QUEUES = 4;

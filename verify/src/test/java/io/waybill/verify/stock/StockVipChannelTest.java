@@ -17,9 +17,11 @@ import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Clients with the VIP channel on dial the broker's port less two: the default of 4.2 to 4.4 and of the stock dashboard. */
+@Tag("end-to-end")
 class StockVipChannelTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
