@@ -4,9 +4,11 @@ package io.waybill.store;
 import static io.waybill.store.Simulation.draft;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.Fault;
 import io.waybill.platform.simulated.FileCall;
+import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
@@ -18,6 +20,9 @@ import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
+import io.waybill.store.view.MemoryBackend;
+import io.waybill.store.view.Views;
+import io.waybill.store.view.ViewsBackend;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -257,5 +262,58 @@ class RetentionTest {
             sim.close();
         }
         assertThat(cameBack).as("evidence").isPositive();
+    }
+
+    /** A DROPPED record trims the views where it stands: no word about the oldest position is needed beside the log. */
+    @Test
+    void viewsThatLivedThroughRetentionAreWhatTheLogMakesAnew() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500));
+        Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "half"), "g", 50, done));
+        for (int round = 0; round < 8; round++) {
+            fill(sim, 20);
+            sim.duties.advance(5_000);
+        }
+        long oldest = sim.store.oldestPosition();
+        assertThat(oldest).isGreaterThan(half.handle());
+        assertThat(sim.files.list("log").get(0)).as("the files are gone too").isEqualTo("%020d.seg".formatted(oldest));
+        sim.close();
+        MemoryBackend fresh = ViewsBackend.memory();
+        sim.files = sim.files.kill();
+        SimulatedDuties duties = new SimulatedDuties(sim.clock);
+        Store again =
+                Store.open(sim.files, new Platform(sim.clock, RandomSource.seeded(1), duties), sim.settings, fresh);
+        assertThat(again.oldestPosition()).isEqualTo(oldest);
+        try (Views lived = Views.open(sim.backend)) {
+            QueueRange range = again.queues().offsetRange("t", 0);
+            assertThat(lived.queue("t", 0).min()).isEqualTo(range.minOffset()).isPositive();
+            assertThat(lived.droppedTo()).isEqualTo(oldest);
+        }
+        again.close();
+        try (Views lived = Views.open(sim.backend);
+                Views made = Views.open(fresh)) {
+            assertThat(lived.difference(made)).isNull();
+        }
+    }
+
+    /** The record alone hides what is below; the file goes only when a durable checkpoint knows of it. */
+    @Test
+    void aSegmentStaysUntilACheckpointKnowsThatItIsDropped() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(1 << 20, 1_000_000));
+        fill(sim, 70);
+        for (int second = 0; second < 20; second++) {
+            sim.backend.failNextWrite();
+            sim.duties.advance(1_000);
+        }
+        assertThat(sim.store.oldestPosition()).as("what can be read").isEqualTo(8192);
+        assertThat(sim.store.range("t", 0).minOffset()).isPositive();
+        assertThat(sim.files.list("log")).contains("00000000000000000000.seg");
+        sim.kill();
+        sim.open();
+        sim.duties.advance(60_000);
+        assertThat(sim.files.list("log")).doesNotContain("00000000000000000000.seg");
+        assertThat(sim.files.list("log").get(0)).isEqualTo("%020d.seg".formatted(sim.store.oldestPosition()));
+        sim.close();
     }
 }

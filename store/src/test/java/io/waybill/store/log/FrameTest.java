@@ -20,12 +20,28 @@ class FrameTest {
     @Test
     void aFrameNeverClaimsMoreDurableThanWas() {
         long base = 1L << 40;
-        for (long lag : new long[] {0, 1, Integer.MAX_VALUE, 1L << 31, 0xFFFFFFFEL}) {
-            assertThat(durableOf(base, base - lag)).isEqualTo(base - lag);
+        for (long undurable : new long[] {0, 1, Integer.MAX_VALUE, 1L << 31, 0xFFFFFFFEL}) {
+            assertThat(durableOf(base, base - undurable)).isEqualTo(base - undurable);
         }
-        for (long lag : new long[] {0xFFFFFFFFL, 1L << 32, 1L << 39}) {
-            assertThat(durableOf(base, base - lag)).as("lag " + lag).isZero();
+        for (long undurable : new long[] {0xFFFFFFFFL, 1L << 32, 1L << 39}) {
+            assertThat(durableOf(base, base - undurable))
+                    .as("undurable " + undurable)
+                    .isZero();
         }
+    }
+
+    /** It was built on another machine's word: this one may have lost what is before it. */
+    @Test
+    void aReplicatedFrameProvesNothingDurable() {
+        ByteBuffer frame = ByteBuffer.allocate(Frame.HEADER);
+        Frame.seal(frame, Frame.HEADER, 3, 9, 1 << 20, 1, 0, -1, new CRC32C());
+        assertThat(frame.getShort(Frame.FLAGS_AT)).isEqualTo((short) (Frame.SAYS_DROPS | Frame.REPLICATED));
+        assertThat(frame.getInt(Frame.UNDURABLE_AT)).isEqualTo(-1);
+        assertThat(Frame.newer(frame.clear(), 0)).as("understood").isNull();
+        assertThat(Frame.checkBody(frame, 0, new CRC32C())).isNull();
+        assertThat(Frame.durable(frame, 0)).isZero();
+        frame.putInt(Frame.UNDURABLE_AT, 0);
+        assertThat(Frame.durable(frame, 0)).as("whatever it says").isZero();
     }
 
     @Test
