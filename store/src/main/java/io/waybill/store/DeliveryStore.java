@@ -19,7 +19,7 @@ public final class DeliveryStore {
 
     /** Records what happened to messages; trimmed with the log. */
     public void recordDeliveries(List<DeliveryEvent> entries, Completion done) {
-        log.journal(entries, done);
+        log.deliveries(entries, done);
     }
 
     /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */

@@ -44,7 +44,7 @@ public final class MessageStore {
 
     /** Makes a message visible in its queue. */
     public void append(MessageDraft message, Completion done) {
-        log.put(message, done);
+        log.put(null, message, done);
     }
 
     /** Makes messages of one queue visible, all or none, at consecutive offsets; the list must not be empty. */

@@ -21,12 +21,12 @@ public final class OffsetStore {
 
     /** Records consumer offsets, all or none; a negative offset removes one. */
     public void commitOffsets(List<ConsumerOffset> entries, Completion done) {
-        log.commitProgress(entries, done);
+        log.commitOffsets(entries, List.of(), done);
     }
 
     /** Records offsets and resets of which clients are to be notified, or are notified by now, all or none; one list may be empty. */
     public void commitOffsetsAndResets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
-        log.commitProgressAndResets(offsets, resets, done);
+        log.commitOffsets(offsets, resets, done);
     }
 
     /** Resets that clients were not notified of yet. */

@@ -22,7 +22,7 @@ public final class PopStore {
 
     /** Records steps of pop states, all or none. Each state begins with a Start or a Reset. */
     public void recordPops(List<PopDelta> deltas, Completion done) {
-        log.pop(deltas, done);
+        log.pop(List.of(), deltas, done);
     }
 
     /**
@@ -30,7 +30,7 @@ public final class PopStore {
      * {@link io.waybill.store.log.Stored} of the first.
      */
     public void appendAndRecordPops(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        log.putAndPop(visible, deltas, done);
+        log.pop(visible, deltas, done);
     }
 
     /** A copy; null if there is none. */

@@ -8,17 +8,30 @@ import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreFormat;
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CatalogRecord;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DelayedMessage;
+import io.waybill.store.record.HalfMessage;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopSnapshot;
 import io.waybill.store.record.PopState;
+import io.waybill.store.record.PopSteps;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueBase;
 import io.waybill.store.record.QueueKey;
+import io.waybill.store.record.TimerCancelled;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import io.waybill.store.view.QueueView;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
@@ -84,7 +97,7 @@ public final class StoreCheck {
     private final Map<CatalogKind, Map<String, byte[]>> catalog = new HashMap<>();
     private final Map<PopKey, PopState> pops = new HashMap<>();
     /** Topic and key to who holds it. */
-    private final Map<List<String>, LogRecord.Unique> uniques = new HashMap<>();
+    private final Map<List<String>, UniqueKeyClaim> uniques = new HashMap<>();
 
     private final Map<Long, List<String>> uniqueHandles = new HashMap<>();
     private final long oldest;
@@ -192,12 +205,12 @@ public final class StoreCheck {
     }
 
     private static String describe(LogRecord entry) {
-        if (entry instanceof LogRecord.VisibleMessage m) {
+        if (entry instanceof VisibleMessage m) {
             return "message at " + m.position() + " " + m.topic() + "/" + m.queueId() + " offset " + m.queueOffset()
                     + " size " + m.size() + " time " + m.storeTimeMillis() + " keys " + Arrays.toString(m.keys());
         }
-        if (entry instanceof LogRecord.Catalog c) {
-            return "Catalog[position=" + c.position() + ", kind=" + c.kind() + ", name=" + c.name() + ", "
+        if (entry instanceof CatalogRecord c) {
+            return "Catalog[position=" + c.position() + ", kind=" + c.of() + ", name=" + c.name() + ", "
                     + (c.value() == null ? "deleted" : c.value().length + " bytes") + "]";
         }
         return entry.toString();
@@ -219,7 +232,7 @@ public final class StoreCheck {
     }
 
     private void fold(LogInspection.FrameInfo info, LogRecord entry, ByteBuffer bytes, int at) {
-        if (entry instanceof LogRecord.VisibleMessage m) {
+        if (entry instanceof VisibleMessage m) {
             message(info, m.position(), m.size(), bytes, at);
             if (m.storeTimeMillis() != info.storeTimeMillis()) {
                 find(info, "the message at " + m.position() + " has another store time than its frame");
@@ -235,13 +248,13 @@ public final class StoreCheck {
             queue.first = queue.first < 0 ? m.queueOffset() : queue.first;
             queue.next = m.queueOffset() + 1;
             queue.positions.add(m.position());
-        } else if (entry instanceof LogRecord.Half h) {
+        } else if (entry instanceof HalfMessage h) {
             message(info, h.position(), h.size(), bytes, at);
             halves.put(h.handle(), h.position());
-        } else if (entry instanceof LogRecord.Due d) {
+        } else if (entry instanceof DelayedMessage d) {
             message(info, d.position(), d.size(), bytes, at);
             dues.put(d.handle(), d.position());
-        } else if (entry instanceof LogRecord.Decided d) {
+        } else if (entry instanceof DecisionRecord d) {
             if (d.outcome() == Decision.ROLLBACK) {
                 release(d.handle());
                 rolledBack.add(d.handle());
@@ -252,19 +265,19 @@ public final class StoreCheck {
             if (halves.remove(d.handle()) == null && d.handle() >= oldest) {
                 find(info, "the transaction " + d.handle() + " is decided but was never there");
             }
-        } else if (entry instanceof LogRecord.Published p) {
-            if (!rolledBack.contains(p.record().handle()) && p.record().handle() >= oldest) {
-                find(info, "the transaction " + p.record().handle() + " is published but was not rolled back");
+        } else if (entry instanceof PublishRecord p) {
+            if (!rolledBack.contains(p.handle()) && p.handle() >= oldest) {
+                find(info, "the transaction " + p.handle() + " is published but was not rolled back");
             }
-            if (!published.add(p.record().handle())) {
-                find(info, "the transaction " + p.record().handle() + " is published twice");
+            if (!published.add(p.handle())) {
+                find(info, "the transaction " + p.handle() + " is published twice");
             }
-        } else if (entry instanceof LogRecord.Fired f) {
+        } else if (entry instanceof TimerFired f) {
             removeDue(info, f.handle(), "fired");
-        } else if (entry instanceof LogRecord.Cancelled c) {
+        } else if (entry instanceof TimerCancelled c) {
             removeDue(info, c.handle(), "cancelled");
             release(c.handle());
-        } else if (entry instanceof LogRecord.Progress p) {
+        } else if (entry instanceof ConsumerOffsets p) {
             for (ConsumerOffset e : p.entries()) {
                 String key = e.group() + '\n' + e.topic() + '\n' + e.queueId();
                 if (e.offset() < 0) {
@@ -273,16 +286,16 @@ public final class StoreCheck {
                     progress.put(key, e.offset());
                 }
             }
-        } else if (entry instanceof LogRecord.Catalog c) {
-            Map<String, byte[]> names = catalog.computeIfAbsent(c.kind(), kind -> new TreeMap<>());
+        } else if (entry instanceof CatalogRecord c) {
+            Map<String, byte[]> names = catalog.computeIfAbsent(c.of(), kind -> new TreeMap<>());
             if (c.value() == null) {
                 names.remove(c.name());
-                if (c.kind() == CatalogKind.TOPIC || c.kind() == CatalogKind.DELETED_TOPIC) {
+                if (c.of() == CatalogKind.TOPIC || c.of() == CatalogKind.DELETED_TOPIC) {
                     queues.forEach((key, fold) -> {
                         if (!key.topic().equals(c.name())) {
                             return;
                         }
-                        if (c.kind() == CatalogKind.TOPIC) {
+                        if (c.of() == CatalogKind.TOPIC) {
                             fold.hide();
                         } else {
                             fold.hidden = 0;
@@ -292,16 +305,16 @@ public final class StoreCheck {
             } else {
                 names.put(c.name(), c.value());
             }
-        } else if (entry instanceof LogRecord.Pop p) {
+        } else if (entry instanceof PopSteps p) {
             p.deltas().forEach(delta -> delta.changes().forEach(change -> pop(delta.key(), change)));
-        } else if (entry instanceof LogRecord.PopRestated r) {
+        } else if (entry instanceof PopSnapshot r) {
             PopState known = pops.put(r.key(), r.state());
             if (oldest == 0 && !r.state().equals(known)) {
                 find(info, "the pop state of " + r.key() + " is restated as " + r.state() + " but was " + known);
             }
-        } else if (entry instanceof LogRecord.Unique u) {
+        } else if (entry instanceof UniqueKeyClaim u) {
             unique(info, u);
-        } else if (entry instanceof LogRecord.QueueBase q) {
+        } else if (entry instanceof QueueBase q) {
             QueueFold queue = queues.computeIfAbsent(new QueueKey(q.topic(), q.queueId()), key -> new QueueFold());
             if (queue.next > q.nextOffset()) {
                 find(
@@ -312,9 +325,9 @@ public final class StoreCheck {
         }
     }
 
-    private void unique(LogInspection.FrameInfo info, LogRecord.Unique entry) {
+    private void unique(LogInspection.FrameInfo info, UniqueKeyClaim entry) {
         List<String> name = List.of(entry.key().topic(), entry.key().key());
-        LogRecord.Unique before = uniques.put(name, entry);
+        UniqueKeyClaim before = uniques.put(name, entry);
         lastKeyTime = Math.max(lastKeyTime, entry.atMillis());
         if (before != null
                 && !before.first().equals(entry.first())

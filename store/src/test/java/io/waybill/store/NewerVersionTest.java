@@ -197,11 +197,29 @@ class NewerVersionTest {
     }
 
     @Test
+    void aStoreOfAnOlderLayoutIsRefusedUntouched() throws Exception {
+        Simulation sim = written();
+        String said =
+                StandardCharsets.UTF_8.decode(content(sim.files, "format")).toString();
+        format(sim.files, said.replace("layout 2\n", "").replace("record-07 1", "record-07 3"));
+        Map<String, ByteBuffer> before = everything(sim.files);
+        assertThat(catchThrowableOfType(StoreException.class, sim::open))
+                .hasMessageContaining("older version of Waybill")
+                .hasMessageContaining("layout 1, this program reads and writes layout 2")
+                .hasMessageContaining("nothing was changed");
+        sim.files = sim.files.kill();
+        assertThat(everything(sim.files)).isEqualTo(before);
+        assertThat(catchThrowableOfType(StoreException.class, sim::check)).hasMessageContaining("older version");
+    }
+
+    @Test
     void theFileSaysWhatMayBeInTheLogAndStaysAsItIs() throws Exception {
         Simulation sim = written();
         String said =
                 StandardCharsets.UTF_8.decode(content(sim.files, "format")).toString();
-        assertThat(said).startsWith("Waybill store").contains("\nframe 1\n", "\nrecord-05 2\n", "\nrecord-17 1\n");
+        assertThat(said)
+                .startsWith("Waybill store")
+                .contains("\nframe 1\n", "\nlayout 2\n", "\nrecord-05 1\n", "\nrecord-17 1\n");
         format(sim.files, said.replace("record-17 1\n", ""));
         sim.open();
         assertThat(sim.bodies("t")).hasSize(MESSAGES);

@@ -3,7 +3,7 @@ package io.waybill.store.log;
 
 import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.FoldedLog;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.VisibleMessage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -101,7 +101,7 @@ final class Applier {
         long messages = 0;
         long bytes = 0;
         for (int i = 0; i < frame.entries.size(); i++) {
-            if (frame.entries.get(i) instanceof LogRecord.VisibleMessage message) {
+            if (frame.entries.get(i) instanceof VisibleMessage message) {
                 if (messages > 0 && !message.topic().equals(topic)) {
                     count(topic, messages, bytes);
                     messages = 0;

@@ -12,12 +12,10 @@ import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
-import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PopDelta;
-import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
 import java.io.IOException;
@@ -289,16 +287,30 @@ public final class CommitLog {
 
     // ---- changes; the contracts stand at io.waybill.store.Store
 
-    public void put(MessageDraft message, Completion done) {
-        submit(new Changes.Put(message, done));
+    public void put(UniqueKey unique, MessageDraft message, Completion done) {
+        submit(Changes.append(unique, message, done));
     }
 
     public void putBatch(List<MessageDraft> sameQueue, Completion done) {
-        submit(new Changes.PutBatch(sameQueue, done));
+        submit(Changes.appendBatch(sameQueue, done));
     }
 
-    public void putDue(MessageDraft message, long dueMillis, Completion done) {
-        submit(new Changes.PutDue(message, dueMillis, done));
+    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
+        submit(Changes.appendBatch(sameQueue, uniques, done));
+    }
+
+    public void putHalf(
+            UniqueKey unique,
+            MessageDraft message,
+            String producerGroup,
+            String sender,
+            long firstCheckMillis,
+            Completion done) {
+        submit(Changes.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done));
+    }
+
+    public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+        submit(Changes.appendTimer(unique, message, dueMillis, done));
     }
 
     public void decide(
@@ -309,19 +321,19 @@ public final class CommitLog {
             MessageDraft copy,
             long dueMillis,
             Completion done) {
-        submit(new Changes.Decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
+        submit(Changes.decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
     }
 
     public void fire(long handle, MessageDraft copy, Completion done) {
-        submit(new Changes.Fire(handle, copy, done));
+        submit(Changes.fire(handle, copy, done));
     }
 
     public void cancel(long handle, String by, Completion done) {
-        submit(new Changes.Cancel(handle, by, views, done));
+        submit(Changes.cancel(handle, by, done));
     }
 
     public void reschedule(long handle, long dueMillis, Completion done) {
-        submit(new Changes.Reschedule(handle, dueMillis, done));
+        submit(Changes.reschedule(handle, dueMillis, done));
     }
 
     public void checked(
@@ -332,90 +344,44 @@ public final class CommitLog {
             CheckReason reason,
             String sender,
             Completion done) {
-        submit(new Changes.Checked(handle, count, nextCheckMillis, client, reason, sender, done));
-    }
-
-    public void conflict(DecisionConflict conflict, Completion done) {
-        submit(new Changes.Conflict(conflict, done));
-    }
-
-    public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        submit(new Changes.Publish(handle, by, unique, copy, dueMillis, done));
-    }
-
-    /** Where the copy behind the record of a publication begins. */
-    public static long behind(PublishRecord published) {
-        return published.position() + Records.PUBLISHED_FIXED + Records.text(published.by()).length;
-    }
-
-    /** Where the record behind a decision's own begins: what it made visible stands there, if it made something visible. */
-    public static long behind(DecisionRecord decision) {
-        return decision.position() + Records.DECISION_FIXED + Records.text(decision.by()).length;
+        submit(Changes.checked(handle, count, nextCheckMillis, client, reason, sender, done));
     }
 
     public void checkAnswered(long handle, String client, String answer, Completion done) {
-        submit(new Changes.Answered(handle, client, answer, done));
+        submit(Changes.answered(handle, client, answer, done));
     }
 
-    public void pop(List<PopDelta> deltas, Completion done) {
-        submit(new Changes.Pop(List.of(), deltas, done));
+    public void conflict(DecisionConflict conflict, Completion done) {
+        submit(Changes.conflict(conflict, done));
     }
 
-    public void putAndPop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        submit(new Changes.Pop(visible, deltas, done));
+    public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
+        submit(Changes.publish(handle, by, unique, copy, dueMillis, done));
     }
 
-    public void journal(List<DeliveryEvent> entries, Completion done) {
-        submit(new Changes.Journal(entries, done));
+    /** Where the record behind another one begins: what a decision or a publication made visible stands there, if it made something visible. */
+    public static long behind(ControlRecord record) {
+        return record.position() + record.size();
     }
 
-    public void put(UniqueKey unique, MessageDraft message, Completion done) {
-        submit(unique, message, new Changes.Put(message, done), done);
+    public void pop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
+        submit(Changes.pop(visible, deltas, done));
     }
 
-    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
-        submit(new Changes.PutUniqueBatch(sameQueue, uniques, done));
+    public void deliveries(List<DeliveryEvent> events, Completion done) {
+        submit(Changes.deliveries(events, done));
     }
 
-    public void putHalf(
-            UniqueKey unique,
-            MessageDraft message,
-            String producerGroup,
-            String sender,
-            long firstCheckMillis,
-            Completion done) {
-        submit(unique, message, new Changes.PutHalf(message, producerGroup, sender, firstCheckMillis, done), done);
-    }
-
-    public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
-        submit(unique, message, new Changes.PutDue(message, dueMillis, done), done);
-    }
-
-    private void submit(UniqueKey unique, MessageDraft message, Change plain, Completion done) {
-        submit(unique == null ? plain : new Changes.PutUnique(unique, message.queueId(), plain, done));
-    }
-
-    public void commitProgress(List<ConsumerOffset> entries, Completion done) {
-        submit(new Changes.Progress(entries, done));
+    public void commitOffsets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
+        submit(Changes.commitOffsets(offsets, resets, done));
     }
 
     public void putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
-        submit(new Changes.Catalog(kind, name, value, done));
-    }
-
-    /** Writes records, all or none, whatever is so. */
-    public void write(List<? extends ControlRecord> records, Completion done) {
-        submit(new WriteRecords(null, records, done));
-    }
-
-    public void commitProgressAndResets(List<ConsumerOffset> entries, List<PendingReset> resets, Completion done) {
-        Change progress = entries.isEmpty() ? null : new Changes.Progress(entries, done);
-        submit(progress != null && resets.isEmpty() ? progress : new WriteRecords(progress, resets, done));
+        submit(Changes.putCatalog(kind, name, value, done));
     }
 
     public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
-        Change put = copies.isEmpty() ? null : new Changes.Pop(copies, List.of(), done);
-        settle(ranges, put, done);
+        submit(Changes.settle(copies, ranges, done));
     }
 
     public void settleAsHalf(
@@ -426,18 +392,12 @@ public final class CommitLog {
             long firstCheckMillis,
             List<Settlement> ranges,
             Completion done) {
-        Change half = new Changes.PutHalf(message, producerGroup, sender, firstCheckMillis, done);
-        Change put = unique == null ? half : new Changes.PutUnique(unique, message.queueId(), half, done);
-        settle(ranges, put, done);
+        submit(Changes.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done));
     }
 
-    private void settle(List<Settlement> ranges, Change putOrNull, Completion done) {
-        Writer leading = writer;
-        if (leading == null) {
-            submit(new Settle(ranges, putOrNull, views, null, done));
-        } else {
-            leading.submit(new Settle(ranges, putOrNull, views, leading.inFlight(), done));
-        }
+    /** Writes records, all or none, whatever is so. */
+    public void write(List<? extends ControlRecord> records, Completion done) {
+        submit(new WriteRecords(records, done));
     }
 
     // ---- reads

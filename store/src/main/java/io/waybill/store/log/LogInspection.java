@@ -3,6 +3,7 @@ package io.waybill.store.log;
 
 import io.waybill.platform.Files;
 import io.waybill.platform.OpenMode;
+import io.waybill.store.record.Dropped;
 import io.waybill.store.record.LogRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -103,7 +104,7 @@ public final class LogInspection {
                     walk.storeTimeMillis(),
                     Frame.count(walk.bytes(), walk.frameAt()));
             for (LogRecord entry : entries) {
-                said = entry instanceof LogRecord.Dropped drop ? Math.max(said, drop.upTo()) : said;
+                said = entry instanceof Dropped drop ? Math.max(said, drop.upTo()) : said;
             }
             visitor.frame(info, entries, walk.bytes(), walk.frameAt());
             frames++;

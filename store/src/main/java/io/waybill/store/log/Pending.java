@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PublishRecord;
-import io.waybill.store.record.RecordedFacts;
+import io.waybill.store.record.TimerCancelled;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.TimerRescheduled;
 import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
 
 /**
@@ -19,7 +24,7 @@ import io.waybill.store.record.UniqueKeyOwner;
  * change that failed has noted is taken back ({@link #mark}, {@link #rollBack}).
  */
 final class Pending {
-    private final RecordedFacts views;
+    private final FoldedLog views;
     private final Notes<Long, Settled> settled = new Notes<>();
     private final Notes<Name, Held> held = new Notes<>();
     private final Notes<Long, PublishRecord> published = new Notes<>();
@@ -35,10 +40,22 @@ final class Pending {
     private record Held(long untilMillis, FirstMessage first) {}
 
     private final KeyTime keyTime;
+    private final Rewrites.InFlight inFlight;
 
-    Pending(RecordedFacts views, KeyTime keyTime) {
+    Pending(FoldedLog views, KeyTime keyTime, Rewrites.InFlight inFlight) {
         this.views = views;
         this.keyTime = keyTime;
+        this.inFlight = inFlight;
+    }
+
+    /** What is applied. */
+    FoldedLog views() {
+        return views;
+    }
+
+    /** What is not applied yet. */
+    Rewrites.InFlight inFlight() {
+        return inFlight;
     }
 
     long keyTimeMillis() {
@@ -96,6 +113,25 @@ final class Pending {
         settled.put(now.handle, now.frameIndex, now);
     }
 
+    /** A record stands in the frame of this index: from now on it counts. */
+    void note(long frameIndex, ControlRecord record) {
+        long handle = record.handle();
+        if (record instanceof DecisionRecord decision) {
+            settle(new Settled(handle, frameIndex, decision, false, false, 0));
+        } else if (record instanceof TimerFired) {
+            settle(new Settled(handle, frameIndex, null, true, false, 0));
+        } else if (record instanceof TimerCancelled) {
+            settle(new Settled(handle, frameIndex, null, true, true, 0));
+        } else if (record instanceof TimerRescheduled moved) {
+            settle(new Settled(handle, frameIndex, null, false, false, Math.max(0, moved.dueMillis())));
+        } else if (record instanceof PublishRecord publication) {
+            published.put(handle, frameIndex, publication);
+        } else if (record instanceof UniqueKeyClaim claim) {
+            UniqueKey key = claim.key();
+            held.put(new Name(key.topic(), key.key()), frameIndex, new Held(key.untilMillis(), claim.first()));
+        }
+    }
+
     // ---- halves
 
     Refused judgeHalf(long handle) {
@@ -110,14 +146,16 @@ final class Pending {
         return prior != null ? alreadyDecided(prior) : notFound("no open transaction", handle);
     }
 
+    /** Whether a client may be noted as having answered: fine for a decided one too, an answer may come late. */
+    Refused judgeAnswer(long handle) {
+        Refused refused = judgeHalf(handle);
+        return refused == null || refused.reason() == Refused.Reason.ALREADY_DECIDED ? null : refused;
+    }
+
     /** The open half, or null. */
     PendingHalf half(long handle) {
         Settled settled = settled(handle);
         return settled != null && settled.decision != null ? null : views.half(handle);
-    }
-
-    void decided(long frameIndex, DecisionRecord decision) {
-        settle(new Settled(decision.handle(), frameIndex, decision, false, false, 0));
     }
 
     /** One that is known is enough. */
@@ -145,10 +183,6 @@ final class Pending {
                 : null;
     }
 
-    void published(long frameIndex, PublishRecord record) {
-        published.put(record.handle(), frameIndex, record);
-    }
-
     // ---- delayed messages
 
     Refused judgeDue(long handle) {
@@ -174,14 +208,6 @@ final class Pending {
         }
         PendingTimer due = views.due(handle);
         return due == null ? -1 : Math.max(0, due.dueMillis());
-    }
-
-    void dueGone(long frameIndex, long handle, boolean cancelled) {
-        settle(new Settled(handle, frameIndex, null, true, cancelled, 0));
-    }
-
-    void rescheduled(long frameIndex, long handle, long dueMillis) {
-        settle(new Settled(handle, frameIndex, null, false, false, Math.max(0, dueMillis)));
     }
 
     // ---- unique keys
@@ -223,10 +249,6 @@ final class Pending {
                 && known.position() == holder.position()
                 && heldInFlight(holder.key()) == null
                 && !isReleased(holder.first());
-    }
-
-    void holds(long frameIndex, UniqueKey unique, FirstMessage first) {
-        held.put(new Name(unique.topic(), unique.key()), frameIndex, new Held(unique.untilMillis(), first));
     }
 
     private static Refused alreadyDecided(DecisionRecord prior) {

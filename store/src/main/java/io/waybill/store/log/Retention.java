@@ -90,7 +90,7 @@ final class Retention implements Duty {
         clockWatch.look(time.newestMillis());
         RetentionDecider deciding = decider;
         try {
-            // What must be carried forward is not known for sure while the views are damaged, and a rebuild reads the
+            // What must be rewritten is not known for sure while the views are damaged, and a rebuild reads the
             // oldest
             // segment.
             if (views.damage() == null && !broken) {

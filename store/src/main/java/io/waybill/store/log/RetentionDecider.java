@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import io.waybill.store.record.CatalogRecord;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.PendingHalf;
@@ -10,6 +11,7 @@ import io.waybill.store.record.PopState;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.StateRecord;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -87,7 +89,7 @@ final class RetentionDecider {
     void run() throws StoreDamaged {
         while (state.isOpen() && outstanding.get() == 0) {
             if (failed != null) {
-                LOG.warn("pending messages cannot be carried forward now: {}", failed.text());
+                LOG.warn("pending messages cannot be rewritten now: {}", failed.text());
                 failed = null;
                 rest();
                 return;
@@ -103,16 +105,16 @@ final class RetentionDecider {
                 rest();
                 return;
             }
-            RewriteSet carried = views.pendingBefore(oldest.end());
-            if (carried.isEmpty()) {
+            RewriteSet toRewrite = views.pendingBefore(oldest.end());
+            if (toRewrite.isEmpty()) {
                 maker.ignoreFloor(true);
-                submit(new Changes.Dropped(oldest.end(), this::carried));
-            } else if (!byAge && rounds == 0 && !gains(oldest, carried) || ++rounds > MAX_ROUNDS) {
+                submit(Changes.dropped(oldest.end(), this::rewritten));
+            } else if (!byAge && rounds == 0 && !gains(oldest, toRewrite) || ++rounds > MAX_ROUNDS) {
                 rest();
                 return;
             } else {
                 maker.ignoreFloor(true);
-                carry(carried, oldest.end());
+                rewrite(toRewrite, oldest.end());
             }
         }
     }
@@ -153,23 +155,21 @@ final class RetentionDecider {
     }
 
     /** To make room by moving nearly all of a segment to the end makes no room. */
-    private boolean gains(Segment oldest, RewriteSet carried) {
+    private boolean gains(Segment oldest, RewriteSet toRewrite) {
         long bytes = 0;
-        for (PendingHalf half : carried.halves()) {
+        for (PendingHalf half : toRewrite.halves()) {
             bytes += half.size();
         }
-        for (PendingTimer due : carried.dues()) {
+        for (PendingTimer due : toRewrite.dues()) {
             bytes += due.size();
         }
         long[] uniques = new long[1];
         views.visitUniquesBelow(oldest.end(), holder -> {
-            uniques[0] += Records.uniqueSize(
-                    Records.text(holder.key().topic()),
-                    Records.text(holder.key().key()));
+            uniques[0] += UniqueKeyClaim.sizeOf(holder.key());
             return uniques[0] < oldest.length();
         });
         bytes += uniques[0];
-        for (PopKey key : carried.pops()) {
+        for (PopKey key : toRewrite.pops()) {
             PopState state = views.popState(key);
             bytes += state == null ? 0 : state.encode().length;
         }
@@ -183,58 +183,58 @@ final class RetentionDecider {
         return gains;
     }
 
-    private void carry(RewriteSet carried, long below) throws StoreDamaged {
+    private void rewrite(RewriteSet toRewrite, long below) throws StoreDamaged {
         outstanding.set(1);
         try {
             int left = PER_ROUND;
             long bytes = 0;
-            for (PendingHalf half : firstOf(carried.halves(), left)) {
+            for (PendingHalf half : firstOf(toRewrite.halves(), left)) {
                 bytes += half.size();
                 if (bytes > MAX_ROUND_BYTES && left < PER_ROUND) {
                     return;
                 }
                 ByteBuffer message = read(half.position(), half.size(), half.frameDelta());
-                submit(new Changes.CarryHalf(half, message, writer.inFlight(), this::carried));
+                submit(new Rewrites.Half(half, message, this::rewritten));
                 left--;
             }
-            for (PendingTimer due : firstOf(carried.dues(), left)) {
+            for (PendingTimer due : firstOf(toRewrite.dues(), left)) {
                 bytes += due.size();
                 if (bytes > MAX_ROUND_BYTES && left < PER_ROUND) {
                     return;
                 }
                 ByteBuffer message = read(due.position(), due.size(), due.frameDelta());
-                submit(new Changes.CarryDue(due, message, this::carried));
+                submit(new Rewrites.Timer(due, message, this::rewritten));
                 left--;
             }
-            List<ConsumerOffset> progress = firstOf(carried.progress(), left * PROGRESS_PER_RECORD);
+            List<ConsumerOffset> progress = firstOf(toRewrite.progress(), left * PROGRESS_PER_RECORD);
             for (int i = 0; i < progress.size(); i += PROGRESS_PER_RECORD) {
                 List<ConsumerOffset> some = progress.subList(i, Math.min(progress.size(), i + PROGRESS_PER_RECORD));
-                submit(new Changes.CarryProgress(some, views, writer.inFlight(), this::carried));
+                submit(new Rewrites.Offsets(some, this::rewritten));
                 left--;
             }
-            for (RewriteSet.CatalogValue value : firstOf(carried.catalog(), left)) {
-                submit(new Changes.CarryCatalog(value, views, writer.inFlight(), this::carried));
+            for (CatalogRecord value : firstOf(toRewrite.catalog(), left)) {
+                submit(new Rewrites.Catalog(value, this::rewritten));
                 left--;
             }
-            for (StateRecord state : firstOf(carried.states(), left)) {
-                submit(new RewriteState(state, views, writer.inFlight(), this::carried));
+            for (StateRecord state : firstOf(toRewrite.states(), left)) {
+                submit(new Rewrites.State(state, this::rewritten));
                 left--;
             }
-            List<UniqueKeyOwner> uniques = firstOf(carried.uniques(), left * UNIQUES_PER_RECORD);
+            List<UniqueKeyOwner> uniques = firstOf(toRewrite.uniques(), left * UNIQUES_PER_RECORD);
             for (int i = 0; i < uniques.size(); i += UNIQUES_PER_RECORD) {
                 List<UniqueKeyOwner> some = uniques.subList(i, Math.min(uniques.size(), i + UNIQUES_PER_RECORD));
-                submit(new Changes.CarryUniques(some, this::carried));
+                submit(new Rewrites.Uniques(some, this::rewritten));
                 left--;
             }
-            for (PopKey key : firstOf(carried.pops(), left)) {
-                submit(new Changes.CarryPop(key, below, views, writer.inFlight(), this::carried));
+            for (PopKey key : firstOf(toRewrite.pops(), left)) {
+                submit(new Rewrites.Pop(key, below, this::rewritten));
                 left--;
             }
-            for (QueueKey queue : carried.queueBases().keySet()) {
+            for (QueueKey queue : toRewrite.queueBases().keySet()) {
                 if (left-- <= 0) {
                     break;
                 }
-                submit(new Changes.CarryQueueBase(queue, this::carried));
+                submit(new Rewrites.Base(queue, this::rewritten));
             }
         } finally {
             outstanding.decrementAndGet();
@@ -258,7 +258,7 @@ final class RetentionDecider {
         writer.submit(change);
     }
 
-    private void carried(Outcome outcome) {
+    private void rewritten(Outcome outcome) {
         if (outcome instanceof Failed failure) {
             failed = failure;
         }

@@ -2,7 +2,6 @@
 package io.waybill.store.log;
 
 import io.waybill.store.record.LogRecord;
-import io.waybill.store.record.RecordedFacts;
 import io.waybill.store.record.Settlement;
 import java.util.List;
 
@@ -11,11 +10,9 @@ final class Settle extends Change {
     private final List<Settlement> ranges;
     private final int size;
     private final Change becomes;
-    private final RecordedFacts views;
-    private final Changes.InFlight inFlight;
 
     /** @param becomes the copies, or the new half; null for nothing */
-    Settle(List<Settlement> ranges, Change becomes, RecordedFacts views, Changes.InFlight inFlight, Completion done) {
+    Settle(List<Settlement> ranges, Change becomes, Completion done) {
         super(done);
         if (ranges.isEmpty()) {
             throw new IllegalArgumentException("nothing is settled");
@@ -30,8 +27,6 @@ final class Settle extends Change {
         }
         this.size = WriteRecords.sizeOf(this.ranges);
         this.becomes = becomes;
-        this.views = views;
-        this.inFlight = inFlight;
     }
 
     @Override
@@ -52,7 +47,7 @@ final class Settle extends Change {
     @Override
     Outcome judge(Pending pending) {
         for (Settlement range : ranges) {
-            Settlement prior = range.isRemoval() ? null : priorOf(range, pending);
+            Settlement prior = priorOf(range, pending);
             if (prior != null) {
                 return new Refused(
                         Refused.Reason.ALREADY_DECIDED,
@@ -65,14 +60,14 @@ final class Settle extends Change {
         return becomes == null ? null : becomes.judge(pending);
     }
 
-    private Settlement priorOf(Settlement range, Pending pending) {
+    private static Settlement priorOf(Settlement range, Pending pending) {
         Settlement[] found = new Settlement[1];
-        inFlight.forEach(record -> found[0] = newest(found[0], record, range));
+        pending.inFlight().forEach(record -> found[0] = newest(found[0], record, range));
         if (found[0] != null) {
             pending.consulted();
             return found[0].isRemoval() ? null : found[0];
         }
-        return views.settledOverlapping(range);
+        return pending.views().settledOverlapping(range);
     }
 
     /** What frames in flight say of the range, the last word counting. */
@@ -86,7 +81,7 @@ final class Settle extends Change {
     @Override
     Outcome encode(FrameBuilder frame, Pending pending) {
         Outcome made = becomes == null ? null : becomes.encode(frame, pending);
-        Stored settled = WriteRecords.add(ranges, frame);
+        Stored settled = WriteRecords.add(ranges, frame, pending);
         return made == null ? settled : made;
     }
 }

@@ -9,6 +9,8 @@ import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.RecordKind;
+import io.waybill.store.record.Settlement;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -32,15 +34,23 @@ public final class StoreFormat {
     /** Far more than the items of any version. */
     private static final int MAX_BYTES = 64 << 10;
 
+    private static final String LAYOUT_ITEM = "layout";
+    /**
+     * Of the log as a whole. A store of another layout is refused: 1 had no records of locks, settlements and resets, and older
+     * versions of several others.
+     */
+    private static final int LAYOUT = 2;
+
     private StoreFormat() {}
 
     /** What this program may write, each with the newest version it knows. */
     private static Map<String, Integer> known() {
         Map<String, Integer> items = new TreeMap<>();
+        items.put(LAYOUT_ITEM, LAYOUT);
         items.put("frame", Frame.VERSION);
         items.put("frame-flags", Frame.KNOWN_FLAGS);
-        for (int kind = 1; kind <= Records.LAST_KIND; kind++) {
-            items.put(String.format("record-%02d", kind), Records.version(kind));
+        for (RecordKind kind : RecordKind.values()) {
+            items.put(String.format("record-%02d", kind.code()), kind.version());
         }
         for (CatalogKind kind : CatalogKind.values()) {
             items.put("catalog-kind", Math.max(items.getOrDefault("catalog-kind", 0), kind.code()));
@@ -52,7 +62,13 @@ public final class StoreFormat {
             items.put("check-reason", Math.max(items.getOrDefault("check-reason", 0), reason.code()));
         }
         for (DeliveryEvent.Kind kind : DeliveryEvent.Kind.values()) {
-            items.put("journal-kind", Math.max(items.getOrDefault("journal-kind", 0), kind.code()));
+            items.put("delivery-kind", Math.max(items.getOrDefault("delivery-kind", 0), kind.code()));
+        }
+        for (Settlement.Kind kind : Settlement.Kind.values()) {
+            items.put("settled-kind", Math.max(items.getOrDefault("settled-kind", 0), kind.code()));
+        }
+        for (Settlement.How how : Settlement.How.values()) {
+            items.put("settled-how", Math.max(items.getOrDefault("settled-how", 0), how.code()));
         }
         return items;
     }
@@ -61,10 +77,13 @@ public final class StoreFormat {
      * Refuses a store that this program must not open. Reads only.
      *
      * @throws StoreTooNew if a newer program may have written something unknown into the log
+     * @throws StoreException if an older program wrote the log in another layout
      */
     public static void check(Files files) throws IOException, StoreException {
         if (files.exists(NAME)) {
-            refuseUnknown(read(files));
+            Map<String, Integer> said = read(files);
+            refuseOlder(said);
+            refuseUnknown(said);
         } else if (files.exists(Segment.DIRECTORY)) {
             // Of a program that did not say so, or the file was lost: then the frames themselves must say it.
             for (String name : files.list(Segment.DIRECTORY)) {
@@ -83,6 +102,16 @@ public final class StoreFormat {
         known().forEach((item, version) -> all.merge(item, version, Math::max));
         if (!all.equals(said)) {
             write(files, all);
+        }
+    }
+
+    private static void refuseOlder(Map<String, Integer> said) throws StoreException {
+        int layout = said.getOrDefault(LAYOUT_ITEM, 1);
+        if (layout < LAYOUT) {
+            throw new StoreException(
+                    "the store was written by an older version of Waybill: its file " + NAME
+                            + " says layout " + layout + ", this program reads and writes layout " + LAYOUT
+                            + "; nothing was changed. Open it with the version that wrote it, or start this one with an empty directory");
         }
     }
 

@@ -4,21 +4,36 @@ package io.waybill.store.log;
 import io.waybill.store.record.ControlRecord;
 import java.util.List;
 
-/** Records that need nothing to be so before them, behind another change that needs nothing; all or none. */
+/** The ordinary change: what must be so, and records that then stand in one frame, all or none. */
 final class WriteRecords extends Change {
-    private final Change first;
+    /** What must be so before a change; asked inside the writer's role. */
+    @FunctionalInterface
+    interface Precondition {
+        Precondition NONE = pending -> null;
+
+        /** Null if it is so; else the outcome of the change, with nothing written. */
+        Outcome judge(Pending pending);
+    }
+
+    private final Precondition precondition;
     private final List<ControlRecord> records;
     private final int size;
+    private final boolean isControl;
 
-    /** @param first null for none */
-    WriteRecords(Change first, List<? extends ControlRecord> records, Completion done) {
+    WriteRecords(List<? extends ControlRecord> records, Completion done) {
+        this(Precondition.NONE, records, true, done);
+    }
+
+    /** @param isControl whether it may use the room that is held back when the disk is full */
+    WriteRecords(Precondition precondition, List<? extends ControlRecord> records, boolean isControl, Completion done) {
         super(done);
         if (records.isEmpty()) {
             throw new IllegalArgumentException("a change needs a record");
         }
-        this.first = first;
+        this.precondition = precondition;
         this.records = List.copyOf(records);
         this.size = sizeOf(this.records);
+        this.isControl = isControl;
     }
 
     static int sizeOf(List<? extends ControlRecord> records) {
@@ -31,21 +46,31 @@ final class WriteRecords extends Change {
 
     @Override
     int size() {
-        return size + (first == null ? 0 : first.size());
+        return size;
     }
 
     @Override
-    Outcome encode(FrameBuilder frame, Pending pending) {
-        Outcome made = first == null ? null : first.encode(frame, pending);
-        Stored stored = add(records, frame);
-        return made == null ? stored : made;
+    boolean isControl() {
+        return isControl;
+    }
+
+    @Override
+    Outcome judge(Pending pending) {
+        return precondition.judge(pending);
+    }
+
+    @Override
+    Stored encode(FrameBuilder frame, Pending pending) {
+        return add(records, frame, pending);
     }
 
     /** Returns what became of the first. */
-    static Stored add(List<? extends ControlRecord> records, FrameBuilder frame) {
-        Stored first = frame.add(records.get(0));
-        for (int i = 1; i < records.size(); i++) {
-            frame.add(records.get(i));
+    static Stored add(List<? extends ControlRecord> records, FrameBuilder frame, Pending pending) {
+        Stored first = null;
+        for (int i = 0; i < records.size(); i++) {
+            ControlRecord placed = frame.add(records.get(i));
+            pending.note(frame.index(), placed);
+            first = first == null ? frame.stored(placed) : first;
         }
         return first;
     }

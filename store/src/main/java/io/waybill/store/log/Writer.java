@@ -110,10 +110,10 @@ final class Writer implements Duty {
         this.carrier = carrier;
         this.epoch = from.epoch();
         this.waiting = new WaitingChanges(settings);
-        this.pending = new Pending(views, time.keyTime());
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.keptFrameBytes(), queues);
         this.inFlight = new InFlight(carrier.newest(), builder);
+        this.pending = new Pending(views, time.keyTime(), inFlight);
         Segment newest = tail.newestSegment();
         plan.segmentStart = newest.start();
         plan.segmentEnd = newest.end();
@@ -123,11 +123,6 @@ final class Writer implements Duty {
 
     void start(Runnable wake) {
         wakeDuty = wake;
-    }
-
-    /** For changes that restate what a frame on its way may say anew. */
-    InFlight inFlight() {
-        return inFlight;
     }
 
     // ---- any thread

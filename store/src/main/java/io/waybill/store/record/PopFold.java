@@ -40,14 +40,13 @@ public final class PopFold {
         if (entry.position() <= last) {
             return;
         }
-        if (entry instanceof LogRecord.Pop pop) {
+        if (entry instanceof PopSteps pop) {
             for (PopDelta delta : pop.deltas()) {
                 if (delta.key().equals(key)) {
                     steps(pop.position(), delta.changes());
                 }
             }
-        } else if (entry instanceof LogRecord.PopRestated restated
-                && restated.key().equals(key)) {
+        } else if (entry instanceof PopSnapshot restated && restated.key().equals(key)) {
             restate(restated.position(), restated.state());
         }
     }

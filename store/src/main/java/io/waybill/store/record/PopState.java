@@ -23,6 +23,8 @@ import java.util.TreeMap;
 public final class PopState {
     private static final int VERSION = 1;
     private static final int SHOWN = 20;
+    /** What a step takes in memory until the state is written, roughly. */
+    static final long STEP_BYTES = 64;
 
     /**
      * A message that was handed out.

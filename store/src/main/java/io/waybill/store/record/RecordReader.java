@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.record;
 
+import io.waybill.protocol.message.IndexTerms;
+import io.waybill.protocol.message.StoredMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -10,14 +12,23 @@ public final class RecordReader {
     private final int version;
     private final long position;
     private final long storeTimeMillis;
+    /** Where the frame begins in the buffer. */
+    private final int frameAt;
+
+    private final int fieldsAt;
+    private int messageAt;
+    private IndexTerms terms;
 
     /**
      * @param fields from its position to its limit the fields, and the message behind them if there is one
      * @param position of the record
      * @param storeTimeMillis of its frame
+     * @param frameAt where the frame begins in the buffer; only its messages need it
      */
-    public RecordReader(ByteBuffer fields, int version, long position, long storeTimeMillis) {
+    public RecordReader(ByteBuffer fields, int version, long position, long storeTimeMillis, int frameAt) {
         this.bytes = fields;
+        this.fieldsAt = fields.position();
+        this.frameAt = frameAt;
         this.version = version;
         this.position = position;
         this.storeTimeMillis = storeTimeMillis;
@@ -72,5 +83,34 @@ public final class RecordReader {
 
     public int remaining() {
         return bytes.remaining();
+    }
+
+    /** The message behind the fields, whose layout is verified. The last step. */
+    MessagePlace message() {
+        messageAt = bytes.position();
+        String wrong = StoredMessage.verifyLayout(bytes, messageAt, bytes.limit());
+        if (wrong != null) {
+            throw UnreadableRecord.wrong(wrong);
+        }
+        terms = StoredMessage.indexTerms(bytes, messageAt);
+        return new MessagePlace(
+                position + HeadedRecord.HEADER + (messageAt - fieldsAt),
+                bytes.limit() - messageAt,
+                messageAt - frameAt,
+                StoredMessage.storeTimestamp(bytes, messageAt));
+    }
+
+    // Of the message, once it was taken.
+
+    String topic() {
+        return StoredMessage.topic(bytes, messageAt);
+    }
+
+    int queueId() {
+        return StoredMessage.queueId(bytes, messageAt);
+    }
+
+    String[] keys() {
+        return terms.all();
     }
 }

@@ -14,14 +14,11 @@ public record RewriteSet(
         List<PendingHalf> halves,
         List<PendingTimer> dues,
         List<ConsumerOffset> progress,
-        List<CatalogValue> catalog,
+        List<CatalogRecord> catalog,
         List<StateRecord> states,
         List<PopKey> pops,
         List<UniqueKeyOwner> uniques,
         Map<QueueKey, Long> queueBases) {
-    /** One catalog entry. */
-    public record CatalogValue(CatalogKind kind, String name, byte[] value) {}
-
     public boolean isEmpty() {
         return halves.isEmpty()
                 && dues.isEmpty()

@@ -2,9 +2,8 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.CatalogKind;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.CatalogRecord;
 import io.waybill.store.record.Packer;
-import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,8 +23,8 @@ final class CatalogTable {
     }
 
     /** Applier only. */
-    void catalog(LogRecord.Catalog entry) {
-        byte[] key = key(entry.kind(), entry.name());
+    void catalog(CatalogRecord entry) {
+        byte[] key = key(entry.of(), entry.name());
         if (entry.value() == null) {
             table.remove(key);
         } else {
@@ -54,12 +53,15 @@ final class CatalogTable {
     }
 
     /** Those whose latest record stands below a position. */
-    List<RewriteSet.CatalogValue> below(long position) {
-        List<RewriteSet.CatalogValue> found = new ArrayList<>();
+    List<CatalogRecord> below(long position) {
+        List<CatalogRecord> found = new ArrayList<>();
         table.scan(new byte[0], null, (key, value) -> {
             if (new Unpacker(value, 0).i64() < position) {
-                found.add(new RewriteSet.CatalogValue(
-                        CatalogKind.ofCode(key[0]), new Unpacker(key, 1).text(), new Unpacker(value, 8).rest()));
+                found.add(new CatalogRecord(
+                        new Unpacker(value, 0).i64(),
+                        CatalogKind.ofCode(key[0]),
+                        new Unpacker(key, 1).text(),
+                        new Unpacker(value, 8).rest()));
             }
             return true;
         });

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
+import io.waybill.store.record.QueueBase;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.Unpacker;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -88,7 +89,7 @@ final class ConsumeQueues {
 
     // ---- applier
 
-    void message(LogRecord.VisibleMessage message) {
+    void message(VisibleMessage message) {
         ConsumeQueue queue = touched(message.topic(), message.queueId(), message.queueOffset());
         queue.append(
                 message.queueOffset(),
@@ -100,7 +101,7 @@ final class ConsumeQueues {
     }
 
     /** The same of a log that serves: if the queue cannot take it, the queue is lost and the others go on. */
-    void messageOrLose(LogRecord.VisibleMessage message) {
+    void messageOrLose(VisibleMessage message) {
         if (!lost.isEmpty() && lost.containsKey(new QueueKey(message.topic(), message.queueId()))) {
             return;
         }
@@ -135,7 +136,7 @@ final class ConsumeQueues {
         return backend.damaged(what);
     }
 
-    void base(LogRecord.QueueBase base) {
+    void base(QueueBase base) {
         touched(base.topic(), base.queueId(), base.nextOffset()).base(base.position(), base.nextOffset());
     }
 

@@ -2,19 +2,38 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CatalogRecord;
+import io.waybill.store.record.CheckAnswer;
+import io.waybill.store.record.CheckRecord;
 import io.waybill.store.record.Checkpoint;
-import io.waybill.store.record.ControlRecord;
+import io.waybill.store.record.ClosingMark;
+import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DelayedMessage;
+import io.waybill.store.record.DeliveryEvents;
+import io.waybill.store.record.Dropped;
+import io.waybill.store.record.HalfMessage;
+import io.waybill.store.record.HeadedRecord;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.PendingReset;
-import io.waybill.store.record.PopDelta;
+import io.waybill.store.record.PopSnapshot;
+import io.waybill.store.record.PopSteps;
+import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueBase;
 import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.RecordKind;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.StateRecord;
+import io.waybill.store.record.TimerCancelled;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.TimerRescheduled;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.Unpacker;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -35,8 +54,6 @@ final class Fold {
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
     private static final long KEY_BYTES = 16;
-    private static final long ROW_BYTES = 256;
-    private static final long STEP_BYTES = 64;
 
     /** What is recorded with a checkpoint, besides the views: {@code version 1 | the components, 8 each}. */
     record Mark(Checkpoint checkpoint, long openHalves, long pendingDue) {
@@ -212,7 +229,7 @@ final class Fold {
         long weight = 0;
         for (int i = 0, count = entries.size(); i < count; i++) {
             LogRecord entry = entries.get(i);
-            if (entry instanceof LogRecord.VisibleMessage message) {
+            if (entry instanceof VisibleMessage message) {
                 keys.message(message);
                 queues.message(message);
             } else {
@@ -236,7 +253,7 @@ final class Fold {
         for (int i = 0, count = entries.size(); i < count; i++) {
             LogRecord entry = entries.get(i);
             try {
-                if (entry instanceof LogRecord.VisibleMessage message) {
+                if (entry instanceof VisibleMessage message) {
                     if (loss(Family.KEYS) == null) {
                         keys.message(message);
                     }
@@ -295,28 +312,28 @@ final class Fold {
     }
 
     private static Family familyOf(LogRecord entry) {
-        if (entry instanceof LogRecord.Progress) {
+        if (entry instanceof ConsumerOffsets) {
             return Family.PROGRESS;
         }
-        if (entry instanceof LogRecord.Catalog) {
+        if (entry instanceof CatalogRecord) {
             return Family.CATALOG;
         }
-        if (entry instanceof LogRecord.Pop || entry instanceof LogRecord.PopRestated) {
+        if (entry instanceof PopSteps || entry instanceof PopSnapshot) {
             return Family.POP;
         }
-        if (entry instanceof LogRecord.Journal) {
+        if (entry instanceof DeliveryEvents) {
             return Family.JOURNAL;
         }
         if (entry instanceof StateRecord) {
             return Family.STATE;
         }
-        if (entry instanceof LogRecord.Unique) {
+        if (entry instanceof UniqueKeyClaim) {
             return Family.UNIQUE;
         }
-        if (entry instanceof LogRecord.VisibleMessage || entry instanceof LogRecord.QueueBase) {
+        if (entry instanceof VisibleMessage || entry instanceof QueueBase) {
             return Family.QUEUE;
         }
-        if (entry instanceof LogRecord.Dropped) {
+        if (entry instanceof Dropped) {
             return Family.META;
         }
         return Family.DUE;
@@ -332,7 +349,7 @@ final class Fold {
             lose(Family.UNIQUE, why);
         } else if (family == Family.CATALOG) {
             lose(Family.QUEUE, why);
-        } else if (entry instanceof LogRecord.VisibleMessage) {
+        } else if (entry instanceof VisibleMessage) {
             lose(Family.KEYS, why);
         }
     }
@@ -352,79 +369,52 @@ final class Fold {
     }
 
     private static long bytesOf(LogRecord entry) {
-        if (entry instanceof LogRecord.VisibleMessage message) {
+        if (entry instanceof VisibleMessage message) {
             return MESSAGE_BYTES + (message.keys() == null ? 0 : KEY_BYTES * (long) message.keys().length);
         }
-        return controlBytes(entry);
-    }
-
-    /** Each row of a table is a node, a key and a value. */
-    private static long controlBytes(LogRecord entry) {
-        if (entry instanceof LogRecord.Progress record) {
-            return ROW_BYTES * record.entries().size();
-        }
-        if (entry instanceof LogRecord.Catalog record) {
-            return ROW_BYTES + (record.value() == null ? 0 : record.value().length);
-        }
-        if (entry instanceof LogRecord.Pop pop) {
-            long bytes = 0;
-            for (PopDelta delta : pop.deltas()) {
-                bytes += ROW_BYTES + STEP_BYTES * delta.changes().size();
-            }
-            return bytes;
-        }
-        if (entry instanceof LogRecord.PopRestated restated) {
-            return ROW_BYTES + 2 * STEP_BYTES * restated.state().items();
-        }
-        if (entry instanceof LogRecord.Due due) {
-            return ROW_BYTES * (3 + (due.keys() == null ? 0 : due.keys().length));
-        }
-        if (entry instanceof LogRecord.Journal record) {
-            return ROW_BYTES * (1 + record.entries().size());
-        }
-        return entry instanceof ControlRecord record ? record.viewBytes() : 3 * ROW_BYTES;
+        return ((HeadedRecord) entry).viewBytes();
     }
 
     private void control(LogRecord entry) {
-        if (entry instanceof LogRecord.Half half) {
+        if (entry instanceof HalfMessage half) {
             transactions.half(half);
-        } else if (entry instanceof LogRecord.Decided decided) {
+        } else if (entry instanceof DecisionRecord decided) {
             transactions.decided(decided);
             uniques.ended(decided.handle(), decided.outcome() == Decision.ROLLBACK);
-        } else if (entry instanceof LogRecord.Checked checked) {
+        } else if (entry instanceof CheckRecord checked) {
             transactions.checked(checked);
-        } else if (entry instanceof LogRecord.Answered answered) {
+        } else if (entry instanceof CheckAnswer answered) {
             transactions.answered(answered);
-        } else if (entry instanceof LogRecord.Conflict record) {
-            transactions.conflict(record.conflict());
-        } else if (entry instanceof LogRecord.Published published) {
-            transactions.published(published.record());
-        } else if (entry instanceof LogRecord.Due due) {
+        } else if (entry instanceof DecisionConflict conflict) {
+            transactions.conflict(conflict);
+        } else if (entry instanceof PublishRecord published) {
+            transactions.published(published);
+        } else if (entry instanceof DelayedMessage due) {
             dueMessages.due(due);
-        } else if (entry instanceof LogRecord.Fired fired) {
+        } else if (entry instanceof TimerFired fired) {
             dueMessages.fired(fired);
             uniques.ended(fired.handle(), false);
-        } else if (entry instanceof LogRecord.Cancelled cancelled) {
+        } else if (entry instanceof TimerCancelled cancelled) {
             dueMessages.cancelled(cancelled);
             uniques.ended(cancelled.handle(), true);
-        } else if (entry instanceof LogRecord.Rescheduled rescheduled) {
+        } else if (entry instanceof TimerRescheduled rescheduled) {
             dueMessages.rescheduled(rescheduled);
-        } else if (entry instanceof LogRecord.Progress record) {
+        } else if (entry instanceof ConsumerOffsets record) {
             progress.progress(record);
-        } else if (entry instanceof LogRecord.Catalog record) {
+        } else if (entry instanceof CatalogRecord record) {
             catalog.catalog(record);
-            if (record.kind() == CatalogKind.TOPIC && record.value() == null) {
+            if (record.of() == CatalogKind.TOPIC && record.value() == null) {
                 queues.hide(record.name());
-            } else if (record.kind() == CatalogKind.DELETED_TOPIC && record.value() == null) {
+            } else if (record.of() == CatalogKind.DELETED_TOPIC && record.value() == null) {
                 queues.show(record.name());
             }
-        } else if (entry instanceof LogRecord.Pop pop) {
+        } else if (entry instanceof PopSteps pop) {
             pops.pop(pop);
-        } else if (entry instanceof LogRecord.PopRestated restated) {
+        } else if (entry instanceof PopSnapshot restated) {
             pops.restated(restated);
-        } else if (entry instanceof LogRecord.Unique unique) {
+        } else if (entry instanceof UniqueKeyClaim unique) {
             uniques.unique(unique);
-        } else if (entry instanceof LogRecord.Journal record) {
+        } else if (entry instanceof DeliveryEvents record) {
             journal.journal(record);
         } else if (entry instanceof QueueLock lock) {
             locks.fold(lock, lock.atMillis());
@@ -432,11 +422,11 @@ final class Fold {
             resets.fold(reset, reset.atMillis());
         } else if (entry instanceof Settlement settlement) {
             settlements.fold(settlement, settlement.atMillis());
-        } else if (entry instanceof LogRecord.Dropped dropped) {
+        } else if (entry instanceof Dropped dropped) {
             trimBefore(dropped.upTo());
-        } else if (entry instanceof LogRecord.QueueBase base) {
+        } else if (entry instanceof QueueBase base) {
             queues.base(base);
-        } else {
+        } else if (!(entry instanceof ClosingMark)) {
             throw new IllegalStateException("no view takes " + entry);
         }
     }
@@ -454,6 +444,7 @@ final class Fold {
             case LOCK -> locks.positionOf(record.key());
             case RESET -> resets.positionOf(record.key());
             case SETTLED -> settlements.positionOf((Settlement) record);
+            default -> throw new IllegalStateException("no view of " + record.kind());
         };
     }
 

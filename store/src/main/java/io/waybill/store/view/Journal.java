@@ -2,7 +2,7 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.DeliveryEvent;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.DeliveryEvents;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
@@ -47,7 +47,7 @@ final class Journal {
 
     // ---- applier
 
-    void journal(LogRecord.Journal record) {
+    void journal(DeliveryEvents record) {
         Packer all =
                 new Packer(64 * record.entries().size()).varint(record.entries().size());
         int index = 0;

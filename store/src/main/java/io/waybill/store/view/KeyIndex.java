@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.Unpacker;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -107,7 +107,7 @@ final class KeyIndex {
 
     // ---- applier
 
-    void message(LogRecord.VisibleMessage message) {
+    void message(VisibleMessage message) {
         String[] keys = message.keys();
         if (keys == null) {
             return;

@@ -2,9 +2,12 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.CancelledTimer;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.DelayedMessage;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.TimerCancelled;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.TimerRescheduled;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -144,7 +147,7 @@ final class PendingTimers {
 
     // ---- applier
 
-    void due(LogRecord.Due entry) {
+    void due(DelayedMessage entry) {
         boolean isNew = entry.handle() == entry.position();
         Waiting old = isNew ? null : find(entry.handle());
         Waiting waiting = new Waiting(
@@ -202,7 +205,7 @@ final class PendingTimers {
     }
 
     /** Fired. Unknown handles are the past of a trimmed log. */
-    void fired(LogRecord.Fired entry) {
+    void fired(TimerFired entry) {
         end(entry.handle());
     }
 
@@ -213,7 +216,7 @@ final class PendingTimers {
         }
     }
 
-    void cancelled(LogRecord.Cancelled entry) {
+    void cancelled(TimerCancelled entry) {
         end(entry.handle());
         if (entry.topic() != null) {
             String[] keys = known(entry.keys());
@@ -231,7 +234,7 @@ final class PendingTimers {
         }
     }
 
-    void rescheduled(LogRecord.Rescheduled entry) {
+    void rescheduled(TimerRescheduled entry) {
         Waiting waiting = find(entry.handle());
         if (waiting != null) {
             PendingTimer due = waiting.due;

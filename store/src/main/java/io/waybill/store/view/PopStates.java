@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopFold;
 import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopSnapshot;
 import io.waybill.store.record.PopState;
+import io.waybill.store.record.PopSteps;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -70,14 +71,14 @@ final class PopStates {
 
     // ---- applier
 
-    void pop(LogRecord.Pop entry) {
+    void pop(PopSteps entry) {
         ConcurrentHashMap<PopKey, Step> current = layers.current;
         for (PopDelta delta : entry.deltas()) {
             current.put(delta.key(), new Step(current.get(delta.key()), entry.position(), delta.changes(), null));
         }
     }
 
-    void restated(LogRecord.PopRestated entry) {
+    void restated(PopSnapshot entry) {
         layers.current.put(entry.key(), new Step(null, entry.position(), List.of(), entry.state()));
     }
 

@@ -2,7 +2,7 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.ConsumerOffset;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
@@ -22,7 +22,7 @@ final class ProgressTable {
     }
 
     /** Applier only. */
-    void progress(LogRecord.Progress record) {
+    void progress(ConsumerOffsets record) {
         for (ConsumerOffset entry : record.entries()) {
             byte[] key = key(entry.group(), entry.topic(), entry.queueId());
             if (entry.offset() < 0) {

@@ -45,7 +45,7 @@ public final class StateRecords<R extends StateRecord> {
         ByteBuffer bytes = ByteBuffer.wrap(value);
         long position = bytes.getLong();
         long storeTimeMillis = bytes.getLong();
-        return (R) kind.read(new RecordReader(bytes, kind.version(), position, storeTimeMillis));
+        return (R) kind.read(new RecordReader(bytes, kind.version(), position, storeTimeMillis, 0));
     }
 
     // ---- applier

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.view;
 
+import io.waybill.store.record.CheckAnswer;
 import io.waybill.store.record.CheckEvent;
 import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.CheckRecord;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.HalfMessage;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PublishRecord;
@@ -103,7 +105,7 @@ final class Transactions {
 
     // ---- applier
 
-    void half(LogRecord.Half entry) {
+    void half(HalfMessage entry) {
         boolean isNew = entry.handle() == entry.position();
         PendingHalf old = isNew ? null : get(entry.handle());
         if (old != null) {
@@ -136,7 +138,7 @@ final class Transactions {
         index.add(item(half), isNew);
     }
 
-    void decided(LogRecord.Decided entry) {
+    void decided(DecisionRecord entry) {
         PendingHalf half = get(entry.handle());
         if (half != null) {
             table.remove(key(OPEN, half.handle()));
@@ -169,7 +171,7 @@ final class Transactions {
     }
 
     /** Unknown handles are the past of a trimmed log. */
-    void checked(LogRecord.Checked entry) {
+    void checked(CheckRecord entry) {
         if (!entry.client().isEmpty()) {
             event(
                     entry.handle(),
@@ -199,7 +201,7 @@ final class Transactions {
         }
     }
 
-    void answered(LogRecord.Answered entry) {
+    void answered(CheckAnswer entry) {
         event(entry.handle(), entry.position(), 0, entry.atMillis(), entry.client(), entry.answer(), CheckReason.NONE);
     }
 

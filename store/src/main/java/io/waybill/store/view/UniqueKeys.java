@@ -2,9 +2,9 @@
 package io.waybill.store.view;
 
 import io.waybill.store.record.FirstMessage;
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
 import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
@@ -72,7 +72,7 @@ final class UniqueKeys {
 
     // ---- applier
 
-    void unique(LogRecord.Unique entry) {
+    void unique(UniqueKeyClaim entry) {
         used = true;
         UniqueKey unique = entry.key();
         FirstMessage first = entry.first();

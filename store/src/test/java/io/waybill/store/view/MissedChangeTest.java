@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.store.record.Checkpoint;
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -26,8 +26,8 @@ class MissedChangeTest {
         }
     }
 
-    private static LogRecord.VisibleMessage message(long position, long offset) {
-        return new LogRecord.VisibleMessage(position, 50, 0, "t", 0, offset, 0, 1, new String[0]);
+    private static VisibleMessage message(long position, long offset) {
+        return new VisibleMessage(position, 50, 0, "t", 0, offset, 0, 1, new String[0]);
     }
 
     private static Checkpoint upTo(long position, long frameIndex) {

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.platform.RandomSource;
-import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopFold;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
+import io.waybill.store.record.PopSteps;
 import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -132,11 +132,11 @@ class PopStateTest {
             }
             int repeatedFrom = random.nextInt(steps.size());
             for (int i = 0; i < steps.size(); i++) {
-                fold.entry(new LogRecord.Pop(100 + i, List.of(steps.get(i))));
+                fold.entry(new PopSteps(100 + i, List.of(steps.get(i))));
             }
             String once = fold.since() + " " + fold.state();
             for (int i = repeatedFrom; i < steps.size(); i++) {
-                fold.entry(new LogRecord.Pop(100 + i, List.of(steps.get(i))));
+                fold.entry(new PopSteps(100 + i, List.of(steps.get(i))));
             }
             assertThat(fold.since() + " " + fold.state()).as("seed %s", seed).isEqualTo(once);
         }

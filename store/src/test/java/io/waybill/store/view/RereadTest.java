@@ -5,15 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.store.record.ConsumerOffset;
-import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.ViewsDamaged;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Views that are read again from a backend that may still lose what it was given last. */
 class RereadTest {
-    private static LogRecord.Progress progress(long position, String group, long offset) {
-        return new LogRecord.Progress(position, List.of(new ConsumerOffset(group, "t", 0, offset)));
+    private static ConsumerOffsets progress(long position, String group, long offset) {
+        return new ConsumerOffsets(position, List.of(new ConsumerOffset(group, "t", 0, offset)));
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.store.record.FirstMessage;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +36,7 @@ class RewriteSetTest {
             List<LogRecord> restated = new ArrayList<>();
             for (UniqueKeyOwner holder : some) {
                 carried.add(holder.key().key());
-                restated.add(new LogRecord.Unique(end, holder.key(), holder.first(), 1_000));
+                restated.add(new UniqueKeyClaim(end, holder.key(), holder.first(), 1_000));
                 end += 100;
             }
             views.apply(restated, end, round, 1, 1_000);
@@ -45,8 +46,8 @@ class RewriteSetTest {
         assertThat(views.holder("t", "k0").first().queueOffset()).isZero();
     }
 
-    private static LogRecord.Unique unique(long position, int number) {
-        return new LogRecord.Unique(
+    private static UniqueKeyClaim unique(long position, int number) {
+        return new UniqueKeyClaim(
                 position,
                 new UniqueKey("t", "k" + number, 100_000),
                 new FirstMessage(position, number, 0, 1_000),

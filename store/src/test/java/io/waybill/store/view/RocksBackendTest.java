@@ -10,6 +10,7 @@ import io.waybill.platform.StoreFile;
 import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -33,7 +34,7 @@ class RocksBackendTest {
 
     private static void fill(Views views, int messages) {
         for (int i = 0; i < messages; i++) {
-            LogRecord message = new LogRecord.VisibleMessage(i * 100L, 90, 56, "t", 0, i, i, i, new String[] {"k" + i});
+            LogRecord message = new VisibleMessage(i * 100L, 90, 56, "t", 0, i, i, i, new String[] {"k" + i});
             views.apply(List.of(message), (i + 1) * 100L, i, 1, i);
         }
         views.prepareCheckpoint();

@@ -9,11 +9,13 @@ import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.DecisionConflict;
+import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PopFold;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.VisibleMessage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -201,7 +203,7 @@ class ViewsHistoryTest {
             assertThat(conflicts).isEqualTo(model.conflicts);
             for (ViewsModel.Frame frame : model.log) {
                 for (LogRecord entry : frame.entries()) {
-                    if (entry instanceof LogRecord.Decided decided) {
+                    if (entry instanceof DecisionRecord decided) {
                         long handle = decided.handle();
                         assertThat(views.decisionOf(handle)).isEqualTo(model.decisions.get(handle));
                         assertThat(views.rolledBack(handle)).isEqualTo(model.rolledBack.get(handle));
@@ -226,13 +228,13 @@ class ViewsHistoryTest {
             });
             for (CatalogKind kind : CatalogKind.values()) {
                 assertThat(views.catalogAll(kind).size()).isEqualTo((int) model.catalog.values().stream()
-                        .filter(located -> located.value().kind() == kind)
+                        .filter(located -> located.value().of() == kind)
                         .count());
             }
             model.catalog
                     .values()
                     .forEach(located -> assertThat(views.catalog(
-                                    located.value().kind(), located.value().name()))
+                                    located.value().of(), located.value().name()))
                             .isEqualTo(located.value().value()));
             assertThat(views.applied().position()).isEqualTo(model.end);
 
@@ -259,17 +261,17 @@ class ViewsHistoryTest {
                 assertThat(queue.min()).as("min of %s", key).isEqualTo(min);
                 assertThat(queue.max()).as("max of %s", key).isEqualTo(max);
                 assertThat(views.queuesOf(key.topic())).contains(key);
-                List<LogRecord.VisibleMessage> kept = model.kept(key);
-                List<LogRecord.VisibleMessage> seen = new ArrayList<>();
+                List<VisibleMessage> kept = model.kept(key);
+                List<VisibleMessage> seen = new ArrayList<>();
                 long end = queue.visit(0, Long.MAX_VALUE, (offset, position, size, frameDelta, tagsCode, time) -> {
-                    seen.add(new LogRecord.VisibleMessage(
+                    seen.add(new VisibleMessage(
                             position, size, frameDelta, key.topic(), key.queueId(), offset, tagsCode, time, null));
                     return true;
                 });
                 assertThat(end).isEqualTo(max);
                 assertThat(seen)
                         .isEqualTo(kept.stream()
-                                .map(m -> new LogRecord.VisibleMessage(
+                                .map(m -> new VisibleMessage(
                                         m.position(),
                                         m.size(),
                                         m.frameDelta(),
@@ -282,7 +284,7 @@ class ViewsHistoryTest {
                                 .toList());
                 for (int i = 0; i < 20 && min < max; i++) {
                     long offset = min + random.nextInt((int) (max - min));
-                    LogRecord.VisibleMessage message = kept.get((int) (offset - min));
+                    VisibleMessage message = kept.get((int) (offset - min));
                     assertThat(queue.positionOf(offset)).isEqualTo(message.position());
                     assertThat(queue.storeTimeOf(offset)).isEqualTo(message.storeTimeMillis());
                     verifyTime(queue, kept, message.storeTimeMillis() + random.nextInt(3) - 1);
@@ -295,15 +297,15 @@ class ViewsHistoryTest {
             }
         }
 
-        private static void verifyTime(QueueView queue, List<LogRecord.VisibleMessage> kept, long time) {
+        private static void verifyTime(QueueView queue, List<VisibleMessage> kept, long time) {
             long lower = kept.stream()
                     .filter(message -> message.storeTimeMillis() >= time)
-                    .mapToLong(LogRecord.VisibleMessage::queueOffset)
+                    .mapToLong(VisibleMessage::queueOffset)
                     .findFirst()
                     .orElse(queue.max());
             long upper = kept.stream()
                     .filter(message -> message.storeTimeMillis() <= time)
-                    .mapToLong(LogRecord.VisibleMessage::queueOffset)
+                    .mapToLong(VisibleMessage::queueOffset)
                     .max()
                     .orElse(queue.min());
             assertThat(queue.offsetByTime(time, Boundary.LOWER)).isEqualTo(lower);
@@ -332,7 +334,7 @@ class ViewsHistoryTest {
                     .toList();
             List<Long> within = model.messages.stream()
                     .filter(message -> message.storeTimeMillis() >= from && message.storeTimeMillis() <= to)
-                    .map(LogRecord.VisibleMessage::position)
+                    .map(VisibleMessage::position)
                     .filter(all::contains)
                     .toList();
             List<Long> found = Arrays.stream(views.keyPositions(topic, key, from, to, Long.MAX_VALUE, 1000))

@@ -4,27 +4,42 @@ package io.waybill.store.view;
 import io.waybill.platform.RandomSource;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CatalogRecord;
+import io.waybill.store.record.CheckAnswer;
 import io.waybill.store.record.CheckEvent;
 import io.waybill.store.record.CheckReason;
+import io.waybill.store.record.CheckRecord;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DelayedMessage;
 import io.waybill.store.record.DeliveryEvent;
+import io.waybill.store.record.DeliveryEvents;
 import io.waybill.store.record.FirstMessage;
+import io.waybill.store.record.HalfMessage;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PopChange;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopKey;
+import io.waybill.store.record.PopSnapshot;
 import io.waybill.store.record.PopState;
+import io.waybill.store.record.PopSteps;
 import io.waybill.store.record.PublishRecord;
+import io.waybill.store.record.QueueBase;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.RolledBack;
+import io.waybill.store.record.TimerCancelled;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.TimerRescheduled;
 import io.waybill.store.record.UniqueKey;
+import io.waybill.store.record.UniqueKeyClaim;
 import io.waybill.store.record.UniqueKeyOwner;
+import io.waybill.store.record.VisibleMessage;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -51,10 +66,10 @@ final class ViewsModel {
     long now = 1_000_000;
     long oldest;
 
-    final Map<QueueKey, List<LogRecord.VisibleMessage>> queues = new HashMap<>();
+    final Map<QueueKey, List<VisibleMessage>> queues = new HashMap<>();
     final Map<QueueKey, Long> bases = new HashMap<>();
     final Map<QueueKey, Long> evidence = new HashMap<>();
-    final List<LogRecord.VisibleMessage> messages = new ArrayList<>();
+    final List<VisibleMessage> messages = new ArrayList<>();
     final TreeMap<Long, PendingHalf> halves = new TreeMap<>();
     final TreeMap<Long, DecisionRecord> decisions = new TreeMap<>();
     final TreeMap<Long, RolledBack> rolledBack = new TreeMap<>();
@@ -68,7 +83,7 @@ final class ViewsModel {
     final TreeMap<Long, List<Located<CheckEvent>>> checks = new TreeMap<>();
     final TreeMap<String, Located<ConsumerOffset>> progress = new TreeMap<>();
     final Map<QueueKey, Long> hidden = new HashMap<>();
-    final TreeMap<String, Located<RewriteSet.CatalogValue>> catalog = new TreeMap<>();
+    final TreeMap<String, Located<CatalogRecord>> catalog = new TreeMap<>();
 
     final Map<PopKey, Located<PopState>> pops = new HashMap<>();
 
@@ -96,18 +111,18 @@ final class ViewsModel {
     }
 
     long next(QueueKey key) {
-        List<LogRecord.VisibleMessage> queue = queues.get(key);
+        List<VisibleMessage> queue = queues.get(key);
         return queue == null || queue.isEmpty()
                 ? bases.getOrDefault(key, 0L)
                 : queue.get(queue.size() - 1).queueOffset() + 1;
     }
 
-    private boolean isShown(QueueKey key, LogRecord.VisibleMessage message) {
+    private boolean isShown(QueueKey key, VisibleMessage message) {
         return message.position() >= oldest && message.queueOffset() >= hidden.getOrDefault(key, 0L);
     }
 
     long min(QueueKey key) {
-        for (LogRecord.VisibleMessage message : queues.getOrDefault(key, List.of())) {
+        for (VisibleMessage message : queues.getOrDefault(key, List.of())) {
             if (isShown(key, message)) {
                 return message.queueOffset();
             }
@@ -115,7 +130,7 @@ final class ViewsModel {
         return next(key);
     }
 
-    List<LogRecord.VisibleMessage> kept(QueueKey key) {
+    List<VisibleMessage> kept(QueueKey key) {
         return queues.getOrDefault(key, List.of()).stream()
                 .filter(message -> isShown(key, message))
                 .toList();
@@ -182,7 +197,7 @@ final class ViewsModel {
                         long position = place(30);
                         boolean old = random.nextInt(4) == 0;
                         String[] keys = dueKeys.get(handle);
-                        building.add(new LogRecord.Cancelled(
+                        building.add(new TimerCancelled(
                                 position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
                         dues.remove(handle);
                         free(handle);
@@ -191,7 +206,7 @@ final class ViewsModel {
                         }
                     } else {
                         long dueMillis = later();
-                        building.add(new LogRecord.Rescheduled(place(30), handle, dueMillis));
+                        building.add(new TimerRescheduled(place(30), handle, dueMillis));
                         PendingTimer old = dues.get(handle);
                         dues.put(
                                 handle,
@@ -246,7 +261,7 @@ final class ViewsModel {
             default -> {
                 QueueKey queue = anyQueue();
                 visible(queue);
-                LogRecord.VisibleMessage message = messages.get(messages.size() - 1);
+                VisibleMessage message = messages.get(messages.size() - 1);
                 first = new FirstMessage(message.position(), message.queueOffset(), queue.queueId(), now);
             }
         }
@@ -255,7 +270,7 @@ final class ViewsModel {
 
     private void unique(UniqueKey key, FirstMessage first) {
         long position = place(50);
-        building.add(new LogRecord.Unique(position, key, first, now));
+        building.add(new UniqueKeyClaim(position, key, first, now));
         uniques.put(key.key(), new UniqueKeyOwner(key, first, position));
     }
 
@@ -283,7 +298,7 @@ final class ViewsModel {
             entries.add(entry);
             journal.add(new Located<>(entry, position));
         }
-        building.add(new LogRecord.Journal(position, entries));
+        building.add(new DeliveryEvents(position, entries));
     }
 
     private PopKey anyPop() {
@@ -313,7 +328,7 @@ final class ViewsModel {
             }
             deltas.add(new PopDelta(key, changes));
         }
-        building.add(new LogRecord.Pop(position, deltas));
+        building.add(new PopSteps(position, deltas));
     }
 
     private PopChange popChange() {
@@ -350,7 +365,7 @@ final class ViewsModel {
         for (int i = 0; i < keys.length; i++) {
             keys[i] = random.nextInt(10) == 0 ? null : key(random.nextInt(40));
         }
-        LogRecord.VisibleMessage message = new LogRecord.VisibleMessage(
+        VisibleMessage message = new VisibleMessage(
                 position,
                 size,
                 (int) (position - base),
@@ -369,9 +384,9 @@ final class ViewsModel {
     void half() {
         long position = place(150);
         String sender = client();
-        building.add(new LogRecord.Half(
-                position, 150, (int) (position - base), position, "producers", sender, later(), now));
-        LogRecord.Half half = (LogRecord.Half) building.get(building.size() - 1);
+        building.add(
+                new HalfMessage(position, 150, (int) (position - base), position, "producers", sender, later(), now));
+        HalfMessage half = (HalfMessage) building.get(building.size() - 1);
         halves.put(
                 position,
                 new PendingHalf(
@@ -391,7 +406,7 @@ final class ViewsModel {
         Decision outcome = Decision.values()[random.nextInt(3)];
         long position = place(40);
         boolean fromCheck = random.nextInt(2) == 0;
-        building.add(new LogRecord.Decided(position, handle, outcome, fromCheck, now, "me"));
+        building.add(new DecisionRecord(handle, position, outcome, fromCheck, now, "me"));
         PendingHalf half = halves.remove(handle);
         if (outcome == Decision.ROLLBACK) {
             free(handle);
@@ -419,11 +434,11 @@ final class ViewsModel {
             Decision decided = decisions.get(handle).outcome();
             DecisionConflict conflict = new DecisionConflict(
                     handle, at, decided, now, "me", late, true, now, "you " + at, "m", topic(0), "producers");
-            building.add(new LogRecord.Conflict(conflict));
+            building.add(conflict);
             conflicts.put(handle + "/" + late.code(), conflict);
         } else {
             PublishRecord record = new PublishRecord(handle, at, now, "operator " + at);
-            building.add(new LogRecord.Published(record));
+            building.add(record);
             published.put(handle, record);
         }
     }
@@ -433,7 +448,7 @@ final class ViewsModel {
         String client = client();
         CheckReason reason = CheckReason.values()[random.nextInt(5)];
         String sender = client();
-        building.add(new LogRecord.Checked(at, handle, count, nextMillis, client, reason, sender, now));
+        building.add(new CheckRecord(at, handle, count, nextMillis, client, reason, sender, now));
         if (!client.isEmpty()) {
             event(handle, at, new CheckEvent(now, count, client, reason, null, 0));
         }
@@ -464,7 +479,7 @@ final class ViewsModel {
     private void answered(long handle) {
         long position = place(30);
         String client = client();
-        building.add(new LogRecord.Answered(position, handle, client, "UNKNOWN", now));
+        building.add(new CheckAnswer(position, handle, client, "UNKNOWN", now));
         event(handle, position, new CheckEvent(now, 0, client, CheckReason.NONE, "UNKNOWN", now));
     }
 
@@ -506,20 +521,20 @@ final class ViewsModel {
             key[i] = random.nextInt(8) == 0 ? null : key(random.nextInt(40));
         }
         building.add(
-                new LogRecord.Due(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
+                new DelayedMessage(position, 160, (int) (position - base), handle, dueMillis, topic(0), 3, key, now));
         dues.put(handle, new PendingTimer(handle, position, 160, (int) (position - base), dueMillis, now, topic(0), 3));
         dueKeys.put(handle, key);
     }
 
     void fire(long handle) {
-        building.add(new LogRecord.Fired(place(20), handle));
+        building.add(new TimerFired(place(20), handle));
         dues.remove(handle);
         visible(anyQueue());
     }
 
     void progress(List<ConsumerOffset> entries) {
         long position = place(30 * entries.size());
-        building.add(new LogRecord.Progress(position, entries));
+        building.add(new ConsumerOffsets(position, entries));
         for (ConsumerOffset entry : entries) {
             String name = entry.group() + "/" + entry.topic() + "/" + entry.queueId();
             if (entry.offset() < 0) {
@@ -532,7 +547,7 @@ final class ViewsModel {
 
     void catalog(CatalogKind kind, String name, byte[] value) {
         long position = place(30);
-        building.add(new LogRecord.Catalog(position, kind, name, value));
+        building.add(new CatalogRecord(position, kind, name, value));
         if (value == null) {
             catalog.remove(kind + "/" + name);
             if (kind == CatalogKind.TOPIC) {
@@ -543,7 +558,7 @@ final class ViewsModel {
                 hidden.keySet().removeIf(key -> key.topic().equals(name));
             }
         } else {
-            catalog.put(kind + "/" + name, new Located<>(new RewriteSet.CatalogValue(kind, name, value), position));
+            catalog.put(kind + "/" + name, new Located<>(new CatalogRecord(position, kind, name, value), position));
         }
     }
 
@@ -552,7 +567,7 @@ final class ViewsModel {
         begin();
         for (PendingHalf half : carried.halves()) {
             long position = place(150);
-            building.add(new LogRecord.Half(
+            building.add(new HalfMessage(
                     position,
                     150,
                     (int) (position - base),
@@ -582,17 +597,17 @@ final class ViewsModel {
         if (!carried.progress().isEmpty()) {
             progress(carried.progress());
         }
-        carried.catalog().forEach(value -> catalog(value.kind(), value.name(), value.value()));
+        carried.catalog().forEach(value -> catalog(value.of(), value.name(), value.value()));
         carried.pops().forEach(key -> {
             long position = place(60);
             PopState state = pops.get(key).value();
-            building.add(new LogRecord.PopRestated(position, key, state.copy()));
+            building.add(new PopSnapshot(position, key, state.copy()));
             pops.put(key, new Located<>(state, position));
         });
         carried.uniques().forEach(holder -> unique(holder.key(), holder.first()));
         carried.queueBases().forEach((key, next) -> {
             long position = place(30);
-            building.add(new LogRecord.QueueBase(position, key.topic(), key.queueId(), next));
+            building.add(new QueueBase(position, key.topic(), key.queueId(), next));
             evidence.put(key, position);
         });
         return finish();
@@ -658,7 +673,7 @@ final class ViewsModel {
     /** Positions of messages with the key, newest first. */
     long[] positions(String topic, String key, long before, int max) {
         TreeSet<Long> found = new TreeSet<>(Comparator.reverseOrder());
-        for (LogRecord.VisibleMessage message : messages) {
+        for (VisibleMessage message : messages) {
             if (message.position() >= oldest
                     && message.position() < before
                     && message.topic().equals(topic)

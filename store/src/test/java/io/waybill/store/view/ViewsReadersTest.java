@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
+import io.waybill.store.record.DelayedMessage;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingTimer;
+import io.waybill.store.record.TimerFired;
+import io.waybill.store.record.VisibleMessage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,13 +82,13 @@ class ViewsReadersTest {
     private void apply() {
         for (long n = 0; n < MESSAGES && failure.get() == null; n++) {
             List<LogRecord> entries = new ArrayList<>();
-            entries.add(new LogRecord.VisibleMessage(
+            entries.add(new VisibleMessage(
                     n * STEP, 50, 0, "t", (int) (n % QUEUES), n / QUEUES, n, n, new String[] {"k" + n / 3}));
             if (n % 10 == 0) {
-                entries.add(new LogRecord.Due(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", 0, null, n));
+                entries.add(new DelayedMessage(n * STEP + 60, 10, 0, n * STEP + 60, n, "t", 0, null, n));
             }
             if (n % 10 == 0 && n >= 50) {
-                entries.add(new LogRecord.Fired(n * STEP + 80, (n - 50) * STEP + 60));
+                entries.add(new TimerFired(n * STEP + 80, (n - 50) * STEP + 60));
             }
             views.apply(entries, (n + 1) * STEP, n, 1, n);
             applied = n;

@@ -5,8 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.store.record.Decision;
+import io.waybill.store.record.DecisionRecord;
+import io.waybill.store.record.DelayedMessage;
+import io.waybill.store.record.HalfMessage;
 import io.waybill.store.record.LogRecord;
+import io.waybill.store.record.QueueBase;
+import io.waybill.store.record.TimerFired;
 import io.waybill.store.record.ViewsDamaged;
+import io.waybill.store.record.VisibleMessage;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -23,8 +29,8 @@ class ViewsSpaceTest {
         views.apply(List.of(entries), end, index++, 1, end);
     }
 
-    private LogRecord.VisibleMessage message(String topic, long offset, String... keys) {
-        return new LogRecord.VisibleMessage(end, 100, 56, topic, 0, offset, 1, end, keys);
+    private VisibleMessage message(String topic, long offset, String... keys) {
+        return new VisibleMessage(end, 100, 56, topic, 0, offset, 1, end, keys);
     }
 
     private void checkpoint() {
@@ -45,8 +51,8 @@ class ViewsSpaceTest {
     void blocksAndDecisionsBelowTheOldestPositionAreDeleted() {
         for (int i = 0; i < 2000; i++) {
             long handle = end;
-            apply(message("t", i, "k" + i), new LogRecord.Half(handle, 100, 56, handle, "g", "", 1, 1));
-            apply(new LogRecord.Decided(end, handle, Decision.ROLLBACK, false, 1, ""));
+            apply(message("t", i, "k" + i), new HalfMessage(handle, 100, 56, handle, "g", "", 1, 1));
+            apply(new DecisionRecord(handle, end, Decision.ROLLBACK, false, 1, ""));
             if (i % 100 == 0) {
                 checkpoint();
             }
@@ -124,12 +130,12 @@ class ViewsSpaceTest {
     void whatEndsWithinAGenerationIsNeverWritten() {
         List<LogRecord> entries = new ArrayList<>();
         for (int i = 1; i <= 100; i++) {
-            entries.add(new LogRecord.Due(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
-            entries.add(new LogRecord.Half(1000 + i, 1, 0, 1000 + i, "g", "", 6000, 1));
+            entries.add(new DelayedMessage(i, 1, 0, i, 5000 + i, "t", 0, new String[] {"k" + i}, 1));
+            entries.add(new HalfMessage(1000 + i, 1, 0, 1000 + i, "g", "", 6000, 1));
         }
         for (int i = 1; i <= 100; i++) {
-            entries.add(new LogRecord.Fired(2000 + i, i));
-            entries.add(new LogRecord.Decided(3000 + i, 1000 + i, Decision.COMMIT, true, 1, "x"));
+            entries.add(new TimerFired(2000 + i, i));
+            entries.add(new DecisionRecord(1000 + i, 3000 + i, Decision.COMMIT, true, 1, "x"));
         }
         views.apply(entries, 4000, 0, 1, 1);
         checkpoint();
@@ -143,7 +149,7 @@ class ViewsSpaceTest {
 
     @Test
     void aFailedBatchIsTriedAgainWhole() {
-        apply(message("t", 0, "k"), new LogRecord.QueueBase(end, "empty", 1, 42));
+        apply(message("t", 0, "k"), new QueueBase(end, "empty", 1, 42));
         checkpoint();
         apply(message("t", 1, "k"));
         views.prepareCheckpoint();
