@@ -74,16 +74,16 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         int stored = 0;
         for (int epoch = 1; epoch <= 10; epoch++) {
-            log.put(draft("between " + epoch), outcomes::add);
+            log.put(null, draft("between " + epoch), outcomes::add);
             isMoved(outcomes.remove(0));
             log.lead(3 * epoch);
             assertThat(log.epoch()).isEqualTo(3L * epoch);
             for (int i = 0; i < 20; i++) {
-                log.put(draft("m" + epoch + "x".repeat(200)), outcomes::add);
+                log.put(null, draft("m" + epoch + "x".repeat(200)), outcomes::add);
                 duties.runUntilIdle();
             }
             // These are in a frame and not confirmed when the tenure ends (ASYNC confirms at once).
-            log.put(draft("last " + epoch), outcomes::add);
+            log.put(null, draft("last " + epoch), outcomes::add);
             log.follow();
             log.follow();
             assertThat(outcomes).hasSize(21).allMatch(Stored.class::isInstance);
@@ -130,7 +130,7 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         // Nobody steps the duties: the first segment fills, and the second one is taken, but no third one is made.
         for (int i = 0; i < 40; i++) {
-            log.put(draft("x".repeat(700)), outcomes::add);
+            log.put(null, draft("x".repeat(700)), outcomes::add);
         }
         log.follow();
         assertThat(outcomes).hasSize(40);
@@ -142,7 +142,7 @@ class TenureTest {
 
         // The next tenure goes on behind them, in the segment that is there by now.
         log.lead(2);
-        log.put(draft("next"), outcomes::add);
+        log.put(null, draft("next"), outcomes::add);
         duties.runUntilIdle();
         assertThat(((Stored) outcomes.get(40)).queueOffset()).isEqualTo(stored);
         log.close();
@@ -155,13 +155,13 @@ class TenureTest {
         open(mode);
         log.lead(1);
         List<Outcome> outcomes = new ArrayList<>();
-        log.put(draft("one"), outcomes::add);
+        log.put(null, draft("one"), outcomes::add);
         log.follow();
         duties.advance(SMALL.checkpointMillis() + 1_000_000);
         assertThat(views.flushedCheckpoint().position())
                 .isEqualTo(log.positions().applied());
         log.close();
-        log.put(draft("two"), outcomes::add);
+        log.put(null, draft("two"), outcomes::add);
         assertThat(((Failed) outcomes.get(1)).cause()).isEqualTo(Failed.Cause.CLOSED);
         views.close();
     }
@@ -196,7 +196,7 @@ class TenureTest {
         for (int sender = 0; sender < senders; sender++) {
             real.thread("sender", () -> {
                         for (int i = 0; i < each; i++) {
-                            log.put(draft("x"), outcome -> {
+                            log.put(null, draft("x"), outcome -> {
                                 answers.incrementAndGet();
                                 if (outcome instanceof Stored) {
                                     stored.incrementAndGet();
