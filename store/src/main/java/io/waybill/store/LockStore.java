@@ -4,6 +4,8 @@ package io.waybill.store;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.QueueLock;
+import io.waybill.store.record.RecordKind;
+import io.waybill.store.view.StateRecords;
 import io.waybill.store.view.Views;
 import java.util.List;
 
@@ -19,6 +21,10 @@ public final class LockStore {
         this.log = log;
     }
 
+    private StateRecords<QueueLock> locks() {
+        return views.states(RecordKind.LOCK, QueueLock.class);
+    }
+
     /** Records new holders, all or none. */
     public void recordLocks(List<QueueLock> changes, Completion done) {
         log.write(changes, done);
@@ -26,7 +32,7 @@ public final class LockStore {
 
     /** Queues of a group that are held. */
     public List<QueueLock> locksOf(String group) {
-        return views.locks().all(QueueLock.keysOf(group));
+        return locks().all(QueueLock.keysOf(group));
     }
 
     /**
@@ -35,11 +41,11 @@ public final class LockStore {
      * @param groupOrNull null for the first ones; topic and queue do not count then
      */
     public List<QueueLock> locksAfter(String groupOrNull, String topic, int queueId, int max) {
-        return views.locks().behind(groupOrNull == null ? BEGINNING : QueueLock.key(groupOrNull, topic, queueId), max);
+        return locks().behind(groupOrNull == null ? BEGINNING : QueueLock.key(groupOrNull, topic, queueId), max);
     }
 
     /** Looks at all of them. */
     public int lockCount() {
-        return views.locks().count();
+        return locks().count();
     }
 }

@@ -5,6 +5,7 @@ import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.PendingReset;
+import io.waybill.store.record.RecordKind;
 import io.waybill.store.view.Views;
 import java.util.List;
 import java.util.Set;
@@ -31,7 +32,7 @@ public final class OffsetStore {
 
     /** Resets that clients were not notified of yet. */
     public List<PendingReset> pendingResets() {
-        return views.resets().all(new byte[0]);
+        return views.states(RecordKind.RESET, PendingReset.class).all(new byte[0]);
     }
 
     /** -1 if none. */

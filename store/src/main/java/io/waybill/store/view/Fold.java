@@ -18,14 +18,11 @@ import io.waybill.store.record.HalfMessage;
 import io.waybill.store.record.HeadedRecord;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.Packer;
-import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PopSnapshot;
 import io.waybill.store.record.PopSteps;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.QueueBase;
-import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.RecordKind;
-import io.waybill.store.record.Settlement;
 import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.TimerCancelled;
 import io.waybill.store.record.TimerFired;
@@ -49,7 +46,7 @@ import org.slf4j.LoggerFactory;
 final class Fold {
     private static final Logger LOG = LoggerFactory.getLogger(Fold.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 7;
+    private static final int VERSION = 8;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -112,9 +109,9 @@ final class Fold {
     final PopStates pops;
     final UniqueKeys uniques;
     final Journal journal;
-    final StateRecords<QueueLock> locks;
-    final StateRecords<PendingReset> resets;
     final Settlements settlements;
+    /** One for each kind of state record. */
+    private final Map<RecordKind, StateRecords<?>> states = new EnumMap<>(RecordKind.class);
 
     private volatile Checkpoint applied;
     private volatile Checkpoint written;
@@ -164,9 +161,13 @@ final class Fold {
         pops = new PopStates(backend);
         uniques = new UniqueKeys(backend, uniqueTable);
         journal = new Journal(backend, journalTable, oldest);
-        locks = new StateRecords<>(stateTable, RecordKind.LOCK);
-        resets = new StateRecords<>(stateTable, RecordKind.RESET);
         settlements = new Settlements(backend, stateTable, queues, oldest);
+        for (RecordKind kind : RecordKind.values()) {
+            if (StateRecord.class.isAssignableFrom(kind.type())) {
+                states.put(kind, new StateRecords<>(stateTable, kind));
+            }
+        }
+        states.put(RecordKind.SETTLED, settlements);
     }
 
     private Mark mark() {
@@ -416,12 +417,8 @@ final class Fold {
             uniques.unique(unique);
         } else if (entry instanceof DeliveryEvents record) {
             journal.journal(record);
-        } else if (entry instanceof QueueLock lock) {
-            locks.fold(lock, lock.atMillis());
-        } else if (entry instanceof PendingReset reset) {
-            resets.fold(reset, reset.atMillis());
-        } else if (entry instanceof Settlement settlement) {
-            settlements.fold(settlement, settlement.atMillis());
+        } else if (entry instanceof StateRecord record) {
+            states.get(record.kind()).fold(record);
         } else if (entry instanceof Dropped dropped) {
             trimBefore(dropped.upTo());
         } else if (entry instanceof QueueBase base) {
@@ -433,19 +430,13 @@ final class Fold {
 
     /** State records below a position that must be written again before it goes. */
     List<StateRecord> statesBelow(long position) {
-        List<StateRecord> found = new ArrayList<>(locks.below(position));
-        found.addAll(resets.below(position));
-        found.addAll(settlements.below(position));
+        List<StateRecord> found = new ArrayList<>();
+        states.values().forEach(records -> found.addAll(records.below(position)));
         return found;
     }
 
-    long positionOf(StateRecord record) {
-        return switch (record.kind()) {
-            case LOCK -> locks.positionOf(record.key());
-            case RESET -> resets.positionOf(record.key());
-            case SETTLED -> settlements.positionOf((Settlement) record);
-            default -> throw new IllegalStateException("no view of " + record.kind());
-        };
+    StateRecords<?> states(RecordKind kind) {
+        return states.get(kind);
     }
 
     void trimBefore(long position) {

@@ -218,19 +218,17 @@ final class PendingTimers {
 
     void cancelled(TimerCancelled entry) {
         end(entry.handle());
-        if (entry.topic() != null) {
-            String[] keys = known(entry.keys());
-            Packer packer = new Packer(128)
-                    .i64(entry.position())
-                    .i64(entry.atMillis())
-                    .text(entry.by() == null ? "" : entry.by())
-                    .text(entry.topic());
-            texts(packer, keys);
-            table.put(key(CANCELLED, entry.handle()), packer.done());
-            byte[] position = new Packer(8).i64(entry.position()).done();
-            for (long hash : hashes(entry.topic(), keys)) {
-                table.put(byKey(CANCELLED_BY_KEY, hash, entry.handle()), position);
-            }
+        String[] keys = known(entry.keys());
+        Packer packer = new Packer(128)
+                .i64(entry.position())
+                .i64(entry.atMillis())
+                .text(entry.by() == null ? "" : entry.by())
+                .text(entry.topic());
+        texts(packer, keys);
+        table.put(key(CANCELLED, entry.handle()), packer.done());
+        byte[] position = new Packer(8).i64(entry.position()).done();
+        for (long hash : hashes(entry.topic(), keys)) {
+            table.put(byKey(CANCELLED_BY_KEY, hash, entry.handle()), position);
         }
     }
 

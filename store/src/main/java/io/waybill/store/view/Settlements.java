@@ -3,6 +3,7 @@ package io.waybill.store.view;
 
 import io.waybill.store.record.RecordKind;
 import io.waybill.store.record.Settlement;
+import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,26 +12,27 @@ import java.util.List;
  * Which messages of set-aside queues are settled, and how; ranges of a queue do not overlap. What is said of messages that the log no longer holds is not
  * rewritten by retention, and goes with the log.
  */
-public final class Settlements {
-    private final StateRecords<Settlement> records;
+public final class Settlements extends StateRecords<Settlement> {
     private final ConsumeQueues queues;
     private final ViewsBackend backend;
     private volatile long oldestPosition;
 
     Settlements(ViewsBackend backend, Table table, ConsumeQueues queues, long oldestPosition) {
+        super(table, RecordKind.SETTLED);
         this.backend = backend;
-        this.records = new StateRecords<>(table, RecordKind.SETTLED);
         this.queues = queues;
         this.oldestPosition = oldestPosition;
     }
 
     // ---- applier
 
-    void fold(Settlement record, long storeTimeMillis) {
-        if (record.how() == Settlement.How.FORGOTTEN) {
-            records.remove(Settlement.keysOf(record.topic(), record.queueId()));
+    @Override
+    void fold(StateRecord record) {
+        Settlement settlement = (Settlement) record;
+        if (settlement.how() == Settlement.How.FORGOTTEN) {
+            removeAll(Settlement.keysOf(settlement.topic(), settlement.queueId()));
         } else {
-            records.fold(record, storeTimeMillis);
+            super.fold(settlement);
         }
     }
 
@@ -52,14 +54,16 @@ public final class Settlements {
     }
 
     /** Whether a pair of the table still counts: what stands below the oldest position waits for its deletion. */
-    boolean isKept(byte[] key, byte[] value) {
-        return key[0] != RecordKind.SETTLED.code() || new Unpacker(value, 0).i64() >= oldestPosition;
+    @Override
+    boolean isKept(byte[] value) {
+        return new Unpacker(value, 0).i64() >= oldestPosition;
     }
 
-    /** Those to be written again: their record stands below a position, and some of their messages are kept. */
+    /** Of those to be written again: their record stands below a position, and some of their messages are kept. */
+    @Override
     List<Settlement> below(long position) {
         List<Settlement> found = new ArrayList<>();
-        for (Settlement settlement : records.below(position)) {
+        for (Settlement settlement : super.below(position)) {
             if (settlement.position() >= oldestPosition
                     && settlement.toOffset()
                             > queues.view(settlement.topic(), settlement.queueId())
@@ -70,16 +74,12 @@ public final class Settlements {
         return found;
     }
 
-    long positionOf(Settlement settlement) {
-        return records.positionOf(settlement.key());
-    }
-
     // ---- readers
 
     /** By offset. */
     public List<Settlement> of(String topic, int queueId) {
         List<Settlement> found = new ArrayList<>();
-        records.visit(Settlement.keysOf(topic, queueId), settlement -> {
+        visit(Settlement.keysOf(topic, queueId), settlement -> {
             if (settlement.position() >= oldestPosition) {
                 found.add(settlement);
             }
@@ -93,7 +93,7 @@ public final class Settlements {
         Settlement[] found = new Settlement[1];
         // None that begins earlier reaches this far; a queue may have many thousands.
         long from = Math.max(0, range.fromOffset() - Settlement.MAX_SPAN + 1);
-        records.visit(range.keyAt(from), range.keyAt(range.toOffset()), settlement -> {
+        visit(range.keyAt(from), range.keyAt(range.toOffset()), settlement -> {
             if (settlement.position() >= oldestPosition && settlement.overlaps(range)) {
                 found[0] = settlement;
             }

@@ -16,11 +16,11 @@ import java.util.function.Predicate;
  * The last record of each thing, of one kind of {@link StateRecord}s:
  *
  * <pre>
- *   kind 1 | key of the record -> position 8 | store time of its frame 8 | the fields as in the log
+ *   kind 1 | key of the record -> position 8 | the fields as in the log
  * </pre>
  */
-public final class StateRecords<R extends StateRecord> {
-    private static final int PLACE = 16;
+public class StateRecords<R extends StateRecord> {
+    private static final int PLACE = 8;
 
     private final Table table;
     private final RecordKind kind;
@@ -32,10 +32,6 @@ public final class StateRecords<R extends StateRecord> {
         this.prefix = new byte[] {(byte) kind.code()};
     }
 
-    RecordKind kind() {
-        return kind;
-    }
-
     private byte[] key(byte[] recordKey) {
         return new Packer(1 + recordKey.length).raw(prefix).raw(recordKey).done();
     }
@@ -44,26 +40,25 @@ public final class StateRecords<R extends StateRecord> {
     private R record(byte[] value) {
         ByteBuffer bytes = ByteBuffer.wrap(value);
         long position = bytes.getLong();
-        long storeTimeMillis = bytes.getLong();
-        return (R) kind.read(new RecordReader(bytes, kind.version(), position, storeTimeMillis, 0));
+        return (R) kind.read(new RecordReader(bytes, kind.version(), position, 0, 0));
     }
 
     // ---- applier
 
-    void fold(StateRecord record, long storeTimeMillis) {
+    void fold(StateRecord record) {
         byte[] key = key(record.key());
         if (record.isRemoval()) {
             table.remove(key);
         } else {
             ByteBuffer value = ByteBuffer.allocate(PLACE + record.fieldBytes());
-            value.putLong(record.position()).putLong(storeTimeMillis);
+            value.putLong(record.position());
             record.writeFields(value);
             table.put(key, value.array());
         }
     }
 
     /** Removes all whose keys begin so. */
-    void remove(byte[] keyPrefix) {
+    final void removeAll(byte[] keyPrefix) {
         List<byte[]> keys = new ArrayList<>();
         table.scanPrefix(key(keyPrefix), (key, value) -> keys.add(key));
         keys.forEach(table::remove);
@@ -75,6 +70,11 @@ public final class StateRecords<R extends StateRecord> {
     public R get(byte[] recordKey) {
         byte[] value = table.get(key(recordKey));
         return value == null ? null : record(value);
+    }
+
+    /** Whether a pair of the table still counts. */
+    boolean isKept(byte[] value) {
+        return true;
     }
 
     /** Where the last record of a key stands; -1 if there is none. */

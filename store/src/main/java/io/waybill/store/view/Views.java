@@ -13,15 +13,14 @@ import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.FoldedLog;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PendingHalf;
-import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.PopFold;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.QueueKey;
-import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.RebuildableFold;
+import io.waybill.store.record.RecordKind;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.RolledBack;
 import io.waybill.store.record.Settlement;
@@ -325,14 +324,16 @@ public final class Views implements FoldedLog, AutoCloseable {
                 reading(Family.QUEUE).queues.basesBelow(position));
     }
 
-    /** Who holds ordered queues. For use within one call, as all that is handed out here: ask again for the next. */
-    public StateRecords<QueueLock> locks() {
-        return reading(Family.STATE).locks;
-    }
-
-    /** Resets that clients were not notified of yet. */
-    public StateRecords<PendingReset> resets() {
-        return reading(Family.STATE).resets;
+    /**
+     * The last record of each thing of a kind of state records. For use within one call, as all that is handed out here: ask
+     * again for the next.
+     */
+    @SuppressWarnings("unchecked")
+    public <R extends StateRecord> StateRecords<R> states(RecordKind kind, Class<R> type) {
+        if (kind.type() != type) {
+            throw new IllegalArgumentException(kind + " is not of " + type);
+        }
+        return (StateRecords<R>) reading(Family.STATE).states(kind);
     }
 
     /** What is settled in set-aside queues. */
@@ -349,7 +350,7 @@ public final class Views implements FoldedLog, AutoCloseable {
     /** Where the last record of the same thing stands; -1 if there is none. */
     @Override
     public long positionOf(StateRecord record) {
-        return reading(Family.STATE).positionOf(record);
+        return reading(Family.STATE).states(record.kind()).positionOf(record.key());
     }
 
     /** The queue; one that was never written to is empty and starts at 0. */
@@ -687,7 +688,7 @@ public final class Views implements FoldedLog, AutoCloseable {
             case TRANSACTIONS -> fold.transactions.isKept(key, value);
             case DUE -> fold.dueMessages.isKept(key, value);
             case JOURNAL -> fold.journal.isKept(key);
-            case STATE -> fold.settlements.isKept(key, value);
+            case STATE -> fold.states(RecordKind.ofCode(key[0])).isKept(value);
             case UNIQUE -> fold.uniques.isKept(key, value);
             default -> true;
         };

@@ -195,15 +195,11 @@ final class ViewsModel {
                 pick(dues).ifPresent(handle -> {
                     if (random.nextInt(3) == 0) {
                         long position = place(30);
-                        boolean old = random.nextInt(4) == 0;
                         String[] keys = dueKeys.get(handle);
-                        building.add(new TimerCancelled(
-                                position, handle, now, "someone", old ? null : topic(0), old ? null : keys));
+                        building.add(new TimerCancelled(position, handle, now, "someone", topic(0), keys));
                         dues.remove(handle);
                         free(handle);
-                        if (!old) {
-                            cancelled.put(handle, new Located<>(new CancelledTimer(handle, now, "someone"), position));
-                        }
+                        cancelled.put(handle, new Located<>(new CancelledTimer(handle, now, "someone"), position));
                     } else {
                         long dueMillis = later();
                         building.add(new TimerRescheduled(place(30), handle, dueMillis));
