@@ -112,6 +112,7 @@ final class Features {
         Groups groups = new Groups(store, settings);
         members = new ClientRegistry(groups, settings, clock);
         QueueLocks locks = new QueueLocks(
+                store.locks(),
                 clock,
                 settings.lockExpiryMillis(),
                 broker,
@@ -215,6 +216,7 @@ final class Features {
         features.add(new GroupFeature(groups, members, topics, lanes));
         features.add(new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, lanes));
         locks.register(routes);
+        background.add(locks);
         TopicUses uses = new TopicUses(store, members, offsets);
         features.add(new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes));
         TransactionFeature halfRequests = new TransactionFeature(

@@ -4,6 +4,8 @@ package io.waybill.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
+import io.waybill.platform.simulated.Fault;
+import io.waybill.platform.simulated.FileCall;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.LockBatchBody;
@@ -384,5 +386,148 @@ class LockTest {
         broker.pass(5 * 60_000 + 1);
         commit(broker.connect(), 0);
         assertThat(committed()).as("nobody remembers the lock").isZero();
+    }
+
+    // ---- over a restart
+
+    @Test
+    void aRestartedBrokerKeepsTheQueueForWhoHeldIt() {
+        lock("shipping", "c1", ZERO);
+        lock("audit", "c2", ZERO);
+        restart();
+        assertThat(lock("shipping", "c2", ZERO, ONE)).containsExactly(ONE);
+        broker.pass(40_000);
+        assertThat(lock("shipping", "c2", ZERO)).isEmpty();
+        assertThat(lock("shipping", "c1", ZERO)).as("its holder comes back").containsExactly(ZERO);
+        broker.pass(50_000);
+        assertThat(lock("shipping", "c2", ZERO)).as("renewed since").isEmpty();
+        broker.pass(10_001);
+        assertThat(lock("shipping", "c2", ZERO)).containsExactly(ZERO);
+        assertThat(lock("shipping", "c1", ZERO)).isEmpty();
+    }
+
+    @Test
+    void aHolderThatDoesNotComeBackIsWaitedForAsIfItHadRenewedAtTheRestart() {
+        lock("shipping", "c1", ZERO);
+        broker.pass(50_000);
+        restart();
+        broker.pass(60_000);
+        assertThat(lock("shipping", "c2", ZERO)).isEmpty();
+        broker.pass(1);
+        assertThat(lock("shipping", "c2", ZERO)).containsExactly(ZERO);
+        restart();
+        assertThat(lock("shipping", "c1", ZERO)).isEmpty();
+        assertThat(lock("shipping", "c2", ZERO)).containsExactly(ZERO);
+    }
+
+    @Test
+    void whatWasGivenBackOrHasEndedIsFreeAfterARestart() {
+        lock("shipping", "c1", ZERO, ONE);
+        ask(RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ZERO);
+        restart();
+        assertThat(lock("shipping", "c2", ZERO, ONE)).containsExactly(ZERO);
+        broker.pass(121_000); // neither renews
+        restart();
+        assertThat(lock("shipping", "c3", ZERO, ONE)).containsExactlyInAnyOrder(ZERO, ONE);
+    }
+
+    @Test
+    void afterAPowerCutNobodyElseHasWhatWasGranted() {
+        for (int seed = 0; seed < 50; seed++) {
+            String first = "first-" + seed;
+            String second = "second-" + seed;
+            assertThat(lock("shipping", first, ZERO, ONE)).containsExactlyInAnyOrder(ZERO, ONE);
+            ask(RequestCode.UNLOCK_BATCH_MQ, "shipping", first, ONE);
+            assertThat(lock("shipping", second, ONE)).containsExactly(ONE);
+            broker.crash(seed);
+            connections.clear();
+            assertThat(lock("shipping", "third", ZERO, ONE)).as("seed " + seed).isEmpty();
+            assertThat(lock("shipping", first, ZERO, ONE)).containsExactly(ZERO);
+            assertThat(lock("shipping", second, ZERO, ONE)).containsExactly(ONE);
+            broker.pass(60_001);
+        }
+    }
+
+    @Test
+    void aGrantIsAnsweredWhenItIsRecordedAndARenewalRecordsNothing() {
+        LockBatchBody body = new LockBatchBody("shipping", "c1", new TreeSet<>(Set.of(ZERO)), false);
+        Command asking =
+                Command.request(RequestCode.LOCK_BATCH_MQ).body(body.toJson()).build();
+        Asked asked = broker.begin(of("c1"), asking);
+        assertThat(asked.reply()).as("not confirmed").isNull();
+        assertThat(broker.begin(of("c1"), asking).reply())
+                .as("nor for a second try")
+                .isNull();
+        Asked other = broker.begin(
+                of("c2"),
+                Command.request(RequestCode.LOCK_BATCH_MQ)
+                        .body(new LockBatchBody("shipping", "c2", new TreeSet<>(Set.of(ZERO)), false).toJson())
+                        .build());
+        assertThat(LockBatchReply.parse(other.reply().body()).lockOKMQSet()).isEmpty();
+        broker.settle();
+        assertThat(LockBatchReply.parse(asked.reply().body()).lockOKMQSet()).containsExactly(ZERO);
+
+        long end = broker.store.positions().appended();
+        assertThat(LockBatchReply.parse(broker.begin(of("c1"), asking).reply().body())
+                        .lockOKMQSet())
+                .as("at once")
+                .containsExactly(ZERO);
+        broker.settle();
+        assertThat(broker.store.positions().appended()).isEqualTo(end);
+    }
+
+    @Test
+    void whatCannotBeRecordedIsNotGranted() {
+        lock("shipping", "c1", ZERO);
+        broker.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        assertThat(lock("shipping", "c2", ONE)).isEmpty();
+        assertThat(lock("shipping", "c1", ZERO, ONE))
+                .as("a renewal needs no record")
+                .containsExactly(ZERO);
+    }
+
+    /** Which of the two comes back first says nothing about which of them works on a message. */
+    @Test
+    void ofTwoProcessesWithOneClientIdNoneGetsTheQueueRightAfterARestart() {
+        FakeConnection one = broker.connect();
+        FakeConnection other = broker.connect();
+        lock(one, "shipping", "c1", ZERO);
+        lock(other, "shipping", "c1", ZERO);
+        broker.pass(20_000);
+        lock(one, "shipping", "c1", ZERO); // two are alive
+        restart();
+        FakeConnection back = broker.connect();
+        assertThat(lock(back, "shipping", "c1", ZERO)).isEmpty();
+        assertThat(lock("shipping", "c2", ZERO)).isEmpty();
+        ask(back, RequestCode.UNLOCK_BATCH_MQ, "shipping", "c1", ZERO);
+        broker.pass(60_000);
+        assertThat(lock(back, "shipping", "c1", ZERO)).isEmpty();
+        broker.pass(1);
+        assertThat(lock(back, "shipping", "c1", ZERO)).containsExactly(ZERO);
+        restart();
+        assertThat(lock("shipping", "c1", ZERO)).as("one process now").containsExactly(ZERO);
+    }
+
+    @Test
+    void afterARestartOnlyTheRecordedHolderCommits() {
+        fill(10);
+        heartbeat(of("c2"), "c2");
+        lock("shipping", "c2", ZERO);
+        commit(of("c2"), 8);
+        assertThat(committed()).isEqualTo(8);
+        restart();
+        heartbeat(of("c1"), "c1");
+        commit(of("c1"), 3);
+        assertThat(committed()).isEqualTo(8);
+        Asked answered = broker.ask(of("c1"), committing(3).build());
+        assertThat(answered.remark()).contains("is locked for group 'shipping' by c2: the offset 3 of c1 at ");
+        heartbeat(of("c2"), "c2");
+        commit(of("c2"), 9);
+        assertThat(committed()).isEqualTo(9);
+    }
+
+    private void restart() {
+        broker.restart();
+        connections.clear();
     }
 }

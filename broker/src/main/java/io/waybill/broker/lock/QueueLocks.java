@@ -2,8 +2,12 @@
 package io.waybill.broker.lock;
 
 import io.waybill.broker.offset.CommitFence;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
 import io.waybill.platform.Clock;
+import io.waybill.platform.Duty;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -14,14 +18,23 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.LogRateLimiter;
 import io.waybill.remoting.Request;
+import io.waybill.store.LockStore;
+import io.waybill.store.log.Outcome;
+import io.waybill.store.log.Stored;
+import io.waybill.store.record.QueueLock;
+import io.waybill.store.record.ViewsDamaged;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,37 +47,30 @@ import org.slf4j.LoggerFactory;
  * {@code lockExpiryMillis} of the monotonic clock; a closed connection does not end it, because the client behind it may
  * still be working on a message and counts on its lock. The same client takes its lock along to a new connection: at once
  * when the old one is closed, else after half the expiry without renewal, when a stock client no longer trusts the lock itself
- * either; not when the old connection renewed it meanwhile, since then two processes are alive.
+ * either; not when the old connection renewed it meanwhile, since then two processes are alive (ADR 0027).
+ *
+ * <p>A change of holder is a record of the log, and nobody is told that he holds a queue before that is confirmed; a renewal is none. A holder that
+ * an earlier run or tenure recorded counts as renewed when this one began: its client comes back with a new connection and the same id and takes the
+ * lock along; anybody else waits as if it had renewed then (ADR 0031).
  *
  * <p>While a queue is locked, only its holder's commits count ({@link #refusal}); for a while after the end of a lock nobody else may
- * put the group back by a commit sent without waiting. Not kept over a restart: clients renew every 20 s.
+ * put the group back by a commit sent without waiting.
+ *
+ * <p>The duty reads what was recorded, in steps; a group that is asked for before its turn is read at once. Then it sweeps what has ended.
  */
-public final class QueueLocks implements CommitFence {
+public final class QueueLocks implements CommitFence, Duty {
     private static final Logger log = LoggerFactory.getLogger(QueueLocks.class);
 
     /** Of all groups together, ended ones that are remembered included; beyond it no new lock is granted until others end. */
     static final int MOST_LOCKS = 200_000;
 
-    /** So many times the expiry an ended lock is remembered, for the commits of who had it or waited for it. */
-    static final int REMEMBERED_EXPIRIES = 5;
+    /** Recorded holders that one run of the duty reads. */
+    private static final int PAGE = 1_000;
 
-    private static final long NOBODY = -1;
+    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    /** Guarded by the table. */
-    private static final class Lock {
-        String clientId;
-        Connection connection;
-        long takenNanos;
-        long renewedNanos;
-        /** Unlocked by its holder. */
-        boolean isReleased;
-        /** A connection of the same client that asked while this holder's was open. */
-        long askedBy = NOBODY;
-        /** One of which it is proven that it belongs to another process with the same client id. */
-        long rival = NOBODY;
-        /** Whether a refused commit was noted. */
-        boolean isNoted;
-    }
+    /** What became of a request to lock: what the client holds already, and what it holds once the changes are confirmed. */
+    private record Grant(long number, Set<MessageQueue> held, Set<MessageQueue> pending, List<QueueLock> changes) {}
 
     /**
      * A lock as it is now.
@@ -81,18 +87,32 @@ public final class QueueLocks implements CommitFence {
     private final BiFunction<String, Connection, String> clientIdOn;
     private final LogRateLimiter lines;
     /** Locks by group and queue. Changed while guarded by itself, and so is what is in it; that a group has none is read without. */
-    private final Map<String, Map<MessageQueue, Lock>> groups = new ConcurrentHashMap<>();
+    private final Map<String, Map<MessageQueue, LockHold>> groups = new ConcurrentHashMap<>();
 
     /** Of all groups together. Guarded by the table. */
     private int count;
 
-    private long sweptNanos;
+    /** Guarded by the table. */
+    private long grants;
+
+    private final LockStore store;
+    private final LockRecorder recorder;
+    private final long beganNanos;
+    /** Groups whose recorded holders were read before the duty came to them. Guarded by the table. */
+    private final Set<String> restored = new HashSet<>();
+
+    /** Whether all recorded holders were read. Set once, guarded by the table. */
+    private volatile boolean isRestored;
+
+    /** The last one that the duty has read; of the duty alone. */
+    private QueueLock last;
 
     /**
      * @param queueExists whether a topic has a queue; of others no lock is granted, so there are never more than queues
      * @param clientIdOn the client id that sent its heartbeat for a group on a connection, or null
      */
     public QueueLocks(
+            LockStore store,
             Clock clock,
             long expiryMillis,
             String brokerName,
@@ -104,19 +124,23 @@ public final class QueueLocks implements CommitFence {
         this.clock = clock;
         this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(expiryMillis);
         this.brokerName = brokerName;
-        this.sweptNanos = clock.nanoTime();
+        this.store = store;
+        this.recorder = new LockRecorder(store);
+        this.beganNanos = clock.nanoTime();
     }
 
     public void register(Routes routes) {
-        routes.on(RequestCode.LOCK_BATCH_MQ, this::lock).on(RequestCode.UNLOCK_BATCH_MQ, this::unlock);
+        routes.onCommand(RequestCode.LOCK_BATCH_MQ, Lane.INLINE, QueueLocks::read, this::lock)
+                .onCommand(RequestCode.UNLOCK_BATCH_MQ, Lane.INLINE, QueueLocks::read, this::unlock);
     }
 
     /** Whether somebody of the group holds an ordered queue right now. */
     public boolean isOrdered(String group) {
         long now = clock.nanoTime();
         synchronized (groups) {
-            Map<MessageQueue, Lock> locks = groups.get(group);
-            return locks != null && locks.values().stream().anyMatch(lock -> isLive(lock, now));
+            restore(group);
+            Map<MessageQueue, LockHold> locks = groups.get(group);
+            return locks != null && locks.values().stream().anyMatch(lock -> lock.isLive(now, expiryNanos));
         }
     }
 
@@ -124,9 +148,10 @@ public final class QueueLocks implements CommitFence {
     public Held held(String group, String topic, int queueId) {
         long now = clock.nanoTime();
         synchronized (groups) {
-            Map<MessageQueue, Lock> locks = groups.get(group);
-            Lock lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
-            return lock == null || !isLive(lock, now)
+            restore(group);
+            Map<MessageQueue, LockHold> locks = groups.get(group);
+            LockHold lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
+            return lock == null || !lock.isLive(now, expiryNanos)
                     ? null
                     : new Held(
                             lock.clientId,
@@ -135,28 +160,33 @@ public final class QueueLocks implements CommitFence {
         }
     }
 
-    private void lock(Request request) {
-        LockBatchBody body = LockBatchBody.parse(request.command().body());
-        String refusal = refusal(body);
-        if (refusal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
-            return;
-        }
-        Set<MessageQueue> held = tryLock(body.consumerGroup(), body.clientId(), request.connection(), body.mqSet());
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(new LockBatchReply(held).toJson())
-                .build());
+    private static LockBatchBody read(Command command) {
+        return LockBatchBody.parse(command.body());
     }
 
-    private void unlock(Request request) {
-        LockBatchBody body = LockBatchBody.parse(request.command().body());
+    private Reply lock(Request request, LockBatchBody body) {
         String refusal = refusal(body);
         if (refusal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, refusal);
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, refusal);
+        }
+        lock(
+                body.consumerGroup(),
+                body.clientId(),
+                request.connection(),
+                body.mqSet(),
+                held -> request.reply(Command.response(ResponseCode.SUCCESS, null)
+                        .body(new LockBatchReply(held).toJson())
+                        .build()));
+        return Reply.LATER;
+    }
+
+    private Reply unlock(Request request, LockBatchBody body) {
+        String refusal = refusal(body);
+        if (refusal != null) {
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, refusal);
         }
         unlock(body.consumerGroup(), body.clientId(), request.connection(), body.mqSet());
-        request.reply(Command.response(ResponseCode.SUCCESS, null).build());
+        return Reply.success();
     }
 
     private static String refusal(LockBatchBody body) {
@@ -170,28 +200,23 @@ public final class QueueLocks implements CommitFence {
         return Names.checkGroup(body.consumerGroup());
     }
 
-    /** Locks what is free or held by this client already; returns what it holds now. Queues of other brokers are left out. */
-    Set<MessageQueue> tryLock(String group, String clientId, Connection connection, Iterable<MessageQueue> queues) {
-        long now = clock.nanoTime();
-        Set<MessageQueue> held = new TreeSet<>();
+    /**
+     * Locks what is free or held by this client already. Queues of other brokers are left out.
+     *
+     * @param answer gets what the client holds now, once, when every change of holder is confirmed
+     */
+    private void lock(
+            String group,
+            String clientId,
+            Connection connection,
+            Iterable<MessageQueue> queues,
+            Consumer<Set<MessageQueue>> answer) {
         Set<Connection> doubted = new HashSet<>();
+        Grant grant;
         synchronized (groups) {
-            forgetEnded(now);
-            Map<MessageQueue, Lock> locks = groups.computeIfAbsent(group, g -> new HashMap<>());
-            for (MessageQueue queue : queues) {
-                Lock lock = locks.get(queue);
-                if (lock == null && count < MOST_LOCKS && isOurs(queue)) {
-                    lock = new Lock();
-                    lock.isReleased = true;
-                    count++;
-                    locks.put(queue, lock);
-                }
-                if (lock != null && isOurs(queue) && take(group, queue, lock, clientId, connection, now, doubted)) {
-                    held.add(queue);
-                }
-            }
-            if (locks.isEmpty()) {
-                groups.remove(group);
+            grant = tryLock(group, clientId, connection, queues, doubted);
+            if (!grant.changes().isEmpty()) {
+                recorder.note(grant.changes(), outcome -> answer.accept(confirmed(group, grant, outcome)));
             }
         }
         // A write to a peer that is gone ends its connection, and the next try finds that; a living one shares out its
@@ -200,6 +225,89 @@ public final class QueueLocks implements CommitFence {
                 .oneway()
                 .field("consumerGroup", group)
                 .build()));
+        if (grant.changes().isEmpty()) {
+            answer.accept(grant.held());
+        } else {
+            recorder.write();
+        }
+    }
+
+    /** Guarded by the table. */
+    private Grant tryLock(
+            String group,
+            String clientId,
+            Connection connection,
+            Iterable<MessageQueue> queues,
+            Set<Connection> doubted) {
+        restore(group);
+        long now = clock.nanoTime();
+        Grant grant = new Grant(++grants, new TreeSet<>(), new TreeSet<>(), new ArrayList<>());
+        Map<MessageQueue, LockHold> locks = groups.computeIfAbsent(group, g -> new HashMap<>());
+        for (MessageQueue queue : queues) {
+            LockHold lock = locks.get(queue);
+            if (lock == null && count < MOST_LOCKS && isOurs(queue)) {
+                lock = new LockHold();
+                lock.isReleased = true;
+                count++;
+                locks.put(queue, lock);
+            }
+            if (lock != null && isOurs(queue) && take(group, queue, lock, clientId, connection, now, doubted)) {
+                hold(group, queue, lock, grant);
+            }
+        }
+        if (locks.isEmpty()) {
+            groups.remove(group);
+        }
+        return grant;
+    }
+
+    /** Notes what is to be recorded of a lock that was granted or renewed. */
+    private static void hold(String group, MessageQueue queue, LockHold lock, Grant grant) {
+        boolean isNew = !lock.clientId.equals(lock.recorded) || lock.unconfirmed != 0;
+        if (isNew || lock.isShared() != lock.isRecordedShared) {
+            lock.recorded = lock.clientId;
+            lock.isRecordedShared = lock.isShared();
+            grant.changes().add(LockHold.recordOf(group, queue, lock.clientId, lock.isShared()));
+        }
+        if (isNew) {
+            lock.unconfirmed = grant.number();
+            grant.pending().add(queue);
+        } else {
+            grant.held().add(queue);
+        }
+    }
+
+    /** The changes of a grant are in the log, or are not: what the client holds then. */
+    private Set<MessageQueue> confirmed(String group, Grant grant, Outcome outcome) {
+        boolean isStored = outcome instanceof Stored;
+        if (!isStored) {
+            String more = lines.admit();
+            if (more != null) {
+                log.warn(
+                        "{} queues are not locked for group {}, since their holder could not be recorded: {}{}",
+                        grant.pending().size(),
+                        group,
+                        Outcomes.text(outcome),
+                        more);
+            }
+        }
+        synchronized (groups) {
+            Map<MessageQueue, LockHold> locks = groups.get(group);
+            for (MessageQueue queue : grant.pending()) {
+                LockHold lock = locks == null ? null : locks.get(queue);
+                if (lock != null && lock.unconfirmed == grant.number()) {
+                    lock.unconfirmed = 0;
+                    if (!isStored) {
+                        lock.isReleased = true;
+                        lock.recorded = null;
+                    }
+                }
+            }
+        }
+        Set<MessageQueue> held = new TreeSet<>(grant.held());
+        if (isStored) {
+            held.addAll(grant.pending());
+        }
         return held;
     }
 
@@ -210,23 +318,23 @@ public final class QueueLocks implements CommitFence {
     private boolean take(
             String group,
             MessageQueue queue,
-            Lock lock,
+            LockHold lock,
             String clientId,
             Connection connection,
             long now,
             Set<Connection> doubted) {
-        boolean live = isLive(lock, now);
+        boolean live = lock.isLive(now, expiryNanos);
         boolean same = clientId.equals(lock.clientId);
         if (live && !same) {
             return false;
         }
-        if (live && lock.connection.id() == connection.id()) {
+        if (live && lock.connection != null && lock.connection.id() == connection.id()) {
             renewed(group, queue, lock);
             lock.renewedNanos = now;
             return true;
         }
-        if (live && !mayTakeOver(lock, connection, now)) {
-            if (lock.connection.isOpen() && lock.askedBy != connection.id() && lock.rival != connection.id()) {
+        if (live && !lock.mayBeTakenAlong(connection, now, expiryNanos)) {
+            if (lock.isConnected() && lock.askedBy != connection.id() && lock.rival != connection.id()) {
                 lock.askedBy = connection.id();
                 doubted.add(lock.connection);
             }
@@ -236,9 +344,10 @@ public final class QueueLocks implements CommitFence {
             lock.takenNanos = now;
         }
         // Whoever lost it with its connection open is not the one that has it now, whatever its client id says.
-        boolean lost = same && lock.connection.id() != connection.id() && lock.connection.isOpen();
-        lock.rival = lost ? lock.connection.id() : same ? lock.rival : NOBODY;
-        lock.askedBy = NOBODY;
+        boolean lost = same && lock.isConnected() && lock.connection.id() != connection.id();
+        lock.rival = lost ? lock.connection.id() : same ? lock.rival : LockHold.NOBODY;
+        lock.askedBy = LockHold.NOBODY;
+        lock.wasShared = false;
         lock.clientId = clientId;
         lock.connection = connection;
         lock.renewedNanos = now;
@@ -247,21 +356,13 @@ public final class QueueLocks implements CommitFence {
         return true;
     }
 
-    /** Whether the client that holds a lock comes for it on another connection, as far as can be known. */
-    private boolean mayTakeOver(Lock lock, Connection connection, long now) {
-        if (lock.rival == connection.id()) {
-            return false;
-        }
-        return !lock.connection.isOpen() || now - lock.renewedNanos > expiryNanos / 2;
-    }
-
     /** The holder renews: if another connection of its client asked meanwhile, that is another process. */
-    private void renewed(String group, MessageQueue queue, Lock lock) {
-        if (lock.askedBy == NOBODY) {
+    private void renewed(String group, MessageQueue queue, LockHold lock) {
+        if (lock.askedBy == LockHold.NOBODY) {
             return;
         }
         lock.rival = lock.askedBy;
-        lock.askedBy = NOBODY;
+        lock.askedBy = LockHold.NOBODY;
         String more = lines.admit();
         if (more != null) {
             log.warn(
@@ -276,26 +377,41 @@ public final class QueueLocks implements CommitFence {
         }
     }
 
-    void unlock(String group, String clientId, Connection connection, Iterable<MessageQueue> queues) {
+    private void unlock(String group, String clientId, Connection connection, Iterable<MessageQueue> queues) {
         long now = clock.nanoTime();
+        List<QueueLock> ended = new ArrayList<>();
         synchronized (groups) {
-            Map<MessageQueue, Lock> locks = groups.get(group);
+            restore(group);
+            Map<MessageQueue, LockHold> locks = groups.get(group);
             if (locks == null) {
                 return;
             }
             for (MessageQueue queue : queues) {
-                Lock lock = locks.get(queue);
-                if (lock != null && isLive(lock, now) && lock.clientId.equals(clientId) && isSame(lock, connection)) {
+                LockHold lock = locks.get(queue);
+                if (lock != null
+                        && lock.isLive(now, expiryNanos)
+                        && lock.clientId.equals(clientId)
+                        && lock.mayBeUnlocked(connection)) {
                     lock.isReleased = true;
+                    lock.unconfirmed = 0;
                     lock.renewedNanos = now;
+                    lock.recordEnd(group, queue, ended);
                 }
             }
+            noteEnds(ended);
         }
+        recorder.write();
     }
 
-    /** Whether an unlock on this connection can be the holder's own. */
-    private static boolean isSame(Lock lock, Connection connection) {
-        return lock.connection.id() == connection.id() || !lock.connection.isOpen() && lock.rival != connection.id();
+    /** An end that is not recorded only makes others wait after a restart. Guarded by the table. */
+    private void noteEnds(List<QueueLock> ended) {
+        if (!ended.isEmpty()) {
+            recorder.note(ended, outcome -> {
+                if (!(outcome instanceof Stored)) {
+                    log.debug("the end of {} locks was not recorded: {}", ended.size(), Outcomes.text(outcome));
+                }
+            });
+        }
     }
 
     // ---- commits
@@ -303,7 +419,7 @@ public final class QueueLocks implements CommitFence {
     @Override
     public String refusal(
             String group, String topic, int queueId, long before, long offset, Connection connection, boolean isAsked) {
-        if (!groups.containsKey(group)) {
+        if (isRestored && !groups.containsKey(group)) {
             return null; // the usual
         }
         long now = clock.nanoTime();
@@ -312,19 +428,25 @@ public final class QueueLocks implements CommitFence {
         boolean live;
         boolean first;
         synchronized (groups) {
-            Map<MessageQueue, Lock> locks = groups.get(group);
-            Lock lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
-            if (lock == null || isHolder(group, lock, client, connection)) {
+            try {
+                restore(group);
+            } catch (ViewsDamaged e) {
+                return null; // who held it cannot be read at the moment; nobody is locked out for that
+            }
+            Map<MessageQueue, LockHold> locks = groups.get(group);
+            LockHold lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
+            if (lock == null || lock.isHolder(client, connection, own -> clientIdOn.apply(group, own))) {
                 return null;
             }
-            live = isLive(lock, now);
+            live = lock.isLive(now, expiryNanos);
             boolean deliberate = isAsked && client == null;
-            if (!live && (isForgotten(lock, now) || deliberate || offset >= before)) {
+            if (!live && (lock.isForgotten(now, expiryNanos) || deliberate || offset >= before)) {
                 return null;
             }
-            holder = lock.clientId + " at " + text(lock.connection);
-            first = !lock.isNoted;
-            lock.isNoted = true;
+            holder = lock.clientId + (lock.connection == null ? "" : " at " + text(lock.connection));
+            // After a restart the holder itself may commit before its first heartbeat.
+            first = !lock.isNoted && (lock.connection != null || client != null);
+            lock.isNoted |= first;
         }
         String text = "queue " + queueId + " of topic '" + topic + "' " + (live ? "is" : "was lately")
                 + " locked for group '" + group + "' by " + holder + ": the offset " + offset + " of "
@@ -336,20 +458,6 @@ public final class QueueLocks implements CommitFence {
         return text;
     }
 
-    /**
-     * Whether a commit comes from the process that has or had the lock: on the lock's own connection, or on another one of its client when the
-     * lock's is no member's. The latter is a client that locks and commits beside the connection of its heartbeats, or one that reconnected.
-     */
-    private boolean isHolder(String group, Lock lock, String client, Connection connection) {
-        if (lock.connection.id() == connection.id()) {
-            return true;
-        }
-        return lock.clientId.equals(client)
-                && lock.rival != connection.id()
-                && lock.askedBy != connection.id()
-                && (!lock.connection.isOpen() || clientIdOn.apply(group, lock.connection) == null);
-    }
-
     private static String text(Connection connection) {
         return connection.remoteAddress().getHostString() + ":"
                 + connection.remoteAddress().getPort();
@@ -357,25 +465,87 @@ public final class QueueLocks implements CommitFence {
 
     // ---- ends
 
-    /** Now and then, so that groups which are gone take no memory. */
-    private void forgetEnded(long now) {
-        if (now - sweptNanos < expiryNanos) {
-            return;
+    /** So that groups which are gone take no memory, and no room in the log. */
+    private void sweep(long now) {
+        synchronized (groups) {
+            List<QueueLock> ended = new ArrayList<>();
+            for (Iterator<Map.Entry<String, Map<MessageQueue, LockHold>>> i =
+                            groups.entrySet().iterator();
+                    i.hasNext(); ) {
+                Map.Entry<String, Map<MessageQueue, LockHold>> group = i.next();
+                Map<MessageQueue, LockHold> locks = group.getValue();
+                int before = locks.size();
+                locks.forEach((queue, lock) -> {
+                    if (!lock.isLive(now, expiryNanos)) {
+                        lock.recordEnd(group.getKey(), queue, ended);
+                    }
+                });
+                locks.values().removeIf(lock -> !lock.isLive(now, expiryNanos) && lock.isForgotten(now, expiryNanos));
+                count -= before - locks.size();
+                if (locks.isEmpty()) {
+                    i.remove();
+                }
+            }
+            for (int from = 0; from < ended.size(); from += PAGE) {
+                noteEnds(ended.subList(from, Math.min(ended.size(), from + PAGE)));
+            }
         }
-        sweptNanos = now;
-        groups.values().removeIf(locks -> {
-            int before = locks.size();
-            locks.values().removeIf(lock -> isForgotten(lock, now));
-            count -= before - locks.size();
-            return locks.isEmpty();
-        });
+        recorder.write();
     }
 
-    private boolean isLive(Lock lock, long now) {
-        return !lock.isReleased && now - lock.renewedNanos <= expiryNanos;
+    // ---- what an earlier run or tenure recorded
+
+    @Override
+    public String roleName() {
+        return "locks";
     }
 
-    private boolean isForgotten(Lock lock, long now) {
-        return now - lock.renewedNanos > REMEMBERED_EXPIRIES * expiryNanos;
+    @Override
+    public long run() {
+        if (isRestored) {
+            sweep(clock.nanoTime());
+            return expiryNanos;
+        }
+        List<QueueLock> page;
+        try {
+            page = last == null
+                    ? store.locksAfter(null, "", 0, PAGE)
+                    : store.locksAfter(last.group(), last.topic(), last.queueId(), PAGE);
+        } catch (ViewsDamaged e) {
+            log.warn("who held ordered queues cannot be read at the moment: {}", e.getMessage());
+            return RETRY_NANOS;
+        }
+        synchronized (groups) {
+            for (QueueLock one : page) {
+                if (!restored.contains(one.group())) {
+                    restore(one);
+                }
+            }
+            if (page.size() < PAGE) {
+                isRestored = true;
+                restored.clear();
+                return expiryNanos;
+            }
+        }
+        last = page.get(page.size() - 1);
+        return 0;
+    }
+
+    /** Reads the recorded holders of a group unless that has been done. Guarded by the table. */
+    private void restore(String group) {
+        if (!isRestored && !restored.contains(group)) {
+            store.locksOf(group).forEach(this::restore);
+            restored.add(group);
+        }
+    }
+
+    private void restore(QueueLock recorded) {
+        Map<MessageQueue, LockHold> locks = groups.computeIfAbsent(recorded.group(), g -> new HashMap<>());
+        MessageQueue queue = new MessageQueue(recorded.topic(), brokerName, recorded.queueId());
+        if (locks.containsKey(queue)) {
+            return; // read before, with the page of the duty
+        }
+        locks.put(queue, LockHold.of(recorded, beganNanos));
+        count++;
     }
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.broker.lock;
+
+import io.waybill.store.LockStore;
+import io.waybill.store.log.Completion;
+import io.waybill.store.log.Failed;
+import io.waybill.store.record.QueueLock;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Hands changes of holders to the store in the order in which they happened, so that the last record of a queue names its holder. They are noted under the
+ * lock of the table and written without it: the writer of the log may do much more than this one change. Thread-safe.
+ */
+final class LockRecorder {
+    private static final Logger LOG = LoggerFactory.getLogger(LockRecorder.class);
+
+    private record Change(List<QueueLock> holders, Completion done) {}
+
+    private final LockStore store;
+    private final Queue<Change> noted = new ConcurrentLinkedQueue<>();
+    /** How many were noted and not handed over yet; who raises it from 0 hands them over. */
+    private final AtomicInteger open = new AtomicInteger();
+
+    LockRecorder(LockStore store) {
+        this.store = store;
+    }
+
+    /** Notes a change; to be called under the lock of the table, {@link #write} after it. */
+    void note(List<QueueLock> holders, Completion done) {
+        noted.add(new Change(holders, done));
+    }
+
+    /** Writes what was noted. Any thread; another one that writes already takes it along. */
+    void write() {
+        if (open.getAndIncrement() != 0) {
+            return;
+        }
+        int seen = 1;
+        do {
+            for (Change change = noted.poll(); change != null; change = noted.poll()) {
+                write(change);
+            }
+            seen = open.addAndGet(-seen);
+        } while (seen != 0);
+    }
+
+    private void write(Change change) {
+        try {
+            store.recordLocks(change.holders(), change.done());
+        } catch (RuntimeException e) {
+            LOG.error(
+                    "the holders of {} ordered queues could not be recorded",
+                    change.holders().size(),
+                    e);
+            change.done().done(new Failed(Failed.Cause.REBUILDING, true, e.getMessage()));
+        }
+    }
+}
