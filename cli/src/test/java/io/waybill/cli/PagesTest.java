@@ -22,11 +22,14 @@ import picocli.CommandLine;
 class PagesTest {
     private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
 
+    /** What may stand before the command: a prompt, a variable, the folder. */
+    private static final String PROMPT = "(\\$ )?([A-Z_]+=('[^']*'|\\S+) )?(\\./bin/)?";
+
     /** A command line and where it stands. */
     private record Line(Path page, int number, String command) {}
 
     private static List<Line> commands() throws IOException {
-        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md")));
+        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md"), ROOT.resolve("CONTRIBUTING.md")));
         try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
             docs.filter(page -> page.toString().endsWith(".md")).sorted().forEach(pages::add);
         }
@@ -38,9 +41,10 @@ class PagesTest {
                 number++;
                 if (line.startsWith("```")) {
                     isBlock = !isBlock;
-                } else if (isBlock && line.matches("(\\$ )?(\\./bin/)?waybill .*")) {
-                    String command = line.replaceFirst("^(\\$ )?(\\./bin/)?waybill ", "");
-                    commands.add(new Line(ROOT.relativize(page), number, command.replaceFirst("\\s+(#|\\|) .*", "")));
+                } else if (isBlock && line.matches(PROMPT + "waybill .*")) {
+                    String command = line.replaceFirst("^" + PROMPT + "waybill ", "");
+                    commands.add(new Line(
+                            ROOT.relativize(page), number, command.replaceFirst("(\\s+(#|\\|) |\\s{3}).*", "")));
                 }
             }
         }
