@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client;
 
-import io.waybill.client.internal.MessageChecks;
-import io.waybill.client.internal.UniqueIds;
+import io.waybill.client.internal.id.UniqueIds;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -45,6 +44,8 @@ public record Message(
         Unless unless,
         int priority,
         String dedupKey) {
+    /** The most bytes of a body, as of stock clients and brokers. */
+    public static final int MAX_BODY_BYTES = 4 << 20;
 
     /**
      * Names messages whose arrival makes a delayed one needless.

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client;
 
-import io.waybill.client.internal.ClientCore;
-
 /**
  * The door to one Waybill (or RocketMQ) cluster. All producers and consumers of a process share one set of event loops, one timer thread and one
  * bounded pool of listener threads, however many clients are open.
@@ -19,7 +17,7 @@ public interface WaybillClient extends AutoCloseable {
      * @throws WaybillException of kind INVALID when the text is not such a list
      */
     static WaybillClient connect(String nameServers) {
-        return ClientCore.connect(nameServers);
+        return InstalledProvider.INSTANCE.connect(nameServers);
     }
 
     /** The id under which the cluster knows this client; unique among all processes. */

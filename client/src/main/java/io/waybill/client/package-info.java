@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What an application uses: producers, transactional producers, consumers, replay and a small admin face. Everything here is a promise; everything
- * under {@code internal} may change in any release.
+ * The library as an application sees it: producers, transactional producers, consumers, replay and the administration of a cluster.
+ * Everything here is a promise; everything under {@code internal} may change in any release.
+ *
+ * <p>Start with {@link io.waybill.client.WaybillClient}, which builds all others, then {@link io.waybill.client.Message} and
+ * {@link io.waybill.client.ReceivedMessage}.
+ *
+ * <p>Imports nothing of {@code internal} but {@code internal.id}; what implements these interfaces is found by the service loader (ADR 0034).
  */
 package io.waybill.client;

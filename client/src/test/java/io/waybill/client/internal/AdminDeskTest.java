@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Test;
 /** What each question of the tools looks like on the wire, and how each answer is read. */
 class AdminDeskTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final Admin admin = client.admin();
 
     @AfterEach

@@ -29,7 +29,7 @@ class AdminTest {
                     + "\"nextCheckTimestamp\":4000,\"tags\":\"T\",\"keys\":\"a b\",\"bodySize\":7}";
 
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final Admin admin = client.admin();
     private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
     private final MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);

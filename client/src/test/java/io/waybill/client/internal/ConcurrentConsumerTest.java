@@ -11,6 +11,8 @@ import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillException;
+import io.waybill.client.internal.runtime.ClientTimeouts;
+import io.waybill.platform.Platform;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.header.PullHeader;
@@ -31,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ConcurrentConsumerTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
     private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
     private final MessageQueue second = new MessageQueue("orders", FakeBroker.NAME, 1);
@@ -82,8 +84,9 @@ class ConcurrentConsumerTest {
 
     @Test
     void pullsCarryTheProgressSoThatAKillRepeatsLittle() throws Exception {
-        Timings seldom = new Timings(3_000, 30_000, 30_000, 20_000, 3_600_000, 15_000, 20, 20_000, 30_000, 5_000);
-        try (ClientCore other = ClientCore.connect(broker.address(), seldom)) {
+        ClientTimeouts seldom =
+                new ClientTimeouts(3_000, 30_000, 30_000, 20_000, 3_600_000, 15_000, 20, 20_000, 30_000, 5_000);
+        try (ConnectedClient other = ConnectedClient.connect(broker.address(), seldom)) {
             PushConsumer consumer = other.pushConsumer("cg")
                     .from(StartFrom.FIRST)
                     .subscribe("orders")
@@ -306,7 +309,7 @@ class ConcurrentConsumerTest {
     void queuesAreSharedWithANewMemberAndTakenBackWhenItLeaves() {
         PushConsumer one = consumer().subscribe("orders").onMessage(this::take).start();
         assertThat(one.assignment()).contains(first, second);
-        try (ClientCore other = ClientCore.connect(broker.address(), ProducerTest.QUICK)) {
+        try (ConnectedClient other = ConnectedClient.connect(broker.address(), ProducerTest.QUICK)) {
             PushConsumer two = other.pushConsumer("cg")
                     .subscribe("orders")
                     .onMessage(this::take)
@@ -420,7 +423,7 @@ class ConcurrentConsumerTest {
                 })
                 .start();
         inside.await();
-        Thread closing = client.threads().platform.duties().thread("closing", consumer::close);
+        Thread closing = Platform.real().duties().thread("closing", consumer::close);
         closing.start();
         await().until(() -> closing.getState() == Thread.State.TIMED_WAITING);
         go.countDown();

@@ -2,6 +2,8 @@
 package io.waybill.client.internal;
 
 import io.waybill.client.MessageQueue;
+import io.waybill.client.internal.id.UniqueIds;
+import io.waybill.client.internal.message.WireQueues;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -340,7 +342,7 @@ final class FakeBroker implements AutoCloseable {
                 LockBatchBody body = LockBatchBody.parse(command.body());
                 body.mqSet()
                         .forEach(queue ->
-                                locks.remove(WireBodies.queue(queue), body.consumerGroup() + " " + body.clientId()));
+                                locks.remove(WireQueues.of(queue), body.consumerGroup() + " " + body.clientId()));
                 ok(request);
             }
             case RequestCode.UPDATE_AND_CREATE_TOPIC -> {
@@ -538,8 +540,8 @@ final class FakeBroker implements AutoCloseable {
         String owner = body.consumerGroup() + " " + body.clientId();
         Set<io.waybill.protocol.body.MessageQueue> granted = new HashSet<>();
         for (io.waybill.protocol.body.MessageQueue queue : body.mqSet()) {
-            if (locks.putIfAbsent(WireBodies.queue(queue), owner) == null
-                    || locks.get(WireBodies.queue(queue)).equals(owner)) {
+            if (locks.putIfAbsent(WireQueues.of(queue), owner) == null
+                    || locks.get(WireQueues.of(queue)).equals(owner)) {
                 granted.add(queue);
             }
         }

@@ -12,6 +12,7 @@ import io.waybill.client.PullConsumer;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
+import io.waybill.client.internal.message.EncodedMessage;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerRunningInfo;
@@ -34,7 +35,7 @@ import org.junit.jupiter.api.Test;
 /** What a broker asks of a client, and what it gets. */
 class OperatorQuestionsTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
     private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
 
@@ -180,7 +181,7 @@ class OperatorQuestionsTest {
                 .field("f", 0)
                 .field("g", 1)
                 .field("h", 0)
-                .field("i", Outgoing.text(Map.of(MessageProperties.CORRELATION_ID, correlationId)))
+                .field("i", EncodedMessage.text(Map.of(MessageProperties.CORRELATION_ID, correlationId)))
                 .field("j", 0)
                 .build()
                 .fields());

@@ -9,6 +9,7 @@ import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
+import io.waybill.client.internal.runtime.ClientTimeouts;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import java.time.Duration;
@@ -28,7 +29,7 @@ import org.junit.jupiter.api.Test;
 
 class OrderedConsumerTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 4);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> received = new LinkedBlockingQueue<>();
     private final MessageQueue first = queue(0);
 
@@ -42,7 +43,7 @@ class OrderedConsumerTest {
         broker.close();
     }
 
-    private PushConsumer.Builder consumer(ClientCore from) {
+    private PushConsumer.Builder consumer(ConnectedClient from) {
         return from.pushConsumer("og").subscribe("orders").from(StartFrom.FIRST).suspend(Duration.ofMillis(10));
     }
 
@@ -166,7 +167,7 @@ class OrderedConsumerTest {
                 })
                 .start();
         assertThat(inside.await(10, TimeUnit.SECONDS)).isTrue();
-        try (ClientCore other = ClientCore.connect(broker.address(), ProducerTest.QUICK)) {
+        try (ConnectedClient other = ConnectedClient.connect(broker.address(), ProducerTest.QUICK)) {
             PushConsumer two = consumer(other)
                     .onMessageInOrder(message -> {
                         events.add("begin " + message.text());
@@ -241,8 +242,8 @@ class OrderedConsumerTest {
 
     @Test
     void locksAreRenewedAndALostOneStopsTheQueue() {
-        Timings timings = new Timings(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20, 60, 5_000);
-        try (ClientCore renewing = ClientCore.connect(broker.address(), timings)) {
+        ClientTimeouts timings = new ClientTimeouts(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20, 60, 5_000);
+        try (ConnectedClient renewing = ConnectedClient.connect(broker.address(), timings)) {
             PushConsumer consumer = consumer(renewing)
                     .onMessageInOrder(message -> ConsumeResult.SUCCESS)
                     .start();

@@ -11,6 +11,7 @@ import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
+import io.waybill.client.internal.message.InboundMessage;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.BatchAckBody;
@@ -36,7 +37,7 @@ class PopConsumerTest {
     private static final Duration MINUTE = Duration.ofMinutes(1);
 
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final MessageQueue first = new MessageQueue("orders", FakeBroker.NAME, 0);
 
     @AfterEach

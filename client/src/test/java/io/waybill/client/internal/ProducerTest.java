@@ -12,6 +12,7 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.WaybillException;
 import io.waybill.client.WaybillException.Kind;
+import io.waybill.client.internal.runtime.ClientTimeouts;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.MessageProperties;
@@ -28,10 +29,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class ProducerTest {
-    static final Timings QUICK = new Timings(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20_000, 30_000, 5_000);
+    static final ClientTimeouts QUICK =
+            new ClientTimeouts(3_000, 30_000, 30_000, 20_000, 50, 15_000, 20, 20_000, 30_000, 5_000);
 
     private final FakeBroker broker = new FakeBroker();
-    private final ClientCore client = ClientCore.connect(broker.address(), QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), QUICK);
     private final Producer producer = client.producer("pg").build();
 
     @AfterEach
@@ -217,7 +219,7 @@ class ProducerTest {
         FakeBroker gone = new FakeBroker();
         String address = gone.address();
         gone.close();
-        try (ClientCore lonely = ClientCore.connect(address, QUICK);
+        try (ConnectedClient lonely = ConnectedClient.connect(address, QUICK);
                 Producer alone = lonely.producer("alone")
                         .sendTimeout(Duration.ofMillis(300))
                         .build()) {
@@ -235,7 +237,7 @@ class ProducerTest {
         String address = gone.address();
         gone.close();
         broker.topic("orders", 1);
-        try (ClientCore both = ClientCore.connect(address + ";" + broker.address(), QUICK);
+        try (ConnectedClient both = ConnectedClient.connect(address + ";" + broker.address(), QUICK);
                 Producer sending = both.producer("both").build()) {
             assertThat(sending.send(Message.to("orders").body("x").build()).attempts())
                     .isEqualTo(1);
@@ -481,7 +483,7 @@ class ProducerTest {
     void aQuestionEndsWithItsClient() {
         broker.topic("orders", 1);
         CompletableFuture<ReceivedMessage> answer;
-        try (ClientCore asking = ClientCore.connect(broker.address(), QUICK)) {
+        try (ConnectedClient asking = ConnectedClient.connect(broker.address(), QUICK)) {
             Producer producerOfQuestions =
                     asking.producer("qg").sendTimeout(Duration.ofMillis(300)).build();
             answer = producerOfQuestions.requestAsync(

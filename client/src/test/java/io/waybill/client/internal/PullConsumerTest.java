@@ -22,7 +22,7 @@ class PullConsumerTest {
     private static final Duration LONG = Duration.ofSeconds(10);
 
     private final FakeBroker broker = new FakeBroker().topic("audit", 2);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final MessageQueue first = new MessageQueue("audit", FakeBroker.NAME, 0);
     private final MessageQueue second = new MessageQueue("audit", FakeBroker.NAME, 1);
     private final PullConsumer consumer = client.pullConsumer("pull").build();

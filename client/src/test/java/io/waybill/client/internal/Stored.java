@@ -8,12 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /** Stored messages for tests without a broker. */
-final class Stored {
+public final class Stored {
     private static final InetSocketAddress HOST = new InetSocketAddress("127.0.0.1", 10_911);
 
     private Stored() {}
 
-    static Message message(MessageQueue queue, long offset, String body) {
+    public static Message message(MessageQueue queue, long offset, String body) {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
         return new Message(
                 100 + bytes.length,

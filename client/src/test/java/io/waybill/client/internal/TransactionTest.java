@@ -14,6 +14,7 @@ import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillException;
+import io.waybill.client.internal.runtime.ClientExceptions;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.EndTransactionHeader;
@@ -37,7 +38,7 @@ import org.junit.jupiter.api.Test;
 
 class TransactionTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 1);
-    private final ClientCore client = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+    private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final BlockingQueue<ReceivedMessage> checks = new LinkedBlockingQueue<>();
     private volatile Decision decision = Decision.COMMIT;
     private volatile Decision answer = Decision.COMMIT;
@@ -191,7 +192,7 @@ class TransactionTest {
                         }
                     })
                     .satisfies(thrown -> {
-                        Throwable inner = Failures.unwrap(thrown);
+                        Throwable inner = ClientExceptions.unwrap(thrown);
                         assertThat(inner).isInstanceOfSatisfying(TransactionConflictException.class, conflict -> {
                             assertThat(conflict.messageId()).isEqualTo(message.id());
                             assertThat(conflict.decision()).isEqualTo(Decision.COMMIT);
@@ -259,7 +260,7 @@ class TransactionTest {
     @Test
     void noListenerIsAskedAboutASendOfAnotherClientOfThisProcess() {
         answer = Decision.ROLLBACK;
-        try (ClientCore second = ClientCore.connect(broker.address(), ProducerTest.QUICK);
+        try (ConnectedClient second = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
                 TransactionProducer idle = second.transactionProducer("tx")
                         .listener(listener)
                         .topics("orders")
@@ -425,41 +426,6 @@ class TransactionTest {
         end.countDown();
         assertThat(sent.join().decided()).isTrue();
         await().until(() -> broker.seen(RequestCode.UNREGISTER_CLIENT).size() == 1);
-    }
-
-    /** A connection can break at once: what was given up must not answer for what the next send of the message does. */
-    @Test
-    void twoSendsOfOneMessageInOneMillisecondHaveAnswersOfTheirOwn() {
-        RunningTransactions running = new RunningTransactions();
-        RunningTransactions.Run lost = running.begin("tx", "id", 7);
-        lost.abandoned();
-        RunningTransactions.Run again = running.begin("tx", "id", 7);
-        again.stored("broker-a", 5);
-        again.decided(Decision.UNKNOWN);
-        again.ended();
-        assertThat(running.answer("tx", "id", "broker-a", 1, lost.bornMillis())).isEqualTo(Decision.ROLLBACK);
-        assertThat(running.answer("tx", "id", "broker-a", 5, again.bornMillis()))
-                .as("whether it committed is the listener's to say")
-                .isNull();
-    }
-
-    @Test
-    void whatIsRememberedOfEndedSendsIsBounded() {
-        RunningTransactions running = new RunningTransactions();
-        for (int i = 0; i <= RunningTransactions.MOST_REMEMBERED; i++) {
-            RunningTransactions.Run run = running.begin("tx", "id" + i, 7);
-            run.stored("broker-a", i);
-            run.decided(Decision.COMMIT);
-            run.untold();
-            run.untold();
-        }
-        assertThat(running.size()).isEqualTo(RunningTransactions.MOST_REMEMBERED);
-        assertThat(running.answer("tx", "id0", "broker-a", 0, 7)).isNull();
-        assertThat(running.answer("tx", "id1", "broker-a", 1, 7)).isEqualTo(Decision.COMMIT);
-        assertThat(running.answer("tx", "id1", "broker-a", 2, 7)).isNull();
-        assertThat(running.answer("tx", "id1", "broker-b", 1, 7)).isNull();
-        assertThat(running.answer("tx", "id1", null, 1, 7)).isEqualTo(Decision.COMMIT);
-        assertThat(running.answer("other", "id1", "broker-a", 1, 7)).isNull();
     }
 
     @Test

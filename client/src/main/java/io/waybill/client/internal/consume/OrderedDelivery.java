@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.waybill.client.internal.consume;
+
+import io.waybill.client.ConsumeResult;
+import io.waybill.client.internal.message.InboundMessage;
+import io.waybill.client.internal.route.RouteCache;
+import io.waybill.client.internal.runtime.ClientRuntime;
+import io.waybill.client.internal.runtime.PendingCalls;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Messages of a queue strictly one after the other, and only while this member holds the lock of the queue. A message that fails stays at the head until it
+ * succeeds, goes to the dead letters, or its key is quarantined.
+ */
+final class OrderedDelivery implements Delivery {
+    private static final Logger LOG = LoggerFactory.getLogger(OrderedDelivery.class);
+
+    private final PushSettings settings;
+    private final ClientRuntime runtime;
+    private final RouteCache routes;
+    private final ConsumeApi api;
+    private final ConsumeExecutor executor;
+    private final HandlerInvoker invoker;
+    private final PendingCalls returns;
+    private final QueueFetcher fetcher;
+    private final ReplySender replies;
+    private final QuarantineThreshold threshold;
+
+    OrderedDelivery(
+            PushSettings settings,
+            ClientRuntime runtime,
+            RouteCache routes,
+            ConsumeApi api,
+            ConsumeExecutor executor,
+            HandlerInvoker invoker,
+            PendingCalls returns,
+            QueueFetcher fetcher) {
+        this.settings = settings;
+        this.runtime = runtime;
+        this.routes = routes;
+        this.api = api;
+        this.executor = executor;
+        this.invoker = invoker;
+        this.returns = returns;
+        this.fetcher = fetcher;
+        this.replies = new ReplySender(settings.group(), runtime.clock(), routes, api);
+        this.threshold = new QuarantineThreshold(settings, routes, api);
+    }
+
+    /** Asks the broker anew what an operator may have changed. Blocks. */
+    void refresh() {
+        threshold.refresh();
+    }
+
+    @Override
+    public void deliver(ProcessQueue queue, List<InboundMessage> messages) {
+        run(queue);
+    }
+
+    /** Begins to handle what waits, unless that is under way. */
+    void run(ProcessQueue queue) {
+        if (queue.beginRun()) {
+            executor.submit(() -> step(queue));
+        }
+    }
+
+    private boolean isLockFresh(ProcessQueue queue) {
+        return queue.isLockFresh(runtime.clock().nanoTime(), runtime.timeouts().lockLife());
+    }
+
+    /** Handles the head of the line; the run goes on with the next step, or ends. */
+    private void step(ProcessQueue queue) {
+        InboundMessage head = isLockFresh(queue) ? queue.head() : null;
+        if (head == null) {
+            endRun(queue);
+            return;
+        }
+        ConsumeResult result = invoker.invoke(head);
+        if (result.isDone()) {
+            queue.doneAt(runtime.clock().nanoTime());
+            replies.reply(head, result);
+            headDone(queue, head);
+        } else if (result.kind() == ConsumeResult.Kind.REJECTED || head.attempt() >= settings.maxAttempts()) {
+            toDeadLetters(queue, head);
+        } else if (head.attempt() >= threshold.failures() && keyOf(head) != null) {
+            quarantine(queue, head);
+        } else {
+            suspend(queue, head, result.delay());
+        }
+    }
+
+    private void headDone(ProcessQueue queue, InboundMessage head) {
+        if (queue.headDone(head)) {
+            fetcher.fetch(queue);
+        }
+        executor.submit(() -> step(queue));
+    }
+
+    private void endRun(ProcessQueue queue) {
+        Runnable waiting = queue.endRun();
+        if (waiting != null) {
+            waiting.run();
+        } else if (isLockFresh(queue)) {
+            run(queue); // something may have come between the look and the end
+        }
+    }
+
+    private void suspend(ProcessQueue queue, InboundMessage head, Duration delay) {
+        queue.headFailed(head);
+        long millis = delay == null ? settings.suspendMillis() : delay.toMillis();
+        runtime.timers().after(millis, () -> executor.submit(() -> step(queue)));
+    }
+
+    private static String keyOf(InboundMessage message) {
+        String key = message.orderingKey();
+        return key != null
+                ? key
+                : message.keys().isEmpty() ? null : message.keys().get(0);
+    }
+
+    /** The broker sets the key of a message that keeps failing aside; the queue goes on from here without it. */
+    private void quarantine(ProcessQueue queue, InboundMessage head) {
+        String key = keyOf(head);
+        String address = routes.master(queue.queue.broker());
+        CompletableFuture<Void> quarantined = address == null
+                ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
+                : api.quarantine(address, settings.group(), head, key, runtime.clientId());
+        quarantined.whenComplete((ok, failure) -> {
+            if (failure != null) {
+                LOG.warn("key {} of group {} is not quarantined: {}", key, settings.group(), failure.getMessage());
+                suspend(queue, head, null);
+                return;
+            }
+            LOG.warn(
+                    "group {} has quarantined key {} of {} after {} failures",
+                    settings.group(),
+                    key,
+                    queue.queue,
+                    head.attempt());
+            // What was fetched may hold more of the key. Fetched again it does not.
+            fetcher.moveTo(queue, head.offset());
+            endRun(queue);
+        });
+    }
+
+    private void toDeadLetters(ProcessQueue queue, InboundMessage head) {
+        returns.begin();
+        String address = routes.master(queue.queue.broker());
+        CompletableFuture<Void> sent = address == null
+                ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))
+                : api.sendBack(address, settings.group(), head, -1, settings.maxRetries());
+        sent.whenComplete((ok, failure) -> {
+            returns.end();
+            if (failure != null) {
+                LOG.warn("message {} cannot go to the dead letters: {}", head.messageId(), failure.getMessage());
+                suspend(queue, head, null);
+                return;
+            }
+            headDone(queue, head);
+        });
+    }
+}
