@@ -11,6 +11,7 @@ import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.MembershipListener;
+import io.waybill.broker.insight.GroupState;
 import io.waybill.broker.insight.Insight;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
@@ -80,7 +81,6 @@ final class Features {
     private final SendFeature sends;
     private final PopFeature pops;
     private final Registration registration;
-    private final DeadLetterAdmin deadLetters;
     private final QuarantineFeature quarantine;
     private final TimerDispatcher timerDispatcher;
     private final Stats stats;
@@ -119,7 +119,11 @@ final class Features {
                 queue -> topics.hasQueue(queue.topic(), queue.queueId()),
                 members::clientId);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, locks);
-        deliveries = new DeliveryLog(store::journal, store::journalOf, members::clientId, store::nowMillis);
+        deliveries = new DeliveryLog(
+                store.deliveries()::recordDeliveries,
+                store.deliveries()::deliveriesOf,
+                members::clientId,
+                store.clock()::nowMillis);
         offsets.addListener(new OffsetListener() {
             @Override
             public void committed(
@@ -150,8 +154,8 @@ final class Features {
         pulls = new PullFeature(
                 store, topics, groups, members, offsets, deliveries, rules, stats, settings, clock, blocking, filters);
 
-        quarantine = new QuarantineFeature(
-                store, topics, offsets, group -> groups.find(group) != null, rules, clock, blocking, operator);
+        quarantine =
+                new QuarantineFeature(store, topics, offsets, group -> groups.find(group) != null, rules, clock, lanes);
         pulls.interceptors().add(quarantine.interceptor());
         retries.onGivenUp(quarantine.failures());
 
@@ -225,8 +229,7 @@ final class Features {
         new TimerFeature(store, clock, timers, broker, operator).register(routes);
         new RecallMessage(store.timers(), timers, broker, signer, topic -> topics.find(topic) != null, returns)
                 .register(routes);
-        new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats, returns)
-                .register(routes);
+        features.add(new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats));
         features.add(new QueryFeature(store, members::subscription));
         features.add(new GroupAdminFeature(store, topics, groups, members, offsets, quarantine::forget, broker, lanes));
         features.add(new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock));
@@ -239,24 +242,11 @@ final class Features {
                 stats,
                 broker,
                 address.getAddress().getHostAddress() + ":" + address.getPort()));
-        deadLetters =
-                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), operator);
-        deadLetters.register(routes);
-        quarantine.register(routes);
-        Executor scans = lanes.executor(Lane.SCAN);
-        new Insight(
-                        store,
-                        topics,
-                        groups,
-                        members,
-                        offsets,
-                        deliveries,
-                        locks,
-                        this::quarantinedKey,
-                        halfRequests::rolledBack,
-                        broker,
-                        scans)
-                .register(routes);
+        features.add(new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), lanes));
+        features.add(quarantine);
+        GroupState state =
+                new GroupState(store, topics, groups, members, offsets, deliveries, locks, this::quarantinedKey);
+        features.add(new Insight(store, state, halfRequests::rolledBack, broker));
         departure = new Departure(store, this::leave, clock, settings.registerTimeoutMillis());
         for (Feature feature : features) {
             feature.routes(routes);
@@ -289,12 +279,6 @@ final class Features {
         DutyHandle registering = platform.duties().start(registration);
         registration.startedAs(registering);
         duties.add(registering);
-        DutyHandle desk = platform.duties().start(deadLetters);
-        deadLetters.startedAs(desk);
-        duties.add(desk);
-        DutyHandle releasing = platform.duties().start(quarantine);
-        quarantine.startedAs(releasing);
-        duties.add(releasing);
         duties.add(timerDispatcher.start(platform.duties()));
         DutyHandle departing = platform.duties().start(departure);
         departure.startedAs(departing);

@@ -50,14 +50,14 @@ public final class DeliveryLog implements Duty {
     /** Where entries go. */
     @FunctionalInterface
     public interface Log {
-        void journal(List<DeliveryEvent> entries, Completion done);
+        void record(List<DeliveryEvent> entries, Completion done);
     }
 
     /** What the log has. */
     @FunctionalInterface
     public interface Written {
         /** The entries that cover an offset. */
-        List<DeliveryEvent> journalOf(String topic, int queueId, long offset, int max);
+        List<DeliveryEvent> deliveriesOf(String topic, int queueId, long offset, int max);
     }
 
     /** Names clients. */
@@ -146,7 +146,7 @@ public final class DeliveryLog implements Duty {
 
     /** The entries that cover an offset, written or not, oldest first. May read the disk. */
     public List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
-        Set<DeliveryEvent> all = new LinkedHashSet<>(written.journalOf(topic, queueId, offset, max));
+        Set<DeliveryEvent> all = new LinkedHashSet<>(written.deliveriesOf(topic, queueId, offset, max));
         onTheWay.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
         ended.forEach(entry -> addIfCovering(all, entry, topic, queueId, offset));
         queues.forEach((key, tracker) -> {
@@ -311,7 +311,7 @@ public final class DeliveryLog implements Duty {
             if (entries.isEmpty()) {
                 return;
             }
-            target.journal(entries, outcome -> {
+            target.record(entries, outcome -> {
                 entries.forEach(onTheWay::remove);
                 if (!(outcome instanceof Stored)) {
                     lost.add(entries.size()); // not tried again: the deliveries must never stand in the way of messages

@@ -158,7 +158,7 @@ final class Backlog {
 
     private long storeTime(GroupQueueSnapshot standing, GroupQueueSnapshot.Place place) {
         long offset = standing.first(place);
-        return offset < 0 ? -1 : store.storeTimeOf(standing.topic(), standing.queueId(), offset);
+        return offset < 0 ? -1 : store.queues().storeTimeOf(standing.topic(), standing.queueId(), offset);
     }
 
     private interface Visitor {
@@ -175,21 +175,22 @@ final class Backlog {
                 return next;
             }
             long[] read = new long[1];
-            ReadResult result = store.read(
-                    topic,
-                    queueId,
-                    next,
-                    Integer.MAX_VALUE,
-                    PAGE_BYTES,
-                    wants.isAll() ? null : wants::mayMatch,
-                    (buffer, at) -> {
-                        read[0]++;
-                        long offset = StoredMessage.queueOffset(buffer, at);
-                        if (offset < max && wants.matches(buffer, at)) {
-                            visitor.message(at == 0 ? buffer : buffer.slice(at, buffer.limit() - at), offset);
-                        }
-                        return false; // nothing is gathered
-                    });
+            ReadResult result = store.queues()
+                    .readQueue(
+                            topic,
+                            queueId,
+                            next,
+                            Integer.MAX_VALUE,
+                            PAGE_BYTES,
+                            wants.isAll() ? null : wants::mayMatch,
+                            (buffer, at) -> {
+                                read[0]++;
+                                long offset = StoredMessage.queueOffset(buffer, at);
+                                if (offset < max && wants.matches(buffer, at)) {
+                                    visitor.message(at == 0 ? buffer : buffer.slice(at, buffer.limit() - at), offset);
+                                }
+                                return false; // nothing is gathered
+                            });
             long reached = result.nextOffset();
             if (result.status() == ReadResult.Status.DAMAGED) {
                 row.isExact = false;
@@ -259,16 +260,16 @@ final class Backlog {
 
     private void waiting() {
         String retry = Names.retryTopic(group);
-        boolean any = store.pendingDueCount(retry) > 0;
+        boolean any = store.timers().pendingTimerCount(retry) > 0;
         for (String topic : rows.keySet()) {
-            any |= store.pendingDueCount(topic) > 0;
+            any |= store.timers().pendingTimerCount(topic) > 0;
         }
         if (!any) {
             return;
         }
         int most = (int) Math.min(entriesLeft, MOST_ENTRIES) + 1;
         long seen = 0;
-        for (PendingTimer due : store.pendingDue(most)) {
+        for (PendingTimer due : store.timers().pendingTimers(most)) {
             if (++seen == most) {
                 rows.values().forEach(row -> row.isExact = false);
                 break;
@@ -290,12 +291,12 @@ final class Backlog {
     }
 
     private void halves() {
-        if (store.openHalfCount() == 0) {
+        if (store.transactions().openHalfCount() == 0) {
             return;
         }
         int most = (int) Math.max(0, Math.min(messagesLeft, MOST_MESSAGES));
-        for (PendingHalf half : store.openHalves(most)) {
-            ByteBuffer message = store.readPending(half.handle());
+        for (PendingHalf half : store.transactions().openHalves(most)) {
+            ByteBuffer message = store.messages().readPending(half.handle());
             messagesLeft--;
             if (message == null) {
                 continue; // decided meanwhile
@@ -306,7 +307,7 @@ final class Backlog {
                 row.half.add(1, StoredMessage.storeTimestamp(message, 0));
             }
         }
-        if (store.openHalfCount() > most) {
+        if (store.transactions().openHalfCount() > most) {
             rows.values().forEach(row -> row.isExact = false);
         }
     }
@@ -318,7 +319,7 @@ final class Backlog {
         }
         messagesLeft--;
         row.examined++;
-        return store.readPending(handle);
+        return store.messages().readPending(handle);
     }
 
     // ---- the answer

@@ -65,25 +65,15 @@ final class ConsumeDiagnosis {
     private final String group;
     private final long nowMillis;
 
-    ConsumeDiagnosis(
-            Store store,
-            Topics topics,
-            Groups groups,
-            ClientRegistry members,
-            DeliveryLog deliveries,
-            QueueLocks locks,
-            GroupState standings,
-            QuarantinedKeys quarantinedKeys,
-            String group,
-            long nowMillis) {
+    ConsumeDiagnosis(Store store, GroupState standings, String group, long nowMillis) {
         this.store = store;
-        this.topics = topics;
-        this.groups = groups;
-        this.members = members;
-        this.deliveries = deliveries;
-        this.locks = locks;
+        this.topics = standings.topics();
+        this.groups = standings.groups();
+        this.members = standings.members();
+        this.deliveries = standings.deliveries();
+        this.locks = standings.locks();
         this.standings = standings;
-        this.quarantinedKeys = quarantinedKeys;
+        this.quarantinedKeys = standings.quarantinedKeys();
         this.group = group;
         this.nowMillis = nowMillis;
     }
@@ -106,7 +96,7 @@ final class ConsumeDiagnosis {
         if (findings.isEmpty()) {
             findings.add(new Finding(Cause.NOT_FOUND, null)
                     .fact("asked", asked)
-                    .fact("logBeginsAtPosition", store.oldestPosition())
+                    .fact("logBeginsAtPosition", store.status().oldestPosition())
                     .says("No message '" + asked + "' is known to this broker: it was never stored here, or retention"
                             + " has removed it.")
                     .advises(Advice.find(asked)));
@@ -126,7 +116,7 @@ final class ConsumeDiagnosis {
             return last.topic().equals(Names.retryTopic(group)) ? inRetry(last) : delayed(last);
         }
         if (last.isGone()) {
-            return ended(life, store.decisionOf(last.handle()), last);
+            return ended(life, store.transactions().decisionOf(last.handle()), last);
         }
         if (last.topic().equals(Names.deadLetterTopic(group))) {
             return deadLetter(last);
@@ -162,7 +152,7 @@ final class ConsumeDiagnosis {
     }
 
     private Finding half(StoredCopy half) {
-        List<CheckEvent> checks = store.checksOf(half.handle());
+        List<CheckEvent> checks = store.transactions().checksOf(half.handle());
         CheckEvent check = checks.isEmpty() ? null : checks.get(checks.size() - 1);
         String lately = half.half().checks() == 0
                 ? "was not asked yet"
@@ -204,7 +194,7 @@ final class ConsumeDiagnosis {
     private Finding ended(MessageHistory life, DecisionRecord decision, StoredCopy copy) {
         Finding finding = copy == null ? new Finding(Cause.NOT_FOUND, life.topic()) : on(Cause.NOT_FOUND, copy);
         if (decision != null && decision.outcome() == Decision.ROLLBACK) {
-            DecisionConflict lateCommit = store.conflictsOf(decision.handle()).stream()
+            DecisionConflict lateCommit = store.conflicts().conflictsOf(decision.handle()).stream()
                     .filter(conflict -> conflict.late() == Decision.COMMIT)
                     .findFirst()
                     .orElse(null);
@@ -720,7 +710,8 @@ final class ConsumeDiagnosis {
     }
 
     private StoredCopy copyAt(GroupQueueSnapshot standing, long offset) {
-        ReadResult read = store.read(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
+        ReadResult read =
+                store.queues().readQueue(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
         return read.status() == ReadResult.Status.FOUND
                 ? StoredCopy.visible(read.slices().get(0))
                 : null;
@@ -759,7 +750,7 @@ final class ConsumeDiagnosis {
 
     /** A step of a time server is not worth a finding. */
     private void clock(List<Finding> findings) {
-        long ahead = store.aheadMillis();
+        long ahead = store.clock().aheadMillis();
         if (ahead > MUCH_AHEAD_MILLIS) {
             findings.add(new Finding(Cause.CLOCK_AHEAD, null)
                     .fact("aheadMillis", ahead)
@@ -838,15 +829,16 @@ final class ConsumeDiagnosis {
 
     /** The first message the queue still has for the group; among the next few thousand, null when there is none. */
     private StoredCopy head(GroupQueueSnapshot standing, SubscriptionFilter wants) {
-        ReadResult read = store.read(
-                standing.topic(),
-                standing.queueId(),
-                standing.start(),
-                1,
-                1 << 20,
-                wants.isAll() ? null : wants::mayMatch,
-                (buffer, at) ->
-                        standing.placeOf(StoredMessage.queueOffset(buffer, at)) != GroupQueueSnapshot.Place.PASSED
+        ReadResult read = store.queues()
+                .readQueue(
+                        standing.topic(),
+                        standing.queueId(),
+                        standing.start(),
+                        1,
+                        1 << 20,
+                        wants.isAll() ? null : wants::mayMatch,
+                        (buffer, at) -> standing.placeOf(StoredMessage.queueOffset(buffer, at))
+                                        != GroupQueueSnapshot.Place.PASSED
                                 && wants.matches(buffer, at));
         if (read.status() != ReadResult.Status.FOUND) {
             return null;
@@ -860,8 +852,8 @@ final class ConsumeDiagnosis {
         int[] count = new int[2];
         int[] looked = new int[1];
         DecisionConflict[] last = new DecisionConflict[1];
-        store.visitConflicts(conflict -> {
-            if (conflict.topic().equals(topic) && store.published(conflict.handle()) == null) {
+        store.conflicts().visitConflicts(conflict -> {
+            if (conflict.topic().equals(topic) && store.conflicts().publicationOf(conflict.handle()) == null) {
                 count[conflict.late() == Decision.COMMIT ? 0 : 1]++;
                 last[0] = conflict;
             }

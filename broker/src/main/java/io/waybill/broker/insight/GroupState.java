@@ -7,7 +7,9 @@ import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Subscription;
+import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -25,7 +27,7 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /** Puts together what the broker knows of a group: its topics, what it wants of them, how it stands in a queue. May read the disk. */
-final class GroupState {
+public final class GroupState {
     static final String QUARANTINE_PREFIX = Names.QUARANTINE_PREFIX;
 
     /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
@@ -33,16 +35,61 @@ final class GroupState {
 
     private final Store store;
     private final Topics topics;
+    private final Groups groups;
     private final ClientRegistry members;
     private final Offsets offsets;
     private final DeliveryLog deliveries;
+    private final QueueLocks locks;
+    private final QuarantinedKeys quarantinedKeys;
 
-    GroupState(Store store, Topics topics, ClientRegistry members, Offsets offsets, DeliveryLog deliveries) {
+    public GroupState(
+            Store store,
+            Topics topics,
+            Groups groups,
+            ClientRegistry members,
+            Offsets offsets,
+            DeliveryLog deliveries,
+            QueueLocks locks,
+            QuarantinedKeys quarantinedKeys) {
         this.store = store;
         this.topics = topics;
+        this.groups = groups;
         this.members = members;
         this.offsets = offsets;
         this.deliveries = deliveries;
+        this.locks = locks;
+        this.quarantinedKeys = quarantinedKeys;
+    }
+
+    Topics topics() {
+        return topics;
+    }
+
+    Groups groups() {
+        return groups;
+    }
+
+    ClientRegistry members() {
+        return members;
+    }
+
+    DeliveryLog deliveries() {
+        return deliveries;
+    }
+
+    QueueLocks locks() {
+        return locks;
+    }
+
+    QuarantinedKeys quarantinedKeys() {
+        return quarantinedKeys;
+    }
+
+    /** Whether anything is known of a group: it exists, has members, or has committed. */
+    boolean isKnown(String group) {
+        return groups.find(group) != null
+                || members.consumerGroup(group) != null
+                || !offsets.of(group).isEmpty();
     }
 
     /** The topics a group subscribes to or has progress in, without its own retry and dead-letter topics. */
@@ -51,7 +98,7 @@ final class GroupState {
         for (ConsumerOffset entry : offsets.of(group)) {
             names.add(entry.topic());
         }
-        for (PopKey key : store.popKeys()) {
+        for (PopKey key : store.pops().popKeys()) {
             if (key.group().equals(group)) {
                 names.add(key.topic());
             }
@@ -106,17 +153,17 @@ final class GroupState {
         for (int queueId = 0; config != null && queueId < config.readQueueNums(); queueId++) {
             ids.add(queueId);
         }
-        for (QueueKey queue : store.queuesOf(topic)) {
+        for (QueueKey queue : store.queues().queuesOf(topic)) {
             ids.add(queue.queueId());
         }
         return ids;
     }
 
     GroupQueueSnapshot of(String group, String topic, int queueId) {
-        QueueRange range = store.range(topic, queueId);
+        QueueRange range = store.queues().offsetRange(topic, queueId);
         ConsumerGroup online = members.consumerGroup(group);
         long committed = offsets.query(group, topic, queueId);
-        PopState pop = store.popState(new PopKey(group, topic, queueId));
+        PopState pop = store.pops().popState(new PopKey(group, topic, queueId));
         if (pop != null && committed >= 0 && committed < pop.base()) {
             pop = null; // reset to the past: what was popped since counts no more
         }
@@ -148,7 +195,7 @@ final class GroupState {
                 from,
                 to,
                 pop,
-                store.nowMillis());
+                store.clock().nowMillis());
     }
 
     /** Whether the client that was handed messages can still acknowledge them. */
@@ -162,7 +209,7 @@ final class GroupState {
     /** Where a group without an offset begins: what query offset (14) answers, and then the client's own policy. */
     private long firstStart(ConsumerGroup online, String topic, int queueId, QueueRange range) {
         if (range.minOffset() == 0
-                && (range.maxOffset() == 0 || store.logBytesSince(topic, queueId, 0) <= YOUNG_BYTES)) {
+                && (range.maxOffset() == 0 || store.queues().logBytesSince(topic, queueId, 0) <= YOUNG_BYTES)) {
             return 0;
         }
         boolean fromLast = online != null && online.consumeFromWhere().endsWith("LAST_OFFSET");

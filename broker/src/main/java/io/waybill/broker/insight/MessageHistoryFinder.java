@@ -87,20 +87,20 @@ final class MessageHistoryFinder {
         for (String name : topicsToLookIn(topic)) {
             Set<Name> names = new LinkedHashSet<>();
             List<StoredCopy> nameless = new ArrayList<>();
-            for (ByteBuffer bytes : store.byKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
+            for (ByteBuffer bytes : store.messages().findByKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
                 StoredCopy copy = StoredCopy.visible(bytes);
                 if (copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
-            for (long handle : last(store.pendingByKey(name, key))) {
+            for (long handle : last(store.timers().handlesByKey(name, key))) {
                 StoredCopy copy = waiting(handle);
                 if (copy != null && copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
-            for (CancelledTimer ended : last(store.cancelledByKey(name, key))) {
-                ByteBuffer bytes = store.onceStored(ended.handle());
+            for (CancelledTimer ended : last(store.timers().cancelledByKey(name, key))) {
+                ByteBuffer bytes = store.messages().readUnverified(ended.handle());
                 if (bytes != null) {
                     addName(StoredCopy.gone(bytes, ended.handle()), names, nameless);
                 }
@@ -174,26 +174,26 @@ final class MessageHistoryFinder {
     }
 
     private StoredCopy at(long position) {
-        PendingHalf half = store.half(position);
+        PendingHalf half = store.transactions().openHalf(position);
         if (half != null) {
-            ByteBuffer bytes = store.readPending(position);
+            ByteBuffer bytes = store.messages().readPending(position);
             return bytes == null ? null : StoredCopy.half(bytes, half);
         }
         StoredCopy waiting = waiting(position);
         if (waiting != null) {
             return waiting;
         }
-        ByteBuffer bytes = store.readAt(position);
+        ByteBuffer bytes = store.messages().readAt(position);
         if (bytes != null) {
             return StoredCopy.visible(bytes);
         }
-        bytes = store.onceStored(position);
+        bytes = store.messages().readUnverified(position);
         return bytes == null ? null : StoredCopy.gone(bytes, position);
     }
 
     private StoredCopy waiting(long handle) {
-        PendingTimer due = store.due(handle);
-        ByteBuffer bytes = due == null ? null : store.readPending(handle);
+        PendingTimer due = store.timers().pendingTimer(handle);
+        ByteBuffer bytes = due == null ? null : store.messages().readPending(handle);
         return bytes == null ? null : StoredCopy.waiting(bytes, due);
     }
 
@@ -217,8 +217,8 @@ final class MessageHistoryFinder {
 
     private Map<String, StoredCopy> halves(Predicate<StoredCopy> wanted) {
         Map<String, StoredCopy> found = new LinkedHashMap<>();
-        for (PendingHalf half : store.openHalves(MOST_HALVES)) {
-            ByteBuffer bytes = store.readPending(half.handle());
+        for (PendingHalf half : store.transactions().openHalves(MOST_HALVES)) {
+            ByteBuffer bytes = store.messages().readPending(half.handle());
             StoredCopy copy = bytes == null ? null : StoredCopy.half(bytes, half);
             if (copy != null && wanted.test(copy) && hasRoom(found, copy)) {
                 found.put(copy.offsetId(), copy);
@@ -285,12 +285,12 @@ final class MessageHistoryFinder {
     }
 
     private void decision(long handle, Name name, Map<Long, StoredCopy> own, Map<Long, DecisionRecord> decided) {
-        DecisionRecord decision = store.decisionOf(handle);
+        DecisionRecord decision = store.transactions().decisionOf(handle);
         boolean isNamed = name.uniqueKey() != null || handle > 0; // 0 is what a message without a transaction says
         if (decision == null || !isNamed || decided.containsKey(handle)) {
             return;
         }
-        ByteBuffer bytes = store.onceStored(handle);
+        ByteBuffer bytes = store.messages().readUnverified(handle);
         StoredCopy half = bytes == null ? null : StoredCopy.gone(bytes, handle);
         boolean isOther = half == null
                 ? own.isEmpty() // nothing links it to the message
@@ -306,10 +306,10 @@ final class MessageHistoryFinder {
     }
 
     private void collect(String topic, Name name, Map<Long, StoredCopy> into) {
-        for (ByteBuffer bytes : store.byKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer bytes : store.messages().findByKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
             add(StoredCopy.visible(bytes), name, into);
         }
-        for (long handle : store.pendingByUniqueKey(topic, name.uniqueKey())) {
+        for (long handle : store.timers().handlesByUniqueKey(topic, name.uniqueKey())) {
             StoredCopy copy = waiting(handle);
             if (copy != null) {
                 add(copy, name, into);
@@ -326,8 +326,8 @@ final class MessageHistoryFinder {
     }
 
     private void cancelled(Name name, Map<Long, StoredCopy> own, List<CancelledTimer> cancelled) {
-        for (CancelledTimer ended : last(store.cancelledByKey(name.topic(), name.uniqueKey()))) {
-            ByteBuffer bytes = store.onceStored(ended.handle());
+        for (CancelledTimer ended : last(store.timers().cancelledByKey(name.topic(), name.uniqueKey()))) {
+            ByteBuffer bytes = store.messages().readUnverified(ended.handle());
             StoredCopy copy = bytes == null ? null : StoredCopy.gone(bytes, ended.handle());
             if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {
                 cancelled.add(ended);

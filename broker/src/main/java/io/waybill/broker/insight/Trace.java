@@ -38,9 +38,9 @@ final class Trace {
     /** A read of the group passed this copy without handing it out: whatever the delivery log says of later, it speaks of the messages around. */
     private record Quarantining(StoredCopy passed, String group, long atMillis) {}
 
-    Trace(Store store, DeliveryLog deliveries, GroupState standings) {
+    Trace(Store store, GroupState standings) {
         this.store = store;
-        this.deliveries = deliveries;
+        this.deliveries = standings.deliveries();
         this.standings = standings;
     }
 
@@ -127,7 +127,7 @@ final class Trace {
     }
 
     private void gone(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
-        DecisionRecord decision = store.decisionOf(copy.handle());
+        DecisionRecord decision = store.transactions().decisionOf(copy.handle());
         boolean isDelayed = life.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
                 || copy.property(MessageProperties.REAL_TOPIC) != null;
         if (decision != null) {
@@ -142,7 +142,7 @@ final class Trace {
 
     private void visible(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
         long handle = StoredMessage.preparedTransactionOffset(copy.bytes(), 0);
-        DecisionRecord decision = store.decisionOf(handle);
+        DecisionRecord decision = store.transactions().decisionOf(handle);
         boolean isTransaction = decision != null
                 && (SysFlag.transactionState(StoredMessage.sysFlag(copy.bytes(), 0)) == SysFlag.TRANSACTION_COMMIT
                         || copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC));
@@ -204,7 +204,7 @@ final class Trace {
     }
 
     private void checks(long handle, StoredCopy copy) {
-        for (CheckEvent check : store.checksOf(handle)) {
+        for (CheckEvent check : store.transactions().checksOf(handle)) {
             String answer = check.answerOrNull() == null
                     ? "no answer is known"
                     : "it answered " + check.answerOrNull() + " on " + Times.at(check.answeredMillis());
@@ -221,7 +221,7 @@ final class Trace {
 
     /** What came after the decision. */
     private void late(long handle, StoredCopy copy) {
-        for (DecisionConflict conflict : store.conflictsOf(handle)) {
+        for (DecisionConflict conflict : store.conflicts().conflictsOf(handle)) {
             String word = conflict.late() == Decision.COMMIT ? "a commit" : "a rollback";
             add(
                     conflict.atMillis(),
@@ -231,7 +231,7 @@ final class Trace {
                     null,
                     word + " of its transaction came too late and changed nothing, by " + conflict.by());
         }
-        PublishRecord published = store.published(handle);
+        PublishRecord published = store.conflicts().publicationOf(handle);
         if (published != null) {
             add(
                     published.atMillis(),

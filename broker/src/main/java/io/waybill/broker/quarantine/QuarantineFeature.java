@@ -3,31 +3,32 @@ package io.waybill.broker.quarantine;
 
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pull.DeliveryInterceptor;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.retry.ConsumeFailureHandler;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
 import io.waybill.store.Store;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /** The quarantine of failing keys, wired: what pulls, sends and operators use of it, and its duty. */
-public final class QuarantineFeature implements Duty {
+public final class QuarantineFeature implements Feature {
     private final Quarantine quarantine;
     private final QuarantineRouter router;
     private final OrderedFailures failures;
     private final QuarantineRelease release;
     private final QuarantineRequests requests;
-    private volatile DutyHandle self;
+    private final Wakeup wakeup = new Wakeup();
 
-    /**
-     * @param blocking for reads of old messages
-     * @param operator for the requests of operators
-     */
+    /** @param lanes for reads of old messages */
     public QuarantineFeature(
             Store store,
             Topics topics,
@@ -35,17 +36,23 @@ public final class QuarantineFeature implements Duty {
             Predicate<String> groupExists,
             Rules rules,
             Clock clock,
-            Executor blocking,
-            Executor operator) {
+            Lanes lanes) {
+        Executor blocking = lanes.executor(Lane.BLOCKING);
         quarantine = new Quarantine(store, topics, rules, blocking);
-        router = new QuarantineRouter(quarantine, store, topics, clock, this::wake);
-        failures = new OrderedFailures(quarantine, store, offsets, clock, blocking, this::wake);
-        release = new QuarantineRelease(quarantine, store, topics, offsets, clock, blocking, this::wake);
-        requests = new QuarantineRequests(quarantine, release, store, groupExists, operator);
+        router = new QuarantineRouter(quarantine, store, topics, clock, wakeup::wake);
+        failures = new OrderedFailures(quarantine, store, offsets, clock, blocking, wakeup::wake);
+        release = new QuarantineRelease(quarantine, store, topics, offsets, clock, blocking, wakeup::wake);
+        requests = new QuarantineRequests(quarantine, release, store, groupExists);
     }
 
-    public void register(Routes routes) {
-        requests.register(routes);
+    @Override
+    public void routes(Routes routes) {
+        requests.routes(routes);
+    }
+
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(new EndOfQuarantine(), wakeup);
     }
 
     /** What keeps messages of quarantined keys from pulls. */
@@ -68,26 +75,16 @@ public final class QuarantineFeature implements Duty {
         quarantine.forget(group, then);
     }
 
-    /** Sets the hold on this duty; once, before the first request. */
-    public void startedAs(DutyHandle handle) {
-        self = handle;
-    }
-
-    private void wake() {
-        DutyHandle handle = self;
-        if (handle != null) {
-            handle.wake();
+    private final class EndOfQuarantine implements Duty {
+        @Override
+        public String roleName() {
+            return "broker-quarantine";
         }
-    }
 
-    @Override
-    public String roleName() {
-        return "broker-quarantine";
-    }
-
-    @Override
-    public long run() {
-        long untilAnswer = failures.answerDue();
-        return Math.min(untilAnswer, release.endConsumed());
+        @Override
+        public long run() {
+            long untilAnswer = failures.answerDue();
+            return Math.min(untilAnswer, release.endConsumed());
+        }
     }
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.quarantine;
 
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
+import io.waybill.broker.request.RequestRefused;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
@@ -19,42 +20,29 @@ import io.waybill.remoting.Request;
 import io.waybill.store.ReadResult;
 import io.waybill.store.Store;
 import java.nio.ByteBuffer;
-import java.util.concurrent.Executor;
 import java.util.function.Predicate;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** QUARANTINE (30571): lists, quarantines, releases and discards keys of a group. */
 final class QuarantineRequests {
-    private static final Logger log = LoggerFactory.getLogger(QuarantineRequests.class);
     private static final int MOST_TEXT = 256;
 
     private final Quarantine quarantine;
     private final QuarantineRelease release;
     private final Store store;
     private final Predicate<String> groupExists;
-    private final Executor blocking;
 
-    /** @param blocking for reading messages from the disk */
-    QuarantineRequests(
-            Quarantine quarantine,
-            QuarantineRelease release,
-            Store store,
-            Predicate<String> groupExists,
-            Executor blocking) {
+    QuarantineRequests(Quarantine quarantine, QuarantineRelease release, Store store, Predicate<String> groupExists) {
         this.quarantine = quarantine;
         this.release = release;
         this.store = store;
         this.groupExists = groupExists;
-        this.blocking = blocking;
     }
 
-    void register(Routes routes) {
-        routes.on(RequestCode.QUARANTINE, this::handle);
+    void routes(Routes routes) {
+        routes.onCommand(RequestCode.QUARANTINE, Lane.OPERATOR, command -> Json.parse(command.body()), this::handle);
     }
 
-    private void handle(Request request) {
-        JsonObject wanted = Json.parse(request.command().body());
+    private Reply handle(Request request, JsonObject wanted) {
         String group = wanted.requireString("group");
         String illegal = Names.checkGroup(group);
         if (illegal != null) {
@@ -63,8 +51,7 @@ final class QuarantineRequests {
         String action = wanted.requireString("action");
         if (action.equals("LIST")) {
             AdminLog.onlyRead(request);
-            list(request, group);
-            return;
+            return list(group);
         }
         String topic = text("topic", wanted.requireString("topic"));
         String key = text("key", wanted.requireString("key"));
@@ -73,42 +60,37 @@ final class QuarantineRequests {
         switch (action) {
             case "QUARANTINE" -> {
                 if (!groupExists.test(group)) {
-                    request.refuse(
+                    throw new RequestRefused(
                             ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "group '" + group + "' does not exist here");
-                    return;
                 }
-                int queueId = wanted.getInt("queueId", -1);
-                long offset = wanted.getLong("offset", -1);
-                guarded(
-                        request,
-                        () -> quarantine.add(
-                                group,
-                                firstTopic(topic, queueId, offset),
-                                key,
-                                reason,
-                                by,
-                                (changed, refusal) -> quarantined(request, changed, refusal)));
+                String first = firstTopic(topic, wanted.getInt("queueId", -1), wanted.getLong("offset", -1));
+                quarantine.add(
+                        group,
+                        first,
+                        key,
+                        reason,
+                        by,
+                        (changed, refusal) -> quarantined(changed, refusal).send(request));
             }
             case "RELEASE" ->
-                guarded(
-                        request,
-                        () -> release.release(
-                                group,
-                                topic,
-                                key,
-                                by,
-                                (messages, refusal) -> ended(request, key, "RELEASED", messages, refusal)));
+                release.release(
+                        group,
+                        topic,
+                        key,
+                        by,
+                        (messages, refusal) ->
+                                ended(key, "RELEASED", messages, refusal).send(request));
             case "DISCARD" ->
-                guarded(
-                        request,
-                        () -> release.discard(
-                                group,
-                                topic,
-                                key,
-                                by,
-                                (messages, refusal) -> ended(request, key, "DISCARDED", messages, refusal)));
+                release.discard(
+                        group,
+                        topic,
+                        key,
+                        by,
+                        (messages, refusal) ->
+                                ended(key, "DISCARDED", messages, refusal).send(request));
             default -> throw new BadField("action", "LIST, QUARANTINE, RELEASE or DISCARD", action);
         }
+        return Reply.LATER;
     }
 
     private static String text(String field, String text) {
@@ -118,23 +100,12 @@ final class QuarantineRequests {
         return text;
     }
 
-    private void guarded(Request request, Runnable work) {
-        blocking.execute(() -> {
-            try {
-                work.run();
-            } catch (RuntimeException e) {
-                log.error("A request about the quarantine failed", e);
-                Outcomes.refuse(request, e, "the quarantine was not changed; the broker's log says why");
-            }
-        });
-    }
-
     /** A message that came by way of the retry topic names the one it was sent to. */
     private String firstTopic(String topic, int queueId, long offset) {
         if (!Names.isRetry(topic) || queueId < 0 || offset < 0) {
             return topic;
         }
-        ReadResult read = store.read(topic, queueId, offset, 1, 1, null, null);
+        ReadResult read = store.queues().readQueue(topic, queueId, offset, 1, 1, null, null);
         for (ByteBuffer slice : read.slices()) {
             String first = StoredMessage.property(slice, slice.position(), MessageProperties.RETRY_TOPIC);
             return first == null ? topic : first;
@@ -142,7 +113,7 @@ final class QuarantineRequests {
         return topic;
     }
 
-    private void list(Request request, String group) {
+    private Reply list(String group) {
         JsonWriter json = new JsonWriter()
                 .beginObject()
                 .field("group", group)
@@ -154,34 +125,28 @@ final class QuarantineRequests {
             json.field("reason", row.reason()).field("by", row.by());
             json.field("state", row.releasing() ? "RELEASING" : "QUARANTINED").endObject();
         }
-        answer(request, json.endArray());
+        return answer(json.endArray());
     }
 
-    private static void quarantined(Request request, boolean changed, String refusal) {
+    private static Reply quarantined(boolean changed, String refusal) {
+        return refusal != null
+                ? Reply.refused(ResponseCode.SYSTEM_BUSY, refusal)
+                : answer(new JsonWriter()
+                        .beginObject()
+                        .field("answer", changed ? "QUARANTINED" : "ALREADY_QUARANTINED"));
+    }
+
+    private static Reply ended(String key, String answer, int messages, String refusal) {
         if (refusal != null) {
-            request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
-        } else {
-            answer(
-                    request,
-                    new JsonWriter().beginObject().field("answer", changed ? "QUARANTINED" : "ALREADY_QUARANTINED"));
+            return Reply.refused(ResponseCode.SYSTEM_BUSY, refusal);
         }
+        if (messages < 0) {
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "key '" + key + "' is not in quarantine");
+        }
+        return answer(new JsonWriter().beginObject().field("answer", answer).field("messages", messages));
     }
 
-    private static void ended(Request request, String key, String answer, int messages, String refusal) {
-        if (refusal != null) {
-            request.refuse(ResponseCode.SYSTEM_BUSY, refusal);
-        } else if (messages < 0) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "key '" + key + "' is not in quarantine");
-        } else {
-            answer(
-                    request,
-                    new JsonWriter().beginObject().field("answer", answer).field("messages", messages));
-        }
-    }
-
-    private static void answer(Request request, JsonWriter json) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(json.endObject().toByteArray())
-                .build());
+    private static Reply answer(JsonWriter json) {
+        return Reply.success(json.endObject().toByteArray());
     }
 }

@@ -2,7 +2,10 @@
 package io.waybill.broker.retry;
 
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.DelayLevels;
 import io.waybill.broker.stats.Stats;
@@ -16,24 +19,19 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
-import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.SendBackHeader;
-import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.CopyRoom;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
 import java.util.Map;
-import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * CONSUMER_SEND_MSG_BACK (36): a consumer gives a message back that it could not handle.
@@ -42,9 +40,7 @@ import org.slf4j.LoggerFactory;
  * up, or the consumer asks for it with level -1, it goes to the group's dead-letter topic at once. Either is one change of the log, answered when
  * it is stored.
  */
-public final class SendBack implements RequestHandler {
-    private static final Logger LOG = LoggerFactory.getLogger(SendBack.class);
-
+public final class SendBack implements Feature {
     private final Store store;
     private final Topics topics;
     private final Groups groups;
@@ -53,12 +49,8 @@ public final class SendBack implements RequestHandler {
     private final RandomSource random;
     private final BiFunction<String, Connection, String> clientNames;
     private final Stats stats;
-    private final Executor blocking;
 
-    /**
-     * @param clientNames who speaks for a group on a connection
-     * @param blocking for reading a message that may have to come from the disk
-     */
+    /** @param clientNames who speaks for a group on a connection */
     public SendBack(
             Store store,
             Topics topics,
@@ -67,8 +59,7 @@ public final class SendBack implements RequestHandler {
             Clock clock,
             RandomSource random,
             BiFunction<String, Connection, String> clientNames,
-            Stats stats,
-            Executor blocking) {
+            Stats stats) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
@@ -77,46 +68,35 @@ public final class SendBack implements RequestHandler {
         this.random = random;
         this.clientNames = clientNames;
         this.stats = stats;
-        this.blocking = blocking;
-    }
-
-    public void register(Routes routes) {
-        routes.on(RequestCode.CONSUMER_SEND_MSG_BACK, this);
     }
 
     @Override
-    public void handle(Request request) {
-        SendBackHeader header = SendBackHeader.read(request.command().fields());
+    public void routes(Routes routes) {
+        routes.on(RequestCode.CONSUMER_SEND_MSG_BACK, Lane.RETURN, SendBackHeader::read, this::takeBack);
+    }
+
+    private Reply takeBack(Request request, SendBackHeader header) {
         String illegal = Names.checkGroup(header.group());
         SubscriptionGroupConfig group = groups.findOrCreate(header.group());
         if (illegal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
-        } else if (group == null) {
-            request.refuse(
-                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
-        } else if (group.retryQueueNums() <= 0) {
-            succeed(request); // the group wants no retries
-        } else {
-            blocking.execute(() -> {
-                try {
-                    takeBack(request, header, group);
-                } catch (BadValue e) {
-                    request.refuse(ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
-                } catch (RuntimeException e) {
-                    LOG.error(
-                            "a message of group {} at {} could not be taken back", header.group(), header.offset(), e);
-                    Outcomes.refuse(request, e, "the message was not taken back; the broker's log says why");
-                }
-            });
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, illegal);
         }
+        if (group == null) {
+            return Reply.refused(
+                    ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, "consumer group " + header.group() + " does not exist");
+        }
+        return group.retryQueueNums() <= 0 // the group wants no retries
+                ? Reply.success()
+                : takeBack(request, header, group);
     }
 
-    private void takeBack(Request request, SendBackHeader header, SubscriptionGroupConfig group) {
-        ByteBuffer stored = store.readAt(header.offset());
-        boolean invisible = store.half(header.offset()) != null || store.due(header.offset()) != null;
+    private Reply takeBack(Request request, SendBackHeader header, SubscriptionGroupConfig group) {
+        ByteBuffer stored = store.messages().readAt(header.offset());
+        boolean invisible = store.transactions().openHalf(header.offset()) != null
+                || store.timers().pendingTimer(header.offset()) != null;
         if (stored == null || invisible) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "there is no visible message at log position " + header.offset());
-            return;
+            return Reply.refused(
+                    ResponseCode.SYSTEM_ERROR, "there is no visible message at log position " + header.offset());
         }
         long nowMillis = clock.wallMillis();
         // Whoever consumes dead letters begins anew with them: the tries of the group that gave them up are not its
@@ -148,7 +128,7 @@ public final class SendBack implements RequestHandler {
                     change -> storeIn(
                             request,
                             change,
-                            done -> store.put(dead, done),
+                            done -> store.messages().append(dead, done),
                             () -> stats.deadLetter(header.group(), origin)));
         } else {
             int queueId = random.nextInt(group.retryQueueNums());
@@ -168,9 +148,10 @@ public final class SendBack implements RequestHandler {
                     change -> storeIn(
                             request,
                             change,
-                            done -> store.putDue(again, delay.dueMillis(), done),
+                            done -> store.timers().appendTimer(null, again, delay.dueMillis(), done),
                             () -> stats.givenBack(header.group(), origin)));
         }
+        return Reply.LATER;
     }
 
     private interface Change {
@@ -183,17 +164,12 @@ public final class SendBack implements RequestHandler {
             return;
         }
         change.apply(outcome -> {
-            int code = Outcomes.code(outcome);
-            if (code == ResponseCode.SUCCESS) {
+            if (outcome instanceof Stored) {
                 counted.run();
-                succeed(request);
+                Reply.success().send(request);
             } else {
-                request.refuse(code, Outcomes.text(outcome));
+                request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
             }
         });
-    }
-
-    private static void succeed(Request request) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null).build());
     }
 }

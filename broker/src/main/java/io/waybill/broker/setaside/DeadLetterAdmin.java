@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.setaside;
 
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RequestRefused;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.retry.DeadLetter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
 import io.waybill.platform.RandomSource;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -57,7 +63,7 @@ import org.slf4j.LoggerFactory;
  * the other. Every letter that was asked for gets an answer, and the request is answered when all have one. Work with a rate is done in pieces by a duty,
  * so that nothing waits on a thread; it stops when the asking connection is gone.
  */
-public final class DeadLetterAdmin implements Duty {
+public final class DeadLetterAdmin implements Feature {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterAdmin.class);
 
     static final int MOST_LISTED = 1_000;
@@ -87,37 +93,32 @@ public final class DeadLetterAdmin implements Duty {
     /** Work with a rate. Guarded by itself. */
     private final Deque<Job> jobs = new ArrayDeque<>();
 
-    private volatile DutyHandle duty;
+    private final Wakeup wakeup = new Wakeup();
 
-    /** @param blocking for reading letters from the disk */
+    /** @param lanes for the work that goes on at a rate */
     public DeadLetterAdmin(
-            Store store, Topics topics, Clock clock, RandomSource random, int maxMessageBytes, Executor blocking) {
+            Store store, Topics topics, Clock clock, RandomSource random, int maxMessageBytes, Lanes lanes) {
         this.store = store;
         this.topics = topics;
         this.clock = clock;
         this.random = random;
         this.maxMessageBytes = maxMessageBytes;
-        this.blocking = blocking;
+        this.blocking = lanes.executor(Lane.OPERATOR);
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.LIST_DEAD, this::list).on(RequestCode.SETTLE_DEAD, this::settle);
+    @Override
+    public void routes(Routes routes) {
+        routes.onCommand(RequestCode.LIST_DEAD, Lane.OPERATOR, DeadLetterAdmin::body, this::list)
+                .onCommand(RequestCode.SETTLE_DEAD, Lane.OPERATOR, DeadLetterAdmin::body, this::settle);
     }
 
-    /** The duty that runs this was started. */
-    public void startedAs(DutyHandle handle) {
-        duty = handle;
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(new PacedWork(), wakeup);
     }
 
-    private void guarded(Request request, String what, Runnable work) {
-        blocking.execute(() -> {
-            try {
-                work.run();
-            } catch (RuntimeException e) {
-                LOG.error("{} failed", what, e);
-                Outcomes.refuse(request, e, what + " failed; the broker's log says why");
-            }
-        });
+    private static JsonObject body(Command command) {
+        return Json.parse(command.body());
     }
 
     private static String groupOf(JsonObject wanted) {
@@ -129,41 +130,33 @@ public final class DeadLetterAdmin implements Duty {
         return group;
     }
 
-    private boolean refuseUnknown(Request request, String group) {
+    private void checkKnown(String group) {
         boolean unknown = topics.find(Names.deadLetterTopic(group)) == null
-                && store.range(Names.deadLetterTopic(group), 0).maxOffset() == 0;
+                && store.queues().offsetRange(Names.deadLetterTopic(group), 0).maxOffset() == 0;
         if (unknown) {
-            request.refuse(ResponseCode.QUERY_NOT_FOUND, "group " + group + " has no dead letters here");
+            throw new RequestRefused(ResponseCode.QUERY_NOT_FOUND, "group " + group + " has no dead letters here");
         }
-        return unknown;
     }
 
     // ---- list
 
-    private void list(Request request) {
-        JsonObject wanted = Json.parse(request.command().body());
+    private Reply list(Request request, JsonObject wanted) {
         String group = groupOf(wanted);
         long from = wanted.getLong("from", 0);
         int most = Math.max(1, Math.min(wanted.getInt("max", USUALLY_LISTED), MOST_LISTED));
         boolean withSettled = wanted.getBoolean("settled", false);
-        guarded(request, "listing dead letters", () -> {
-            if (refuseUnknown(request, group)) {
-                return;
-            }
-            SetAsideQueue queue = SetAsideQueue.ofDeadLetters(store, group);
-            JsonWriter json = new JsonWriter().beginObject().field("group", group);
-            json.field("total", queue.total()).field("open", queue.open());
-            json.name("letters").beginArray();
-            AtomicInteger bytes = new AtomicInteger();
-            queue.read(queue.offsets(from, most, withSettled), letter -> {
-                long offset = StoredMessage.queueOffset(letter, 0);
-                letter(json, letter, offset, stateOf(queue.settlementAt(offset)));
-                return bytes.addAndGet(StoredMessage.propertiesLength(letter, 0)) < MOST_LISTED_BYTES;
-            });
-            request.reply(Command.response(ResponseCode.SUCCESS, null)
-                    .body(json.endArray().endObject().toByteArray())
-                    .build());
+        checkKnown(group);
+        SetAsideQueue queue = SetAsideQueue.ofDeadLetters(store, group);
+        JsonWriter json = new JsonWriter().beginObject().field("group", group);
+        json.field("total", queue.total()).field("open", queue.open());
+        json.name("letters").beginArray();
+        AtomicInteger bytes = new AtomicInteger();
+        queue.read(queue.offsets(from, most, withSettled), letter -> {
+            long offset = StoredMessage.queueOffset(letter, 0);
+            letter(json, letter, offset, stateOf(queue.settlementAt(offset)));
+            return bytes.addAndGet(StoredMessage.propertiesLength(letter, 0)) < MOST_LISTED_BYTES;
         });
+        return Reply.success(json.endArray().endObject().toByteArray());
     }
 
     /** Members without a value are left out. */
@@ -233,8 +226,7 @@ public final class DeadLetterAdmin implements Duty {
         }
     }
 
-    private void settle(Request request) {
-        JsonObject wanted = Json.parse(request.command().body());
+    private Reply settle(Request request, JsonObject wanted) {
         String group = groupOf(wanted);
         String action = wanted.requireString("action");
         String by = text("by", wanted.requireString("by")) + " at "
@@ -264,13 +256,9 @@ public final class DeadLetterAdmin implements Duty {
             case "DISCARD" -> null;
             default -> throw new BadField("action", "REDRIVE or DISCARD", action);
         };
-        guarded(request, "settling dead letters", () -> {
-            if (refuseUnknown(request, group)) {
-                return;
-            }
-            List<Long> offsets = all ? SetAsideQueue.ofDeadLetters(store, group).offsets(0, most, false) : asked;
-            begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
-        });
+        checkKnown(group);
+        List<Long> offsets = all ? SetAsideQueue.ofDeadLetters(store, group).offsets(0, most, false) : asked;
+        return begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
     }
 
     private static String addressOf(InetSocketAddress peer) {
@@ -315,93 +303,83 @@ public final class DeadLetterAdmin implements Duty {
         return new Redrive(toGroupOnly, properties, body, by);
     }
 
-    private void begin(Job job) {
+    private Reply begin(Job job) {
         if (job.offsets.isEmpty()) {
-            answer(job);
-            return;
+            return answer(job);
         }
         if (job.perSecond == 0 || job.offsets.size() == 1) {
-            advance(job, job.offsets.size());
-            return;
+            job.begun = job.offsets.size();
+            work(job, 0, job.offsets.size());
+            return Reply.LATER;
         }
         synchronized (jobs) {
             if (jobs.size() >= MOST_WAITING) {
-                job.request.refuse(
+                return Reply.refused(
                         ResponseCode.SYSTEM_BUSY, "[OVERLOAD] " + MOST_WAITING + " such requests are in work already");
-                return;
             }
             jobs.add(job);
         }
-        wake();
+        wakeup.wake();
+        return Reply.LATER;
     }
 
-    private void wake() {
-        DutyHandle started = duty;
-        if (started != null) {
-            started.wake();
+    /** Goes on with the work that has a rate. */
+    private final class PacedWork implements Duty {
+        @Override
+        public String roleName() {
+            return "broker-dead-letters";
         }
-    }
 
-    @Override
-    public String roleName() {
-        return "broker-dead-letters";
-    }
-
-    @Override
-    public long run() {
-        List<Job> current;
-        synchronized (jobs) {
-            current = new ArrayList<>(jobs);
-        }
-        long now = clock.nanoTime();
-        long sleep = WHEN_WOKEN;
-        Set<Job> finished = new HashSet<>();
-        for (Job job : current) {
-            int due = job.begun;
-            while (due < job.offsets.size() && job.atNanos(due) - now <= 0) {
-                due++;
+        @Override
+        public long run() {
+            List<Job> current;
+            synchronized (jobs) {
+                current = new ArrayList<>(jobs);
             }
-            if (!job.request.connection().isOpen()) {
-                LOG.info(
-                        "the work on dead letters of {} by {} stopped after {}: nobody waits",
-                        job.group,
-                        job.by,
-                        job.begun);
-                finished.add(job);
-                continue;
-            }
-            if (due > job.begun) {
-                int upTo = due;
-                int from = job.begun;
-                try {
-                    blocking.execute(() -> work(job, from, upTo));
-                    job.begun = due;
-                } catch (RejectedExecutionException e) {
-                    sleep = Math.min(
-                            sleep, BUSY_SLEEP_NANOS); // too much waits for the disk: they go out a little later
+            long now = clock.nanoTime();
+            long sleep = WHEN_WOKEN;
+            Set<Job> finished = new HashSet<>();
+            for (Job job : current) {
+                int due = job.begun;
+                while (due < job.offsets.size() && job.atNanos(due) - now <= 0) {
+                    due++;
+                }
+                if (!job.request.connection().isOpen()) {
+                    LOG.info(
+                            "the work on dead letters of {} by {} stopped after {}: nobody waits",
+                            job.group,
+                            job.by,
+                            job.begun);
+                    finished.add(job);
                     continue;
                 }
-            }
-            if (due == job.offsets.size()) {
-                finished.add(job);
-            } else {
-                sleep = Math.min(sleep, Math.max(SHORTEST_SLEEP_NANOS, job.atNanos(due) - now));
-            }
-        }
-        synchronized (jobs) {
-            for (Iterator<Job> i = jobs.iterator(); i.hasNext(); ) {
-                if (finished.contains(i.next())) {
-                    i.remove();
+                if (due > job.begun) {
+                    int upTo = due;
+                    int from = job.begun;
+                    try {
+                        blocking.execute(() -> work(job, from, upTo));
+                        job.begun = due;
+                    } catch (RejectedExecutionException e) {
+                        sleep = Math.min(
+                                sleep, BUSY_SLEEP_NANOS); // too much waits for the disk: they go out a little later
+                        continue;
+                    }
+                }
+                if (due == job.offsets.size()) {
+                    finished.add(job);
+                } else {
+                    sleep = Math.min(sleep, Math.max(SHORTEST_SLEEP_NANOS, job.atNanos(due) - now));
                 }
             }
+            synchronized (jobs) {
+                for (Iterator<Job> i = jobs.iterator(); i.hasNext(); ) {
+                    if (finished.contains(i.next())) {
+                        i.remove();
+                    }
+                }
+            }
+            return sleep;
         }
-        return sleep;
-    }
-
-    private void advance(Job job, int upTo) {
-        int from = job.begun;
-        job.begun = upTo;
-        work(job, from, upTo);
     }
 
     /** Settles some letters of the job; each is answered on its own, whatever happens to the others. May block on the disk. */
@@ -476,10 +454,11 @@ public final class DeadLetterAdmin implements Duty {
         String uniqueKey = StoredMessage.property(letter, 0, MessageProperties.UNIQ_KEY);
         String firstId = StoredMessage.property(letter, 0, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
         ByteBuffer first = MessageIds.isOffsetId(firstId)
-                ? store.readAt(MessageIds.decode(firstId).position())
+                ? store.messages().readAt(MessageIds.decode(firstId).position())
                 : null;
         if (!isCopyOf(first, topic, uniqueKey)) {
-            List<ByteBuffer> same = uniqueKey == null ? List.of() : store.byKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
+            List<ByteBuffer> same =
+                    uniqueKey == null ? List.of() : store.messages().findByKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
             first = same.isEmpty() ? null : same.get(0);
         }
         if (first != null && StoredMessage.queueId(first, 0) < queues) {
@@ -512,11 +491,11 @@ public final class DeadLetterAdmin implements Duty {
         json.field("answer", answer).field("offsetMsgId", offsetMsgId).field("text", text);
         job.results[index] = json.endObject();
         if (job.open.decrementAndGet() == 0) {
-            answer(job);
+            answer(job).send(job.request);
         }
     }
 
-    private void answer(Job job) {
+    private static Reply answer(Job job) {
         LOG.info(
                 "{} dead letters of group {} were {} by {}",
                 job.offsets.size(),
@@ -528,8 +507,6 @@ public final class DeadLetterAdmin implements Duty {
         for (JsonWriter result : job.results) {
             json.rawValue(result.toByteArray());
         }
-        job.request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(json.endArray().endObject().toByteArray())
-                .build());
+        return Reply.success(json.endArray().endObject().toByteArray());
     }
 }

@@ -38,9 +38,19 @@ class BacklogBoundTest {
                             .body(heartbeat.toJson())
                             .build());
             DeliveryLog deliveries = new DeliveryLog(
-                    broker.store::journal, broker.store::journalOf, broker.members::clientId, broker.store::nowMillis);
-            GroupState standings =
-                    new GroupState(broker.store, broker.topics, broker.members, broker.offsets, deliveries);
+                    broker.store.deliveries()::recordDeliveries,
+                    broker.store.deliveries()::deliveriesOf,
+                    broker.members::clientId,
+                    broker.store.clock()::nowMillis);
+            GroupState standings = new GroupState(
+                    broker.store,
+                    broker.topics,
+                    broker.groups,
+                    broker.members,
+                    broker.offsets,
+                    deliveries,
+                    null, // a count asks nobody for locks or for keys
+                    null);
             Backlog.Row all = new Backlog(broker.store, standings, "g").count().get("orders");
             assertThat(all.isExact).isTrue();
             assertThat(all.ready.count()).isEqualTo(10);

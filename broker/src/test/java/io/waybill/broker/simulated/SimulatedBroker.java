@@ -14,6 +14,7 @@ import io.waybill.broker.group.MembershipListener;
 import io.waybill.broker.offset.CommitFence;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.query.QueryFeature;
+import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.ClientRetryPublisher;
@@ -152,8 +153,8 @@ public final class SimulatedBroker implements AutoCloseable {
         new TransactionFeature(
                         store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
                 .register(routes);
-        new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats, blocking)
-                .register(routes);
+        new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats)
+                .routes(routes);
         retries = new ClientRetryPublisher(groups, inOrderGroups::contains, members::nameOf, clock);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), HOST);
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
@@ -173,11 +174,13 @@ public final class SimulatedBroker implements AutoCloseable {
                 .routes(routes);
         new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock).routes(routes);
         new ConsumerProgress(store, topics, groups, members, offsets, stats, NAME, "127.0.0.1:10911").routes(routes);
-        DeadLetterAdmin desk =
-                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), blocking);
-        desk.register(routes);
+        DeadLetterAdmin deadLetters =
+                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), lanes);
+        deadLetters.routes(routes);
         handler = routes.handler();
-        desk.startedAs(duties.start(desk));
+        BackgroundDuties background = new BackgroundDuties();
+        deadLetters.duties(background);
+        background.start(duties);
         due.start(duties);
         settle();
     }
