@@ -23,6 +23,12 @@ final class Finding {
         this.topic = topic;
     }
 
+    /** About one copy of a message. */
+    static Finding on(Cause cause, StoredCopy copy) {
+        Finding finding = new Finding(cause, copy.topic()).about(copy);
+        return copy.isVisible() ? finding.at(copy.queueId(), copy.offset()) : finding;
+    }
+
     Finding at(int queue, long queueOffset) {
         queueId = queue;
         offset = queueOffset;

@@ -30,9 +30,6 @@ import java.util.TreeSet;
 public final class GroupState {
     static final String QUARANTINE_PREFIX = Names.QUARANTINE_PREFIX;
 
-    /** While a queue's first message is less than so many bytes of log ago, a new group starts with it. */
-    private static final long YOUNG_BYTES = 256L << 20;
-
     private final Store store;
     private final Topics topics;
     private final Groups groups;
@@ -208,9 +205,8 @@ public final class GroupState {
 
     /** Where a group without an offset begins: what query offset (14) answers, and then the client's own policy. */
     private long firstStart(ConsumerGroup online, String topic, int queueId, QueueRange range) {
-        if (range.minOffset() == 0
-                && (range.maxOffset() == 0 || store.queues().logBytesSince(topic, queueId, 0) <= YOUNG_BYTES)) {
-            return 0;
+        if (offsets.isYoung(topic, queueId)) {
+            return range.minOffset();
         }
         boolean fromLast = online != null && online.consumeFromWhere().endsWith("LAST_OFFSET");
         return fromLast ? range.maxOffset() : range.minOffset();

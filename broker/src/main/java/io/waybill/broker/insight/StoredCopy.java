@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
+import io.waybill.broker.quarantine.QuarantinedMessage;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
@@ -85,6 +86,16 @@ record StoredCopy(
 
     String offsetId() {
         return MessageIds.offsetId(StoredMessage.storeHost(bytes, 0), handle);
+    }
+
+    /** What operators call the message by. */
+    String id() {
+        return uniqueKey() != null ? uniqueKey() : offsetId();
+    }
+
+    /** What keeps it together with other messages, as the quarantine sees it; null if nothing does. */
+    String orderingKey() {
+        return QuarantinedMessage.keyOf(bytes, 0);
     }
 
     boolean hasKey(String key) {

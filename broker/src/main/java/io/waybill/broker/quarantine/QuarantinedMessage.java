@@ -16,7 +16,7 @@ import java.util.Map;
  * What is written on a message while it is quarantined. Its topic is {@link Names#quarantineTopic}, its first one RETRY_TOPIC as on any copy for a group; the three
  * properties below stay when it is given back, so that it finds its place again if it has to be quarantined once more.
  */
-final class QuarantinedMessage {
+public final class QuarantinedMessage {
     /** The key it was quarantined for. */
     static final String KEY = "WAYBILL_QUARANTINE_KEY";
     /** Queue and offset it had in its topic, with a space between. */
@@ -27,7 +27,7 @@ final class QuarantinedMessage {
     private QuarantinedMessage() {}
 
     /** What keeps the messages of one order together; null if nothing does. */
-    static String keyOf(ByteBuffer message, int at) {
+    public static String keyOf(ByteBuffer message, int at) {
         String key = StoredMessage.property(message, at, MessageProperties.SHARDING_KEY);
         if (key != null && !key.isEmpty()) {
             return key;
