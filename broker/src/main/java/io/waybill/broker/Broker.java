@@ -86,17 +86,22 @@ public final class Broker implements AutoCloseable {
          * A broker whose name is another's does not serve: clients that know it from before would send to it what no consumer finds. It goes on asking the
          * name servers, and serves again when they take it.
          */
-        synchronized void nameConflict(String sentence, RequestHandler serving) {
-            if (ended) {
+        synchronized void nameConflict(String sentence) {
+            if (ended || features.get() == null) {
                 return;
             }
             if (sentence == null) {
                 log.info("No other broker has this one's name any more: it serves again");
-                handler.set(serving);
+                handler.set(features.get().handler());
             } else {
                 log.error("This broker does not serve: {}. Give one of the two another brokerName", sentence);
                 handler.set(refusing("this broker does not serve: " + sentence));
             }
+        }
+
+        synchronized void open(Features current) {
+            features.set(current);
+            handler.set(current.handler());
         }
 
         synchronized void end() {
@@ -135,7 +140,7 @@ public final class Broker implements AutoCloseable {
 
     private static Broker startOnce(BrokerSettings settings, Files files, Platform platform, EventLoops loops)
             throws StoreException, IOException {
-        BindAddressCheck.check(settings.host(), settings.insecure());
+        BindAddressCheck.check(settings.listen().host(), settings.listen().insecure());
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
         try {
@@ -157,15 +162,13 @@ public final class Broker implements AutoCloseable {
                     loops, ClientSettings.defaults(), Gate.refusing("a broker takes no requests from name servers"));
             InetSocketAddress address =
                     new InetSocketAddress(advertised, server.address().getPort());
-            Features features = new Features(store, settings, platform, address, nameServers::call);
-            gate.features.set(features);
-            gate.handler.set(features.handler());
-            features.onNameConflict(sentence -> gate.nameConflict(sentence, features.handler()));
+            Features features = new Features(store, settings, platform, address, nameServers::call, gate::nameConflict);
+            gate.open(features);
             features.start();
             serveVipChannel(settings, server);
-            await(features.registered(), settings.registerTimeoutMillis());
+            await(features.registered(), settings.registration().timeoutMillis());
             if (features.nameConflict() != null) {
-                await(features.leave(), settings.registerTimeoutMillis());
+                await(features.leave(), settings.registration().timeoutMillis());
                 features.stop();
                 throw new NameTaken(
                         features.nameConflict(),
@@ -207,7 +210,7 @@ public final class Broker implements AutoCloseable {
         }
         closed = true;
         gate.end();
-        await(features.leave(), settings.registerTimeoutMillis());
+        await(features.leave(), settings.registration().timeoutMillis());
         server.close();
         features.stop();
         nameServers.close();
@@ -219,7 +222,7 @@ public final class Broker implements AutoCloseable {
      * requests. A port that was chosen for this broker has such a neighbour; one that the system chose belongs to nobody's plan.
      */
     private static void serveVipChannel(BrokerSettings settings, RemotingServer server) {
-        int port = settings.port() - VIP_DISTANCE;
+        int port = settings.listen().port() - VIP_DISTANCE;
         if (port <= 0) {
             return;
         }
@@ -237,13 +240,15 @@ public final class Broker implements AutoCloseable {
     }
 
     private static ServerSettings serverSettings(BrokerSettings settings) {
-        return ServerSettings.defaults(settings.host(), settings.port()).withMaxConnections(settings.maxConnections());
+        return ServerSettings.defaults(
+                        settings.listen().host(), settings.listen().port())
+                .withMaxConnections(settings.listen().maxConnections());
     }
 
     private static InetAddress advertised(BrokerSettings settings) throws UnknownHostException {
-        InetAddress advertised = InetAddress.getByName(settings.advertisedHost());
+        InetAddress advertised = InetAddress.getByName(settings.listen().advertisedHost());
         if (advertised.isAnyLocalAddress()) {
-            throw new IllegalArgumentException("host " + settings.host()
+            throw new IllegalArgumentException("host " + settings.listen().host()
                     + " listens on every address; set advertisedHost to the one that clients use");
         }
         return advertised;

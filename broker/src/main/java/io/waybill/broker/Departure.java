@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
 import io.waybill.store.Store;
 import io.waybill.store.log.StoreState;
 import java.util.concurrent.CompletableFuture;
@@ -17,12 +19,13 @@ import org.slf4j.LoggerFactory;
  * what waits; and then tells whoever runs it, who should end the process: a start recovers everything that was acknowledged,
  * and nothing else can. What was confirmed can be read until then.
  */
-final class Departure implements Duty {
+final class Departure implements Duty, Feature {
     private static final Logger LOG = LoggerFactory.getLogger(Departure.class);
 
     private final Store store;
     private final Supplier<CompletableFuture<Void>> leave;
     private final Clock clock;
+    private final Wakeup frozen = new Wakeup();
     private final long mostNanos;
     private final CompletableFuture<String> gone = new CompletableFuture<>();
     private CompletableFuture<Void> leaving;
@@ -32,11 +35,13 @@ final class Departure implements Duty {
         this.store = store;
         this.leave = leave;
         this.clock = clock;
+        store.onFrozen(frozen::wake);
         this.mostNanos = TimeUnit.MILLISECONDS.toNanos(mostMillis);
     }
 
-    void startedAs(DutyHandle handle) {
-        store.onFrozen(handle::wake);
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(this, frozen);
     }
 
     /** Completes with the reason when the store froze and the name servers know, or did not answer in time. */

@@ -39,20 +39,19 @@ import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.send.SendReplies;
 import io.waybill.broker.setaside.DeadLetterAdmin;
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.broker.settings.DelayLevels;
+import io.waybill.broker.settings.TimerSettings;
+import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerDispatcher;
 import io.waybill.broker.timer.TimerFeature;
-import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicFeature;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
-import io.waybill.broker.transaction.TransactionSettings;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
@@ -76,14 +75,11 @@ final class Features {
     private final Topics topics;
     private final ClientRegistry members;
     private final Offsets offsets;
-    private final DeliveryLog deliveries;
     private final PullFeature pulls;
-    private final SendFeature sends;
     private final PopFeature pops;
     private final Registration registration;
     private final QuarantineFeature quarantine;
     private final TimerDispatcher timerDispatcher;
-    private final Stats stats;
     private final Departure departure;
     private final RequestHandler handler;
     private final List<Feature> features = new ArrayList<>();
@@ -92,21 +88,21 @@ final class Features {
 
     /**
      * @param address where clients reach this broker, resolved
+     * @param nameConflictListener is notified that another living broker has this one's name, and with null when that is over
      */
     Features(
             Store store,
             BrokerSettings settings,
             Platform platform,
             InetSocketAddress address,
-            NameServers nameServers) {
+            NameServers nameServers,
+            Consumer<String> nameConflictListener) {
         this.platform = platform;
         Clock clock = platform.clock();
         String broker = settings.brokerName();
-        Lanes lanes = Lanes.of(platform.duties(), settings.coldReadThreads(), clock);
+        Lanes lanes = Lanes.of(platform.duties(), settings.reads().coldReadThreads(), clock);
         Executor blocking = lanes.executor(Lane.BLOCKING);
         Executor filters = lanes.executor(Lane.FILTER);
-        Executor returns = lanes.executor(Lane.RETURN);
-        Executor operator = lanes.executor(Lane.OPERATOR);
 
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
@@ -114,12 +110,12 @@ final class Features {
         QueueLocks locks = new QueueLocks(
                 store.locks(),
                 clock,
-                settings.lockExpiryMillis(),
+                settings.groups().lockExpiryMillis(),
                 broker,
                 queue -> topics.hasQueue(queue.topic(), queue.queueId()),
                 members::clientId);
         offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, locks);
-        deliveries = new DeliveryLog(
+        DeliveryLog deliveries = new DeliveryLog(
                 store.deliveries()::recordDeliveries,
                 store.deliveries()::deliveriesOf,
                 members::clientId,
@@ -131,19 +127,22 @@ final class Features {
                 deliveries.committed(group, topic, queueId, before, offset, connection);
             }
         });
-        stats = new Stats(clock);
+        Stats stats = new Stats(clock);
         store.onStored(stats::stored);
         registration = new Registration(
-                nameServers, topics, settings, address.getAddress().getHostAddress() + ":" + address.getPort(), clock);
+                nameServers,
+                topics,
+                settings,
+                address.getAddress().getHostAddress() + ":" + address.getPort(),
+                clock,
+                nameConflictListener);
         topics.publishTo(registration);
 
-        DelayLevels levels = DelayLevels.parse(settings.messageDelayLevels());
-        TimerSettings timers = new TimerSettings(levels, settings.timerMaxDelayMillis(), settings.recall());
+        TimerSettings timers = settings.timers();
         RecallSigner signer = RecallSigner.of(store, platform.random());
         DelayedMessageWriter delays =
                 new DelayedMessageWriter(store.timers(), store.clock(), timers, broker, signer, topics::readableQueue);
-        TransactionSettings transactions = new TransactionSettings(
-                settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
+        TransactionSettings transactions = settings.transactions();
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
         HalfMessageWriter halves =
                 new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
@@ -180,12 +179,12 @@ final class Features {
             pops.wake(topic, queueId);
         });
 
-        topics.onChange(topic -> {
+        topics.addListener(topic -> {
             rules.changed();
             pulls.longPolling().topicChanged(topic);
             pops.longPolling().topicChanged(topic);
         });
-        groups.onChange(group -> {
+        groups.addListener(group -> {
             rules.changed();
             pulls.longPolling().groupChanged(group);
             pops.longPolling().groupChanged(group);
@@ -211,10 +210,9 @@ final class Features {
 
         Routes routes = new Routes(lanes);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), address);
-        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
-        sends = new SendFeature(
-                store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies, blocking);
-        sends.register(routes);
+        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
+        features.add(new SendFeature(
+                store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies));
         pulls.register(routes);
         pops.register(routes);
         features.add(new GroupFeature(groups, members, topics, lanes));
@@ -223,13 +221,13 @@ final class Features {
         background.add(locks);
         TopicUses uses = new TopicUses(store, members, offsets);
         features.add(new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes));
-        TransactionFeature halfRequests = new TransactionFeature(
-                store, topics, transactions, checks, clock, delays, members::nameOf, broker, returns, operator);
-        halfRequests.register(routes);
-        new TimerFeature(store, clock, timers, broker, operator).register(routes);
-        new RecallMessage(store.timers(), timers, broker, signer, topic -> topics.find(topic) != null, returns)
-                .register(routes);
-        features.add(new SendBack(store, topics, groups, levels, clock, platform.random(), members::nameOf, stats));
+        TransactionFeature halfRequests =
+                new TransactionFeature(store, topics, checks, clock, delays, members::nameOf, broker, lanes);
+        features.add(halfRequests);
+        features.add(new TimerFeature(store, clock, timers, broker, lanes));
+        features.add(new RecallMessage(store.timers(), timers, broker, signer, topic -> topics.find(topic) != null));
+        features.add(
+                new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats));
         features.add(new QueryFeature(store, members::subscription));
         features.add(new GroupAdminFeature(store, topics, groups, members, offsets, quarantine::forget, broker, lanes));
         features.add(new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock));
@@ -242,12 +240,18 @@ final class Features {
                 stats,
                 broker,
                 address.getAddress().getHostAddress() + ":" + address.getPort()));
-        features.add(new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), lanes));
+        features.add(new DeadLetterAdmin(
+                store, topics, clock, platform.random(), settings.messages().maxBytes(), lanes));
         features.add(quarantine);
         GroupState state =
                 new GroupState(store, topics, groups, members, offsets, deliveries, locks, this::quarantinedKey);
         features.add(new Insight(store, state, halfRequests::rolledBack, broker));
-        departure = new Departure(store, this::leave, clock, settings.registerTimeoutMillis());
+        features.add(Feature.background(stats));
+        features.add(Feature.background(deliveries));
+        features.add(registration);
+        departure =
+                new Departure(store, this::leave, clock, settings.registration().timeoutMillis());
+        features.add(departure);
         for (Feature feature : features) {
             feature.routes(routes);
             feature.duties(background);
@@ -274,15 +278,7 @@ final class Features {
         pops.longPolling().startedAs(waitingPops);
         duties.add(waitingPops);
         duties.add(platform.duties().start(pulls.unread()));
-        duties.add(platform.duties().start(stats));
-        duties.add(platform.duties().start(deliveries));
-        DutyHandle registering = platform.duties().start(registration);
-        registration.startedAs(registering);
-        duties.add(registering);
         duties.add(timerDispatcher.start(platform.duties()));
-        DutyHandle departing = platform.duties().start(departure);
-        departure.startedAs(departing);
-        duties.add(departing);
         background.start(platform.duties());
     }
 
@@ -321,17 +317,11 @@ final class Features {
         features.forEach(feature -> feature.closed(connection));
         pulls.closed(connection);
         pops.longPolling().closed(connection);
-        sends.closed(connection);
     }
 
     /** Completes when every name server knows this broker, or did not answer in time. */
     CompletableFuture<Void> registered() {
         return registration.registerNow();
-    }
-
-    /** Sets who is told that another living broker has this one's name, and with null when that is over; once, before the start. */
-    void onNameConflict(Consumer<String> listener) {
-        registration.onConflict(listener);
     }
 
     /** The sentence about another living broker of this name; null when there is none. */
@@ -356,7 +346,6 @@ final class Features {
     void stop() {
         duties.forEach(DutyHandle::close);
         background.close();
-        features.forEach(Feature::close);
-        deliveries.close();
+        features.forEach(Feature::stop);
     }
 }

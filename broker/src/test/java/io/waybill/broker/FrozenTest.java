@@ -47,7 +47,7 @@ class FrozenTest {
         broker.ask(TestBroker.sending(TestBroker.sendHeader("t", 0, TestBroker.properties()), "lost"));
         assertThat(goodbyes(broker)).isEqualTo(1);
         assertThat(broker.features.gone()).isNotDone();
-        broker.pass(BrokerSettings.defaults().registerTimeoutMillis() + 200);
+        broker.pass(BrokerSettings.defaults().registration().timeoutMillis() + 200);
         assertThat(broker.features.gone()).isDone();
     }
 }

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -27,8 +26,7 @@ class NameConflictTest {
 
     @Test
     void aConflictIsToldWhenItBeginsAndWhenItEnds() {
-        List<String> told = new ArrayList<>();
-        broker.features.onNameConflict(told::add);
+        List<String> told = broker.nameConflicts;
         broker.nameServerAnswer = answer(ResponseCode.SYSTEM_ERROR, "broker broker-a lives at h:1", "h:1");
         broker.pass(60_000);
         assertThat(told).singleElement().asString().contains("broker broker-a lives at h:1");

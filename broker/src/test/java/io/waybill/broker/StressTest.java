@@ -56,9 +56,15 @@ class StressTest {
                 .with("offsetFlushMillis", 10);
         store = Store.open(
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(8 << 20), ViewsBackend.memory());
-        features = new Features(store, settings, platform, TestBroker.ADDRESS, (address, request, millis) -> {
-            throw new IllegalStateException("there is no name server");
-        });
+        features = new Features(
+                store,
+                settings,
+                platform,
+                TestBroker.ADDRESS,
+                (address, request, millis) -> {
+                    throw new IllegalStateException("there is no name server");
+                },
+                sentence -> {});
         features.start();
     }
 

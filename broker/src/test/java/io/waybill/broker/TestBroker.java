@@ -50,6 +50,9 @@ final class TestBroker implements AutoCloseable {
     SimulatedDuties duties;
     Store store;
     Features features;
+    /** What was notified about another broker of this name; null when that was over. */
+    final List<String> nameConflicts = new ArrayList<>();
+
     private long connections;
 
     TestBroker() {
@@ -69,10 +72,16 @@ final class TestBroker implements AutoCloseable {
         } catch (StoreException e) {
             throw new AssertionError(e);
         }
-        features = new Features(store, settings, platform, ADDRESS, (address, request, timeoutMillis) -> {
-            registrations.add(request);
-            return nameServerAnswer;
-        });
+        features = new Features(
+                store,
+                settings,
+                platform,
+                ADDRESS,
+                (address, request, timeoutMillis) -> {
+                    registrations.add(request);
+                    return nameServerAnswer;
+                },
+                nameConflicts::add);
         features.start();
         settle();
     }

@@ -33,7 +33,8 @@ public final class BrokerServer implements AutoCloseable {
             steps.undoing(platform.duties());
             EventLoops loops = steps.undoing(EventLoops.shared());
             Broker broker = steps.undoing(steps.run(
-                    "start the broker on " + settings.host() + ":" + settings.port(),
+                    "start the broker on " + settings.listen().host() + ":"
+                            + settings.listen().port(),
                     () -> Broker.start(settings, files, platform, loops)));
             return new BrokerServer(steps, broker);
         } catch (StartException | RuntimeException e) {

@@ -46,26 +46,26 @@ public final class WaybillServer implements AutoCloseable {
             steps.undoing(platform.duties());
             EventLoops loops = steps.undoing(EventLoops.shared());
             NameServer namesrv = steps.undoing(steps.run(
-                    "start the name server on " + asked.host() + ":" + settings.namesrvPort(),
+                    "start the name server on " + asked.listen().host() + ":" + settings.namesrvPort(),
                     () -> NameServer.start(
-                            NameServerSettings.on(asked.host(), settings.namesrvPort())
-                                    .withInsecure(asked.insecure()),
+                            NameServerSettings.on(asked.listen().host(), settings.namesrvPort())
+                                    .withInsecure(asked.listen().insecure()),
                             loops,
                             platform,
                             files)));
             InetSocketAddress namesrvAddress = namesrv.address();
             BrokerSettings filled = asked.with("port", settings.brokerPort())
-                    .with("namesrv", text(reachable(asked.host(), namesrvAddress)) + others(asked))
-                    .with("registerTimeoutMillis", Math.max(asked.registerTimeoutMillis(), OWN_NAMESRV_MILLIS));
+                    .with("namesrv", text(reachable(asked.listen().host(), namesrvAddress)) + others(asked))
+                    .with("registerTimeoutMillis", Math.max(asked.registration().timeoutMillis(), OWN_NAMESRV_MILLIS));
             Broker broker = steps.undoing(steps.run(
-                    "start the broker on " + asked.host() + ":" + settings.brokerPort(),
+                    "start the broker on " + asked.listen().host() + ":" + settings.brokerPort(),
                     () -> Broker.start(filled, files, platform, loops)));
             return new WaybillServer(
                     steps,
                     broker,
-                    reachable(asked.host(), namesrvAddress),
+                    reachable(asked.listen().host(), namesrvAddress),
                     new InetSocketAddress(
-                            filled.advertisedHost(), broker.address().getPort()));
+                            filled.listen().advertisedHost(), broker.address().getPort()));
         } catch (StartException | RuntimeException e) {
             steps.close();
             throw e;

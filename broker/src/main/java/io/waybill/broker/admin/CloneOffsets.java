@@ -2,6 +2,7 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Reply;
@@ -47,7 +48,7 @@ final class CloneOffsets implements RouteHandler<CloneOffsetHeader> {
                     ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                     "consumer group " + header.srcGroup() + " does not exist");
         }
-        if (members.isBroadcasting(header.destGroup())) {
+        if (isBroadcasting(header.destGroup())) {
             return Reply.refused(
                     ResponseCode.ILLEGAL_OPERATION,
                     "the members of group " + header.destGroup()
@@ -86,5 +87,11 @@ final class CloneOffsets implements RouteHandler<CloneOffsetHeader> {
             });
         }
         return Reply.LATER;
+    }
+
+    /** Whether each member of a group that is online keeps its own offsets. */
+    private boolean isBroadcasting(String name) {
+        ConsumerGroup group = members.consumerGroup(name);
+        return group != null && group.isBroadcasting();
     }
 }

@@ -91,7 +91,7 @@ final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
         });
         AdminLog.changed(request, before, after);
         byte[] answer = new OffsetTable(targets).toJson();
-        if (members.isBroadcasting(header.group())) {
+        if (isBroadcasting(header.group())) {
             targets.forEach((queue, offset) ->
                     offsets.resetMembers(header.group(), header.topic(), queue.queueId(), offset, readers(header)));
             return Reply.success(answer);
@@ -138,5 +138,11 @@ final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
 
     private static Reply reply(byte[] answer, Outcome failure) {
         return failure == null ? Reply.success(answer) : Reply.of(failure);
+    }
+
+    /** Whether each member of a group that is online keeps its own offsets. */
+    private boolean isBroadcasting(String name) {
+        ConsumerGroup group = members.consumerGroup(name);
+        return group != null && group.isBroadcasting();
     }
 }

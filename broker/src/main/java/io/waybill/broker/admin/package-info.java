@@ -1,3 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What operators and their tools ask: progress and its reset, topic figures, connections, a summary of the running broker. */
+/**
+ * The requests of operators and their tools about groups, topics and the broker as a whole.
+ *
+ * <p>Start with {@link io.waybill.broker.admin.GroupAdminFeature} and {@link io.waybill.broker.admin.BrokerAdminFeature}. Operate wing: imports the core wing.
+ */
 package io.waybill.broker.admin;

@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * {@link #closed} ran. A group without members is not kept. What heartbeats bring is counted in bytes, and no connection
  * holds more than is left for all others. Changes happen under one lock; the reads that requests need take none. The notices of a change (code 40) are sent after it is visible.
  */
-public final class ClientRegistry implements Duty {
+public final class ClientRegistry {
     private static final Logger log = LoggerFactory.getLogger(ClientRegistry.class);
     /** Of 320 MiB heap, 20. */
     private static final int HEAP_DIVISOR = 16;
@@ -84,7 +84,7 @@ public final class ClientRegistry implements Duty {
         this.clock = clock;
         this.conflictLines = new LogRateLimiter(clock);
         this.shared = new SharedClientIds(clock);
-        this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.clientExpiryMillis());
+        this.expiryNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().clientExpiryMillis());
     }
 
     /** Asks members what they want. */
@@ -119,12 +119,6 @@ public final class ClientRegistry implements Duty {
     public Collection<ClientChannelInfo> membersOf(String group) {
         ConsumerGroup consumer = consumers.get(group);
         return consumer == null ? List.of() : consumer.members();
-    }
-
-    /** Whether each member of a group that is online keeps its own offsets. */
-    public boolean isBroadcasting(String group) {
-        ConsumerGroup consumer = consumers.get(group);
-        return consumer != null && consumer.isBroadcasting();
     }
 
     /** What an online group wants of a topic, or null. */
@@ -404,7 +398,7 @@ public final class ClientRegistry implements Duty {
     }
 
     /** Forgets a connection in every group. */
-    public void closed(Connection connection) {
+    void closed(Connection connection) {
         Set<String> changed = new LinkedHashSet<>();
         Predicate<ClientChannelKey> ofConnection = key -> key.connectionId() == connection.id();
         synchronized (this) {
@@ -457,14 +451,24 @@ public final class ClientRegistry implements Duty {
 
     // ---- expiry
 
-    @Override
-    public String roleName() {
-        return "broker-members";
+    /** Drops from time to time who was silent for too long. */
+    Duty expiry() {
+        return new Duty() {
+            @Override
+            public String roleName() {
+                return "broker-members";
+            }
+
+            @Override
+            public long run() {
+                dropSilent();
+                return SCAN_NANOS;
+            }
+        };
     }
 
     /** Drops memberships that were silent for too long, by the monotonic clock, and a connection with its last one. */
-    @Override
-    public long run() {
+    private void dropSilent() {
         long now = clock.nanoTime();
         List<Silent> silent = new ArrayList<>();
         producers.forEach((group, members) -> collectSilent(true, group, members, now, silent));
@@ -486,7 +490,6 @@ public final class ClientRegistry implements Duty {
                 one.connection().close();
             }
         }
-        return SCAN_NANOS;
     }
 
     private record Silent(Membership membership, Connection connection) {}

@@ -54,7 +54,7 @@ public final class GroupFeature implements Feature {
 
     @Override
     public void duties(BackgroundDuties duties) {
-        duties.add(members);
+        duties.add(members.expiry());
     }
 
     @Override

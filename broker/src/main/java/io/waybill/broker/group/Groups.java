@@ -16,11 +16,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,7 +53,7 @@ public final class Groups {
     /** What groups may not read once it is stored, so that of two changes at the same time both count. Guarded by this. */
     private final Map<String, Set<String>> beingForbidden = new HashMap<>();
 
-    private volatile Consumer<String> listener = group -> {};
+    private final List<Consumer<String>> listeners = new CopyOnWriteArrayList<>();
     private volatile DataVersion version;
 
     /** Reads the catalog; an entry that cannot be read stops the start. */
@@ -69,9 +71,9 @@ public final class Groups {
         version = new DataVersion(0, store.nowMillis(), 0);
     }
 
-    /** Sets who is told the name of a group when its settings are in force, or it is gone; once, before the first request. */
-    public void onChange(Consumer<String> changeListener) {
-        this.listener = changeListener;
+    /** Notifies somebody, by the name of the group, of settings that are in force from now on or gone. */
+    public void addListener(Consumer<String> changeListener) {
+        listeners.add(changeListener);
     }
 
     /** The group's settings, or null when there is no such group. */
@@ -88,7 +90,9 @@ public final class Groups {
         if (known != null) {
             return known;
         }
-        if (!settings.autoCreateGroup() || Names.checkGroup(group) != null || table.size() >= settings.maxGroups()) {
+        if (!settings.groups().autoCreate()
+                || Names.checkGroup(group) != null
+                || table.size() >= settings.groups().most()) {
             return null;
         }
         SubscriptionGroupConfig fresh = defaults(group);
@@ -108,7 +112,7 @@ public final class Groups {
     /** The group's settings, or those it would get if it came now, which it does not; null when it may not come. */
     SubscriptionGroupConfig findOrDefault(String group) {
         SubscriptionGroupConfig known = table.get(group);
-        boolean mayCome = settings.autoCreateGroup() && Names.checkGroup(group) == null;
+        boolean mayCome = settings.groups().autoCreate() && Names.checkGroup(group) == null;
         return known != null || !mayCome ? known : defaults(group);
     }
 
@@ -122,7 +126,7 @@ public final class Groups {
                 usual.consumeBroadcastEnable(),
                 usual.consumeMessageOrderly(),
                 usual.retryQueueNums(),
-                settings.retryMax(),
+                settings.groups().retryMax(),
                 usual.groupRetryPolicy(),
                 usual.brokerId(),
                 usual.whichBrokerWhenConsumeSlowly(),
@@ -185,9 +189,10 @@ public final class Groups {
         if (json.length > MAX_JSON_LENGTH) {
             return "settings of a group: must have at most " + MAX_JSON_LENGTH + " bytes, had " + json.length;
         }
-        if (!table.containsKey(config.groupName()) && table.size() >= settings.maxGroups()) {
+        if (!table.containsKey(config.groupName())
+                && table.size() >= settings.groups().most()) {
             return "group '" + config.groupName() + "' is not created: this broker has " + table.size()
-                    + " groups, the limit maxGroups is " + settings.maxGroups();
+                    + " groups, the limit maxGroups is " + settings.groups().most();
         }
         return null;
     }
@@ -197,7 +202,7 @@ public final class Groups {
         store.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(config.groupName(), config);
-                listener.accept(config.groupName());
+                listeners.forEach(listener -> listener.accept(config.groupName()));
                 changed();
             }
             then.accept(outcome);
@@ -216,7 +221,7 @@ public final class Groups {
         store.putCatalog(CatalogKind.GROUP, group, null, outcome -> {
             if (outcome instanceof Stored) {
                 table.remove(group);
-                listener.accept(group);
+                listeners.forEach(listener -> listener.accept(group));
                 changed();
             }
             then.accept(outcome);
@@ -258,7 +263,7 @@ public final class Groups {
             } else if (outcome instanceof Stored) {
                 forbidden.put(group, Set.copyOf(topics));
             }
-            listener.accept(group);
+            listeners.forEach(listener -> listener.accept(group));
             then.accept(outcome);
         });
     }

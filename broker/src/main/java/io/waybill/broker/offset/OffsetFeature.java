@@ -59,11 +59,11 @@ public final class OffsetFeature implements Feature {
 
     @Override
     public void duties(BackgroundDuties duties) {
-        duties.add(offsets);
+        duties.add(offsets.recording());
     }
 
     @Override
-    public void close() {
+    public void stop() {
         offsets.close();
     }
 

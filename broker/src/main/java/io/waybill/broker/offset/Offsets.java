@@ -9,6 +9,7 @@ import io.waybill.store.Store;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.record.ConsumerOffset;
+import io.waybill.store.record.PendingReset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -37,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * <p>In memory is what the log does not have yet, and what was committed lately: at most {@value #MOST_CACHED} of it. So many offsets as a peer may
  * invent are never kept: a queue that no group has committed for is refused when {@value #MOST_OFFSETS} are.
  */
-public final class Offsets implements Duty {
+public final class Offsets {
     private static final Logger log = LoggerFactory.getLogger(Offsets.class);
     /** Entries in one progress record; keeps a record well below the size of a frame. */
     private static final int RECORD_ENTRIES = 2_000;
@@ -46,9 +47,6 @@ public final class Offsets implements Duty {
     static final int MOST_OFFSETS = 400_000;
     /** Offsets that the log has and that are kept in memory all the same. */
     static final int MOST_CACHED = 20_000;
-
-    /** No group has this name. Its entries are the resets nobody was told of yet; their topic is group, space, topic. */
-    private static final String RESETS = "reset:";
 
     /** So long after the start a group without members may have some that have not said so yet. */
     private static final long RETURN_MILLIS = 40_000;
@@ -108,12 +106,11 @@ public final class Offsets implements Duty {
         this.mostCached = mostCached;
         this.store = store;
         this.isOnline = isOnline;
-        this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.offsetFlushMillis());
+        this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().offsetFlushMillis());
         this.startMillis = store.nowMillis();
-        this.count.set(store.progressCount());
-        for (ConsumerOffset reset : store.progressOf(RESETS)) {
-            int middle = reset.topic().indexOf(' ');
-            Key key = new Key(reset.topic().substring(0, middle), reset.topic().substring(middle + 1), reset.queueId());
+        this.count.set(store.offsets().offsetCount());
+        for (PendingReset reset : store.offsets().pendingResets()) {
+            Key key = new Key(reset.group(), reset.topic(), reset.queueId());
             resets.put(key, reset.offset());
             // A commit from before may stand behind the reset in the log.
             table.put(key, reset.offset());
@@ -195,7 +192,7 @@ public final class Offsets implements Duty {
         if (state.changed) {
             // And after the value: whoever takes the mark away must find the new value.
             dirty.add(key);
-            if (state.isNew && store.progress(group, topic, queueId) < 0) {
+            if (state.isNew && store.offsets().committedOffset(group, topic, queueId) < 0) {
                 count.incrementAndGet();
             }
         }
@@ -216,7 +213,7 @@ public final class Offsets implements Duty {
     /** The committed offset, or -1 when there is none. */
     public long query(String group, String topic, int queueId) {
         Long offset = table.get(new Key(group, topic, queueId));
-        return offset != null ? offset : store.progress(group, topic, queueId);
+        return offset != null ? offset : store.offsets().committedOffset(group, topic, queueId);
     }
 
     /**
@@ -244,10 +241,8 @@ public final class Offsets implements Duty {
     /** What every group has committed. */
     public List<ConsumerOffset> all() {
         Map<Key, Long> all = new HashMap<>();
-        for (ConsumerOffset entry : store.progressAll()) {
-            if (!entry.group().equals(RESETS)) {
-                all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
-            }
+        for (ConsumerOffset entry : store.offsets().allOffsets()) {
+            all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
         }
         all.putAll(table);
         return entries(all);
@@ -266,7 +261,7 @@ public final class Offsets implements Duty {
     /** Topic, queue and offset of everything the group has committed. */
     public List<ConsumerOffset> of(String group) {
         Map<Key, Long> all = new HashMap<>();
-        for (ConsumerOffset entry : store.progressOf(group)) {
+        for (ConsumerOffset entry : store.offsets().offsetsOf(group)) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
         }
         table.forEach((key, offset) -> {
@@ -285,21 +280,21 @@ public final class Offsets implements Duty {
     public void reset(String group, String topic, int queueId, long offset, Consumer<Outcome> then) {
         Key key = new Key(group, topic, queueId);
         boolean tell = isOnline.test(group) || store.nowMillis() - startMillis < RETURN_MILLIS;
-        List<ConsumerOffset> entries = new ArrayList<>(List.of(entry(key, offset)));
+        List<PendingReset> marks = new ArrayList<>();
         synchronized (recording) {
             if (tell) {
                 resets.put(key, offset);
-                entries.add(mark(key, offset));
+                marks.add(mark(key, offset));
             } else {
                 boolean wasReset = resets.remove(key) != null;
                 if (over.remove(key) || wasReset) {
-                    entries.add(mark(key, NONE)); // the mark of an earlier reset must not outlive this one
+                    marks.add(mark(key, NONE)); // the mark of an earlier reset must not outlive this one
                 }
             }
             table.put(key, offset);
             // First: what pops keep of this queue must not outlive the reset in the log.
             listeners.forEach(listener -> listener.set(group, topic, queueId, offset, true));
-            store.commitProgress(entries, outcome -> {
+            store.offsets().commitOffsetsAndResets(List.of(entry(key, offset)), marks, outcome -> {
                 if (outcome instanceof Failed) {
                     dirty.add(key);
                 }
@@ -363,12 +358,13 @@ public final class Offsets implements Duty {
 
     private void forgetSome(List<ConsumerOffset> known, Consumer<Outcome> then) {
         List<ConsumerOffset> gone = new ArrayList<>();
+        List<PendingReset> marks = new ArrayList<>();
         synchronized (recording) {
             for (ConsumerOffset entry : known) {
                 Key key = new Key(entry.group(), entry.topic(), entry.queueId());
                 boolean wasReset = resets.remove(key) != null;
                 if (over.remove(key) || wasReset) {
-                    gone.add(mark(key, NONE));
+                    marks.add(mark(key, NONE));
                 }
                 table.put(key, NONE);
                 count.decrementAndGet();
@@ -376,7 +372,7 @@ public final class Offsets implements Duty {
                 gone.add(entry(key, NONE));
                 listeners.forEach(listener -> listener.set(key.group(), key.topic(), key.queueId(), NONE, true));
             }
-            store.commitProgress(gone, then::accept);
+            store.offsets().commitOffsetsAndResets(gone, marks, then::accept);
         }
     }
 
@@ -394,25 +390,32 @@ public final class Offsets implements Duty {
         return offset;
     }
 
-    @Override
-    public String roleName() {
-        return "broker-offsets";
+    /** Records from time to time what changed. */
+    Duty recording() {
+        return new Duty() {
+            @Override
+            public String roleName() {
+                return "broker-offsets";
+            }
+
+            @Override
+            public long run() {
+                recordChanges();
+                return flushNanos;
+            }
+        };
     }
 
-    /** Records what changed since the last run. */
-    @Override
-    public long run() {
+    void recordChanges() {
         if (!memberResets.isEmpty()) {
             long nowMillis = store.nowMillis();
             memberResets.values().removeIf(resets -> resets.untilMillis() < nowMillis);
         }
         flush();
-        return flushNanos;
     }
 
     /** Hands everything that changed to the store; its close waits for what it was handed. */
-    @Override
-    public void close() {
+    void close() {
         flush();
     }
 
@@ -438,11 +441,12 @@ public final class Offsets implements Duty {
     private void record(List<Key> keys) {
         List<ConsumerOffset> entries = new ArrayList<>(keys.size());
         List<Key> ended = new ArrayList<>();
+        List<PendingReset> marks = new ArrayList<>();
         synchronized (recording) {
             for (Key key : keys) {
                 if (over.remove(key) && !resets.containsKey(key)) {
                     ended.add(key);
-                    entries.add(mark(key, NONE));
+                    marks.add(mark(key, NONE));
                 }
                 // Removed before the value is read: a commit in between marks it again.
                 dirty.remove(key);
@@ -451,8 +455,9 @@ public final class Offsets implements Duty {
                     entries.add(entry(key, offset));
                 }
             }
-            if (!entries.isEmpty()) {
-                store.commitProgress(entries, outcome -> recorded(outcome, keys, ended, entries));
+            if (!entries.isEmpty() || !marks.isEmpty()) {
+                store.offsets()
+                        .commitOffsetsAndResets(entries, marks, outcome -> recorded(outcome, keys, ended, entries));
             }
         }
     }
@@ -487,7 +492,7 @@ public final class Offsets implements Duty {
         return new ConsumerOffset(key.group(), key.topic(), key.queueId(), offset);
     }
 
-    private static ConsumerOffset mark(Key key, long offset) {
-        return new ConsumerOffset(RESETS, key.group() + ' ' + key.topic(), key.queueId(), offset);
+    private static PendingReset mark(Key key, long offset) {
+        return new PendingReset(key.group(), key.topic(), key.queueId(), offset, "");
     }
 }

@@ -53,8 +53,8 @@ public final class PopFeature {
                 clock,
                 popClock,
                 queues,
-                settings.maxHeldPulls(),
-                settings.pullHoldMaxMillis(),
+                settings.reads().maxHeld(),
+                settings.reads().holdMaxMillis(),
                 key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
         PopChecks checks = new PopChecks(topics, groups, members);
         PopService popService = new PopService(
@@ -74,7 +74,7 @@ public final class PopFeature {
         longPolling.lookBy(popService);
         requests = new PopRequests(checks, rules, popService, longPolling, settings, random);
         acks = new Acks(store, topics, queues, longPolling, deliveries, popClock);
-        modes = new RequestModes(store, members, settings.popByDefault() ? RequestMode.POP : RequestMode.PULL);
+        modes = new RequestModes(store, members, settings.reads().popByDefault() ? RequestMode.POP : RequestMode.PULL);
         assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
         offsets.addListener(new OffsetListener() {
             @Override

@@ -47,7 +47,7 @@ final class PopRequests {
         this.popService = popService;
         this.waiting = waiting;
         this.random = random;
-        this.mostBytes = settings.pullMaxBytes();
+        this.mostBytes = settings.reads().maxBytes();
     }
 
     void register(Routes routes) {

@@ -54,7 +54,9 @@ final class TopicQueues {
     CompletableFuture<List<MessageQueue>> of(String topic) {
         boolean isHere = topics.find(topic) != null;
         // Clients also ask for retry topics that RocketMQ would have made; the name server would answer for any.
-        if (settings.nameServers().isEmpty() || Names.checkTopic(topic) != null || Names.isRetry(topic) && !isHere) {
+        if (settings.registration().nameServers().isEmpty()
+                || Names.checkTopic(topic) != null
+                || Names.isRetry(topic) && !isHere) {
             return CompletableFuture.completedFuture(sorted(topic, List.of()));
         }
         Known before = known.get(topic);
@@ -75,14 +77,17 @@ final class TopicQueues {
 
     /** One name server after the other; null when none answers. */
     private CompletableFuture<List<QueueData>> ask(String topic, int index) {
-        if (index >= settings.nameServers().size()) {
+        if (index >= settings.registration().nameServers().size()) {
             return CompletableFuture.completedFuture(null);
         }
         Command question = Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC)
                 .header(new RouteHeader(topic, true))
                 .build();
         return nameServers
-                .call(settings.nameServers().get(index), question, settings.registerTimeoutMillis())
+                .call(
+                        settings.registration().nameServers().get(index),
+                        question,
+                        settings.registration().timeoutMillis())
                 .handle((answer, failure) -> failure == null ? others(topic, answer) : null)
                 .thenCompose(
                         others -> others != null ? CompletableFuture.completedFuture(others) : ask(topic, index + 1));

@@ -47,7 +47,8 @@ public final class PullFeature {
             Clock clock,
             Executor coldReads,
             Executor filters) {
-        longPolling = new PullLongPolling(clock, settings.pullHoldMaxMillis(), settings.maxHeldPulls());
+        longPolling = new PullLongPolling(
+                clock, settings.reads().holdMaxMillis(), settings.reads().maxHeld());
         SubscriptionConflictRouter others = new SubscriptionConflictRouter(store, topics, offsets, clock);
         conflictRouter = others;
         interceptors.add(others);

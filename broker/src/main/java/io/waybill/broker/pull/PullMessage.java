@@ -49,8 +49,8 @@ final class PullMessage implements RequestHandler {
         this.offsets = offsets;
         this.conflictRouter = conflictRouter;
         this.pullService = pullService;
-        this.pullMaxCount = settings.pullMaxCount();
-        this.pullMaxBytes = settings.pullMaxBytes();
+        this.pullMaxCount = settings.reads().maxCount();
+        this.pullMaxBytes = settings.reads().maxBytes();
     }
 
     @Override

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.route;
 
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.settings.RegistrationSettings;
 import io.waybill.broker.topic.TopicPublisher;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.DataVersion;
@@ -37,7 +40,7 @@ import org.slf4j.LoggerFactory;
  * the next one, so whoever was told "published" is in a round that began after the change. A name server that does not
  * answer in time never fails a change; it learns of it with a later round. Safe from any thread.
  */
-public final class Registration implements TopicPublisher, Duty {
+public final class Registration implements TopicPublisher, Duty, Feature {
     private static final Logger log = LoggerFactory.getLogger(Registration.class);
 
     /** By the estimates below, which are never too small. */
@@ -51,7 +54,8 @@ public final class Registration implements TopicPublisher, Duty {
 
     private final NameServers nameServers;
     private final Topics topics;
-    private final BrokerSettings settings;
+    private final RegistrationSettings settings;
+    private final String brokerName;
     private final String address;
     private final Clock clock;
     private final long periodNanos;
@@ -65,26 +69,36 @@ public final class Registration implements TopicPublisher, Duty {
     /** When the next round without a change is due. Of the duty's thread. */
     private long nextNanos;
 
-    private volatile DutyHandle self;
+    private final Wakeup wakeup = new Wakeup();
     /** Name servers whose last registration failed, so that only changes are logged. */
     private final Map<String, Boolean> failing = new ConcurrentHashMap<>();
 
     /** By name server the sentence with which it says that another living broker has this one's name. */
     private final Map<String, String> conflicts = new ConcurrentHashMap<>();
 
-    private volatile Consumer<String> conflictListener = sentence -> {};
+    private final Consumer<String> conflictListener;
 
     /**
      * @param address where clients reach this broker, as {@code host:port}
+     * @param conflictListener is notified with the sentence when a name server says that another living broker has this one's name, and with null when none
+     *     says so any more
      */
-    public Registration(NameServers nameServers, Topics topics, BrokerSettings settings, String address, Clock clock) {
+    public Registration(
+            NameServers nameServers,
+            Topics topics,
+            BrokerSettings settings,
+            String address,
+            Clock clock,
+            Consumer<String> conflictListener) {
+        this.conflictListener = conflictListener;
         this.nameServers = nameServers;
         this.topics = topics;
-        this.settings = settings;
+        this.settings = settings.registration();
+        this.brokerName = settings.brokerName();
         this.address = address;
         this.clock = clock;
         this.nextNanos = clock.nanoTime();
-        this.periodNanos = TimeUnit.MILLISECONDS.toNanos(settings.registerMillis());
+        this.periodNanos = TimeUnit.MILLISECONDS.toNanos(this.settings.intervalMillis());
     }
 
     @Override
@@ -99,21 +113,14 @@ public final class Registration implements TopicPublisher, Duty {
             then.run();
             return;
         }
-        wake();
+        // The duty's thread starts the round: a change is published by the thread that confirms, which has no time for
+        // it.
+        wakeup.wake();
     }
 
-    /** Sets the hold on this duty; once, before the first change. */
-    public void startedAs(DutyHandle handle) {
-        this.self = handle;
-        handle.wake();
-    }
-
-    /** Lets the duty's thread start a round: a change is told by the thread that confirms, which has no time for it. */
-    private void wake() {
-        DutyHandle handle = self;
-        if (handle != null) {
-            handle.wake();
-        }
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(this, wakeup);
     }
 
     /** One registration with every name server, completed when all answered or ran out of time. */
@@ -158,7 +165,7 @@ public final class Registration implements TopicPublisher, Duty {
                 log.warn("A waiter for the registration failed", e);
             }
         }
-        wake();
+        wakeup.wake();
     }
 
     /** The topics in parts that fit a frame each, whatever their names and attributes. */
@@ -226,19 +233,11 @@ public final class Registration implements TopicPublisher, Duty {
     }
 
     private CompletableFuture<Command> call(String nameServer, Command request) {
-        return nameServers.call(nameServer, request, settings.registerTimeoutMillis());
+        return nameServers.call(nameServer, request, settings.timeoutMillis());
     }
 
     private BrokerHeader me() {
-        return new BrokerHeader(settings.brokerName(), address, settings.clusterName(), settings.brokerId());
-    }
-
-    /**
-     * Sets who is told when a name server says that another living broker has this one's name, and with null when none says so any more; once, before
-     * the first registration.
-     */
-    public void onConflict(Consumer<String> listener) {
-        this.conflictListener = listener;
+        return new BrokerHeader(brokerName, address, settings.clusterName(), settings.brokerId());
     }
 
     /** The sentence about another living broker of this name; null when there is none. */
@@ -285,7 +284,7 @@ public final class Registration implements TopicPublisher, Duty {
         byte[] body = new RegisterBrokerBody(new TopicConfigTable(version, byName)).toJson();
         return Command.request(RequestCode.REGISTER_BROKER)
                 .header(new RegisterBrokerHeader(
-                        settings.brokerName(),
+                        brokerName,
                         address,
                         settings.clusterName(),
                         address,
@@ -337,7 +336,7 @@ public final class Registration implements TopicPublisher, Duty {
                 Command.request(RequestCode.UNREGISTER_BROKER).header(me()).build();
         CompletableFuture<?>[] answers = settings.nameServers().stream()
                 .map(nameServer -> nameServers
-                        .call(nameServer, request, settings.registerTimeoutMillis())
+                        .call(nameServer, request, settings.timeoutMillis())
                         .exceptionally(error -> null))
                 .toArray(CompletableFuture<?>[]::new);
         return CompletableFuture.allOf(answers);

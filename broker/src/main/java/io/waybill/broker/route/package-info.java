@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Telling the name servers what this broker serves.
+ * Makes the broker and its topics known to the name servers.
+ *
+ * <p>Start with {@link io.waybill.broker.route.Registration}. Core wing: imports request, settings and topic.
  */
 package io.waybill.broker.route;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
-import io.waybill.broker.request.Continuation;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.protocol.ResponseCode;
@@ -10,7 +12,6 @@ import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.remoting.Request;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import java.util.concurrent.Executor;
 
 /**
  * A send with TIMER_DEL_UNIQKEY: the marker by which clients of RocketMQ take back the delayed message of that unique key in the same topic, written as
@@ -20,13 +21,12 @@ import java.util.concurrent.Executor;
 final class CancelMarker {
     private final DelayedMessageWriter delays;
     private final SendReplies replies;
-    private final Executor blocking;
+    private final Lanes lanes;
 
-    /** @param blocking for looking at messages that may have to come from the disk */
-    CancelMarker(DelayedMessageWriter delays, SendReplies replies, Executor blocking) {
+    CancelMarker(DelayedMessageWriter delays, SendReplies replies, Lanes lanes) {
         this.delays = delays;
         this.replies = replies;
-        this.blocking = blocking;
+        this.lanes = lanes;
     }
 
     /** Cancels and answers. */
@@ -40,11 +40,10 @@ final class CancelMarker {
         String cancelled = cancellation.key();
         String key = cancelled.startsWith(topic + "+") ? cancelled.substring(topic.length() + 1) : cancelled;
         String by = "cancel marker of " + header.producerGroup() + " at " + RequestOrigin.address(request);
-        Continuation.run(
-                blocking,
-                request,
-                () -> delays.cancellation()
-                        .cancel(topic, key, by, (count, last) -> answer(request, topic, key, count, last)));
+        lanes.run(Lane.BLOCKING, request, () -> {
+            delays.cancellation().cancel(topic, key, by, (count, last) -> answer(request, topic, key, count, last));
+            return Reply.LATER;
+        });
     }
 
     private void answer(Request request, String topic, String key, int count, Outcome last) {

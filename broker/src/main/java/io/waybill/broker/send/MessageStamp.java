@@ -44,13 +44,13 @@ public final class MessageStamp {
         this.storeClock = storeClock;
         this.storeHost = address;
         this.storeAddress = address.getAddress().getAddress();
-        this.maxMessageBytes = settings.maxMessageBytes();
-        this.region = settings.region();
-        this.isTraced = settings.trace();
+        this.maxMessageBytes = settings.messages().maxBytes();
+        this.region = settings.messages().region();
+        this.isTraced = settings.messages().trace();
         this.clock = platform.clock();
         this.random = platform.random();
         Map<String, String> table = new LinkedHashMap<>();
-        table.put(MessageProperties.CLUSTER, settings.clusterName());
+        table.put(MessageProperties.CLUSTER, settings.registration().clusterName());
         table.put(MessageProperties.MSG_REGION, region);
         table.put(MessageProperties.TRACE_ON, Boolean.toString(isTraced));
         this.properties = Map.copyOf(table);

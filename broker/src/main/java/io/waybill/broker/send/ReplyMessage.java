@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -17,7 +18,6 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.SysFlag;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.MessageStore;
 import io.waybill.store.log.Stored;
 import java.net.InetSocketAddress;
@@ -32,7 +32,7 @@ import java.util.Map;
  * as any message. Code 0 says that the requesting client took it; otherwise the code is 1, and the sentence says why and where the answer lies.
  * Runs on event loops and does not block.
  */
-final class ReplyMessage implements RequestHandler {
+final class ReplyMessage {
     /** Replies that did not reach their client, of the last ones: the stock client sends each twice more. */
     private static final int MOST_KEPT = 256;
 
@@ -70,14 +70,14 @@ final class ReplyMessage implements RequestHandler {
         this.stamp = stamp;
     }
 
-    @Override
-    public void handle(Request request) {
+    Reply take(Request request) {
         try {
             begin(request);
         } catch (BadValue e) {
             boolean ofHeader = e instanceof BadField && !"properties".equals(e.field());
             request.refuse(ofHeader ? ResponseCode.INVALID_PARAMETER : ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
         }
+        return Reply.LATER;
     }
 
     private void begin(Request request) {

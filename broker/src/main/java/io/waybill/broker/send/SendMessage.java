@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -11,7 +12,6 @@ import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.log.Outcome;
 import java.nio.ByteBuffer;
 
@@ -22,7 +22,7 @@ import java.nio.ByteBuffer;
  * confirmed. The body is copied once, into the record. Nothing is answered with success that the store did not report as stored. Runs on the event loop
  * and does not block.
  */
-final class SendMessage implements RequestHandler {
+final class SendMessage {
     private final Topics topics;
     private final SendChecks checks;
     private final MessagePlacer placer;
@@ -51,13 +51,13 @@ final class SendMessage implements RequestHandler {
         this.requesters = requesters;
     }
 
-    @Override
-    public void handle(Request request) {
+    Reply take(Request request) {
         try {
             begin(request);
         } catch (BadValue e) {
             refuse(request, e);
         }
+        return Reply.LATER;
     }
 
     private void begin(Request request) {

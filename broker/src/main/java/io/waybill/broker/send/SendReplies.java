@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.send;
 
-import io.waybill.broker.request.Continuation;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.protocol.ResponseCode;
@@ -21,7 +23,6 @@ import io.waybill.store.record.FirstMessage;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.Executor;
 
 /**
  * The one reply every kind of send gets. Success is said only for what is confirmed, this message or the first one with its key, and the
@@ -50,18 +51,21 @@ public final class SendReplies {
     private final MessageStore messages;
     private final DelayedMessageWriter delays;
     private final Stats stats;
-    private final Executor blocking;
+    private final Lanes lanes;
 
-    /** @param blocking for reading the first message of a duplicate */
     public SendReplies(
-            MessageStamp stamp, MessageStore messages, DelayedMessageWriter delays, Stats stats, Executor blocking) {
+            MessageStamp stamp, MessageStore messages, DelayedMessageWriter delays, Stats stats, Lanes lanes) {
         this.address = stamp.storeHost();
         this.region = stamp.region();
         this.trace = stamp.isTraced();
         this.messages = messages;
         this.delays = delays;
         this.stats = stats;
-        this.blocking = blocking;
+        this.lanes = lanes;
+    }
+
+    Lanes lanes() {
+        return lanes;
     }
 
     /** Answers a send whose placement was appended, with this outcome. */
@@ -101,7 +105,10 @@ public final class SendReplies {
         }
         FirstMessage first = Duplicates.first(outcome);
         if (first != null) {
-            Continuation.run(blocking, request, () -> duplicate(request, first, uniqueKey, recall));
+            lanes.run(Lane.BLOCKING, request, () -> {
+                duplicate(request, first, uniqueKey, recall);
+                return Reply.LATER;
+            });
             return;
         }
         if (!(outcome instanceof Stored stored)) {

@@ -101,8 +101,29 @@ public final class BrokerSettings {
 
     private final Map<String, Object> values;
 
+    /** Made once: asked for with every request. */
+    private final TopicSettings topics;
+
+    private final GroupSettings groups;
+    private final ReadSettings reads;
+
     private BrokerSettings(Map<String, Object> values) {
         this.values = values;
+        this.topics = new TopicSettings(isOn("autoCreateTopic"), small("autoCreateTopicQueues"), small("maxTopics"));
+        this.groups = new GroupSettings(
+                isOn("autoCreateGroup"),
+                small("maxGroups"),
+                small("retryMax"),
+                number("clientExpiryMillis"),
+                number("lockExpiryMillis"),
+                number("offsetFlushMillis"));
+        this.reads = new ReadSettings(
+                small("pullMaxCount"),
+                small("pullMaxBytes"),
+                number("pullHoldMaxMillis"),
+                small("maxHeldPulls"),
+                text("messageRequestMode").equals("pop"),
+                small("coldReadThreads"));
     }
 
     public static BrokerSettings defaults() {
@@ -194,46 +215,36 @@ public final class BrokerSettings {
         return (Boolean) value(key);
     }
 
-    public String clusterName() {
-        return text("clusterName");
-    }
-
+    /** The name of this broker, unique in its cluster. */
     public String brokerName() {
         return text("brokerName");
     }
 
-    public int brokerId() {
-        return small("brokerId");
+    /** Where this broker listens, and where clients reach it. */
+    public ListenSettings listen() {
+        String advertised = text("advertisedHost");
+        return new ListenSettings(
+                text("host"),
+                small("port"),
+                isOn("insecure"),
+                advertised.isEmpty() ? text("host") : advertised,
+                small("maxConnections"));
     }
 
-    public String host() {
-        return text("host");
-    }
-
-    /** Whether an address that other machines reach may be listened on. */
-    public boolean insecure() {
-        return isOn("insecure");
-    }
-
-    public int port() {
-        return small("port");
-    }
-
-    /** The address clients are told; the one listened on when none is named. */
-    public String advertisedHost() {
-        String host = text("advertisedHost");
-        return host.isEmpty() ? host() : host;
-    }
-
-    /** The name servers as {@code host:port}; may be empty. */
-    public List<String> nameServers() {
+    /** How this broker makes itself known. */
+    public RegistrationSettings registration() {
         List<String> addresses = new ArrayList<>();
         for (String part : text("namesrv").split("[;,]")) {
             if (!part.isBlank()) {
                 addresses.add(part.trim());
             }
         }
-        return List.copyOf(addresses);
+        return new RegistrationSettings(
+                text("clusterName"),
+                small("brokerId"),
+                List.copyOf(addresses),
+                number("registerMillis"),
+                number("registerTimeoutMillis"));
     }
 
     /** How the log is kept. */
@@ -243,7 +254,7 @@ public final class BrokerSettings {
                 .withFlush(text("flush").equals("sync") ? FlushMode.SYNC : FlushMode.ASYNC)
                 .withAsyncFlushMillis(number("asyncFlushMillis"))
                 // A batch takes more in the log than in its request.
-                .withMaxChangeBytes(Math.max(usual.maxChangeBytes(), 2 * maxMessageBytes() + (1 << 20)))
+                .withMaxChangeBytes(Math.max(usual.maxChangeBytes(), 2 * small("maxMessageBytes") + (1 << 20)))
                 .withMaxClockAheadMillis(number("maxClockAheadMillis"))
                 .withCheckpoint(number("checkpointBytes"), number("checkpointMillis"))
                 .withRetention(
@@ -253,113 +264,29 @@ public final class BrokerSettings {
                         usual.retentionCheckMillis());
     }
 
-    public boolean autoCreateTopic() {
-        return isOn("autoCreateTopic");
+    public TopicSettings topics() {
+        return topics;
     }
 
-    public int autoCreateTopicQueues() {
-        return small("autoCreateTopicQueues");
+    public GroupSettings groups() {
+        return groups;
     }
 
-    public boolean autoCreateGroup() {
-        return isOn("autoCreateGroup");
+    public MessageSettings messages() {
+        return new MessageSettings(text("region"), isOn("trace"), small("maxMessageBytes"));
     }
 
-    public int maxTopics() {
-        return small("maxTopics");
+    public ReadSettings reads() {
+        return reads;
     }
 
-    public int maxGroups() {
-        return small("maxGroups");
+    public TimerSettings timers() {
+        return new TimerSettings(
+                DelayLevels.parse(text("messageDelayLevels")), number("timerMaxDelayMillis"), isOn("recall"));
     }
 
-    public int maxConnections() {
-        return small("maxConnections");
-    }
-
-    public int maxHeldPulls() {
-        return small("maxHeldPulls");
-    }
-
-    /** Whether groups nobody set a mode for pop. */
-    public boolean popByDefault() {
-        return text("messageRequestMode").equals("pop");
-    }
-
-    public String region() {
-        return text("region");
-    }
-
-    public boolean trace() {
-        return isOn("trace");
-    }
-
-    public int maxMessageBytes() {
-        return small("maxMessageBytes");
-    }
-
-    public long transactionTimeoutMillis() {
-        return number("transactionTimeoutMillis");
-    }
-
-    public long transactionCheckMillis() {
-        return number("transactionCheckMillis");
-    }
-
-    public int transactionCheckMax() {
-        return small("transactionCheckMax");
-    }
-
-    /** The text of the delay levels, for example {@code "1s 5s 1m"}; the timer feature reads it. */
-    public String messageDelayLevels() {
-        return text("messageDelayLevels");
-    }
-
-    public long timerMaxDelayMillis() {
-        return number("timerMaxDelayMillis");
-    }
-
-    public boolean recall() {
-        return isOn("recall");
-    }
-
-    public int retryMax() {
-        return small("retryMax");
-    }
-
-    public int pullMaxCount() {
-        return small("pullMaxCount");
-    }
-
-    public int pullMaxBytes() {
-        return small("pullMaxBytes");
-    }
-
-    public long pullHoldMaxMillis() {
-        return number("pullHoldMaxMillis");
-    }
-
-    public int coldReadThreads() {
-        return small("coldReadThreads");
-    }
-
-    public long registerMillis() {
-        return number("registerMillis");
-    }
-
-    public long registerTimeoutMillis() {
-        return number("registerTimeoutMillis");
-    }
-
-    public long clientExpiryMillis() {
-        return number("clientExpiryMillis");
-    }
-
-    public long lockExpiryMillis() {
-        return number("lockExpiryMillis");
-    }
-
-    public long offsetFlushMillis() {
-        return number("offsetFlushMillis");
+    public TransactionSettings transactions() {
+        return new TransactionSettings(
+                number("transactionTimeoutMillis"), number("transactionCheckMillis"), small("transactionCheckMax"));
     }
 }

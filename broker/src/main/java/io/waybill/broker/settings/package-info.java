@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What an operator may set: one typed table, and the immutable values a broker was started with.
+ * The settings of a broker: one table with limits, defaults and sentences, and a record of values for each feature.
+ *
+ * <p>Start with {@link io.waybill.broker.settings.BrokerSettings}. Core wing: imports no other package of the broker.
  */
 package io.waybill.broker.settings;

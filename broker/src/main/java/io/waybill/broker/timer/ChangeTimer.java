@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.broker.request.Continuation;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
+import io.waybill.broker.settings.TimerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
@@ -17,7 +20,6 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
@@ -27,7 +29,6 @@ import io.waybill.store.record.PendingTimer;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * answer. Whether it was cancelled, moved or delivered is decided by the store, where firing and cancelling of one message exclude each other; so
  * CANCELLED means that nobody will ever receive it, and ALREADY_DELIVERED that consumers can.
  */
-final class ChangeTimer implements RequestHandler {
+final class ChangeTimer {
     private static final Logger LOG = LoggerFactory.getLogger(ChangeTimer.class);
     private static final int MAX_TEXT_LENGTH = 256;
     private static final int MAX_KEY_LENGTH = 255;
@@ -72,19 +73,19 @@ final class ChangeTimer implements RequestHandler {
     private final Store store;
     private final Clock clock;
     private final TimerSettings settings;
-    private final Executor blocking;
+    private final Lanes lanes;
 
-    ChangeTimer(Store store, Clock clock, TimerSettings settings, Executor blocking) {
+    ChangeTimer(Store store, Clock clock, TimerSettings settings, Lanes lanes) {
         this.store = store;
         this.clock = clock;
         this.settings = settings;
-        this.blocking = blocking;
+        this.lanes = lanes;
     }
 
-    @Override
-    public void handle(Request request) {
+    Reply change(Request request) {
         Wanted wanted = read(request);
-        blocking.execute(() -> begin(request, wanted, 0));
+        lanes.run(Lane.OPERATOR, request, () -> begin(request, wanted, 0));
+        return Reply.LATER;
     }
 
     // ---- the question
@@ -140,7 +141,7 @@ final class ChangeTimer implements RequestHandler {
 
     // ---- the work
 
-    private void begin(Request request, Wanted wanted, int looks) {
+    private Reply begin(Request request, Wanted wanted, int looks) {
         try {
             List<Changed> ended = ended(wanted);
             List<Long> pending = pending(wanted);
@@ -149,8 +150,8 @@ final class ChangeTimer implements RequestHandler {
             long confirmed = store.positions().confirmed();
             if (pending.isEmpty()) {
                 if (store.positions().applied() < confirmed && looks < MOST_LOOKS) {
-                    blocking.execute(() -> begin(request, wanted, looks + 1));
-                    return;
+                    lanes.run(Lane.OPERATOR, request, () -> begin(request, wanted, looks + 1));
+                    return Reply.LATER;
                 }
                 ended = ended(wanted);
             }
@@ -159,14 +160,16 @@ final class ChangeTimer implements RequestHandler {
                     request,
                     pending.size() + " pending" + (first == null ? "" : ", the first due at " + first.dueMillis()));
             change(request, wanted, pending, 0, new ArrayList<>(), ended);
+            return Reply.LATER;
         } catch (RuntimeException e) {
-            failed(request, e);
+            return failed(e);
         }
     }
 
-    private static void failed(Request request, RuntimeException e) {
+    /** Some may have been changed, which no general sentence says. */
+    private static Reply failed(RuntimeException e) {
         LOG.error("a delayed message could not be changed", e);
-        request.refuse(
+        return Reply.refused(
                 ResponseCode.SYSTEM_ERROR,
                 "not all delayed messages were looked at, ask again; the broker's log says why");
     }
@@ -303,11 +306,12 @@ final class ChangeTimer implements RequestHandler {
             request.refuse(Outcomes.code(outcome), changed.size() + " changed, then: " + Outcomes.text(outcome));
             return;
         }
-        Continuation.run(blocking, request, () -> {
+        lanes.run(Lane.OPERATOR, request, () -> {
             try {
                 change(request, wanted, pending, next + 1, changed, ended);
+                return Reply.LATER;
             } catch (RuntimeException e) {
-                failed(request, e);
+                return failed(e);
             }
         });
     }

@@ -2,6 +2,7 @@
 package io.waybill.broker.timer;
 
 import io.waybill.broker.settings.DelayLevels;
+import io.waybill.broker.settings.TimerSettings;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.message.BadValue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
-import io.waybill.broker.request.Outcomes;
-import io.waybill.protocol.ResponseCode;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
@@ -12,7 +12,6 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.view.DueItem;
@@ -20,13 +19,9 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.Executor;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** LIST_TIMERS (30565): delayed messages that wait, the next one first, of one topic or key if wanted. */
-final class ListTimers implements RequestHandler {
-    private static final Logger LOG = LoggerFactory.getLogger(ListTimers.class);
+final class ListTimers implements RouteHandler<ListTimers.Wanted> {
     private static final int USUAL = 100;
     private static final int MOST = 1_000;
 
@@ -35,34 +30,31 @@ final class ListTimers implements RequestHandler {
 
     private final Store store;
     private final String brokerName;
-    private final Executor blocking;
 
-    ListTimers(Store store, String brokerName, Executor blocking) {
+    ListTimers(Store store, String brokerName) {
         this.store = store;
         this.brokerName = brokerName;
-        this.blocking = blocking;
+    }
+
+    /** What is listed; topic and key may be null. */
+    record Wanted(String topic, String key, int max) {
+        static Wanted read(Command command) {
+            ByteBuffer body = command.body();
+            JsonObject json = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
+            Wanted wanted = new Wanted(
+                    json.getString("topic"),
+                    json.getString("key"),
+                    Math.max(1, Math.min(json.getInt("max", USUAL), MOST)));
+            if (wanted.key() != null && wanted.topic() == null) {
+                throw new BadField("topic", "named when a key is", null);
+            }
+            return wanted;
+        }
     }
 
     @Override
-    public void handle(Request request) {
-        ByteBuffer body = request.command().body();
-        JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
-        String topic = wanted.getString("topic");
-        String key = wanted.getString("key");
-        int max = Math.max(1, Math.min(wanted.getInt("max", USUAL), MOST));
-        if (key != null && topic == null) {
-            throw new BadField("topic", "named when a key is", null);
-        }
-        blocking.execute(() -> {
-            try {
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(list(topic, key, max))
-                        .build());
-            } catch (RuntimeException e) {
-                LOG.error("the delayed messages could not be listed", e);
-                Outcomes.refuse(request, e, "the delayed messages could not be listed; the broker's log says why");
-            }
-        });
+    public Reply handle(Request request, Wanted wanted) {
+        return Reply.success(list(wanted.topic(), wanted.key(), wanted.max()));
     }
 
     private byte[] list(String topic, String key, int max) {

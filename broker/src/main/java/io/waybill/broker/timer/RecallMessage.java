@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.settings.TimerSettings;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.RecallHeader;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.TimerStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
-import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 
 /**
@@ -23,75 +25,59 @@ import java.util.function.Predicate;
  *
  * <p>A producer that retried a send may have stored the message twice under one unique key; all of them are cancelled.
  */
-public final class RecallMessage implements RequestHandler {
+public final class RecallMessage implements Feature {
     private final TimerCancellation cancellation;
     private final TimerSettings settings;
     private final String brokerName;
     private final RecallSigner signer;
     private final Predicate<String> topicExists;
-    private final Executor blocking;
 
-    /** @param blocking for looking at messages that may have to come from the disk */
     public RecallMessage(
             TimerStore store,
             TimerSettings settings,
             String brokerName,
             RecallSigner signer,
-            Predicate<String> topicExists,
-            Executor blocking) {
+            Predicate<String> topicExists) {
         this.cancellation = new TimerCancellation(store);
         this.settings = settings;
         this.brokerName = brokerName;
         this.signer = signer;
         this.topicExists = topicExists;
-        this.blocking = blocking;
-    }
-
-    public void register(Routes routes) {
-        routes.on(RequestCode.RECALL_MESSAGE, this);
     }
 
     @Override
-    public void handle(Request request) {
-        RecallHeader header = RecallHeader.read(request.command().fields());
+    public void routes(Routes routes) {
+        routes.on(RequestCode.RECALL_MESSAGE, Lane.RETURN, RecallHeader::read, this::recall);
+    }
+
+    private Reply recall(Request request, RecallHeader header) {
         if (!settings.recallEnabled()) {
-            request.refuse(ResponseCode.NO_PERMISSION, "recall failed, operation is forbidden");
-            return;
+            return Reply.refused(ResponseCode.NO_PERMISSION, "recall failed, operation is forbidden");
         }
         if (!topicExists.test(header.topic())) {
-            request.refuse(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
-            return;
+            return Reply.refused(ResponseCode.TOPIC_NOT_EXIST, "topic " + header.topic() + " does not exist");
         }
         RecallHandle handle;
         try {
             handle = RecallHandle.parse(header.recallHandle(), signer);
         } catch (IllegalArgumentException e) {
-            request.refuse(ResponseCode.ILLEGAL_OPERATION, e.getMessage());
-            return;
+            return Reply.refused(ResponseCode.ILLEGAL_OPERATION, e.getMessage());
         }
         if (!handle.topic().equals(header.topic()) || !handle.brokerName().equals(brokerName)) {
-            request.refuse(
+            return Reply.refused(
                     ResponseCode.ILLEGAL_OPERATION,
                     "recallHandle belongs to topic " + handle.topic() + " on broker " + handle.brokerName()
                             + ", not to " + header.topic() + " on " + brokerName);
-            return;
         }
         String group = header.producerGroup();
         if (group != null && !group.isEmpty() && Names.checkGroup(group) != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, "producer " + Names.checkGroup(group));
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, "producer " + Names.checkGroup(group));
         }
         String by = "recall by " + (group == null || group.isEmpty() ? "nobody named" : group) + " at "
                 + RequestOrigin.address(request);
-        blocking.execute(() -> {
-            try {
-                cancellation.cancel(
-                        handle.topic(), handle.uniqueKey(), by, (count, last) -> answer(request, handle, count, last));
-            } catch (RuntimeException e) {
-                Outcomes.refuse(request, e, "the message was not recalled; the broker's log says why");
-                throw e; // for the log
-            }
-        });
+        cancellation.cancel(
+                handle.topic(), handle.uniqueKey(), by, (count, last) -> answer(request, handle, count, last));
+        return Reply.LATER;
     }
 
     private static void answer(Request request, RecallHandle handle, int cancelled, Outcome last) {

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.settings.TimerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
 import io.waybill.store.Store;
-import java.util.concurrent.Executor;
 
 /** The requests of people and tools about delayed messages that wait. */
-public final class TimerFeature {
+public final class TimerFeature implements Feature {
     private final ChangeTimer change;
     private final ListTimers list;
 
-    /** @param blocking for looking at messages that may have to come from the disk */
-    public TimerFeature(Store store, Clock clock, TimerSettings settings, String brokerName, Executor blocking) {
-        change = new ChangeTimer(store, clock, settings, blocking);
-        list = new ListTimers(store, brokerName, blocking);
+    public TimerFeature(Store store, Clock clock, TimerSettings settings, String brokerName, Lanes lanes) {
+        change = new ChangeTimer(store, clock, settings, lanes);
+        list = new ListTimers(store, brokerName);
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.CHANGE_TIMER, change).on(RequestCode.LIST_TIMERS, list);
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.CHANGE_TIMER, Lane.INLINE, change::change)
+                .onCommand(RequestCode.LIST_TIMERS, Lane.OPERATOR, ListTimers.Wanted::read, list);
     }
 }

@@ -18,20 +18,20 @@ final class BuiltInTopics {
 
     static Map<String, TopicConfig> of(BrokerSettings settings) {
         Map<String, TopicConfig> topics = new LinkedHashMap<>();
-        if (settings.autoCreateTopic()) {
+        if (settings.topics().autoCreate()) {
             // The template: a client that finds no route for a topic takes this one's, and its first send creates the
             // topic.
             add(
                     topics,
                     Names.DEFAULT_TOPIC,
-                    Math.min(TEMPLATE_QUEUES, settings.autoCreateTopicQueues()),
+                    Math.min(TEMPLATE_QUEUES, settings.topics().autoCreateQueues()),
                     Perm.READ_WRITE | Perm.INHERIT);
         }
         add(topics, Names.SELF_TEST_TOPIC, 1, Perm.READ_WRITE);
         add(topics, Names.BENCHMARK_TOPIC, BENCHMARK_QUEUES, Perm.READ_WRITE);
-        add(topics, settings.clusterName(), CLUSTER_QUEUES, Perm.READ_WRITE | Perm.INHERIT);
+        add(topics, settings.registration().clusterName(), CLUSTER_QUEUES, Perm.READ_WRITE | Perm.INHERIT);
         add(topics, settings.brokerName(), 1, Perm.READ_WRITE | Perm.INHERIT);
-        add(topics, Names.replyTopic(settings.clusterName()), 1, Perm.READ_WRITE);
+        add(topics, Names.replyTopic(settings.registration().clusterName()), 1, Perm.READ_WRITE);
         add(topics, Names.TRACE_TOPIC, 1, Perm.READ_WRITE);
         add(topics, Names.TRANS_CHECK_MAX_TIME_TOPIC, 1, Perm.READ_WRITE);
         return topics;

@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -68,7 +69,7 @@ public final class Topics {
     private final AtomicInteger beingStored = new AtomicInteger();
 
     private volatile TopicPublisher publisher = TopicPublisher.NONE;
-    private volatile Consumer<String> listener = topic -> {};
+    private final List<Consumer<String>> listeners = new CopyOnWriteArrayList<>();
     private volatile DataVersion version;
     private volatile Snapshot latest;
 
@@ -79,7 +80,7 @@ public final class Topics {
         this.builtIn = BuiltInTopics.of(settings);
         table.putAll(builtIn);
         store.catalogAll(CatalogKind.TOPIC).forEach((name, value) -> {
-            if (settings.autoCreateTopic() || !name.equals(Names.DEFAULT_TOPIC)) {
+            if (settings.topics().autoCreate() || !name.equals(Names.DEFAULT_TOPIC)) {
                 table.put(name, TopicConfig.parse(ByteBuffer.wrap(value)));
             }
         });
@@ -94,9 +95,9 @@ public final class Topics {
         this.publisher = topicPublisher;
     }
 
-    /** Sets who is told the name of a topic when its settings are in force, or it is gone; once, before the first request. */
-    public void onChange(Consumer<String> changeListener) {
-        this.listener = changeListener;
+    /** Notifies somebody, by the name of the topic, of settings that are in force from now on or gone. */
+    public void addListener(Consumer<String> changeListener) {
+        listeners.add(changeListener);
     }
 
     /** The topic's settings, or null when there is no such topic. */
@@ -185,15 +186,15 @@ public final class Topics {
             return;
         }
         TopicConfig pattern = table.get(template);
-        if (!settings.autoCreateTopic() || pattern == null || !Perm.isInherited(pattern.perm())) {
-            String why = settings.autoCreateTopic()
+        if (!settings.topics().autoCreate() || pattern == null || !Perm.isInherited(pattern.perm())) {
+            String why = settings.topics().autoCreate()
                     ? "the template topic '" + template + "' does not exist or is none"
                     : "autoCreateTopic is off";
             then.accept(TopicChange.refused(
                     ResponseCode.TOPIC_NOT_EXIST, "topic '" + topic + "' does not exist and is not created: " + why));
             return;
         }
-        int most = Math.min(pattern.writeQueueNums(), settings.autoCreateTopicQueues());
+        int most = Math.min(pattern.writeQueueNums(), settings.topics().autoCreateQueues());
         int count = Math.max(1, Math.min(queues, most));
         int flags = unitMode ? UNIT_FLAG : 0;
         create(
@@ -274,12 +275,15 @@ public final class Topics {
             return;
         }
         boolean isNew = !table.containsKey(config.topicName());
-        if (isNew && table.size() + beingStored.incrementAndGet() > settings.maxTopics()) {
+        if (isNew
+                && table.size() + beingStored.incrementAndGet()
+                        > settings.topics().most()) {
             beingStored.decrementAndGet();
             then.accept(TopicChange.refused(
                     ResponseCode.SYSTEM_ERROR,
                     "topic '" + config.topicName() + "' is not created: this broker has " + table.size()
-                            + " topics, the limit maxTopics is " + settings.maxTopics()));
+                            + " topics, the limit maxTopics is "
+                            + settings.topics().most()));
             return;
         }
         store.putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
@@ -291,7 +295,7 @@ public final class Topics {
                 return;
             }
             table.put(config.topicName(), config);
-            listener.accept(config.topicName());
+            listeners.forEach(listener -> listener.accept(config.topicName()));
             changed(() -> then.accept(TopicChange.done(config)));
         });
     }
@@ -316,13 +320,14 @@ public final class Topics {
             deleteNow(known, then);
             return;
         }
-        if (deleted.size() >= settings.maxTopics()
+        if (deleted.size() >= settings.topics().most()
                 && !deleted.containsKey(topic)
-                && deleted().size() >= settings.maxTopics()) {
+                && deleted().size() >= settings.topics().most()) {
             then.accept(TopicChange.refused(
                     ResponseCode.SYSTEM_ERROR,
                     "topic '" + topic + "' is not deleted: the messages of " + deleted.size()
-                            + " deleted topics are still kept, the limit maxTopics is " + settings.maxTopics()));
+                            + " deleted topics are still kept, the limit maxTopics is "
+                            + settings.topics().most()));
             return;
         }
         Consumer<TopicChange> end = beginSteps(topic, then);
@@ -362,7 +367,7 @@ public final class Topics {
                 return;
             }
             table.remove(topic);
-            listener.accept(topic);
+            listeners.forEach(listener -> listener.accept(topic));
             changed(() -> then.accept(TopicChange.done(known)));
         });
     }

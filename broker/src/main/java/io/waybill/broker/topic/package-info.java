@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Topics: their settings, their creation on first use or on request, and the built-in ones.
+ * Topics: their settings, creation by use, deletion and return.
+ *
+ * <p>Start with {@link io.waybill.broker.topic.Topics}. Core wing: imports request and settings.
  */
 package io.waybill.broker.topic;

@@ -2,18 +2,18 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
-import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
@@ -23,7 +23,6 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionRecord;
 import java.nio.ByteBuffer;
 import java.util.Set;
-import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * message of one delivered that was rolled back. Who, from where and why is kept in the record of it for as long as the log keeps that, or in the
  * properties of the resumed message.
  */
-final class DecideTransaction implements RequestHandler {
+final class DecideTransaction implements RouteHandler<JsonObject> {
     private static final Logger LOG = LoggerFactory.getLogger(DecideTransaction.class);
     private static final int MAX_TEXT_LENGTH = 256;
     private static final Set<String> WORDS = Set.of("COMMIT", "ROLLBACK", "RESUME", "PUBLISH");
@@ -43,7 +42,6 @@ final class DecideTransaction implements RequestHandler {
     private final ResumeCheck resumption;
     private final PublishTransaction publication;
     private final Clock clock;
-    private final Executor blocking;
 
     DecideTransaction(
             Store store,
@@ -51,20 +49,17 @@ final class DecideTransaction implements RequestHandler {
             TransactionResolver decisions,
             ResumeCheck resumption,
             PublishTransaction publication,
-            Clock clock,
-            Executor blocking) {
+            Clock clock) {
         this.store = store;
         this.lookup = lookup;
         this.decisions = decisions;
         this.resumption = resumption;
         this.publication = publication;
         this.clock = clock;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        JsonObject wanted = Json.parse(request.command().body());
+    public Reply handle(Request request, JsonObject wanted) {
         String id = wanted.requireString("id");
         String word = wanted.requireString("decision");
         if (!WORDS.contains(word)) {
@@ -74,18 +69,12 @@ final class DecideTransaction implements RequestHandler {
         String operator = wanted.getString("operator");
         String by = "operator" + (operator == null ? "" : " " + shortText("operator", operator)) + " at "
                 + RequestOrigin.address(request) + ": " + reason;
-        blocking.execute(() -> {
-            try {
-                switch (word) {
-                    case "RESUME" -> resume(request, id, by);
-                    case "PUBLISH" -> publication.publish(request, id, by);
-                    default -> decide(request, id, Decision.valueOf(word), by);
-                }
-            } catch (RuntimeException e) {
-                LOG.error("transaction {} could not be decided by hand", id, e);
-                Outcomes.refuse(request, e, "the transaction was not decided; the broker's log says why");
-            }
-        });
+        switch (word) {
+            case "RESUME" -> resume(request, id, by);
+            case "PUBLISH" -> publication.publish(request, id, by);
+            default -> decide(request, id, Decision.valueOf(word), by);
+        }
+        return Reply.LATER;
     }
 
     private static String shortText(String field, String text) {

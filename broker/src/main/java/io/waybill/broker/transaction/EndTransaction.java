@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
+import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
@@ -12,7 +17,6 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.LogRateLimiter;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
@@ -26,8 +30,6 @@ import io.waybill.store.record.PublishRecord;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashSet;
 import java.util.Set;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,7 +42,7 @@ import org.slf4j.LoggerFactory;
  * is answered with success, another word with 604 and what was decided; where service and queue disagree then, that is recorded before the answer. A half that names its own CHECK_IMMUNITY_TIME_IN_SECONDS is decided by an
  * answer to a check once that time is over: a word that nobody asked for is 604 then.
  */
-final class EndTransaction implements RequestHandler {
+final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     private static final Logger LOG = LoggerFactory.getLogger(EndTransaction.class);
 
     static final int UNKNOWN = 0;
@@ -57,36 +59,32 @@ final class EndTransaction implements RequestHandler {
     private final TransactionSettings settings;
     private final Clock clock;
     private final BiFunction<String, Connection, String> clientNames;
-    private final Executor blocking;
+    private final Lanes lanes;
     private final LogRateLimiter refusals;
 
     EndTransaction(
             Store store,
             TransactionResolver decisions,
             TransactionChecks checks,
-            TransactionSettings settings,
             Clock clock,
             BiFunction<String, Connection, String> clientNames,
-            Executor blocking) {
+            Lanes lanes) {
         this.store = store;
         this.decisions = decisions;
         this.checks = checks;
         this.answers = checks.answers();
-        this.settings = settings;
+        this.settings = checks.settings();
         this.clock = clock;
         this.clientNames = clientNames;
-        this.blocking = blocking;
+        this.lanes = lanes;
         this.refusals = new LogRateLimiter(clock);
     }
 
     @Override
-    public void handle(Request request) {
-        EndTransactionHeader header =
-                EndTransactionHeader.read(request.command().fields());
+    public Reply handle(Request request, EndTransactionHeader header) {
         String illegal = Names.checkGroup(header.producerGroup());
         if (illegal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, "producer " + illegal);
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, "producer " + illegal);
         }
         switch (header.commitOrRollback()) {
             case UNKNOWN -> {
@@ -99,26 +97,22 @@ final class EndTransaction implements RequestHandler {
             }
             case COMMIT, ROLLBACK -> {
                 if (store.positions().confirmed() - header.commitLogOffset() < RECENT_BYTES) {
-                    guarded(request, header);
+                    end(request, header);
                 } else {
-                    blocking.execute(() -> guarded(request, header));
+                    lanes.run(Lane.RETURN, request, () -> {
+                        end(request, header);
+                        return Reply.LATER;
+                    });
                 }
             }
-            default ->
-                request.refuse(
+            default -> {
+                return Reply.refused(
                         ResponseCode.INVALID_PARAMETER,
                         "commitOrRollback: must be 8 (commit), 12 (rollback) or 0 (unknown), but was "
                                 + header.commitOrRollback());
+            }
         }
-    }
-
-    private void guarded(Request request, EndTransactionHeader header) {
-        try {
-            end(request, header);
-        } catch (RuntimeException e) {
-            LOG.error("the end of transaction {} failed; a check will ask again", header.commitLogOffset(), e);
-            Outcomes.refuse(request, e, "the transaction was not ended; the broker's log says why");
-        }
+        return Reply.LATER;
     }
 
     private void end(Request request, EndTransactionHeader header) {
@@ -235,11 +229,10 @@ final class EndTransaction implements RequestHandler {
             if (published != null) {
                 reply(request, DecisionText.sentence(published));
             } else {
-                try {
-                    blocking.execute(() -> conflict(request, header, wanted, prior));
-                } catch (RejectedExecutionException e) {
-                    request.refuse(ResponseCode.SYSTEM_BUSY, "too much is under way to record a late decision");
-                }
+                lanes.run(Lane.RETURN, request, () -> {
+                    conflict(request, header, wanted, prior);
+                    return Reply.LATER;
+                });
             }
         }
     }

@@ -2,6 +2,7 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.platform.Clock;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.platform.Clock;
-import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.json.Json;
@@ -12,20 +12,18 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.PendingHalf;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.Executor;
 
 /**
  * LIST_TRANSACTIONS (30561): open transactions, oldest first, or the decisions that came too late; of one producer group, topic or span of ages if
  * wanted.
  */
-final class ListTransactions implements RequestHandler {
+final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     private static final int MOST = 1_000;
     private static final int USUAL = 100;
     /** Of properties, most of which an answer may repeat. */
@@ -34,38 +32,23 @@ final class ListTransactions implements RequestHandler {
     private final Store store;
     private final Clock clock;
     private final String brokerName;
-    private final Executor blocking;
 
-    ListTransactions(Store store, Clock clock, String brokerName, Executor blocking) {
+    ListTransactions(Store store, Clock clock, String brokerName) {
         this.store = store;
         this.clock = clock;
         this.brokerName = brokerName;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        ByteBuffer body = request.command().body();
-        JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
-        Wish wish = Wish.read(wanted);
-        int max = Math.max(1, Math.min(wanted.getInt("max", USUAL), MOST));
-        boolean conflicts = wanted.getBoolean("conflicts", false);
-        blocking.execute(() -> {
-            try {
-                byte[] answer = conflicts ? conflicts(wish, max) : list(wish, max);
-                request.reply(Command.response(ResponseCode.SUCCESS, null)
-                        .body(answer)
-                        .build());
-            } catch (RuntimeException e) {
-                Outcomes.refuse(request, e, "the transactions could not be listed; the broker's log says why");
-                throw e; // for the log
-            }
-        });
+    public Reply handle(Request request, Wish wish) {
+        return Reply.success(wish.conflicts() ? conflicts(wish, wish.max()) : list(wish, wish.max()));
     }
 
-    /** What is listed; null = any. */
-    private record Wish(String group, String topic, long minAgeMillis, long maxAgeMillis) {
-        static Wish read(JsonObject wanted) {
+    /** What is listed, and how many; null = any. */
+    record Wish(String group, String topic, long minAgeMillis, long maxAgeMillis, int max, boolean conflicts) {
+        static Wish read(Command command) {
+            ByteBuffer body = command.body();
+            JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
             long least = wanted.getLong("minAgeMillis", 0);
             long most = wanted.getLong("maxAgeMillis", Long.MAX_VALUE);
             if (least < 0) {
@@ -74,11 +57,17 @@ final class ListTransactions implements RequestHandler {
             if (most < least) {
                 throw new BadField("maxAgeMillis", "at least minAgeMillis, " + least, most + "");
             }
-            return new Wish(wanted.getString("group"), wanted.getString("topic"), least, most);
+            return new Wish(
+                    wanted.getString("group"),
+                    wanted.getString("topic"),
+                    least,
+                    most,
+                    Math.max(1, Math.min(wanted.getInt("max", USUAL), MOST)),
+                    wanted.getBoolean("conflicts", false));
         }
 
         boolean isAll() {
-            return equals(new Wish(null, null, 0, Long.MAX_VALUE));
+            return group == null && topic == null && minAgeMillis == 0 && maxAgeMillis == Long.MAX_VALUE;
         }
 
         boolean fits(String producerGroup, long sinceMillis, long nowMillis) {

@@ -2,10 +2,11 @@
 package io.waybill.broker.transaction;
 
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestOrigin;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.Names;
-import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ResumeCheckHeader;
@@ -16,14 +17,12 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.Settlement;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.Executor;
 import java.util.function.LongFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * counted and the first one due at once. It is a new transaction with a new handle, which carries {@link #RESUMED_FROM} and {@link #RESUMED_BY}; the
  * message that was set aside stays where it is, and cannot be resumed again: one frame has the new half and the record that settles the old message.
  */
-final class ResumeCheck implements RequestHandler {
+final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
     private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
 
     /** The handle of the transaction that was given up. */
@@ -44,35 +43,22 @@ final class ResumeCheck implements RequestHandler {
     private final Store store;
     private final TransactionLookup lookup;
     private final Clock clock;
-    private final Executor blocking;
 
-    ResumeCheck(Store store, TransactionLookup lookup, Clock clock, Executor blocking) {
+    ResumeCheck(Store store, TransactionLookup lookup, Clock clock) {
         this.store = store;
         this.lookup = lookup;
         this.clock = clock;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        ResumeCheckHeader header = ResumeCheckHeader.read(request.command().fields());
-        long position;
+    public Reply handle(Request request, ResumeCheckHeader header) {
         try {
-            position = MessageIds.decode(header.msgId()).position();
+            long position = MessageIds.decode(header.msgId()).position();
+            resume(request, store.readAt(position), "tool at " + RequestOrigin.address(request), null);
+            return Reply.LATER;
         } catch (BadValue e) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, e.getMessage());
         }
-        blocking.execute(() -> {
-            try {
-                resume(request, store.readAt(position), "tool at " + RequestOrigin.address(request), null);
-            } catch (BadValue e) {
-                request.refuse(ResponseCode.INVALID_PARAMETER, e.getMessage());
-            } catch (RuntimeException e) {
-                LOG.error("code {} failed for log position {}", RequestCode.RESUME_CHECK_HALF_MESSAGE, position, e);
-                Outcomes.refuse(request, e, "the transaction was not resumed; the broker's log says why");
-            }
-        });
     }
 
     /**

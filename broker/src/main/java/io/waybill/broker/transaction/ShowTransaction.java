@@ -1,58 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
-import io.waybill.protocol.frame.Command;
-import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
 import io.waybill.store.Store;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.concurrent.Executor;
 
 /** SHOW_TRANSACTION (30562): one transaction with its message, every check of it, and its decision if it has one. */
-final class ShowTransaction implements RequestHandler {
+final class ShowTransaction implements RouteHandler<JsonObject> {
     /** Of a longer body only the beginning is shown. */
     private static final int MOST_BODY_BYTES = 64 << 10;
 
     private final Store store;
     private final TransactionLookup lookup;
     private final Clock clock;
-    private final Executor blocking;
 
-    ShowTransaction(Store store, TransactionLookup lookup, Clock clock, Executor blocking) {
+    ShowTransaction(Store store, TransactionLookup lookup, Clock clock) {
         this.store = store;
         this.lookup = lookup;
         this.clock = clock;
-        this.blocking = blocking;
     }
 
     @Override
-    public void handle(Request request) {
-        JsonObject wanted = Json.parse(request.command().body());
+    public Reply handle(Request request, JsonObject wanted) {
         String id = wanted.requireString("id");
         String topic = wanted.getString("topic");
-        blocking.execute(() -> {
-            try {
-                show(request, id, topic);
-            } catch (RuntimeException e) {
-                Outcomes.refuse(request, e, "the transaction could not be shown; the broker's log says why");
-                throw e; // for the log
-            }
-        });
-    }
-
-    private void show(Request request, String id, String topic) {
         TransactionLookup.Found found = lookup.find(id, topic);
         if (found == null) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
-            return;
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
         }
         boolean open = found.decision() == null;
         String sender = found.half() == null ? "" : found.half().sender();
@@ -76,8 +58,6 @@ final class ShowTransaction implements RequestHandler {
             TransactionJson.decision(json, found.decision());
             TransactionJson.late(json, store.conflictsOf(found.handle()), store.published(found.handle()));
         }
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(json.endObject().toByteArray())
-                .build());
+        return Reply.success(json.endObject().toByteArray());
     }
 }

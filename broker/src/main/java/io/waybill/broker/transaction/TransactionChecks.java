@@ -3,6 +3,7 @@ package io.waybill.broker.transaction;
 
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.TimerCompletion;
 import io.waybill.broker.timer.TransactionCheckCallback;
@@ -133,6 +134,10 @@ public final class TransactionChecks implements TransactionCheckCallback {
         this.decisions = new TransactionResolver(store, clock, delays);
         this.brokerName = brokerName;
         rememberWaiting();
+    }
+
+    TransactionSettings settings() {
+        return settings;
     }
 
     /** Where answers that decide nothing are recorded. */

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.header.EndTransactionHeader;
+import io.waybill.protocol.header.ResumeCheckHeader;
+import io.waybill.protocol.json.Json;
+import io.waybill.protocol.json.JsonObject;
 import io.waybill.remoting.Connection;
 import io.waybill.store.Store;
-import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 
-/** The requests about transactions: a producer's word, and what operators ask and decide. */
-public final class TransactionFeature {
+/** The requests about transactions: a producer's decision, and what operators ask and decide. */
+public final class TransactionFeature implements Feature {
     private final TransactionResolver decisions;
     private final EndTransaction end;
     private final ListTransactions list;
@@ -20,30 +27,24 @@ public final class TransactionFeature {
     private final DecideTransaction decide;
     private final ResumeCheck resume;
 
-    /**
-     * @param clientNames who speaks for a group on a connection
-     * @param blocking for reading messages that may have to come from the disk
-     * @param operator the same for what people ask
-     */
+    /** @param clientNames who speaks for a group on a connection */
     public TransactionFeature(
             Store store,
             Topics topics,
-            TransactionSettings settings,
             TransactionChecks checks,
             Clock clock,
             DelayedMessageWriter delays,
             BiFunction<String, Connection, String> clientNames,
             String brokerName,
-            Executor blocking,
-            Executor operator) {
+            Lanes lanes) {
         decisions = new TransactionResolver(store, clock, delays);
         TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
-        end = new EndTransaction(store, decisions, checks, settings, clock, clientNames, blocking);
-        list = new ListTransactions(store, clock, brokerName, operator);
-        show = new ShowTransaction(store, lookup, clock, operator);
-        resume = new ResumeCheck(store, lookup, clock, operator);
+        end = new EndTransaction(store, decisions, checks, clock, clientNames, lanes);
+        list = new ListTransactions(store, clock, brokerName);
+        show = new ShowTransaction(store, lookup, clock);
+        resume = new ResumeCheck(store, lookup, clock);
         PublishTransaction publish = new PublishTransaction(store, topics, lookup, decisions, clock);
-        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock, operator);
+        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock);
     }
 
     /** The handle of a transaction rolled back lately, by unique key; null when none is known. */
@@ -51,11 +52,16 @@ public final class TransactionFeature {
         return decisions.rolledBack(uniqueKey);
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.END_TRANSACTION, end)
-                .on(RequestCode.LIST_TRANSACTIONS, list)
-                .on(RequestCode.SHOW_TRANSACTION, show)
-                .on(RequestCode.DECIDE_TRANSACTION, decide)
-                .on(RequestCode.RESUME_CHECK_HALF_MESSAGE, resume);
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.END_TRANSACTION, Lane.INLINE, EndTransactionHeader::read, end)
+                .onCommand(RequestCode.LIST_TRANSACTIONS, Lane.OPERATOR, ListTransactions.Wish::read, list)
+                .onCommand(RequestCode.SHOW_TRANSACTION, Lane.OPERATOR, TransactionFeature::json, show)
+                .onCommand(RequestCode.DECIDE_TRANSACTION, Lane.OPERATOR, TransactionFeature::json, decide)
+                .on(RequestCode.RESUME_CHECK_HALF_MESSAGE, Lane.OPERATOR, ResumeCheckHeader::read, resume);
+    }
+
+    private static JsonObject json(Command command) {
+        return Json.parse(command.body());
     }
 }

@@ -48,7 +48,7 @@ class OffsetsBoundTest {
     }
 
     private void record() {
-        offsets.run();
+        offsets.recordChanges();
         duties.runUntilIdle();
     }
 

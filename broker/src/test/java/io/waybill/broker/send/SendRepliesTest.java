@@ -3,6 +3,7 @@ package io.waybill.broker.send;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.platform.Platform;
@@ -67,9 +68,11 @@ class SendRepliesTest {
             null,
             null,
             new Stats(clock),
-            work -> {
-                throw new RejectedExecutionException("full");
-            });
+            new Lanes(
+                    lane -> work -> {
+                        throw new RejectedExecutionException("full");
+                    },
+                    clock));
 
     @Test
     void theAnswerToALargeBatchFitsAHeaderHoweverManyAreDuplicates() {

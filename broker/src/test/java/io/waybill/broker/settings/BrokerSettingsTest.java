@@ -97,9 +97,13 @@ class BrokerSettingsTest {
 
     @Test
     void nameServersAreAList() {
-        assertThat(BrokerSettings.defaults().with("namesrv", "a:1; b:2,c:3;").nameServers())
+        assertThat(BrokerSettings.defaults()
+                        .with("namesrv", "a:1; b:2,c:3;")
+                        .registration()
+                        .nameServers())
                 .containsExactly("a:1", "b:2", "c:3");
-        assertThat(BrokerSettings.defaults().with("namesrv", "").nameServers()).isEmpty();
+        assertThat(BrokerSettings.defaults().with("namesrv", "").registration().nameServers())
+                .isEmpty();
     }
 
     @Test

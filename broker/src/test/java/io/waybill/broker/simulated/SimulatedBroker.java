@@ -24,6 +24,8 @@ import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.send.SendReplies;
 import io.waybill.broker.setaside.DeadLetterAdmin;
 import io.waybill.broker.settings.BrokerSettings;
+import io.waybill.broker.settings.TimerSettings;
+import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
@@ -31,14 +33,12 @@ import io.waybill.broker.timer.RecallMessage;
 import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerDispatcher;
 import io.waybill.broker.timer.TimerFeature;
-import io.waybill.broker.timer.TimerSettings;
 import io.waybill.broker.topic.TopicFeature;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessage;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
-import io.waybill.broker.transaction.TransactionSettings;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
@@ -93,6 +93,7 @@ public final class SimulatedBroker implements AutoCloseable {
     public Topics topics;
     public Groups groups;
     public ClientRegistry members;
+    private GroupFeature clients;
     public Offsets offsets;
     public DelayedMessageWriter delays;
     public HalfMessageWriter halves;
@@ -123,8 +124,7 @@ public final class SimulatedBroker implements AutoCloseable {
         TimerSettings timers = TimerSettings.defaults();
         RecallSigner signer = RecallSigner.of(store, platform.random());
         delays = new DelayedMessageWriter(store.timers(), store.clock(), timers, NAME, signer, topics::readableQueue);
-        TransactionSettings transactions = new TransactionSettings(
-                settings.transactionTimeoutMillis(), settings.transactionCheckMillis(), settings.transactionCheckMax());
+        TransactionSettings transactions = settings.transactions();
         TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
         members.addListener(new MembershipListener() {
             @Override
@@ -146,36 +146,25 @@ public final class SimulatedBroker implements AutoCloseable {
         Routes routes = new Routes(lanes);
         TopicUses uses = new TopicUses(store, members, offsets);
         new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes).routes(routes);
-        new GroupFeature(groups, members, topics, lanes).routes(routes);
-        new TimerFeature(store, clock, timers, NAME, blocking).register(routes);
-        new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null, blocking)
-                .register(routes);
-        new TransactionFeature(
-                        store, topics, transactions, checks, clock, delays, members::nameOf, NAME, blocking, blocking)
-                .register(routes);
+        clients = new GroupFeature(groups, members, topics, lanes);
+        clients.routes(routes);
+        new TimerFeature(store, clock, timers, NAME, lanes).routes(routes);
+        new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null).routes(routes);
+        new TransactionFeature(store, topics, checks, clock, delays, members::nameOf, NAME, lanes).routes(routes);
         new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats)
                 .routes(routes);
         retries = new ClientRetryPublisher(groups, inOrderGroups::contains, members::nameOf, clock);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), HOST);
-        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, blocking);
-        new SendFeature(
-                        store.messages(),
-                        topics,
-                        halves,
-                        delays,
-                        retries,
-                        members::connectionOf,
-                        stamp,
-                        replies,
-                        blocking)
-                .register(routes);
+        SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
+        new SendFeature(store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies)
+                .routes(routes);
         new QueryFeature(store, members::subscription).routes(routes);
         new GroupAdminFeature(store, topics, groups, members, offsets, QuarantinedMessages.NONE, NAME, lanes)
                 .routes(routes);
         new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock).routes(routes);
         new ConsumerProgress(store, topics, groups, members, offsets, stats, NAME, "127.0.0.1:10911").routes(routes);
-        DeadLetterAdmin deadLetters =
-                new DeadLetterAdmin(store, topics, clock, platform.random(), settings.maxMessageBytes(), lanes);
+        DeadLetterAdmin deadLetters = new DeadLetterAdmin(
+                store, topics, clock, platform.random(), settings.messages().maxBytes(), lanes);
         deadLetters.routes(routes);
         handler = routes.handler();
         BackgroundDuties background = new BackgroundDuties();
@@ -252,7 +241,7 @@ public final class SimulatedBroker implements AutoCloseable {
 
     public void gone(FakeConnection connection) {
         connection.close();
-        members.closed(connection);
+        clients.closed(connection);
     }
 
     /** Hands a request over; what it starts runs with the next {@link #step} or {@link #settle}. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.broker.settings.DelayLevels;
+import io.waybill.broker.settings.TimerSettings;
 import io.waybill.protocol.ResponseCode;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;

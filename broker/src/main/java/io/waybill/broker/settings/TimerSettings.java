@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.timer;
-
-import io.waybill.broker.settings.DelayLevels;
+package io.waybill.broker.settings;
 
 /**
  * @param levels the delay levels of property DELAY

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.transaction;
+package io.waybill.broker.settings;
 
 /**
  * @param timeoutMillis age of a half message at its first check
@@ -10,7 +10,7 @@ public record TransactionSettings(long timeoutMillis, long checkMillis, int chec
     private static final int MOST_GROWTH = 10;
 
     /** Time from the check of this number to the next one. */
-    long intervalMillis(int checks) {
+    public long intervalMillis(int checks) {
         return checkMillis * Math.min(MOST_GROWTH, 1L << Math.min(Math.max(checks, 1) - 1, 10));
     }
 
