@@ -427,7 +427,7 @@ class DoctorTest {
         quarantine("DISCARD", "by\":\"kim");
         broker.pass(1_000);
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "QUARANTINED", "thrown away by hand");
+        expect(finding, "QUARANTINED", "discarded by hand");
         assertThat(dialogue.backlog(G).getObject("total").getLong("quarantined", 0))
                 .isZero();
     }

@@ -35,7 +35,7 @@ final class Backlog {
     private static final int PAGE_BYTES = 1 << 20;
 
     private final Store store;
-    private final GroupState standings;
+    private final GroupState state;
     private final String group;
     private final Map<String, Row> rows = new TreeMap<>();
     private long entriesLeft;
@@ -81,13 +81,13 @@ final class Backlog {
         }
     }
 
-    Backlog(Store store, GroupState standings, String group) {
-        this(store, standings, group, MOST_ENTRIES, MOST_MESSAGES);
+    Backlog(Store store, GroupState state, String group) {
+        this(store, state, group, MOST_ENTRIES, MOST_MESSAGES);
     }
 
-    Backlog(Store store, GroupState standings, String group, long mostEntries, long mostMessages) {
+    Backlog(Store store, GroupState state, String group, long mostEntries, long mostMessages) {
         this.store = store;
-        this.standings = standings;
+        this.state = state;
         this.group = group;
         this.entriesLeft = mostEntries;
         this.messagesLeft = mostMessages;
@@ -95,19 +95,19 @@ final class Backlog {
 
     /** Counts; the rows by topic. */
     Map<String, Row> count() {
-        for (String topic : standings.topicsOf(group)) {
-            SubscriptionFilter wants = standings.wants(group, topic);
+        for (String topic : state.topicsOf(group)) {
+            SubscriptionFilter wants = state.wants(group, topic);
             Row row = row(topic);
             row.subscription = wants.text();
-            for (int queueId : standings.isBroadcasting(group) ? Set.<Integer>of() : standings.queuesOf(topic)) {
-                visible(standings.of(group, topic, queueId), wants, row);
+            for (int queueId : state.isBroadcasting(group) ? Set.<Integer>of() : state.queuesOf(topic)) {
+                visible(state.of(group, topic, queueId), wants, row);
             }
         }
         waiting();
         halves();
         String retry = Names.retryTopic(group);
-        for (int queueId : standings.queuesOf(retry)) {
-            retries(standings.of(group, retry, queueId));
+        for (int queueId : state.queuesOf(retry)) {
+            retries(state.of(group, retry, queueId));
         }
         setAside(Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group));
         setAside(Settlement.Kind.QUARANTINE, Names.quarantineTopic(group));
@@ -132,20 +132,20 @@ final class Backlog {
 
     // ---- visible messages
 
-    private void visible(GroupQueueSnapshot standing, SubscriptionFilter wants, Row row) {
-        if (standing.ahead() == 0) {
+    private void visible(GroupQueueSnapshot snapshot, SubscriptionFilter wants, Row row) {
+        if (snapshot.ahead() == 0) {
             return;
         }
         if (wants.isAll()) {
-            long inFlight = standing.inFlight();
-            row.inFlight.add(inFlight, storeTime(standing, GroupQueueSnapshot.Place.IN_FLIGHT));
+            long inFlight = snapshot.inFlight();
+            row.inFlight.add(inFlight, storeTime(snapshot, GroupQueueSnapshot.Place.IN_FLIGHT));
             row.ready.add(
-                    standing.ahead() - inFlight - standing.acknowledged(),
-                    storeTime(standing, GroupQueueSnapshot.Place.READY));
+                    snapshot.ahead() - inFlight - snapshot.acknowledged(),
+                    storeTime(snapshot, GroupQueueSnapshot.Place.READY));
             return;
         }
-        walk(standing.topic(), standing.queueId(), standing.start(), standing.max(), wants, row, (message, offset) -> {
-            Amount amount = switch (standing.placeOf(offset)) {
+        walk(snapshot.topic(), snapshot.queueId(), snapshot.start(), snapshot.max(), wants, row, (message, offset) -> {
+            Amount amount = switch (snapshot.placeOf(offset)) {
                 case READY -> row.ready;
                 case IN_FLIGHT -> row.inFlight;
                 case PASSED -> null;
@@ -156,9 +156,9 @@ final class Backlog {
         });
     }
 
-    private long storeTime(GroupQueueSnapshot standing, GroupQueueSnapshot.Place place) {
-        long offset = standing.first(place);
-        return offset < 0 ? -1 : store.queues().storeTimeOf(standing.topic(), standing.queueId(), offset);
+    private long storeTime(GroupQueueSnapshot snapshot, GroupQueueSnapshot.Place place) {
+        long offset = snapshot.first(place);
+        return offset < 0 ? -1 : store.queues().storeTimeOf(snapshot.topic(), snapshot.queueId(), offset);
     }
 
     private interface Visitor {
@@ -209,16 +209,16 @@ final class Backlog {
 
     // ---- what failed
 
-    private void retries(GroupQueueSnapshot standing) {
-        if (standing.ahead() == 0) {
+    private void retries(GroupQueueSnapshot snapshot) {
+        if (snapshot.ahead() == 0) {
             return;
         }
-        Row own = row(standing.topic());
+        Row own = row(snapshot.topic());
         SubscriptionFilter all = SubscriptionFilter.UNKNOWN;
-        long max = standing.max();
-        long seen = walk(standing.topic(), standing.queueId(), standing.start(), max, all, own, (message, offset) -> {
-            Row row = row(originOf(message, standing.topic()));
-            switch (standing.placeOf(offset)) {
+        long max = snapshot.max();
+        long seen = walk(snapshot.topic(), snapshot.queueId(), snapshot.start(), max, all, own, (message, offset) -> {
+            Row row = row(originOf(message, snapshot.topic()));
+            switch (snapshot.placeOf(offset)) {
                 case READY -> row.retrying.add(1, StoredMessage.storeTimestamp(message, 0));
                 case IN_FLIGHT -> row.inFlight.add(1, StoredMessage.storeTimestamp(message, 0));
                 case PASSED -> {
@@ -227,11 +227,11 @@ final class Backlog {
             }
         });
         // What was too much to look at is counted, though not by its origin.
-        own.retrying.add(Math.max(0, standing.max() - Math.max(standing.start(), seen)), -1);
+        own.retrying.add(Math.max(0, snapshot.max() - Math.max(snapshot.start(), seen)), -1);
     }
 
     private void setAside(Settlement.Kind kind, String topic) {
-        for (int queueId : standings.queuesOf(topic)) {
+        for (int queueId : state.queuesOf(topic)) {
             SetAsideQueue queue = SetAsideQueue.of(store, kind, topic, queueId);
             Row own = row(topic);
             walk(topic, queueId, queue.min(), queue.max(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
@@ -279,7 +279,7 @@ final class Backlog {
             if (row == null) {
                 continue;
             }
-            SubscriptionFilter wants = isRetry ? SubscriptionFilter.UNKNOWN : standings.wants(group, due.topic());
+            SubscriptionFilter wants = isRetry ? SubscriptionFilter.UNKNOWN : state.wants(group, due.topic());
             ByteBuffer message = isRetry || !wants.isAll() ? read(due.handle(), row) : null;
             if (isRetry) {
                 (message == null ? row : row(originOf(message, retry))).retrying.add(1, due.storeTimeMillis());
@@ -303,7 +303,7 @@ final class Backlog {
             }
             String topic = StoredMessage.topic(message, 0);
             Row row = rows.get(topic);
-            if (row != null && standings.wants(group, topic).matches(message, 0)) {
+            if (row != null && state.wants(group, topic).matches(message, 0)) {
                 row.half.add(1, StoredMessage.storeTimestamp(message, 0));
             }
         }

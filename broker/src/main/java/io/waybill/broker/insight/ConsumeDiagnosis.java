@@ -29,33 +29,33 @@ final class ConsumeDiagnosis {
     private final Store store;
     private final Groups groups;
     private final ClientRegistry members;
-    private final GroupState standings;
+    private final GroupState state;
     private final QuarantinedKeys quarantinedKeys;
     private final String group;
     private final long nowMillis;
     private final QueueDiagnosis queues;
 
-    ConsumeDiagnosis(Store store, GroupState standings, String group, long nowMillis) {
+    ConsumeDiagnosis(Store store, GroupState state, String group, long nowMillis) {
         this.store = store;
-        this.groups = standings.groups();
-        this.members = standings.members();
-        this.standings = standings;
-        this.quarantinedKeys = standings.quarantinedKeys();
+        this.groups = state.groups();
+        this.members = state.members();
+        this.state = state;
+        this.quarantinedKeys = state.quarantinedKeys();
         this.group = group;
         this.nowMillis = nowMillis;
-        this.queues = new QueueDiagnosis(store, standings, group, nowMillis);
+        this.queues = new QueueDiagnosis(store, state, group, nowMillis);
     }
 
     // ---- one message
 
     /** Why the group has not consumed these messages; what was asked for names them when there are none. */
-    List<Finding> ofMessages(List<MessageHistory> lives, String asked) {
+    List<Finding> ofMessages(List<MessageHistory> histories, String asked) {
         List<Finding> findings = new ArrayList<>();
-        for (MessageHistory life : lives) {
-            Finding finding = ofLife(life);
+        for (MessageHistory history : histories) {
+            Finding finding = ofLife(history);
             if (finding != null) {
                 findings.add(finding);
-                Finding next = nextObstacle(finding, life.topic());
+                Finding next = nextObstacle(finding, history.topic());
                 if (next != null) {
                     findings.add(next);
                 }
@@ -72,10 +72,13 @@ final class ConsumeDiagnosis {
         return findings;
     }
 
-    private Finding ofLife(MessageHistory life) {
-        StoredCopy last = last(life);
+    private Finding ofLife(MessageHistory history) {
+        StoredCopy last = last(history);
         if (last == null) {
-            return ended(life, life.decided().isEmpty() ? null : life.decided().get(0), null);
+            return ended(
+                    history,
+                    history.decided().isEmpty() ? null : history.decided().get(0),
+                    null);
         }
         if (last.half() != null) {
             return half(last);
@@ -84,7 +87,7 @@ final class ConsumeDiagnosis {
             return last.topic().equals(Names.retryTopic(group)) ? inRetry(last) : delayed(last);
         }
         if (last.isGone()) {
-            return ended(life, store.transactions().decisionOf(last.handle()), last);
+            return ended(history, store.transactions().decisionOf(last.handle()), last);
         }
         if (last.topic().equals(Names.deadLetterTopic(group))) {
             return deadLetter(last);
@@ -93,15 +96,15 @@ final class ConsumeDiagnosis {
             return quarantined(last);
         }
         if (last.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
-            return exhausted(life, last);
+            return exhausted(history, last);
         }
         return queues.visible(last);
     }
 
     /** The last thing that was made of the message for this group; what is settled or gone only when there is nothing else. */
-    private StoredCopy last(MessageHistory life) {
-        List<StoredCopy> all = new ArrayList<>(life.own());
-        for (StoredCopy copy : life.ofGroups()) {
+    private StoredCopy last(MessageHistory history) {
+        List<StoredCopy> all = new ArrayList<>(history.own());
+        for (StoredCopy copy : history.ofGroups()) {
             boolean released =
                     copy.topic().startsWith(GroupState.QUARANTINE_PREFIX) && isSettled(copy) && !isDiscarded(copy);
             if (!released) {
@@ -146,9 +149,9 @@ final class ConsumeDiagnosis {
                 .advises(Advice.half(half.id()));
     }
 
-    private Finding exhausted(MessageHistory life, StoredCopy aside) {
+    private Finding exhausted(MessageHistory history, StoredCopy aside) {
         DecisionRecord decision =
-                life.decided().isEmpty() ? null : life.decided().get(0);
+                history.decided().isEmpty() ? null : history.decided().get(0);
         return Finding.on(Cause.HALF, aside)
                 .fact("givenUpAt", decision == null ? aside.storeMillis() : decision.atMillis())
                 .fact("by", decision == null ? null : decision.by())
@@ -159,8 +162,9 @@ final class ConsumeDiagnosis {
     }
 
     /** It is nowhere any more: rolled back or called back. */
-    private Finding ended(MessageHistory life, DecisionRecord decision, StoredCopy copy) {
-        Finding finding = copy == null ? new Finding(Cause.NOT_FOUND, life.topic()) : Finding.on(Cause.NOT_FOUND, copy);
+    private Finding ended(MessageHistory history, DecisionRecord decision, StoredCopy copy) {
+        Finding finding =
+                copy == null ? new Finding(Cause.NOT_FOUND, history.topic()) : Finding.on(Cause.NOT_FOUND, copy);
         if (decision != null && decision.outcome() == Decision.ROLLBACK) {
             DecisionConflict lateCommit = store.conflicts().conflictsOf(decision.handle()).stream()
                     .filter(conflict -> conflict.late() == Decision.COMMIT)
@@ -175,19 +179,19 @@ final class ConsumeDiagnosis {
                             lateCommit != null
                                     ? "its service committed, too late: waybill tx publish " + lateCommit.messageId()
                                             + " --reason TEXT delivers it after all"
-                                    : Advice.trace(copy == null ? life.uniqueKey() : copy.id()));
+                                    : Advice.trace(copy == null ? history.uniqueKey() : copy.id()));
         }
-        for (CancelledTimer ended : life.cancelled()) {
+        for (CancelledTimer ended : history.cancelled()) {
             return finding.fact("cancelledAt", ended.atMillis())
                     .fact("by", ended.by())
                     .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " ("
                             + ended.by() + "): nobody ever gets it.")
                     .advises("send it again if that was wrong");
         }
-        return life.isEmpty()
+        return history.isEmpty()
                 ? null
                 : finding.says("It was stored here once and is gone: retention has removed it.")
-                        .advises(Advice.find(copy == null ? life.uniqueKey() : copy.id()));
+                        .advises(Advice.find(copy == null ? history.uniqueKey() : copy.id()));
     }
 
     private Finding delayed(StoredCopy waiting) {
@@ -222,11 +226,11 @@ final class ConsumeDiagnosis {
     }
 
     private boolean isSettled(StoredCopy copy) {
-        return standings.settlementOf(copy) != null;
+        return state.settlementOf(copy) != null;
     }
 
     private boolean isDiscarded(StoredCopy copy) {
-        Settlement settlement = standings.settlementOf(copy);
+        Settlement settlement = state.settlementOf(copy);
         return settlement != null && settlement.how() == Settlement.How.DISCARDED;
     }
 
@@ -246,7 +250,7 @@ final class ConsumeDiagnosis {
                         + (reason == null ? "" : ": " + reason)
                         + (!settled
                                 ? "."
-                                : discarded ? "; it was thrown away by hand." : "; it was sent again by hand."));
+                                : discarded ? "; it was discarded by hand." : "; it was sent again by hand."));
         return settled ? finding : finding.advises(Advice.deadLetter(group, dead.offset()));
     }
 
@@ -259,7 +263,7 @@ final class ConsumeDiagnosis {
                     .fact("key", key)
                     .fact("state", "DISCARDED")
                     .says("It was put aside on " + Times.ago(quarantined.storeMillis(), nowMillis) + " with its key "
-                            + key + " and thrown away by hand.")
+                            + key + " and discarded by hand.")
                     .advises(Advice.trace(quarantined.id()));
         }
         QuarantinedKeys.Since since = key == null ? null : quarantinedKeys.find(group, topic, key);
@@ -288,6 +292,6 @@ final class ConsumeDiagnosis {
 
     /** The group's worst queues, worst first; what waits elsewhere after that. */
     List<Finding> ofGroup(String onlyTopic, Map<String, Backlog.Row> rows) {
-        return new GroupDiagnosis(store, standings, group, nowMillis, queues).findings(onlyTopic, rows);
+        return new GroupDiagnosis(store, state, group, nowMillis, queues).findings(onlyTopic, rows);
     }
 }

@@ -30,17 +30,17 @@ final class GroupDiagnosis {
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
-    private final GroupState standings;
+    private final GroupState state;
     private final String group;
     private final long nowMillis;
     private final QueueDiagnosis queues;
 
-    GroupDiagnosis(Store store, GroupState standings, String group, long nowMillis, QueueDiagnosis queues) {
+    GroupDiagnosis(Store store, GroupState state, String group, long nowMillis, QueueDiagnosis queues) {
         this.store = store;
-        this.topics = standings.topics();
-        this.groups = standings.groups();
-        this.members = standings.members();
-        this.standings = standings;
+        this.topics = state.topics();
+        this.groups = state.groups();
+        this.members = state.members();
+        this.state = state;
         this.group = group;
         this.nowMillis = nowMillis;
         this.queues = queues;
@@ -123,7 +123,7 @@ final class GroupDiagnosis {
         if (config != null && !config.consumeEnable()) {
             return queues.disabled("");
         }
-        boolean anyReader = standings.topicsOf(group).stream()
+        boolean anyReader = state.topicsOf(group).stream()
                 .map(queues::lastReader)
                 .anyMatch(reader -> reader != null && reader.isConnected());
         return anyReader ? null : queues.nobody(null);
@@ -133,16 +133,15 @@ final class GroupDiagnosis {
 
     private List<Finding> worstQueues(String onlyTopic) {
         List<Worst> worst = new ArrayList<>();
-        List<String> names = new ArrayList<>(onlyTopic == null ? standings.topicsOf(group) : List.of(onlyTopic));
+        List<String> names = new ArrayList<>(onlyTopic == null ? state.topicsOf(group) : List.of(onlyTopic));
         if (onlyTopic == null) {
             names.add(Names.retryTopic(group));
         }
         for (String topic : names) {
-            SubscriptionFilter wants = standings.wants(group, topic);
-            for (int queueId : standings.queuesOf(topic)) {
-                GroupQueueSnapshot standing = standings.of(group, topic, queueId);
-                StoredCopy head =
-                        standing.ahead() == 0 || standings.isBroadcasting(group) ? null : head(standing, wants);
+            SubscriptionFilter wants = state.wants(group, topic);
+            for (int queueId : state.queuesOf(topic)) {
+                GroupQueueSnapshot snapshot = state.of(group, topic, queueId);
+                StoredCopy head = snapshot.ahead() == 0 || state.isBroadcasting(group) ? null : head(snapshot, wants);
                 if (head != null) {
                     worst.add(new Worst(head.storeMillis(), head));
                 }
@@ -157,16 +156,16 @@ final class GroupDiagnosis {
     }
 
     /** The first message the queue still has for the group; among the next few thousand, null when there is none. */
-    private StoredCopy head(GroupQueueSnapshot standing, SubscriptionFilter wants) {
+    private StoredCopy head(GroupQueueSnapshot snapshot, SubscriptionFilter wants) {
         ReadResult read = store.queues()
                 .readQueue(
-                        standing.topic(),
-                        standing.queueId(),
-                        standing.start(),
+                        snapshot.topic(),
+                        snapshot.queueId(),
+                        snapshot.start(),
                         1,
                         1 << 20,
                         wants.isAll() ? null : wants::mayMatch,
-                        (buffer, at) -> standing.placeOf(StoredMessage.queueOffset(buffer, at))
+                        (buffer, at) -> snapshot.placeOf(StoredMessage.queueOffset(buffer, at))
                                         != GroupQueueSnapshot.Place.PASSED
                                 && wants.matches(buffer, at));
         if (read.status() != ReadResult.Status.FOUND) {

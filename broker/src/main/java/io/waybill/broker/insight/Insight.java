@@ -117,21 +117,21 @@ public final class Insight implements Feature {
         return Reply.success(json.endArray().endObject().toByteArray());
     }
 
-    private void message(JsonWriter json, MessageHistory life) {
-        StoredCopy face = life.face();
-        json.beginObject().field("topic", life.topic());
-        if (life.uniqueKey() != null) {
-            json.field("uniqueKey", life.uniqueKey());
+    private void message(JsonWriter json, MessageHistory history) {
+        StoredCopy face = history.face();
+        json.beginObject().field("topic", history.topic());
+        if (history.uniqueKey() != null) {
+            json.field("uniqueKey", history.uniqueKey());
         }
         if (face != null) {
-            if (face.isVisible() && face.topic().equals(life.topic())) {
+            if (face.isVisible() && face.topic().equals(history.topic())) {
                 json.field("queueId", face.queueId()).field("queueOffset", face.offset());
             }
             json.field("offsetMsgId", face.offsetId());
             json.field("keys", face.property("KEYS")).field("tags", face.property("TAGS"));
         }
         json.name("events").beginArray();
-        new Trace(store, state).of(life).forEach(event -> event.write(json));
+        new Trace(store, state).of(history).forEach(event -> event.write(json));
         json.endArray().endObject();
     }
 

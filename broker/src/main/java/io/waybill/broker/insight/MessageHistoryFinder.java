@@ -61,28 +61,28 @@ final class MessageHistoryFinder {
      */
     List<MessageHistory> byId(String id, String topic, String group) {
         if (MessageIds.isOffsetId(id)) {
-            MessageHistory life = byPosition(MessageIds.decode(id).position(), id, group);
-            if (life != null) {
-                return List.of(life);
+            MessageHistory history = byPosition(MessageIds.decode(id).position(), id, group);
+            if (history != null) {
+                return List.of(history);
             }
         }
-        List<MessageHistory> lives = new ArrayList<>();
+        List<MessageHistory> histories = new ArrayList<>();
         Map<String, StoredCopy> halves = halves(copy -> id.equals(copy.uniqueKey()));
         for (String name : topicsToLookIn(topic)) {
-            MessageHistory life = life(new Name(name, id), halves.values(), null, group);
-            if (!life.isEmpty()) {
-                lives.add(life);
+            MessageHistory history = history(new Name(name, id), halves.values(), null, group);
+            if (!history.isEmpty()) {
+                histories.add(history);
             }
-            if (lives.size() == MOST_LIVES) {
+            if (histories.size() == MOST_LIVES) {
                 break;
             }
         }
-        return lives;
+        return histories;
     }
 
     /** By a word of KEYS; newest first. */
     List<MessageHistory> byKey(String key, String topic, String group) {
-        List<MessageHistory> lives = new ArrayList<>();
+        List<MessageHistory> histories = new ArrayList<>();
         Map<String, StoredCopy> halves = halves(copy -> copy.hasKey(key));
         for (String name : topicsToLookIn(topic)) {
             Set<Name> names = new LinkedHashSet<>();
@@ -111,17 +111,17 @@ final class MessageHistoryFinder {
                 }
             }
             for (Name one : names) {
-                if (lives.size() < MOST_LIVES) {
-                    lives.add(life(one, halves.values(), null, group));
+                if (histories.size() < MOST_LIVES) {
+                    histories.add(history(one, halves.values(), null, group));
                 }
             }
             for (StoredCopy one : nameless) {
-                if (lives.size() < MOST_LIVES) {
-                    lives.add(life(new Name(name, null), List.of(), one, group));
+                if (histories.size() < MOST_LIVES) {
+                    histories.add(history(new Name(name, null), List.of(), one, group));
                 }
             }
         }
-        return lives;
+        return histories;
     }
 
     /** The newest of them, as many as are looked at: each costs a read. */
@@ -170,7 +170,7 @@ final class MessageHistoryFinder {
         if (isOfGroup(topic) || isAside(topic)) {
             topic = sentTo(found);
         }
-        return life(new Name(topic, found.uniqueKey()), List.of(), found, group);
+        return history(new Name(topic, found.uniqueKey()), List.of(), found, group);
     }
 
     private StoredCopy at(long position) {
@@ -236,7 +236,7 @@ final class MessageHistoryFinder {
         return into.isEmpty() || into.size() < MOST_COPIES && bytes <= MessageStore.MOST_BYTES_BY_KEY;
     }
 
-    private MessageHistory life(Name name, Collection<StoredCopy> halves, StoredCopy seed, String group) {
+    private MessageHistory history(Name name, Collection<StoredCopy> halves, StoredCopy seed, String group) {
         Map<Long, StoredCopy> own = new TreeMap<>();
         Map<Long, StoredCopy> ofGroups = new TreeMap<>();
         Map<Long, DecisionRecord> decided = new TreeMap<>();

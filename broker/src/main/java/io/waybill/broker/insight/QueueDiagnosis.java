@@ -39,20 +39,20 @@ final class QueueDiagnosis {
     private final ClientRegistry members;
     private final DeliveryLog deliveries;
     private final QueueLocks locks;
-    private final GroupState standings;
+    private final GroupState state;
     private final QuarantinedKeys quarantinedKeys;
     private final String group;
     private final long nowMillis;
 
-    QueueDiagnosis(Store store, GroupState standings, String group, long nowMillis) {
+    QueueDiagnosis(Store store, GroupState state, String group, long nowMillis) {
         this.store = store;
-        this.topics = standings.topics();
-        this.groups = standings.groups();
-        this.members = standings.members();
-        this.deliveries = standings.deliveries();
-        this.locks = standings.locks();
-        this.standings = standings;
-        this.quarantinedKeys = standings.quarantinedKeys();
+        this.topics = state.topics();
+        this.groups = state.groups();
+        this.members = state.members();
+        this.deliveries = state.deliveries();
+        this.locks = state.locks();
+        this.state = state;
+        this.quarantinedKeys = state.quarantinedKeys();
         this.group = group;
         this.nowMillis = nowMillis;
     }
@@ -74,12 +74,12 @@ final class QueueDiagnosis {
     }
 
     Finding visible(StoredCopy copy) {
-        GroupQueueSnapshot standing = standings.of(group, copy.topic(), copy.queueId());
-        SubscriptionFilter wants = standings.wants(group, copy.topic());
-        GroupQueueSnapshot.Place place = standing.placeOf(copy.offset());
+        GroupQueueSnapshot snapshot = state.of(group, copy.topic(), copy.queueId());
+        SubscriptionFilter wants = state.wants(group, copy.topic());
+        GroupQueueSnapshot.Place place = snapshot.placeOf(copy.offset());
         boolean isWanted = wants.matches(copy.bytes(), 0);
         if (place == GroupQueueSnapshot.Place.PASSED) {
-            return isWanted ? passed(copy, standing) : filteredOut(copy, wants, true);
+            return isWanted ? passed(copy, snapshot) : filteredOut(copy, wants, true);
         }
         Finding finding = disabled(copy.topic());
         if (finding == null) {
@@ -92,12 +92,12 @@ final class QueueDiagnosis {
             finding = filteredOut(copy, wants, false);
         }
         if (finding == null) {
-            finding = place == GroupQueueSnapshot.Place.IN_FLIGHT ? inFlight(copy, standing) : ready(copy, standing);
+            finding = place == GroupQueueSnapshot.Place.IN_FLIGHT ? inFlight(copy, snapshot) : ready(copy, snapshot);
         }
         return finding.at(copy.queueId(), copy.offset()).about(copy);
     }
 
-    private Finding passed(StoredCopy copy, GroupQueueSnapshot standing) {
+    private Finding passed(StoredCopy copy, GroupQueueSnapshot snapshot) {
         DeliveryEvent delivered = null;
         DeliveryEvent acknowledged = null;
         for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
@@ -110,10 +110,10 @@ final class QueueDiagnosis {
                 delivered = entry;
             }
         }
-        boolean popped = standing.pop() != null && copy.offset() >= standing.start();
-        if (acknowledged != null && (delivered != null || standing.pop() != null)) {
+        boolean popped = snapshot.pop() != null && copy.offset() >= snapshot.start();
+        if (acknowledged != null && (delivered != null || snapshot.pop() != null)) {
             return Finding.on(Cause.CONSUMED, copy)
-                    .fact("committedOffset", standing.committed())
+                    .fact("committedOffset", snapshot.committed())
                     .fact("acknowledgedBy", acknowledged.client())
                     .fact("acknowledgedAt", acknowledged.lastMillis())
                     .fact("deliveredTo", delivered == null ? null : delivered.client())
@@ -132,8 +132,8 @@ final class QueueDiagnosis {
                     .advises(Advice.consumed(copy.id()));
         }
         Finding finding = Finding.on(Cause.BEYOND_OFFSET, copy)
-                .fact("committedOffset", standing.committed())
-                .fact("goesOnAt", standing.start())
+                .fact("committedOffset", snapshot.committed())
+                .fact("goesOnAt", snapshot.start())
                 .advises(Advice.reset(group, copy.topic(), copy.storeMillis()));
         if (acknowledged != null) {
             return finding.fact("movedBy", acknowledged.client())
@@ -146,7 +146,7 @@ final class QueueDiagnosis {
                 : "it was handed to " + delivered.client() + " on " + Times.at(delivered.firstMillis())
                         + " and nothing says that it was acknowledged";
         return finding.fact("deliveredTo", delivered == null ? null : delivered.client())
-                .says("The group is past it: it goes on at offset " + standing.start() + " of queue " + copy.queueId()
+                .says("The group is past it: it goes on at offset " + snapshot.start() + " of queue " + copy.queueId()
                         + ", and " + handed + ". The offset was reset, or the group started behind it.");
     }
 
@@ -178,7 +178,7 @@ final class QueueDiagnosis {
                     .says("Topic " + topic + " does not allow reading (perm is " + found.perm() + ").")
                     .advises(Advice.enableTopic(topic));
         }
-        if (config != null && standings.isBroadcasting(group) && !config.consumeBroadcastEnable()) {
+        if (config != null && state.isBroadcasting(group) && !config.consumeBroadcastEnable()) {
             return new Finding(Cause.CONSUME_DISABLED, topic)
                     .fact("consumeBroadcastEnable", "false")
                     .says("The members of the group want to broadcast and may not (consumeBroadcastEnable is false).")
@@ -206,7 +206,7 @@ final class QueueDiagnosis {
                                     : "There is no group " + group + " here, and nobody is connected for it.")
                     .advises(Advice.startConsumers(group));
         }
-        if (online != null && topic != null && !standings.isSubscribed(group, topic)) {
+        if (online != null && topic != null && !state.isSubscribed(group, topic)) {
             Set<String> others = new TreeSet<>(online.subscriptions().keySet());
             others.removeIf(Names::isRetry);
             String names = others.isEmpty() ? "nothing" : String.join(", ", others);
@@ -222,8 +222,8 @@ final class QueueDiagnosis {
 
     QueueOwner lastReader(String topic) {
         QueueOwner last = null;
-        for (int queueId : standings.queuesOf(topic)) {
-            QueueOwner out = standings.of(group, topic, queueId).out();
+        for (int queueId : state.queuesOf(topic)) {
+            QueueOwner out = state.of(group, topic, queueId).out();
             if (out != null && (last == null || out.lastPullMillis() > last.lastPullMillis())) {
                 last = out;
             }
@@ -233,14 +233,14 @@ final class QueueDiagnosis {
 
     // ---- what stops one queue
 
-    private Finding inFlight(StoredCopy copy, GroupQueueSnapshot standing) {
-        Finding locked = lockedByFailing(copy.offset(), standing);
+    private Finding inFlight(StoredCopy copy, GroupQueueSnapshot snapshot) {
+        Finding locked = lockedByFailing(copy.offset(), snapshot);
         if (locked != null) {
             return locked;
         }
-        PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(copy.offset());
+        PopState.InFlight taken = snapshot.pop() == null ? null : snapshot.pop().inFlight(copy.offset());
         if (taken != null) {
-            DeliveryEvent last = lastDelivery(standing, copy.offset());
+            DeliveryEvent last = lastDelivery(snapshot, copy.offset());
             return new Finding(Cause.IN_FLIGHT, copy.topic())
                     .fact("client", last == null ? null : last.client())
                     .fact("since", taken.popTimeMillis())
@@ -252,43 +252,43 @@ final class QueueDiagnosis {
                             + Times.at(taken.deadlineMillis()) + ".")
                     .advises(last == null ? Advice.startConsumers(group) : Advice.lookAtClient(group, last.client()));
         }
-        long since = deliveredMillis(standing, copy.offset());
-        String client = standing.out().client();
+        long since = deliveredMillis(snapshot, copy.offset());
+        String client = snapshot.out().client();
         return new Finding(Cause.IN_FLIGHT, copy.topic())
                 .fact("client", client)
                 .fact("since", since > 0 ? since : null)
-                .fact("committedOffset", standing.committed())
+                .fact("committedOffset", snapshot.committed())
                 .says(client + " has it" + (since > 0 ? " since " + Times.ago(since, nowMillis) : "")
                         + " and has not acknowledged it.")
                 .advises(Advice.lookAtClient(group, client));
     }
 
     /** The failing message that holds up an ordered queue, if it is one. */
-    private Finding lockedByFailing(long offset, GroupQueueSnapshot standing) {
-        QueueLocks.Held lock = locks.held(group, standing.topic(), standing.queueId());
-        long head = standing.first(GroupQueueSnapshot.Place.IN_FLIGHT);
-        if (head < 0 || head > offset || head > standing.start()) {
+    private Finding lockedByFailing(long offset, GroupQueueSnapshot snapshot) {
+        QueueLocks.Held lock = locks.held(group, snapshot.topic(), snapshot.queueId());
+        long head = snapshot.first(GroupQueueSnapshot.Place.IN_FLIGHT);
+        if (head < 0 || head > offset || head > snapshot.start()) {
             return null;
         }
-        PopState.InFlight taken = standing.pop() == null ? null : standing.pop().inFlight(head);
+        PopState.InFlight taken = snapshot.pop() == null ? null : snapshot.pop().inFlight(head);
         SubscriptionGroupConfig config = groups.find(group);
-        boolean orderedPop = taken != null && taken.deliveries() > 1 && isOrdered(config, standing.topic());
+        boolean orderedPop = taken != null && taken.deliveries() > 1 && isOrdered(config, snapshot.topic());
         if (lock == null && !orderedPop) {
             return null;
         }
-        long since = taken != null ? taken.popTimeMillis() : deliveredMillis(standing, head);
-        int deliveries = taken != null ? taken.deliveries() : countDeliveries(standing, head);
+        long since = taken != null ? taken.popTimeMillis() : deliveredMillis(snapshot, head);
+        int deliveries = taken != null ? taken.deliveries() : countDeliveries(snapshot, head);
         boolean stalled = since > 0 && nowMillis - since >= STALLED_MILLIS || deliveries > 1;
         if (!stalled) {
             return null;
         }
         String client = lock != null
                 ? lock.clientId()
-                : standing.out() == null ? "a client" : standing.out().client();
-        StoredCopy failing = copyAt(standing, head);
+                : snapshot.out() == null ? "a client" : snapshot.out().client();
+        StoredCopy failing = copyAt(snapshot, head);
         String name = failing == null ? "the message at offset " + head : "message " + failing.id();
         String key = failing == null ? null : failing.orderingKey();
-        return new Finding(Cause.LOCKED_BY_FAILING, standing.topic())
+        return new Finding(Cause.LOCKED_BY_FAILING, snapshot.topic())
                 .fact("client", client)
                 .fact("lockHeldMillis", lock == null ? null : lock.heldMillis())
                 .fact("failingOffset", head)
@@ -296,8 +296,8 @@ final class QueueDiagnosis {
                 .fact("failingKey", key)
                 .fact("inFlightSince", since > 0 ? since : null)
                 .fact("deliveries", deliveries > 0 ? deliveries : null)
-                .fact("behindIt", Math.max(0, standing.max() - head - 1))
-                .says("Queue " + standing.queueId() + " is consumed in order and stands still at offset " + head
+                .fact("behindIt", Math.max(0, snapshot.max() - head - 1))
+                .says("Queue " + snapshot.queueId() + " is consumed in order and stands still at offset " + head
                         + (offset == head ? ", which is this message" : "") + ": " + client + " holds the queue"
                         + (lock == null ? "" : " since " + Times.at(nowMillis - lock.heldMillis())) + " and has " + name
                         + (key == null ? "" : " (key " + key + ")")
@@ -312,9 +312,9 @@ final class QueueDiagnosis {
                 || found != null && "FIFO".equals(found.attributes().get("message.type"));
     }
 
-    private DeliveryEvent lastDelivery(GroupQueueSnapshot standing, long offset) {
+    private DeliveryEvent lastDelivery(GroupQueueSnapshot snapshot, long offset) {
         DeliveryEvent last = null;
-        for (DeliveryEvent entry : deliveries.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES)) {
+        for (DeliveryEvent entry : deliveries.of(snapshot.topic(), snapshot.queueId(), offset, MOST_ENTRIES)) {
             if (entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED) {
                 last = entry;
             }
@@ -322,24 +322,24 @@ final class QueueDiagnosis {
         return last;
     }
 
-    private long deliveredMillis(GroupQueueSnapshot standing, long offset) {
-        DeliveryEvent last = lastDelivery(standing, offset);
+    private long deliveredMillis(GroupQueueSnapshot snapshot, long offset) {
+        DeliveryEvent last = lastDelivery(snapshot, offset);
         if (last != null) {
             return last.firstMillis();
         }
-        return standing.out() == null
+        return snapshot.out() == null
                 ? 0
-                : standing.out().lastDeliveryMillis(); // its note is lost; it was then or before
+                : snapshot.out().lastDeliveryMillis(); // its note is lost; it was then or before
     }
 
-    private int countDeliveries(GroupQueueSnapshot standing, long offset) {
-        return (int) deliveries.of(standing.topic(), standing.queueId(), offset, MOST_ENTRIES).stream()
+    private int countDeliveries(GroupQueueSnapshot snapshot, long offset) {
+        return (int) deliveries.of(snapshot.topic(), snapshot.queueId(), offset, MOST_ENTRIES).stream()
                 .filter(entry -> entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED)
                 .count();
     }
 
-    private Finding ready(StoredCopy copy, GroupQueueSnapshot standing) {
-        Finding locked = lockedByFailing(copy.offset(), standing);
+    private Finding ready(StoredCopy copy, GroupQueueSnapshot snapshot) {
+        Finding locked = lockedByFailing(copy.offset(), snapshot);
         if (locked != null) {
             return locked;
         }
@@ -354,10 +354,10 @@ final class QueueDiagnosis {
                             + Times.ago(quarantined.sinceMillis(), nowMillis) + ": " + quarantined.reason())
                     .advises(Advice.release(group, copy.topic(), key));
         }
-        long before = Math.max(0, copy.offset() - Math.max(standing.start(), standing.inFlightTo()));
+        long before = Math.max(0, copy.offset() - Math.max(snapshot.start(), snapshot.inFlightTo()));
         SubscriptionGroupConfig config = groups.find(group);
         int perSecond = config == null ? 0 : GroupAttributes.rate(config);
-        if (perSecond > 0 && (standing.pop() != null || standing.isHeld() && asks(standing.out()))) {
+        if (perSecond > 0 && (snapshot.pop() != null || snapshot.isHeld() && asks(snapshot.out()))) {
             return new Finding(Cause.RATE_LIMITED, copy.topic())
                     .fact("rate", perSecond)
                     .fact("messagesBefore", before)
@@ -367,7 +367,7 @@ final class QueueDiagnosis {
                             + Times.length(before / perSecond * 1_000) + " to go.")
                     .advises(Advice.rate(group));
         }
-        return owned(copy.topic(), standing, before);
+        return owned(copy.topic(), snapshot, before);
     }
 
     /** Whether a client asked for messages lately: a pull is held for half a minute at most. */
@@ -375,29 +375,29 @@ final class QueueDiagnosis {
         return nowMillis - out.lastPullMillis() < 60_000;
     }
 
-    private Finding owned(String topic, GroupQueueSnapshot standing, long before) {
-        QueueOwner out = standing.out();
+    private Finding owned(String topic, GroupQueueSnapshot snapshot, long before) {
+        QueueOwner out = snapshot.out();
         int there = members.consumerGroup(group) == null
                 ? 0
                 : members.consumerGroup(group).clientIds().size();
-        if (standing.pop() != null && !standing.isHeld()) {
+        if (snapshot.pop() != null && !snapshot.isHeld()) {
             return new Finding(Cause.QUEUE_OWNED, topic)
                     .fact("members", there)
-                    .fact("inFlight", standing.inFlight())
+                    .fact("inFlight", snapshot.inFlight())
                     .fact("messagesBefore", before)
                     .says("The group pops: whoever of its " + there + " members asks next for queue "
-                            + standing.queueId() + " of "
-                            + topic + " goes on there; " + standing.inFlight() + " messages of it are in hand, "
+                            + snapshot.queueId() + " of "
+                            + topic + " goes on there; " + snapshot.inFlight() + " messages of it are in hand, "
                             + before
                             + " are before this one.")
                     .advises(Advice.startConsumers(group));
         }
-        if (out == null || !standing.isHeld()) {
+        if (out == null || !snapshot.isHeld()) {
             return new Finding(Cause.QUEUE_OWNED, topic)
                     .fact("members", there)
                     .fact("lastOwner", out == null ? null : out.client())
                     .fact("messagesBefore", before)
-                    .says("No member reads queue " + standing.queueId() + " of " + topic + ": " + there
+                    .says("No member reads queue " + snapshot.queueId() + " of " + topic + ": " + there
                             + " are connected"
                             + (out == null
                                     ? ", and none has asked for this queue since the broker started."
@@ -405,21 +405,21 @@ final class QueueDiagnosis {
                             + lacking(topic))
                     .advises(Advice.startConsumers(group));
         }
-        long head = standing.first(GroupQueueSnapshot.Place.IN_FLIGHT);
-        long since = head < 0 ? 0 : deliveredMillis(standing, head);
+        long head = snapshot.first(GroupQueueSnapshot.Place.IN_FLIGHT);
+        long since = head < 0 ? 0 : deliveredMillis(snapshot, head);
         return new Finding(Cause.QUEUE_OWNED, topic)
                 .fact("owner", out.client())
                 .fact("ownerSince", out.sinceMillis() > 0 ? out.sinceMillis() : null)
                 .fact("lastPull", out.lastPullMillis() > 0 ? out.lastPullMillis() : null)
-                .fact("inFlight", standing.inFlightTo() - standing.inFlightFrom())
+                .fact("inFlight", snapshot.inFlightTo() - snapshot.inFlightFrom())
                 .fact("inFlightSince", since > 0 ? since : null)
-                .fact("committedOffset", standing.committed())
+                .fact("committedOffset", snapshot.committed())
                 .fact("messagesBefore", before)
-                .says(out.client() + " owns queue " + standing.queueId() + " of " + topic
+                .says(out.client() + " owns queue " + snapshot.queueId() + " of " + topic
                         + (out.sinceMillis() > 0 ? " since " + Times.at(out.sinceMillis()) : "")
                         + (head < 0
                                 ? " and has nothing in hand"
-                                : ", has " + (standing.inFlightTo() - standing.inFlightFrom()) + " messages in hand"
+                                : ", has " + (snapshot.inFlightTo() - snapshot.inFlightFrom()) + " messages in hand"
                                         + (since > 0 ? ", the oldest since " + Times.ago(since, nowMillis) : ""))
                         + (asks(out) || out.lastPullMillis() == 0
                                 ? asks(out) ? "; it still asks for more" : ""
@@ -443,9 +443,9 @@ final class QueueDiagnosis {
         return "";
     }
 
-    private StoredCopy copyAt(GroupQueueSnapshot standing, long offset) {
+    private StoredCopy copyAt(GroupQueueSnapshot snapshot, long offset) {
         ReadResult read =
-                store.queues().readQueue(standing.topic(), standing.queueId(), offset, 1, 1 << 20, null, null);
+                store.queues().readQueue(snapshot.topic(), snapshot.queueId(), offset, 1, 1 << 20, null, null);
         return read.status() == ReadResult.Status.FOUND
                 ? StoredCopy.visible(read.slices().get(0))
                 : null;

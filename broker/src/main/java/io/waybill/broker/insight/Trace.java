@@ -22,7 +22,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** Tells the life of a message, in the order in which it happened, from the records of this broker. In one thread. */
+/** Tells the history of a message, in the order in which it happened, from the records of this broker. In one thread. */
 final class Trace {
     /** Of one copy: who got and acknowledged it. */
     private static final int MOST_ENTRIES = 2_048;
@@ -31,39 +31,39 @@ final class Trace {
 
     private final Store store;
     private final DeliveryLog deliveries;
-    private final GroupState standings;
+    private final GroupState state;
     private final List<Event> events = new ArrayList<>();
     private final List<Quarantining> quarantinings = new ArrayList<>();
 
     /** A read of the group passed this copy without handing it out: whatever the delivery log says of later, it speaks of the messages around. */
     private record Quarantining(StoredCopy passed, String group, long atMillis) {}
 
-    Trace(Store store, GroupState standings) {
+    Trace(Store store, GroupState state) {
         this.store = store;
-        this.deliveries = standings.deliveries();
-        this.standings = standings;
+        this.deliveries = state.deliveries();
+        this.state = state;
     }
 
     /** The events, the oldest first. */
-    List<Event> of(MessageHistory life) {
+    List<Event> of(MessageHistory history) {
         Set<Long> transactions = new HashSet<>();
-        findQuarantinings(life);
-        for (StoredCopy copy : life.own()) {
-            own(copy, life, transactions);
+        findQuarantinings(history);
+        for (StoredCopy copy : history.own()) {
+            own(copy, history, transactions);
         }
-        for (DecisionRecord decision : life.decided()) {
+        for (DecisionRecord decision : history.decided()) {
             if (transactions.add(decision.handle())) {
                 decision(decision, null);
             }
         }
-        for (CancelledTimer ended : life.cancelled()) {
-            StoredCopy copy = life.own().stream()
+        for (CancelledTimer ended : history.cancelled()) {
+            StoredCopy copy = history.own().stream()
                     .filter(one -> one.handle() == ended.handle())
                     .findFirst()
                     .orElse(null);
             add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time: " + ended.by());
         }
-        for (StoredCopy copy : life.ofGroups()) {
+        for (StoredCopy copy : history.ofGroups()) {
             ofGroup(copy);
         }
         events.sort(Comparator.comparingLong(Event::atMillis)
@@ -72,10 +72,10 @@ final class Trace {
         return events;
     }
 
-    private void findQuarantinings(MessageHistory life) {
-        List<StoredCopy> all = new ArrayList<>(life.own());
-        all.addAll(life.ofGroups());
-        for (StoredCopy quarantined : life.ofGroups()) {
+    private void findQuarantinings(MessageHistory history) {
+        List<StoredCopy> all = new ArrayList<>(history.own());
+        all.addAll(history.ofGroups());
+        for (StoredCopy quarantined : history.ofGroups()) {
             if (!Names.isQuarantine(quarantined.topic())) {
                 continue;
             }
@@ -83,7 +83,7 @@ final class Trace {
             StoredCopy passed = null;
             for (StoredCopy copy : all) {
                 boolean isRead = copy.isVisible()
-                        && (copy.topic().equals(life.topic()) || copy.topic().equals(Names.retryTopic(group)));
+                        && (copy.topic().equals(history.topic()) || copy.topic().equals(Names.retryTopic(group)));
                 if (isRead
                         && copy.handle() < quarantined.handle()
                         && (passed == null || passed.handle() < copy.handle())) {
@@ -112,7 +112,7 @@ final class Trace {
 
     // ---- in its own topic
 
-    private void own(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
+    private void own(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
         if (copy.half() != null) {
             halfStored(copy);
             checks(copy.handle(), copy);
@@ -120,15 +120,15 @@ final class Trace {
         } else if (copy.due() != null) {
             delayed(copy, copy.storeMillis(), copy.due().dueMillis());
         } else if (copy.isGone()) {
-            gone(copy, life, transactions);
+            gone(copy, history, transactions);
         } else {
-            visible(copy, life, transactions);
+            visible(copy, history, transactions);
         }
     }
 
-    private void gone(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
+    private void gone(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
         DecisionRecord decision = store.transactions().decisionOf(copy.handle());
-        boolean isDelayed = life.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
+        boolean isDelayed = history.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
                 || copy.property(MessageProperties.REAL_TOPIC) != null;
         if (decision != null) {
             if (transactions.add(copy.handle())) {
@@ -140,7 +140,7 @@ final class Trace {
         }
     }
 
-    private void visible(StoredCopy copy, MessageHistory life, Set<Long> transactions) {
+    private void visible(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
         long handle = StoredMessage.preparedTransactionOffset(copy.bytes(), 0);
         DecisionRecord decision = store.transactions().decisionOf(handle);
         boolean isTransaction = decision != null
@@ -152,8 +152,8 @@ final class Trace {
         boolean isDelayed = copy.property(MessageProperties.REAL_TOPIC) != null
                 && (copy.property(MessageProperties.TIMER_OUT_MS) != null
                         || copy.property(MessageProperties.DELAY) != null);
-        boolean isDelayKnown =
-                life.own().stream().anyMatch(one -> one.isGone() && one.property(MessageProperties.REAL_TOPIC) != null);
+        boolean isDelayKnown = history.own().stream()
+                .anyMatch(one -> one.isGone() && one.property(MessageProperties.REAL_TOPIC) != null);
         if (isDelayed && !isDelayKnown) {
             long enqueued =
                     copy.number(MessageProperties.TIMER_ENQUEUE_MS, StoredMessage.bornTimestamp(copy.bytes(), 0));
@@ -183,7 +183,7 @@ final class Trace {
                     "stored and visible in " + where + ", sent from "
                             + StoredMessage.bornHost(copy.bytes(), 0).getHostString());
         }
-        journal(copy);
+        deliveries(copy);
     }
 
     /** Null, or who sent a dead letter again as this copy; its later retries carry the marks too. */
@@ -343,22 +343,22 @@ final class Trace {
             if (redriven == null && givenBack > 0) {
                 add(copy.storeMillis(), Name.VISIBLE, copy, group, null, "visible for group " + group + " again");
             }
-            journal(copy);
+            deliveries(copy);
         }
     }
 
     /** What was sent again speaks for itself; of what was discarded only this tells. */
     private void settled(StoredCopy copy, String group) {
-        Settlement settlement = copy.isVisible() ? standings.settlementOf(copy) : null;
+        Settlement settlement = copy.isVisible() ? state.settlementOf(copy) : null;
         if (settlement != null && settlement.how() == Settlement.How.DISCARDED) {
             String by = settlement.by();
-            add(settlement.atMillis(), Name.DISCARDED, copy, group, by, "thrown away by " + by);
+            add(settlement.atMillis(), Name.DISCARDED, copy, group, by, "discarded by " + by);
         }
     }
 
     // ---- who got it
 
-    private void journal(StoredCopy copy) {
+    private void deliveries(StoredCopy copy) {
         for (DeliveryEvent entry : deliveries.of(copy.topic(), copy.queueId(), copy.offset(), MOST_ENTRIES)) {
             if (isOfOthers(copy, entry)) {
                 continue;
