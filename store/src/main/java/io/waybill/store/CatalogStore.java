@@ -27,10 +27,10 @@ public final class CatalogStore {
 
     /** Null if none. */
     public byte[] catalogValue(CatalogKind kind, String name) {
-        return views.catalog(kind, name);
+        return views.catalog().get(kind, name);
     }
 
     public Map<String, byte[]> catalogValues(CatalogKind kind) {
-        return views.catalogAll(kind);
+        return views.catalog().all(kind);
     }
 }

@@ -39,12 +39,12 @@ public final class ConflictStore {
 
     /** The decisions on a transaction that came too late, as long as the log keeps them. */
     public List<DecisionConflict> conflictsOf(long handle) {
-        return views.conflictsOf(handle);
+        return views.transactions().conflictsOf(handle);
     }
 
     /** Shows the decisions that came too late, in the order of their half messages, until the visitor has enough. */
     public void visitConflicts(Predicate<DecisionConflict> visitor) {
-        views.visitConflicts(visitor);
+        views.transactions().visitConflicts(visitor);
     }
 
     /**
@@ -63,24 +63,24 @@ public final class ConflictStore {
 
     /** How a rolled back message was delivered after all; null if it was not, or the log no longer keeps that. */
     public PublishRecord publicationOf(long handle) {
-        return views.published(handle);
+        return views.transactions().published(handle);
     }
 
     /** The message a publication made visible; null while it is delayed, and when the log no longer keeps it. May block on the disk. */
     public ByteBuffer readPublished(long handle) {
-        PublishRecord published = views.published(handle);
+        PublishRecord published = views.transactions().published(handle);
         ByteBuffer message = published == null ? null : reader.readAt(CommitLog.behind(published));
         return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
     }
 
     /** Where the half message of a rolled back transaction stands; null if the log no longer keeps it. */
     public RolledBack rolledBackHalf(long handle) {
-        return views.rolledBack(handle);
+        return views.transactions().rolledBack(handle);
     }
 
     /** That half message, as long as the log keeps it; else null. May block on the disk. */
     public ByteBuffer readRolledBack(long handle) {
-        RolledBack half = views.rolledBack(handle);
+        RolledBack half = views.transactions().rolledBack(handle);
         return half == null ? null : reader.readVerified(half.position(), half.size(), half.frameDelta());
     }
 }

@@ -24,6 +24,6 @@ public final class DeliveryStore {
 
     /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */
     public List<DeliveryEvent> deliveriesOf(String topic, int queueId, long offset, int max) {
-        return views.journalOf(topic, queueId, offset, max);
+        return views.deliveries().of(topic, queueId, offset, max);
     }
 }

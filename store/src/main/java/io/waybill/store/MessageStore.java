@@ -94,11 +94,11 @@ public final class MessageStore {
 
     /** The stored message of an open half or of a pending delayed message, wherever it stands now; null if not pending. */
     public ByteBuffer readPending(long handle) {
-        PendingHalf half = views.half(handle);
+        PendingHalf half = views.transactions().get(handle);
         if (half != null) {
             return reader.readVerified(half.position(), half.size(), half.frameDelta());
         }
-        PendingTimer due = views.due(handle);
+        PendingTimer due = views.timers().get(handle);
         return due == null ? null : reader.readVerified(due.position(), due.size(), due.frameDelta());
     }
 
@@ -196,7 +196,7 @@ public final class MessageStore {
         if (time < fromMillis || time > toMillis || !StoredMessage.topicEquals(message, 0, topic)) {
             return false;
         }
-        QueueView queue = views.queue(topic, StoredMessage.queueId(message, 0));
+        QueueView queue = views.consumeQueues().view(topic, StoredMessage.queueId(message, 0));
         if (StoredMessage.queueOffset(message, 0) < queue.min()) {
             return false; // hidden since the topic was deleted
         }

@@ -37,23 +37,23 @@ public final class OffsetStore {
 
     /** -1 if none. */
     public long committedOffset(String group, String topic, int queueId) {
-        return views.progress(group, topic, queueId);
+        return views.offsets().get(group, topic, queueId);
     }
 
     public List<ConsumerOffset> offsetsOf(String group) {
-        return views.progressOf(group);
+        return views.offsets().of(group);
     }
 
     public List<ConsumerOffset> allOffsets() {
-        return views.progressAll();
+        return views.offsets().all();
     }
 
     /** How many offsets are committed. Looks at all of them. */
     public int offsetCount() {
-        return views.progressCount();
+        return views.offsets().count();
     }
 
     public Set<String> groupsWithOffsets(String topic) {
-        return views.groupsWithProgress(topic);
+        return views.offsets().groups(topic);
     }
 }

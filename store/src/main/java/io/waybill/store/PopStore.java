@@ -35,11 +35,11 @@ public final class PopStore {
 
     /** A copy; null if there is none. */
     public PopState popState(PopKey key) {
-        return views.popState(key);
+        return views.pops().state(key);
     }
 
     /** Of all pop states, sorted by group, topic and queue. */
     public List<PopKey> popKeys() {
-        return views.popKeys();
+        return views.pops().keys();
     }
 }

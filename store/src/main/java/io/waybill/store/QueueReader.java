@@ -45,7 +45,7 @@ final class QueueReader {
             int maxBytes,
             EntryFilter filter,
             MessageFilter text) {
-        QueueView queue = views.queue(topic, queueId);
+        QueueView queue = views.consumeQueues().view(topic, queueId);
         long min = queue.min();
         long max = queue.max();
         if (min >= max) {
@@ -64,7 +64,7 @@ final class QueueReader {
     }
 
     boolean isHot(String topic, int queueId, long offset) {
-        QueueView queue = views.queue(topic, queueId);
+        QueueView queue = views.consumeQueues().view(topic, queueId);
         if (offset < queue.min() || offset >= queue.max()) {
             return true;
         }
@@ -80,7 +80,7 @@ final class QueueReader {
         if (claim == null) {
             return null;
         }
-        QueueView queue = views.queue(claim.topic(), claim.queueId());
+        QueueView queue = views.consumeQueues().view(claim.topic(), claim.queueId());
         long offset = claim.queueOffset();
         Located located = new Located(position);
         queue.visit(offset, offset + 1, located);
@@ -122,13 +122,13 @@ final class QueueReader {
 
         /** Only a message never carried forward has its handle as position; others are read by handle. */
         void pending(Views views) {
-            PendingHalf half = views.half(position);
+            PendingHalf half = views.transactions().get(position);
             if (half != null && half.position() == position) {
                 size = half.size();
                 frameDelta = half.frameDelta();
                 return;
             }
-            PendingTimer due = views.due(position);
+            PendingTimer due = views.timers().get(position);
             if (due != null && due.position() == position) {
                 size = due.size();
                 frameDelta = due.frameDelta();

@@ -23,24 +23,24 @@ public final class QueueStore {
 
     /** The offsets that can be read now; 0 to 0 for a queue never written. */
     public QueueRange offsetRange(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
+        QueueView queue = views.consumeQueues().view(topic, queueId);
         return new QueueRange(queue.min(), queue.max());
     }
 
     /** The same with what is hidden since the topic was deleted. */
     public QueueRange keptOffsetRange(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
+        QueueView queue = views.consumeQueues().view(topic, queueId);
         return new QueueRange(queue.firstKept(), queue.max());
     }
 
     /** Every queue that ever had a message. */
     public List<QueueKey> allQueues() {
-        return views.queues();
+        return views.consumeQueues().all();
     }
 
     /** The queues of a topic that ever had a message. */
     public List<QueueKey> queuesOf(String topic) {
-        return views.queuesOf(topic);
+        return views.consumeQueues().of(topic);
     }
 
     /**
@@ -84,23 +84,23 @@ public final class QueueStore {
      * message stands at the offset. May block on the disk.
      */
     public long logBytesSince(String topic, int queueId, long offset) {
-        long position = views.queue(topic, queueId).positionOf(offset);
+        long position = views.consumeQueues().view(topic, queueId).positionOf(offset);
         return position < 0 ? Long.MAX_VALUE : Math.max(0, log.positions().applied() - position);
     }
 
     /** By store time; see {@link Boundary}. */
     public long offsetByTime(String topic, int queueId, long timeMillis, Boundary boundary) {
-        return views.queue(topic, queueId).offsetByTime(timeMillis, boundary);
+        return views.consumeQueues().view(topic, queueId).offsetByTime(timeMillis, boundary);
     }
 
     /** Store time of the message at an offset; -1 if there is none. May block on the disk. */
     public long storeTimeOf(String topic, int queueId, long offset) {
-        return views.queue(topic, queueId).storeTimeOf(offset);
+        return views.consumeQueues().view(topic, queueId).storeTimeOf(offset);
     }
 
     /** Store time of the oldest readable message; -1 if there is none. */
     public long earliestStoreTime(String topic, int queueId) {
-        QueueView queue = views.queue(topic, queueId);
+        QueueView queue = views.consumeQueues().view(topic, queueId);
         return queue.storeTimeOf(queue.min());
     }
 

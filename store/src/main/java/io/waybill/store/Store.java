@@ -127,7 +127,7 @@ public final class Store implements AutoCloseable {
                 String why = e instanceof UncheckedIOException u ? u.getCause().getMessage() : e.getMessage();
                 throw new StoreException("the views cannot be opened: " + why, e);
             }
-            CommitLog log = CommitLog.open(files, platform, settings, views);
+            CommitLog log = CommitLog.open(files, platform, settings, views.forLog());
             try {
                 log.lead(log.epoch() + 1);
             } catch (StoreException | RuntimeException | Error e) {
@@ -153,7 +153,8 @@ public final class Store implements AutoCloseable {
     private static Views openViews(Files files, ViewsBackend backend) throws IOException {
         Views views = Views.open(backend);
         long oldest = CommitLog.oldestPosition(files);
-        if (views.checkpoint().position() == 0 || views.checkpoint().position() >= oldest) {
+        if (views.forLog().checkpoint().position() == 0
+                || views.forLog().checkpoint().position() >= oldest) {
             return views;
         }
         LOG.warn("the views are older than the log, which starts at {}: they are rebuilt", oldest);

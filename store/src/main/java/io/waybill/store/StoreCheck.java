@@ -9,6 +9,7 @@ import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreFormat;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.record.CatalogRecord;
+import io.waybill.store.record.Checkpoint;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.ConsumerOffsets;
 import io.waybill.store.record.Decision;
@@ -35,6 +36,7 @@ import io.waybill.store.record.VisibleMessage;
 import io.waybill.store.view.QueueView;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDifference;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -180,7 +182,7 @@ public final class StoreCheck {
             return 0;
         }
         try (Views views = Views.open(backend)) {
-            return views.checkpoint().oldestPosition();
+            return views.forLog().checkpoint().oldestPosition();
         } catch (ViewsDamaged e) {
             return 0; // said when they are compared
         }
@@ -386,7 +388,7 @@ public final class StoreCheck {
     private void compareViews(Files files, ViewsBackend backend, LogInspection.End end) throws StoreException {
         try (Views views = Views.open(backend);
                 Views fresh = Views.open(ViewsBackend.memory())) {
-            long from = views.checkpoint().position();
+            long from = views.forLog().checkpoint().position();
             if (from > end.end()) {
                 views("they know the log up to " + from + ", but it ends at " + end.end());
                 return;
@@ -395,17 +397,18 @@ public final class StoreCheck {
             Views checked = rebuilt ? fresh : views;
             LogInspection.walk(files, dropped, (info, entries, bytes, at) -> {
                 long frameEnd = info.base() + info.length();
+                Checkpoint upTo = new Checkpoint(frameEnd, info.index(), info.epoch(), info.storeTimeMillis(), 0);
                 if (frameEnd > from && !rebuilt) {
-                    views.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());
+                    views.forLog().apply(entries, upTo);
                 }
-                fresh.apply(entries, frameEnd, info.index(), info.epoch(), info.storeTimeMillis());
+                fresh.forLog().apply(entries, upTo);
             });
             // The views trim themselves where a DROPPED record says so; the segment may still be there, and the next
             // open
             // deletes it.
-            long floor = checked.droppedTo();
+            long floor = checked.forLog().droppedTo();
             queues.values().forEach(queue -> queue.trimBefore(floor));
-            String difference = checked.difference(fresh);
+            String difference = ViewsDifference.between(checked, fresh);
             if (difference != null) {
                 views("not the fold of the log: " + difference);
             }
@@ -423,7 +426,7 @@ public final class StoreCheck {
 
     private void compare(Views views) {
         queues.forEach((key, fold) -> {
-            QueueView queue = views.queue(key.topic(), key.queueId());
+            QueueView queue = views.consumeQueues().view(key.topic(), key.queueId());
             long min = fold.min();
             if (queue.max() != fold.next || queue.min() != min) {
                 views(key + " is [" + queue.min() + ", " + queue.max() + "), by the log [" + min + ", " + fold.next
@@ -444,16 +447,16 @@ public final class StoreCheck {
             }
         });
         Map<Long, Long> open = new HashMap<>();
-        for (PendingHalf half : views.openHalves(Integer.MAX_VALUE)) {
+        for (PendingHalf half : views.transactions().first(Integer.MAX_VALUE)) {
             open.put(half.handle(), half.position());
         }
         same("the open transactions", open, halves);
         Map<PopKey, PopState> states = new HashMap<>();
-        views.popKeys().forEach(key -> states.put(key, views.popState(key)));
+        views.pops().keys().forEach(key -> states.put(key, views.pops().state(key)));
         same("the pop states", states, pops);
         uniques.values().removeIf(entry -> entry.key().untilMillis() <= lastKeyTime);
         uniques.forEach((name, entry) -> {
-            UniqueKeyOwner holder = views.holder(name.get(0), name.get(1));
+            UniqueKeyOwner holder = views.uniqueKeys().get(name.get(0), name.get(1));
             if (holder == null
                     || !holder.key().equals(entry.key())
                     || !holder.first().equals(entry.first())
@@ -462,18 +465,18 @@ public final class StoreCheck {
             }
         });
         Map<Long, Long> pending = new HashMap<>();
-        for (PendingTimer due : views.pendingDue(Integer.MAX_VALUE)) {
+        for (PendingTimer due : views.timers().first(Integer.MAX_VALUE)) {
             pending.put(due.handle(), due.position());
         }
         same("the pending delayed messages", pending, dues);
         Map<String, Long> committed = new HashMap<>();
-        for (ConsumerOffset e : views.progressAll()) {
+        for (ConsumerOffset e : views.offsets().all()) {
             committed.put(e.group() + '\n' + e.topic() + '\n' + e.queueId(), e.offset());
         }
         same("the consumer offsets", committed, progress);
         for (CatalogKind kind : CatalogKind.values()) {
             Map<String, byte[]> names = catalog.getOrDefault(kind, Map.of());
-            Map<String, byte[]> seen = views.catalogAll(kind);
+            Map<String, byte[]> seen = views.catalog().all(kind);
             boolean same = seen.keySet().equals(names.keySet())
                     && names.entrySet().stream().allMatch(e -> Arrays.equals(e.getValue(), seen.get(e.getKey())));
             if (!same) {

@@ -59,27 +59,27 @@ public final class TimerStore {
 
     /** Null if it is not pending. */
     public PendingTimer pendingTimer(long handle) {
-        return views.due(handle);
+        return views.timers().get(handle);
     }
 
     /** Pending delayed messages. */
     public List<PendingTimer> pendingTimers(int max) {
-        return views.pendingDue(max);
+        return views.timers().first(max);
     }
 
     public long pendingTimerCount() {
-        return views.pendingDueCount();
+        return views.timers().count();
     }
 
     /** Of one topic. */
     public long pendingTimerCount(String topic) {
-        return views.pendingDueCount(topic);
+        return views.timers().count(topic);
     }
 
     /** Handles of pending delayed messages with this unique key. May block on the disk. */
     public List<Long> handlesByUniqueKey(String topic, String uniqueKey) {
         List<Long> handles = new ArrayList<>();
-        for (long handle : views.pendingByKey(topic, uniqueKey)) {
+        for (long handle : views.timers().byKey(topic, uniqueKey)) {
             ByteBuffer message = messages.readPending(handle);
             if (message != null
                     && StoredMessage.topicEquals(message, 0, topic)
@@ -92,33 +92,33 @@ public final class TimerStore {
 
     /** Handles of pending delayed messages with this unique key or KEYS word, oldest first. */
     public List<Long> handlesByKey(String topic, String key) {
-        return views.pendingByKey(topic, key);
+        return views.timers().byKey(topic, key);
     }
 
     /** How a delayed message was cancelled; null if it was not, or the log no longer keeps it. */
     public CancelledTimer cancelledTimer(long handle) {
-        return views.cancelled(handle);
+        return views.timers().cancelled(handle);
     }
 
     /** Cancelled delayed messages with this unique key or KEYS word, as long as the log keeps that; oldest first. */
     public List<CancelledTimer> cancelledByKey(String topic, String key) {
-        return views.cancelledByKey(topic, key);
+        return views.timers().cancelledByKey(topic, key);
     }
 
     // ---- what is due, deliveries and checks
 
     /** What has to be done up to this time, deliveries and checks, earliest first. Items stay until they are acted on. */
     public DueBatch dueUpTo(long nowMillis, int max) {
-        return views.dueUpTo(nowMillis, max);
+        return views.schedule().upTo(nowMillis, max);
     }
 
     /** The time of the next due item of either kind; Long.MAX_VALUE if there is none. */
     public long nextDueMillis() {
-        return views.nextDueMillis();
+        return views.schedule().nextMillis();
     }
 
     /** Runs this, by the applying thread, when {@link #nextDueMillis} moved earlier. */
     public void onDueEarlier(Runnable wake) {
-        views.onDueEarlier(wake);
+        views.schedule().onEarlier(wake);
     }
 }

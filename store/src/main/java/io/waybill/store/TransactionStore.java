@@ -94,21 +94,21 @@ public final class TransactionStore {
 
     /** Null if it is not open. */
     public PendingHalf openHalf(long handle) {
-        return views.half(handle);
+        return views.transactions().get(handle);
     }
 
     /** Open half messages, oldest first. */
     public List<PendingHalf> openHalves(int max) {
-        return views.openHalves(max);
+        return views.transactions().first(max);
     }
 
     public long openHalfCount() {
-        return views.openHalfCount();
+        return views.transactions().openCount();
     }
 
     /** The decision of a half message, as long as the log keeps it; else null. */
     public DecisionRecord decisionOf(long handle) {
-        return views.decisionOf(handle);
+        return views.transactions().decisionOf(handle);
     }
 
     /**
@@ -116,13 +116,13 @@ public final class TransactionStore {
      * delayed, and when the log no longer keeps it. May block on the disk.
      */
     public ByteBuffer readDecided(long handle) {
-        DecisionRecord decision = views.decisionOf(handle);
+        DecisionRecord decision = views.transactions().decisionOf(handle);
         ByteBuffer message = decision == null ? null : reader.readAt(CommitLog.behind(decision));
         return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
     }
 
     /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */
     public List<CheckEvent> checksOf(long handle) {
-        return views.checksOf(handle);
+        return views.transactions().checksOf(handle);
     }
 }

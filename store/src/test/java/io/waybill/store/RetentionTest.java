@@ -23,6 +23,7 @@ import io.waybill.store.record.PopState;
 import io.waybill.store.view.MemoryBackend;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDifference;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -286,13 +287,15 @@ class RetentionTest {
         assertThat(again.oldestPosition()).isEqualTo(oldest);
         try (Views lived = Views.open(sim.backend)) {
             QueueRange range = again.queues().offsetRange("t", 0);
-            assertThat(lived.queue("t", 0).min()).isEqualTo(range.minOffset()).isPositive();
-            assertThat(lived.droppedTo()).isEqualTo(oldest);
+            assertThat(lived.consumeQueues().view("t", 0).min())
+                    .isEqualTo(range.minOffset())
+                    .isPositive();
+            assertThat(lived.forLog().droppedTo()).isEqualTo(oldest);
         }
         again.close();
         try (Views lived = Views.open(sim.backend);
                 Views made = Views.open(fresh)) {
-            assertThat(lived.difference(made)).isNull();
+            assertThat(ViewsDifference.between(lived, made)).isNull();
         }
     }
 

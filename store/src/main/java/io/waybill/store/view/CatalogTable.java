@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** Topics, groups, settings, deleted topics: {@code kind 1 | name -> position of the record 8 | value}. */
-final class CatalogTable {
+public final class CatalogTable {
     private final Table table;
 
     CatalogTable(Table table) {
@@ -37,13 +37,13 @@ final class CatalogTable {
         }
     }
 
-    byte[] get(CatalogKind kind, String name) {
+    public byte[] get(CatalogKind kind, String name) {
         byte[] value = table.get(key(kind, name));
         return value == null ? null : new Unpacker(value, 8).rest();
     }
 
     /** By name. */
-    Map<String, byte[]> all(CatalogKind kind) {
+    public Map<String, byte[]> all(CatalogKind kind) {
         Map<String, byte[]> found = new TreeMap<>();
         table.scanPrefix(new byte[] {(byte) kind.code()}, (key, value) -> {
             found.put(new Unpacker(key, 1).text(), new Unpacker(value, 8).rest());

@@ -8,10 +8,12 @@ import io.waybill.store.record.Unpacker;
 import io.waybill.store.record.ViewsDamaged;
 import io.waybill.store.record.VisibleMessage;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -26,7 +28,9 @@ import org.slf4j.LoggerFactory;
  *   1 | topic | queueId 4 | number 8       -> {@link Block}
  * </pre>
  */
-final class ConsumeQueues {
+public final class ConsumeQueues {
+    static final Comparator<QueueKey> ORDER =
+            Comparator.comparing(QueueKey::topic).thenComparing(QueueKey::queueId);
     private static final Logger LOG = LoggerFactory.getLogger(ConsumeQueues.class);
     private static final int META = 0;
     private static final int BLOCK = 1;
@@ -245,13 +249,28 @@ final class ConsumeQueues {
         return meta == null ? null : ConsumeQueue.decodeMeta(this, key, meta);
     }
 
-    QueueView view(String topic, int queueId) {
+    public QueueView view(String topic, int queueId) {
         QueueKey key = new QueueKey(topic, queueId);
         ConsumeQueue queue = find(key);
         return queue != null ? queue : new ConsumeQueue(this, key, 0);
     }
 
     /** The queues of a topic, or all if it is null; in no order. */
+    /** All that ever had a message or a base, sorted. */
+    public List<QueueKey> all() {
+        return sorted(names(null));
+    }
+
+    /** Those of a topic that ever had a message or a base, sorted. */
+    public List<QueueKey> of(String topic) {
+        return sorted(names(Objects.requireNonNull(topic)));
+    }
+
+    private static List<QueueKey> sorted(List<QueueKey> names) {
+        names.sort(ORDER);
+        return names;
+    }
+
     List<QueueKey> names(String topic) {
         Set<QueueKey> names = new HashSet<>();
         for (QueueKey key : live.keySet()) {

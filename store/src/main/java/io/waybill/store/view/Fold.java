@@ -104,11 +104,11 @@ final class Fold {
     final DueIndex dueIndex;
     final PendingTimers dueMessages;
     final Transactions transactions;
-    final ProgressTable progress;
+    final OffsetTable progress;
     final CatalogTable catalog;
     final PopStates pops;
     final UniqueKeys uniques;
-    final Journal journal;
+    final Deliveries journal;
     final Settlements settlements;
     /** One for each kind of state record. */
     private final Map<RecordKind, StateRecords<?>> states = new EnumMap<>(RecordKind.class);
@@ -156,11 +156,11 @@ final class Fold {
         dueIndex = new DueIndex(dueTable);
         dueMessages = new PendingTimers(backend, dueTable, dueIndex, mark.pendingDue, oldest);
         transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
-        progress = new ProgressTable(progressTable);
+        progress = new OffsetTable(progressTable);
         catalog = new CatalogTable(catalogTable);
         pops = new PopStates(backend);
         uniques = new UniqueKeys(backend, uniqueTable);
-        journal = new Journal(backend, journalTable, oldest);
+        journal = new Deliveries(backend, journalTable, oldest);
         settlements = new Settlements(backend, stateTable, queues, oldest);
         for (RecordKind kind : RecordKind.values()) {
             if (StateRecord.class.isAssignableFrom(kind.type())) {
@@ -416,7 +416,7 @@ final class Fold {
         } else if (entry instanceof UniqueKeyClaim unique) {
             uniques.unique(unique);
         } else if (entry instanceof DeliveryEvents record) {
-            journal.journal(record);
+            journal.fold(record);
         } else if (entry instanceof StateRecord record) {
             states.get(record.kind()).fold(record);
         } else if (entry instanceof Dropped dropped) {

@@ -34,7 +34,7 @@ import java.util.concurrent.ConcurrentHashMap;
  *   keys: count varint, texts
  * </pre>
  */
-final class PendingTimers {
+public final class PendingTimers {
     private static final int WAITING = 1;
     private static final int BY_KEY = 2;
     private static final int CANCELLED = 3;
@@ -294,11 +294,11 @@ final class PendingTimers {
 
     // ---- readers
 
-    long count() {
+    public long count() {
         return count;
     }
 
-    long count(String topic) {
+    public long count(String topic) {
         return countOfTopic.getOrDefault(topic, 0L);
     }
 
@@ -318,19 +318,19 @@ final class PendingTimers {
         };
     }
 
-    PendingTimer get(long handle) {
+    public PendingTimer get(long handle) {
         byte[] value = table.get(key(WAITING, handle));
         return value == null ? null : Waiting.due(handle, new Unpacker(value, 0));
     }
 
     /** The keys of one that waits; null if it does not. */
-    String[] keys(long handle) {
+    public String[] keys(long handle) {
         Waiting waiting = find(handle);
         return waiting == null ? null : waiting.keys;
     }
 
     /** In handle order. */
-    List<PendingTimer> first(int max) {
+    public List<PendingTimer> first(int max) {
         List<PendingTimer> found = new ArrayList<>();
         if (max > 0) {
             table.scanPrefix(new byte[] {WAITING}, (key, value) -> {
@@ -365,7 +365,7 @@ final class PendingTimers {
     }
 
     /** Handles of those of the topic that carry the key, ascending; the texts are compared. */
-    List<Long> byKey(String topic, String key) {
+    public List<Long> byKey(String topic, String key) {
         List<Long> found = new ArrayList<>();
         for (long handle : handles(BY_KEY, topic, key)) {
             Waiting waiting = find(handle);
@@ -379,11 +379,11 @@ final class PendingTimers {
     }
 
     /** How a message was called back; null if it was not, or the record is no longer in the log. */
-    CancelledTimer cancelled(long handle) {
+    public CancelledTimer cancelled(long handle) {
         return cancelled(handle, null, null);
     }
 
-    List<CancelledTimer> cancelledByKey(String topic, String key) {
+    public List<CancelledTimer> cancelledByKey(String topic, String key) {
         List<CancelledTimer> found = new ArrayList<>();
         for (long handle : handles(CANCELLED_BY_KEY, topic, key)) {
             CancelledTimer ended = cancelled(handle, topic, key);

@@ -27,7 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * state is encoded once per checkpoint. A reader folds the backend's state and both chains. It
  * skips records that the backend's state holds by then. The duty thread keeps the states it wrote last decoded, within limits.
  */
-final class PopStates {
+public final class PopStates {
     private static final int MAX_HOT_STATES = 1_024;
     private static final int MAX_HOT_ITEMS = 200_000;
     private static final Comparator<PopKey> ORDER =
@@ -139,7 +139,17 @@ final class PopStates {
 
     // ---- readers
 
-    /** A private copy, with a null state if there is none. */
+    /** A copy; null if there is none. */
+    public PopState state(PopKey key) {
+        return fold(key).state();
+    }
+
+    /** Of all states, sorted. */
+    public List<PopKey> keys() {
+        return below(Long.MAX_VALUE);
+    }
+
+    /** A private copy, with a null state if there is none; with the record it began with, to be folded on. */
     PopFold fold(PopKey key) {
         Layers seen = layers;
         PopFold fold = decode(key, backend.get(Family.POP, key(key)));

@@ -3,7 +3,7 @@ package io.waybill.store.view;
 
 /**
  * One ConsumeQueue as of now or later. Offsets min (inclusive) to max (exclusive) are dense; positions and store times
- * never fall. For use within one call from any thread; ask {@link Views#queue} again for the next (a kept view may stop growing).
+ * never fall. For use within one call from any thread; ask {@link ConsumeQueues#view} again for the next (a kept view may stop growing).
  */
 public interface QueueView {
     /** First offset that is shown and whose message the log still holds; equal to max if there is none. */

@@ -33,7 +33,7 @@ import java.util.function.Predicate;
  *   5 | handle 8 -> position 8 | at 8 | by                                                published after all
  * </pre>
  */
-final class Transactions {
+public final class Transactions {
     private static final int OPEN = 0;
     private static final int DECIDED = 1;
     private static final int EVENT = 2;
@@ -295,23 +295,23 @@ final class Transactions {
 
     // ---- readers
 
-    long openCount() {
+    public long openCount() {
         return openCount;
     }
 
-    PendingHalf get(long handle) {
+    public PendingHalf get(long handle) {
         byte[] value = table.get(key(OPEN, handle));
         return value == null ? null : half(handle, value);
     }
 
-    DecisionRecord decisionOf(long handle) {
+    public DecisionRecord decisionOf(long handle) {
         byte[] value = table.get(key(DECIDED, handle));
         DecisionRecord decision = value == null ? null : decision(handle, value);
         return decision == null || decision.position() < oldestPosition ? null : decision;
     }
 
     /** The half message of a rolled back transaction; null if its bytes are no longer in the log. */
-    RolledBack rolledBack(long handle) {
+    public RolledBack rolledBack(long handle) {
         byte[] key = key(ROLLED_BACK, handle);
         byte[] value = table.get(key);
         if (value == null || !isKept(key, value)) {
@@ -322,7 +322,7 @@ final class Transactions {
     }
 
     /** Null if it was not published, or the record is no longer in the log. */
-    PublishRecord published(long handle) {
+    public PublishRecord published(long handle) {
         byte[] key = key(PUBLISHED, handle);
         byte[] value = table.get(key);
         if (value == null || !isKept(key, value)) {
@@ -332,13 +332,13 @@ final class Transactions {
         return new PublishRecord(handle, unpacker.i64(), unpacker.i64(), unpacker.text());
     }
 
-    DecisionConflict conflict(long handle, Decision late) {
+    public DecisionConflict conflict(long handle, Decision late) {
         byte[] key = conflictKey(handle, late);
         byte[] value = table.get(key);
         return value == null || !isKept(key, value) ? null : conflict(key, value);
     }
 
-    List<DecisionConflict> conflictsOf(long handle) {
+    public List<DecisionConflict> conflictsOf(long handle) {
         List<DecisionConflict> found = new ArrayList<>();
         table.scanPrefix(key(CONFLICT, handle), (key, value) -> {
             if (isKept(key, value)) {
@@ -350,7 +350,7 @@ final class Transactions {
     }
 
     /** In handle order, until the visitor has enough. */
-    void visitConflicts(Predicate<DecisionConflict> visitor) {
+    public void visitConflicts(Predicate<DecisionConflict> visitor) {
         table.scanPrefix(
                 new byte[] {CONFLICT}, (key, value) -> !isKept(key, value) || visitor.test(conflict(key, value)));
     }
@@ -361,7 +361,7 @@ final class Transactions {
     }
 
     /** An answer belongs to the latest check of its client that has none. */
-    List<CheckEvent> checksOf(long handle) {
+    public List<CheckEvent> checksOf(long handle) {
         List<CheckEvent> found = new ArrayList<>();
         table.scanPrefix(key(EVENT, handle), (key, value) -> {
             if (new Unpacker(key, 9).i64() >= oldestPosition) {
@@ -395,7 +395,7 @@ final class Transactions {
     }
 
     /** In handle order. */
-    List<PendingHalf> first(int max) {
+    public List<PendingHalf> first(int max) {
         List<PendingHalf> found = new ArrayList<>();
         if (max > 0) {
             table.scanPrefix(new byte[] {OPEN}, (key, value) -> {

@@ -24,7 +24,7 @@ import java.util.function.Predicate;
  *
  * The key time stands in the records and only grows, so that every fold of the same log forgets the same keys.
  */
-final class UniqueKeys {
+public final class UniqueKeys {
     private static final int HOLDER = 0;
     private static final int BY_POSITION = 1;
     private static final int BY_HANDLE = 2;
@@ -161,7 +161,7 @@ final class UniqueKeys {
     // ---- readers
 
     /** Null if there is none; its time may be past. */
-    UniqueKeyOwner get(String topic, String key) {
+    public UniqueKeyOwner get(String topic, String key) {
         if (!used) {
             return null;
         }

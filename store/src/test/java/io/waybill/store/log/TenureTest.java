@@ -13,6 +13,7 @@ import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
+import io.waybill.store.view.ViewsDifference;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -44,7 +45,8 @@ class TenureTest {
 
     private void open(FlushMode mode) throws StoreException {
         views = Views.open(backend);
-        log = CommitLog.open(files, new Platform(clock, RandomSource.seeded(1), duties), SMALL.withFlush(mode), views);
+        log = CommitLog.open(
+                files, new Platform(clock, RandomSource.seeded(1), duties), SMALL.withFlush(mode), views.forLog());
         duties.runUntilIdle();
     }
 
@@ -92,7 +94,7 @@ class TenureTest {
             }
             outcomes.clear();
             assertThat(log.positions().applied()).isEqualTo(log.positions().appended());
-            assertThat(views.nextOffset("t", 0)).isEqualTo(stored);
+            assertThat(views.forLog().nextOffset("t", 0)).isEqualTo(stored);
             clock.set(clock.wallMillis() - 5_000);
         }
         log.lead(31);
@@ -116,8 +118,8 @@ class TenureTest {
         Views lived = Views.open(backend);
         Views fresh = Views.open(ViewsBackend.memory());
         CommitLog again = CommitLog.open(
-                files, new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)), SMALL, fresh);
-        assertThat(lived.difference(fresh)).isNull();
+                files, new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)), SMALL, fresh.forLog());
+        assertThat(ViewsDifference.between(lived, fresh)).isNull();
         assertThat(again.epoch()).isEqualTo(31);
         again.close();
     }
@@ -137,7 +139,7 @@ class TenureTest {
         long stored = outcomes.stream().filter(Stored.class::isInstance).count();
         assertThat(stored).isBetween(8L, 39L);
         outcomes.stream().filter(outcome -> !(outcome instanceof Stored)).forEach(TenureTest::isMoved);
-        assertThat(views.nextOffset("t", 0)).isEqualTo(stored);
+        assertThat(views.forLog().nextOffset("t", 0)).isEqualTo(stored);
         duties.runUntilIdle();
 
         // The next tenure goes on behind them, in the segment that is there by now.
@@ -158,7 +160,7 @@ class TenureTest {
         log.put(null, draft("one"), outcomes::add);
         log.follow();
         duties.advance(SMALL.checkpointMillis() + 1_000_000);
-        assertThat(views.flushedCheckpoint().position())
+        assertThat(views.forLog().flushedCheckpoint().position())
                 .isEqualTo(log.positions().applied());
         log.close();
         log.put(null, draft("two"), outcomes::add);
@@ -186,7 +188,8 @@ class TenureTest {
     void sendersAreAnsweredOnceWhoeverLeads(FlushMode mode) throws Exception {
         Duties real = Duties.real();
         views = Views.open(backend);
-        log = CommitLog.open(files, new Platform(clock, RandomSource.seeded(1), real), SMALL.withFlush(mode), views);
+        log = CommitLog.open(
+                files, new Platform(clock, RandomSource.seeded(1), real), SMALL.withFlush(mode), views.forLog());
         AtomicInteger answers = new AtomicInteger();
         AtomicInteger stored = new AtomicInteger();
         List<Outcome> others = Collections.synchronizedList(new ArrayList<>());
@@ -219,7 +222,7 @@ class TenureTest {
         sent.await();
         log.close();
         assertThat(answers).hasValue(senders * each);
-        assertThat(views.nextOffset("t", 0)).isEqualTo(stored.get());
+        assertThat(views.forLog().nextOffset("t", 0)).isEqualTo(stored.get());
         assertThat(others)
                 .allSatisfy(outcome ->
                         assertThat(((Failed) outcome).cause()).isIn(Failed.Cause.MOVED, Failed.Cause.OVERLOADED));

@@ -45,15 +45,15 @@ class MissedChangeTest {
 
     private void comesBack() {
         assertThat(views.damage()).isNotNull();
-        assertThatThrownBy(() -> views.queue("t", 0)).isInstanceOf(ViewsDamaged.class);
-        assertThatThrownBy(() -> views.openHalves(1)).isInstanceOf(ViewsDamaged.class);
+        assertThatThrownBy(() -> views.consumeQueues().view("t", 0)).isInstanceOf(ViewsDamaged.class);
+        assertThatThrownBy(() -> views.transactions().first(1)).isInstanceOf(ViewsDamaged.class);
         assertThat(views.prepareCheckpoint()).isFalse();
         assertThat(views.isBackendSound()).isTrue();
         Views fresh = views.reread();
         fresh.apply(List.of(message(100, 1), message(200, 2)), views.applied());
         views.adopt(fresh).run();
         assertThat(views.damage()).isNull();
-        assertThat(views.queue("t", 0).max()).isEqualTo(3);
+        assertThat(views.consumeQueues().view("t", 0).max()).isEqualTo(3);
     }
 
     @Test

@@ -38,8 +38,8 @@ class RereadTest {
 
         Views opened = Views.open(backend);
         assertThat(opened.checkpoint().position()).isEqualTo(200);
-        assertThat(opened.progress("second", "t", 0)).isEqualTo(8);
-        assertThat(opened.progress("first", "t", 0)).isEqualTo(7);
+        assertThat(opened.offsets().get("second", "t", 0)).isEqualTo(8);
+        assertThat(opened.offsets().get("first", "t", 0)).isEqualTo(7);
     }
 
     @Test

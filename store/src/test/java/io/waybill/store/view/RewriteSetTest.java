@@ -25,13 +25,13 @@ class RewriteSetTest {
         views.apply(entries, 100L * KEYS, 1, 1, 1_000);
         long below = 100L * KEYS;
         int[] visited = new int[1];
-        views.visitUniquesBelow(below, holder -> ++visited[0] > 0);
+        views.uniqueKeys().visitBelow(below, holder -> ++visited[0] > 0);
         assertThat(visited[0]).isEqualTo(KEYS);
 
         List<String> carried = new ArrayList<>();
         long end = below;
         for (int round = 2; round < 10; round++) {
-            List<UniqueKeyOwner> some = views.pendingBefore(below).uniques();
+            List<UniqueKeyOwner> some = views.forLog().pendingBefore(below).uniques();
             assertThat(some).hasSizeLessThanOrEqualTo(Views.MOST_UNIQUES);
             List<LogRecord> restated = new ArrayList<>();
             for (UniqueKeyOwner holder : some) {
@@ -42,8 +42,8 @@ class RewriteSetTest {
             views.apply(restated, end, round, 1, 1_000);
         }
         assertThat(carried).hasSize(KEYS).doesNotHaveDuplicates();
-        assertThat(views.pendingBefore(below).isEmpty()).isTrue();
-        assertThat(views.holder("t", "k0").first().queueOffset()).isZero();
+        assertThat(views.forLog().pendingBefore(below).isEmpty()).isTrue();
+        assertThat(views.uniqueKeys().get("t", "k0").first().queueOffset()).isZero();
     }
 
     private static UniqueKeyClaim unique(long position, int number) {

@@ -50,11 +50,11 @@ class RocksBackendTest {
         assertThat(views.flushedCheckpoint()).isEqualTo(views.applied());
         views.close();
         views.close();
-        assertThatThrownBy(() -> views.queue("t", 0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> views.consumeQueues().view("t", 0)).isInstanceOf(IllegalStateException.class);
 
         try (Views again = Views.open(ViewsBackend.rocks(files))) {
             assertThat(again.checkpoint()).isEqualTo(new Checkpoint(100_000, 999, 1, 999, 0));
-            assertThat(again.queue("t", 0).max()).isEqualTo(1000);
+            assertThat(again.consumeQueues().view("t", 0).max()).isEqualTo(1000);
             assertThat(again.keyPositions("t", "k77", 0, 5000, Long.MAX_VALUE, 5))
                     .containsExactly(7700);
         }
@@ -148,7 +148,7 @@ class RocksBackendTest {
         try (Views views = Views.open(ViewsBackend.rocks(files))) {
             fill(views, 10);
             assertThatThrownBy(() -> Views.open(ViewsBackend.rocks(files))).isInstanceOf(IllegalStateException.class);
-            assertThat(views.queue("t", 0).max()).isEqualTo(10);
+            assertThat(views.consumeQueues().view("t", 0).max()).isEqualTo(10);
         }
     }
 
@@ -189,7 +189,7 @@ class RocksBackendTest {
         }
         Views views = Views.open(ViewsBackend.rocks(files));
         if (views.checkpoint().position() > 0) {
-            assertThatThrownBy(() -> views.queue("t", 0).visit(0, 5000, (o, p, s, d, t, time) -> {
+            assertThatThrownBy(() -> views.consumeQueues().view("t", 0).visit(0, 5000, (o, p, s, d, t, time) -> {
                         assertThat(p).isEqualTo(o * 100);
                         return true;
                     }))

@@ -141,7 +141,9 @@ class ViewsHistoryTest {
                 }
             }
             fold.trimBefore(checkpoint.oldestPosition());
-            assertThat(views.difference(fold)).as("as of %s", checkpoint).isNull();
+            assertThat(ViewsDifference.between(views, fold))
+                    .as("as of %s", checkpoint)
+                    .isNull();
         }
 
         private void trim() {
@@ -149,8 +151,8 @@ class ViewsHistoryTest {
                 return;
             }
             long position = model.log.get(random.nextInt(model.log.size())).base();
-            RewriteSet carried = views.pendingBefore(position);
-            RewriteSet expected = model.carried(position, views.keyTimeMillis());
+            RewriteSet carried = views.forLog().pendingBefore(position);
+            RewriteSet expected = model.carried(position, views.forLog().keyTimeMillis());
             assertThat(carried.halves()).isEqualTo(expected.halves());
             assertThat(carried.dues()).isEqualTo(expected.dues());
             assertThat(carried.progress()).isEqualTo(expected.progress());
@@ -187,27 +189,30 @@ class ViewsHistoryTest {
         private void verify() {
             verifyQueues();
             verifyKeys();
-            assertThat(views.openHalves(1000)).isEqualTo(List.copyOf(model.halves.values()));
-            assertThat(views.openHalfCount()).isEqualTo(model.halves.size());
-            assertThat(views.pendingDue(1000)).isEqualTo(List.copyOf(model.dues.values()));
-            assertThat(views.pendingDueCount()).isEqualTo(model.dues.size());
-            model.halves.forEach(
-                    (handle, half) -> assertThat(views.half(handle)).isEqualTo(half));
-            model.dues.forEach((handle, due) -> assertThat(views.due(handle)).isEqualTo(due));
+            assertThat(views.transactions().first(1000)).isEqualTo(List.copyOf(model.halves.values()));
+            assertThat(views.transactions().openCount()).isEqualTo(model.halves.size());
+            assertThat(views.timers().first(1000)).isEqualTo(List.copyOf(model.dues.values()));
+            assertThat(views.timers().count()).isEqualTo(model.dues.size());
+            model.halves.forEach((handle, half) ->
+                    assertThat(views.transactions().get(handle)).isEqualTo(half));
+            model.dues.forEach(
+                    (handle, due) -> assertThat(views.timers().get(handle)).isEqualTo(due));
             verifyDueKeys();
-            model.checks.forEach(
-                    (handle, events) -> assertThat(views.checksOf(handle)).isEqualTo(model.checksOf(handle)));
+            model.checks.forEach((handle, events) ->
+                    assertThat(views.transactions().checksOf(handle)).isEqualTo(model.checksOf(handle)));
             Map<String, DecisionConflict> conflicts = new TreeMap<>();
-            views.visitConflicts(conflict ->
-                    conflicts.put(conflict.handle() + "/" + conflict.late().code(), conflict) == null);
+            views.transactions()
+                    .visitConflicts(conflict -> conflicts.put(
+                                    conflict.handle() + "/" + conflict.late().code(), conflict)
+                            == null);
             assertThat(conflicts).isEqualTo(model.conflicts);
             for (ViewsModel.Frame frame : model.log) {
                 for (LogRecord entry : frame.entries()) {
                     if (entry instanceof DecisionRecord decided) {
                         long handle = decided.handle();
-                        assertThat(views.decisionOf(handle)).isEqualTo(model.decisions.get(handle));
-                        assertThat(views.rolledBack(handle)).isEqualTo(model.rolledBack.get(handle));
-                        assertThat(views.published(handle)).isEqualTo(model.published.get(handle));
+                        assertThat(views.transactions().decisionOf(handle)).isEqualTo(model.decisions.get(handle));
+                        assertThat(views.transactions().rolledBack(handle)).isEqualTo(model.rolledBack.get(handle));
+                        assertThat(views.transactions().published(handle)).isEqualTo(model.published.get(handle));
                     }
                 }
             }
@@ -215,26 +220,26 @@ class ViewsHistoryTest {
             verifyPops();
             verifyUniques();
             verifyJournal();
-            assertThat(views.progressAll())
+            assertThat(views.offsets().all())
                     .isEqualTo(model.progress.values().stream()
                             .map(ViewsModel.Located::value)
                             .toList());
             model.progress.values().forEach(located -> {
                 ConsumerOffset entry = located.value();
-                assertThat(views.progress(entry.group(), entry.topic(), entry.queueId()))
+                assertThat(views.offsets().get(entry.group(), entry.topic(), entry.queueId()))
                         .isEqualTo(entry.offset());
-                assertThat(views.progressOf(entry.group())).contains(entry);
-                assertThat(views.groupsWithProgress(entry.topic())).contains(entry.group());
+                assertThat(views.offsets().of(entry.group())).contains(entry);
+                assertThat(views.offsets().groups(entry.topic())).contains(entry.group());
             });
             for (CatalogKind kind : CatalogKind.values()) {
-                assertThat(views.catalogAll(kind).size()).isEqualTo((int) model.catalog.values().stream()
+                assertThat(views.catalog().all(kind).size()).isEqualTo((int) model.catalog.values().stream()
                         .filter(located -> located.value().of() == kind)
                         .count());
             }
             model.catalog
                     .values()
-                    .forEach(located -> assertThat(views.catalog(
-                                    located.value().of(), located.value().name()))
+                    .forEach(located -> assertThat(views.catalog()
+                                    .get(located.value().of(), located.value().name()))
                             .isEqualTo(located.value().value()));
             assertThat(views.applied().position()).isEqualTo(model.end);
 
@@ -243,24 +248,24 @@ class ViewsHistoryTest {
                 fresh.apply(frame.entries(), frame.end(), frame.index(), 1, frame.storeTimeMillis());
             }
             fresh.trimBefore(model.oldest);
-            assertThat(views.difference(fresh)).isNull();
-            assertThat(fresh.difference(views)).isNull();
+            assertThat(ViewsDifference.between(views, fresh)).isNull();
+            assertThat(ViewsDifference.between(fresh, views)).isNull();
             List<String> here = new ArrayList<>();
             List<String> there = new ArrayList<>();
-            views.dump(here::add);
-            fresh.dump(there::add);
+            ViewsDifference.dump(views, here::add);
+            ViewsDifference.dump(fresh, there::add);
             assertThat(here).isEqualTo(there);
         }
 
         private void verifyQueues() {
-            assertThat(views.queues()).containsExactlyInAnyOrderElementsOf(model.evidence.keySet());
+            assertThat(views.consumeQueues().all()).containsExactlyInAnyOrderElementsOf(model.evidence.keySet());
             for (QueueKey key : model.evidence.keySet()) {
-                QueueView queue = views.queue(key.topic(), key.queueId());
+                QueueView queue = views.consumeQueues().view(key.topic(), key.queueId());
                 long min = model.min(key);
                 long max = model.next(key);
                 assertThat(queue.min()).as("min of %s", key).isEqualTo(min);
                 assertThat(queue.max()).as("max of %s", key).isEqualTo(max);
-                assertThat(views.queuesOf(key.topic())).contains(key);
+                assertThat(views.consumeQueues().of(key.topic())).contains(key);
                 List<VisibleMessage> kept = model.kept(key);
                 List<VisibleMessage> seen = new ArrayList<>();
                 long end = queue.visit(0, Long.MAX_VALUE, (offset, position, size, frameDelta, tagsCode, time) -> {
@@ -345,17 +350,17 @@ class ViewsHistoryTest {
         }
 
         private void verifyDueKeys() {
-            assertThat(views.pendingDueCount(ViewsModel.topic(0))).isEqualTo(model.dues.size());
-            assertThat(views.pendingDueCount(ViewsModel.topic(1))).isZero();
+            assertThat(views.timers().count(ViewsModel.topic(0))).isEqualTo(model.dues.size());
+            assertThat(views.timers().count(ViewsModel.topic(1))).isZero();
             for (int i = 0; i < 40; i++) {
                 String key = ViewsModel.key(i);
-                assertThat(views.pendingByKey(ViewsModel.topic(0), key))
+                assertThat(views.timers().byKey(ViewsModel.topic(0), key))
                         .isEqualTo(model.dues.keySet().stream()
                                 .filter(handle ->
                                         Arrays.asList(model.dueKeys.get(handle)).contains(key))
                                 .toList());
-                assertThat(views.pendingByKey(ViewsModel.topic(1), key)).isEmpty();
-                assertThat(views.cancelledByKey(ViewsModel.topic(0), key))
+                assertThat(views.timers().byKey(ViewsModel.topic(1), key)).isEmpty();
+                assertThat(views.timers().cancelledByKey(ViewsModel.topic(0), key))
                         .isEqualTo(model.cancelled.values().stream()
                                 .filter(ended -> ended.position() >= model.oldest)
                                 .map(ViewsModel.Located::value)
@@ -363,21 +368,22 @@ class ViewsHistoryTest {
                                         .contains(key))
                                 .toList());
             }
-            model.cancelled.forEach((handle, ended) -> assertThat(views.cancelled(handle))
+            model.cancelled.forEach((handle, ended) -> assertThat(views.timers().cancelled(handle))
                     .isEqualTo(ended.position() >= model.oldest ? ended.value() : null));
         }
 
         private void verifyUniques() {
             long now = views.applied().storeTimeMillis();
             for (int i = 0; i < 12; i++) {
-                UniqueKeyOwner holder = views.holder(ViewsModel.topic(0), "unique-" + i);
+                UniqueKeyOwner holder = views.uniqueKeys().get(ViewsModel.topic(0), "unique-" + i);
                 UniqueKeyOwner expected = model.uniques.get("unique-" + i);
                 boolean isHeld = expected != null && expected.key().untilMillis() > now;
                 assertThat(holder != null && holder.key().untilMillis() > now).isEqualTo(isHeld);
                 if (isHeld) {
                     assertThat(holder).isEqualTo(expected);
                 }
-                assertThat(views.holder(ViewsModel.topic(1), "unique-" + i)).isNull();
+                assertThat(views.uniqueKeys().get(ViewsModel.topic(1), "unique-" + i))
+                        .isNull();
             }
         }
 
@@ -386,7 +392,7 @@ class ViewsHistoryTest {
                 QueueKey queue = model.anyQueue();
                 long offset = random.nextInt(7_000);
                 int max = 1 + random.nextInt(20);
-                assertThat(views.journalOf(queue.topic(), queue.queueId(), offset, max))
+                assertThat(views.deliveries().of(queue.topic(), queue.queueId(), offset, max))
                         .isEqualTo(model.journal.stream()
                                 .filter(located -> located.position() >= model.oldest)
                                 .map(ViewsModel.Located::value)
@@ -400,9 +406,9 @@ class ViewsHistoryTest {
         }
 
         private void verifyPops() {
-            assertThat(views.popKeys()).containsExactlyInAnyOrderElementsOf(model.pops.keySet());
+            assertThat(views.pops().keys()).containsExactlyInAnyOrderElementsOf(model.pops.keySet());
             model.pops.forEach((key, state) -> {
-                PopFold fold = views.popFold(key);
+                PopFold fold = views.pops().fold(key);
                 assertThat(fold.state()).isEqualTo(state.value());
                 assertThat(fold.since()).isEqualTo(state.position());
             });
@@ -410,7 +416,7 @@ class ViewsHistoryTest {
 
         private void verifyDue() {
             List<DueItem> schedule = model.schedule();
-            assertThat(views.nextDueMillis())
+            assertThat(views.schedule().nextMillis())
                     .isEqualTo(
                             schedule.isEmpty()
                                     ? Long.MAX_VALUE
@@ -421,7 +427,7 @@ class ViewsHistoryTest {
                         .filter(item -> item.dueMillis() <= now)
                         .limit(max)
                         .toList();
-                DueBatch batch = views.dueUpTo(now, max);
+                DueBatch batch = views.schedule().upTo(now, max);
                 assertThat(batch.items()).isEqualTo(expected);
                 assertThat(batch.nextDueMillis())
                         .isEqualTo(

@@ -107,7 +107,7 @@ class ViewsReadersTest {
             return;
         }
         long wanted = n - random.nextInt(2500);
-        QueueView queue = views.queue("t", (int) (wanted % QUEUES));
+        QueueView queue = views.consumeQueues().view("t", (int) (wanted % QUEUES));
         long offset = wanted / QUEUES;
         check(queue.max() > offset, "max", wanted, queue.max());
         if (wanted * STEP >= views.applied().oldestPosition()) {
@@ -121,7 +121,8 @@ class ViewsReadersTest {
             check(found.length == 1 && found[0] == wanted * STEP || trimmed, "key", wanted, found.length);
         }
         long[] expected = {-1};
-        long count = views.queue("t", 0)
+        long count = views.consumeQueues()
+                .view("t", 0)
                 .visit(Math.max(0, n / QUEUES - 600), n / QUEUES, (at, position, s, d, t, time) -> {
                     check(position == at * QUEUES * STEP, "visited position", at, position);
                     check(expected[0] < 0 || expected[0] == at, "visited offset", at, expected[0]);
@@ -130,10 +131,14 @@ class ViewsReadersTest {
                 });
         check(count >= 0, "visit", n, count);
         long due = (n - n % 10) * STEP + 60;
-        PendingTimer pending = views.due(due);
+        PendingTimer pending = views.timers().get(due);
         // The frame that fires it takes effect just before this test publishes that it did.
         check(pending != null || applied + 1 >= n - n % 10 + 50, "due", n, due);
-        check(views.nextDueMillis() >= n - n % 10 - 60, "next due", n, views.nextDueMillis());
+        check(
+                views.schedule().nextMillis() >= n - n % 10 - 60,
+                "next due",
+                n,
+                views.schedule().nextMillis());
     }
 
     private static void check(boolean holds, String what, long wanted, long seen) {

@@ -65,7 +65,7 @@ class ViewsSpaceTest {
         views.trimBefore(end / 2);
         apply(message("t", 2000));
         checkpoint();
-        assertThat(views.queue("t", 0).min()).isEqualTo(1000);
+        assertThat(views.consumeQueues().view("t", 0).min()).isEqualTo(1000);
         assertThat(count(Family.QUEUE, 1)).isEqualTo(5);
         assertThat(count(Family.TRANSACTIONS, 1)).isEqualTo(1000);
 
@@ -73,8 +73,8 @@ class ViewsSpaceTest {
         checkpoint();
         apply();
         checkpoint();
-        assertThat(views.queue("t", 0).min()).isEqualTo(2001);
-        assertThat(views.queue("t", 0).max()).isEqualTo(2001);
+        assertThat(views.consumeQueues().view("t", 0).min()).isEqualTo(2001);
+        assertThat(views.consumeQueues().view("t", 0).max()).isEqualTo(2001);
         assertThat(count(Family.QUEUE, 1)).isEqualTo(1);
         assertThat(count(Family.QUEUE, 0)).isEqualTo(1);
         assertThat(count(Family.TRANSACTIONS, 1)).isZero();
@@ -83,8 +83,8 @@ class ViewsSpaceTest {
         assertThat(views.keyPositions("t", "k1999", 0, Long.MAX_VALUE, Long.MAX_VALUE, 10))
                 .isEmpty();
         apply(message("t", 2001));
-        assertThat(views.queue("t", 0).positionOf(2001)).isEqualTo(end - 200);
-        assertThat(views.queue("t", 0).min()).isEqualTo(2001);
+        assertThat(views.consumeQueues().view("t", 0).positionOf(2001)).isEqualTo(end - 200);
+        assertThat(views.consumeQueues().view("t", 0).min()).isEqualTo(2001);
     }
 
     @Test
@@ -121,9 +121,9 @@ class ViewsSpaceTest {
         assertThat(views.liveQueueCount()).isZero();
         apply(message("t7", 1));
         assertThat(views.liveQueueCount()).isEqualTo(1);
-        assertThat(views.queue("t7", 0).max()).isEqualTo(2);
-        assertThat(views.queue("t8", 0).max()).isEqualTo(1);
-        assertThat(views.queues()).hasSize(1000);
+        assertThat(views.consumeQueues().view("t7", 0).max()).isEqualTo(2);
+        assertThat(views.consumeQueues().view("t8", 0).max()).isEqualTo(1);
+        assertThat(views.consumeQueues().all()).hasSize(1000);
     }
 
     @Test
@@ -144,7 +144,7 @@ class ViewsSpaceTest {
         }
         assertThat(count(Family.TRANSACTIONS, 0)).isZero();
         assertThat(count(Family.TRANSACTIONS, 1)).isEqualTo(100);
-        assertThat(views.nextDueMillis()).isEqualTo(Long.MAX_VALUE);
+        assertThat(views.schedule().nextMillis()).isEqualTo(Long.MAX_VALUE);
     }
 
     @Test
@@ -158,12 +158,12 @@ class ViewsSpaceTest {
         apply(message("t", 2, "k"));
         views.writeCheckpoint(true);
         Views again = Views.open(backend);
-        assertThat(again.queue("t", 0).max()).isEqualTo(2);
-        assertThat(again.queue("empty", 1).max()).isEqualTo(42);
+        assertThat(again.consumeQueues().view("t", 0).max()).isEqualTo(2);
+        assertThat(again.consumeQueues().view("empty", 1).max()).isEqualTo(42);
         assertThat(again.keyPositions("t", "k", 0, Long.MAX_VALUE, Long.MAX_VALUE, 9))
                 .hasSize(2);
         checkpoint();
-        assertThat(Views.open(backend).queue("t", 0).max()).isEqualTo(3);
+        assertThat(Views.open(backend).consumeQueues().view("t", 0).max()).isEqualTo(3);
     }
 
     @Test

@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.TreeSet;
 
 /** Committed offsets: {@code group | topic | queueId 4 -> offset 8 | position of the record 8}. */
-final class ProgressTable {
+public final class OffsetTable {
     private final Table table;
 
-    ProgressTable(Table table) {
+    OffsetTable(Table table) {
         this.table = table;
     }
 
@@ -38,14 +38,18 @@ final class ProgressTable {
         }
     }
 
-    long get(String group, String topic, int queueId) {
+    public long get(String group, String topic, int queueId) {
         byte[] value = table.get(key(group, topic, queueId));
         return value == null ? -1 : new Unpacker(value, 0).i64();
     }
 
-    List<ConsumerOffset> of(String group) {
+    public List<ConsumerOffset> of(String group) {
         byte[] prefix = new Packer(64).text(group).done();
         return find(prefix, Packer.behind(prefix), Long.MAX_VALUE);
+    }
+
+    public List<ConsumerOffset> all() {
+        return below(Long.MAX_VALUE);
     }
 
     /** Those whose latest record stands below a position. */
@@ -53,7 +57,7 @@ final class ProgressTable {
         return find(new byte[0], null, position);
     }
 
-    int count() {
+    public int count() {
         int[] count = new int[1];
         table.scan(new byte[0], null, (key, value) -> {
             count[0]++;
@@ -62,7 +66,7 @@ final class ProgressTable {
         return count[0];
     }
 
-    TreeSet<String> groups(String topic) {
+    public TreeSet<String> groups(String topic) {
         TreeSet<String> groups = new TreeSet<>();
         for (ConsumerOffset entry : below(Long.MAX_VALUE)) {
             if (entry.topic().equals(topic)) {

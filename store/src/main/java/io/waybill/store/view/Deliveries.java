@@ -17,7 +17,7 @@ import java.util.List;
  *   1 | position of the record 8 -> count varint, each: topic | queueId 4 | from 8
  * </pre>
  */
-final class Journal {
+public final class Deliveries {
     private static final int ENTRY = 0;
     private static final int RECORD = 1;
 
@@ -27,7 +27,7 @@ final class Journal {
     private final Table table;
     private volatile long oldestPosition;
 
-    Journal(ViewsBackend backend, Table table, long oldestPosition) {
+    Deliveries(ViewsBackend backend, Table table, long oldestPosition) {
         this.backend = backend;
         this.table = table;
         this.oldestPosition = oldestPosition;
@@ -47,7 +47,7 @@ final class Journal {
 
     // ---- applier
 
-    void journal(DeliveryEvents record) {
+    void fold(DeliveryEvents record) {
         Packer all =
                 new Packer(64 * record.entries().size()).varint(record.entries().size());
         int index = 0;
@@ -96,7 +96,7 @@ final class Journal {
     }
 
     /** Those that cover an offset, in the order of the log. */
-    List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
+    public List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
         List<Found> found = new ArrayList<>();
         byte[] from = queue(topic, queueId)
                 .i64(Math.max(0, offset - DeliveryEvent.MAX_SPAN + 1))
