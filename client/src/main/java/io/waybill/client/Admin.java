@@ -245,7 +245,7 @@ public interface Admin {
             COMMITTED,
             /** Its message is gone. */
             ROLLED_BACK,
-            /** Nobody knew after all checks: its message is put aside and never visible. */
+            /** Nobody knew after all checks: its message is set aside and never visible. */
             EXHAUSTED
         }
     }

@@ -61,8 +61,8 @@ public interface DeadLetters {
      * @param messageId its id, the same as when it was sent
      * @param originTopic where it was sent
      * @param originStoredId its stored id there, or null
-     * @param tries how often it was delivered in vain
-     * @param firstFailed when it was given back first, or null
+     * @param tries how often it was delivered without success
+     * @param firstFailed when it was sent back first, or null
      * @param deadSince when it became a dead letter, or null
      * @param reason one sentence, or null
      * @param keys its business keys
@@ -92,7 +92,7 @@ public interface DeadLetters {
         OPEN,
         /** Sent again. */
         REDRIVEN,
-        /** Put aside for good. */
+        /** Discarded: it stays listed and is never delivered. */
         DISCARDED
     }
 

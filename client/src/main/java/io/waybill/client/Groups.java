@@ -231,7 +231,7 @@ public interface Groups {
      * @param clientId its id
      * @param properties such as its beginning and its kind, by the names of stock clients
      * @param subscriptions filter by topic
-     * @param queues the queues it holds: offset it goes on with and messages it has at hand
+     * @param queues the queues it holds: offset it goes on with and messages it has prefetched
      * @param topics how it fares, by topic
      * @param stacks the stacks of its threads, or null if not asked for
      */
@@ -248,7 +248,7 @@ public interface Groups {
      *
      * @param queue the queue
      * @param committed everything below is done
-     * @param cached messages at hand, not done
+     * @param cached messages prefetched, not done
      * @param locked true if it holds the lock of an ordered queue
      * @param lastPull when it asked for messages last, or null
      */

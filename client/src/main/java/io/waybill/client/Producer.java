@@ -82,7 +82,7 @@ public interface Producer extends AutoCloseable {
     /** The queues a message of this topic can go to, in the order ordering keys are spread over. */
     List<MessageQueue> queues(String topic);
 
-    /** Waits for the answers of sends under way (up to their time-outs), then says goodbye to the brokers. */
+    /** Waits for the answers of sends under way (up to their time-outs), then leaves its group at the brokers. */
     @Override
     void close();
 

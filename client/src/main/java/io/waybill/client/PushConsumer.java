@@ -75,7 +75,7 @@ public interface PushConsumer extends AutoCloseable {
         Builder suspend(Duration pause);
 
         /**
-         * Concurrent: a message that its handler has had for so long is given back, so that it cannot hold up the progress for ever; 15 min unless
+         * Concurrent: a message that its handler has had for so long is sent back, so that it cannot hold up the progress for ever; 15 min unless
          * set. What the handler says later is ignored.
          */
         Builder handlerTimeout(Duration limit);

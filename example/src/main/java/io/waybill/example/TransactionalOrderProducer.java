@@ -40,7 +40,7 @@ public final class TransactionalOrderProducer implements AutoCloseable {
         void charge(String orderId);
     }
 
-    private record Work(String orderId, OrderStep step, Fate fate) {}
+    private record OrderWork(String orderId, OrderStep step, Fate fate) {}
 
     private final TransactionProducer producer;
 
@@ -53,7 +53,7 @@ public final class TransactionalOrderProducer implements AutoCloseable {
                 .listener(new TransactionListener() {
                     @Override
                     public Decision execute(Message message, Object argument) throws SQLException {
-                        Work work = (Work) argument;
+                        OrderWork work = (OrderWork) argument;
                         if (work.fate() == Fate.CRASH_BEFORE_COMMIT) {
                             return Decision.UNKNOWN;
                         }
@@ -69,7 +69,7 @@ public final class TransactionalOrderProducer implements AutoCloseable {
                 .build();
     }
 
-    private static Decision executed(OutcomeTable outcomes, Payment payment, Message message, Work work)
+    private static Decision executed(OutcomeTable outcomes, Payment payment, Message message, OrderWork work)
             throws SQLException {
         try {
             return outcomes.execute(message.id(), connection -> {
@@ -93,7 +93,7 @@ public final class TransactionalOrderProducer implements AutoCloseable {
                 .orderingKey(orderId)
                 .body(orderId + " " + step)
                 .build();
-        return producer.send(message, new Work(orderId, step, fate));
+        return producer.send(message, new OrderWork(orderId, step, fate));
     }
 
     @Override

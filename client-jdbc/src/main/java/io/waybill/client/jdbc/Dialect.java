@@ -159,7 +159,7 @@ public enum Dialect {
         };
     }
 
-    /** Whether a statement gave way to another transaction: it waited in vain for its lock, or would have to see what it may not. */
+    /** Whether a statement gave way to another transaction: it waited for its lock without success, or would have to see what it may not. */
     boolean isContended(SQLException failure) {
         String state = failure.getSQLState();
         int code = failure.getErrorCode();

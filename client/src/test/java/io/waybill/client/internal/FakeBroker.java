@@ -72,7 +72,7 @@ final class FakeBroker implements AutoCloseable {
     private final Map<MessageQueue, String> locks = new HashMap<>(); // "group client"
     private final Map<Integer, Deque<Consumer<Request>>> scripts = new HashMap<>();
     private final List<Command> seen = new ArrayList<>();
-    private final List<Parked> parked = new ArrayList<>();
+    private final List<HeldPull> heldPulls = new ArrayList<>();
     private final Map<Long, ByteBuffer> log = new HashMap<>();
     private final List<ByteBuffer> hidden = new ArrayList<>();
     private long position;
@@ -80,7 +80,7 @@ final class FakeBroker implements AutoCloseable {
     boolean autoCreate = true;
     boolean holdPulls = true;
 
-    private record Parked(Request request, PullHeader header) {}
+    private record HeldPull(Request request, PullHeader header) {}
 
     FakeBroker() {
         try {
@@ -529,7 +529,7 @@ final class FakeBroker implements AutoCloseable {
 
     private synchronized void left(Connection connection) {
         HeartbeatData data = clients.remove(connection);
-        parked.removeIf(pull -> pull.request().connection() == connection);
+        heldPulls.removeIf(pull -> pull.request().connection() == connection);
         if (data != null) {
             data.consumers().forEach(consumer -> notifyMembers(consumer.groupName()));
         }
@@ -570,8 +570,8 @@ final class FakeBroker implements AutoCloseable {
         }
         if (header.queueOffset() == messages.size()) {
             if (mayPark && holdPulls && header.maySuspend()) {
-                // The body of a parked request is not needed; its header was read.
-                parked.add(new Parked(request, header));
+                // The body of a held request is not needed; its header was read.
+                heldPulls.add(new HeldPull(request, header));
             } else {
                 pullReply(request, ResponseCode.PULL_NOT_FOUND, header.queueOffset(), messages.size(), List.of());
             }
@@ -597,8 +597,8 @@ final class FakeBroker implements AutoCloseable {
     }
 
     private void wake() {
-        for (Iterator<Parked> all = parked.iterator(); all.hasNext(); ) {
-            Parked pull = all.next();
+        for (Iterator<HeldPull> all = heldPulls.iterator(); all.hasNext(); ) {
+            HeldPull pull = all.next();
             MessageQueue queue =
                     new MessageQueue(pull.header().topic(), NAME, pull.header().queueId());
             if (queue(queue).size() > pull.header().queueOffset()) {
@@ -610,8 +610,8 @@ final class FakeBroker implements AutoCloseable {
 
     /** Answers the held pull of a queue as an offset reset does. */
     synchronized void moveHeldPull(MessageQueue queue, long offset) {
-        for (Iterator<Parked> all = parked.iterator(); all.hasNext(); ) {
-            Parked pull = all.next();
+        for (Iterator<HeldPull> all = heldPulls.iterator(); all.hasNext(); ) {
+            HeldPull pull = all.next();
             if (pull.header().topic().equals(queue.topic()) && pull.header().queueId() == queue.id()) {
                 all.remove();
                 pullReply(
@@ -625,7 +625,7 @@ final class FakeBroker implements AutoCloseable {
     }
 
     synchronized int heldPulls() {
-        return parked.size();
+        return heldPulls.size();
     }
 
     private void sendBack(Request request) {

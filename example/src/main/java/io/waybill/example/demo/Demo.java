@@ -18,7 +18,6 @@ import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
 import io.waybill.example.OrderDatabase;
 import io.waybill.example.OrderStep;
-import io.waybill.example.OrderTimeout;
 import io.waybill.example.OrderedOrderConsumer;
 import io.waybill.example.TransactionalOrderProducer;
 import io.waybill.example.TransactionalOrderProducer.Fate;
@@ -32,7 +31,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -75,7 +73,7 @@ public final class Demo {
 
     private final DemoSettings settings;
     private final PrintStream out;
-    private final List<String> problems = Collections.synchronizedList(new ArrayList<>());
+    private final Claims claims = new Claims();
 
     /** What the audit group got: stored id -> message. One entry is one visible copy in the log. */
     private final Map<String, ReceivedMessage> audited = new ConcurrentHashMap<>();
@@ -120,7 +118,7 @@ public final class Demo {
         out.println((settings.terminal() ? "\r\033[K" : "") + "Stopped; no server is left running"
                 + (work == null ? "." : ", its data is removed."));
         out.flush();
-        System.setErr(new PrintStream(OutputStream.nullOutputStream())); // or all mourn the lost server
+        System.setErr(new PrintStream(OutputStream.nullOutputStream())); // or every client reports the lost server
         DemoServer.endAll();
         removeAll(work);
         Runtime.getRuntime().halt(130);
@@ -144,36 +142,36 @@ public final class Demo {
             try (WaybillClient first = WaybillClient.connect(server.namesrv());
                     WaybillClient second = WaybillClient.connect(server.namesrv())) {
                 orders(first, second, database);
-                timeouts(first);
+                new OrderTimeouts(settings, out, patience, claims).run(first);
                 replay(first);
                 kept = copies(audited.values());
             }
             try (DemoServer again = killAndRestart(server, data, kept)) {
                 if (!again.stop()) {
                     patience.requireTime("the server had not stopped two minutes after SIGTERM");
-                    require(false, "the server did not stop cleanly on SIGTERM");
+                    claims.require(false, "the server did not stop cleanly on SIGTERM");
                 }
             }
         } catch (TooSlow tooSlow) {
             out.println();
-            if (problems.isEmpty()) {
+            if (claims.hold()) {
                 out.println("The machine is too slow for this check: " + tooSlow.getMessage() + ".");
                 out.println("What was checked before held; the rest is not known.");
                 return TOO_SLOW;
             }
-            problems.add("and then the machine was too slow to go on: " + tooSlow.getMessage());
+            claims.require(false, "and then the machine was too slow to go on: " + tooSlow.getMessage());
         }
         double seconds = (System.nanoTime() - started) / 1e9;
         out.println();
-        if (problems.isEmpty()) {
+        if (claims.hold()) {
             out.printf("All of it held.  %.1f s%n", seconds);
             if (settings.data() != null) {
                 out.printf("The data is in %s, the server's log lines in %s.%n", data, DemoServer.log(data));
             }
             return 0;
         }
-        out.printf("%d of the claims did NOT hold:%n", problems.size());
-        problems.forEach(problem -> out.println("  " + problem));
+        out.printf("%d of the claims did NOT hold:%n", claims.problems().size());
+        claims.problems().forEach(problem -> out.println("  " + problem));
         return 1;
     }
 
@@ -210,7 +208,7 @@ public final class Demo {
     private void placeOrders(WaybillClient first, WaybillClient second, OrderDatabase database) throws Exception {
         out.printf("1 Orders inside transactions           4 queues, 2 producers, 8 threads%n");
         Placed placed = new Placed();
-        Progress progress = new Progress(out, settings.terminal(), settings.orders());
+        ProgressLine progress = new ProgressLine(out, settings.terminal(), settings.orders());
         ExecutorService threads = Executors.newFixedThreadPool(8);
         TransactionalOrderProducer.Payment payment = order -> charge(placed);
         try (TransactionalOrderProducer one = new TransactionalOrderProducer(first, database, payment);
@@ -337,7 +335,7 @@ public final class Demo {
     private void decideByCheck(WaybillClient client, OrderDatabase database, Map<String, String> open)
             throws Exception {
         out.printf("2 The broker asks about the open ones  answered from the service's database%n");
-        Progress progress = new Progress(out, settings.terminal(), open.size());
+        ProgressLine progress = new ProgressLine(out, settings.terminal(), open.size());
         AtomicInteger left = new AtomicInteger(open.size());
         patience.await(
                 "the broker to ask about " + open.size() + " transactions",
@@ -373,22 +371,22 @@ public final class Demo {
         progress.end(String.format(
                 "%,d decided by check-back: %,d commit, %,d roll back",
                 committed.size() + rolledBack.size(), committed.size(), rolledBack.size()));
-        require(left.get() == 0, left + " transactions are still open, and nothing moves");
-        compare("committed by check-back", recorded, committed);
-        compare("rolled back by check-back", unrecorded, rolledBack);
+        claims.require(left.get() == 0, left + " transactions are still open, and nothing moves");
+        claims.compare("committed by check-back", recorded, committed);
+        claims.compare("rolled back by check-back", unrecorded, rolledBack);
         Set<String> crashed = new TreeSet<>();
         for (int i = 0; i < settings.orders(); i++) {
             if (fateOf(i) == Fate.CRASH_AFTER_COMMIT || fateOf(i) == Fate.CRASH_BEFORE_COMMIT) {
                 crashed.add(String.format("order-%05d", i));
             }
         }
-        compare("left open", crashed, new TreeSet<>(open.values()));
+        claims.compare("left open", crashed, new TreeSet<>(open.values()));
     }
 
     private void awaitDelivery(OrderDatabase database) throws Exception {
         out.printf("3 Consumed in order, per order         2 groups of 2 members, one ordered%n");
         Set<String> expected = database.recorded();
-        Progress progress = new Progress(out, settings.terminal(), expected.size());
+        ProgressLine progress = new ProgressLine(out, settings.terminal(), expected.size());
         patience.await(
                 "the consumers to get what is committed",
                 () -> shipped.size() + (long) audited.size(),
@@ -407,81 +405,10 @@ public final class Demo {
                     "  %,d were sent again because an answer was late: a second copy of these is not judged%n",
                     sentAgain.size());
         }
-        compare("audit delivered", expected, copies.keySet());
-        compare("shipping delivered", expected, shipped);
-        require(outOfOrder.isEmpty(), "out of order: " + first(outOfOrder));
-        require(twice == 0, twice + " messages are stored twice");
-    }
-
-    private void timeouts(WaybillClient client) throws Exception {
-        int count = 100;
-        Duration delay = Duration.ofSeconds(2);
-        out.printf(
-                "4 Time-outs by delayed messages        %d orders due in %d s, half of them paid%n",
-                count, delay.toSeconds());
-        patience.answered("creating a topic", () -> {
-            client.admin().createTopic("order-timeouts", 4);
-            return null;
-        });
-        Map<String, Long> latenessMillis = new ConcurrentHashMap<>();
-        try (OrderTimeout timeouts = new OrderTimeout(
-                client,
-                (order, due) -> latenessMillis.put(
-                        order, Duration.between(due, Instant.now()).toMillis()))) {
-            Set<String> unpaid = new TreeSet<>();
-            Set<String> notJudged = new TreeSet<>();
-            int cancelled = 0;
-            for (int i = 0; i < count; i++) {
-                String order = String.format("unpaid-%03d", i);
-                Instant due = Instant.now().plus(delay);
-                try {
-                    timeouts.mustBePaidBy(order, due);
-                    if (i % 2 == 1) {
-                        unpaid.add(order);
-                    } else if (timeouts.paid(order)) {
-                        cancelled++;
-                    } else if (Instant.now().isBefore(due)) {
-                        require(false, order + " was paid in time, but its alarm could not be taken back");
-                    } else {
-                        notJudged.add(order); // it was paid too late
-                    }
-                } catch (WaybillException late) {
-                    if (late.kind() != WaybillException.Kind.TIMEOUT) {
-                        throw late;
-                    }
-                    unpaid.remove(order);
-                    notJudged.add(order);
-                }
-            }
-            Progress progress = new Progress(out, settings.terminal(), unpaid.size());
-            patience.await(
-                    "the alarms of unpaid orders",
-                    latenessMillis::size,
-                    () -> latenessMillis.keySet().containsAll(unpaid),
-                    progress::show);
-            latenessMillis.keySet().removeAll(notJudged);
-            long[] sorted = latenessMillis.values().stream()
-                    .mapToLong(Long::longValue)
-                    .sorted()
-                    .toArray();
-            long early =
-                    latenessMillis.values().stream().filter(late -> late < 0).count();
-            progress.end(String.format(
-                    "%d sent, %d cancelled, %d delivered; early %d, lateness p50 %d ms, p99 %d ms",
-                    count,
-                    cancelled,
-                    sorted.length,
-                    early,
-                    sorted.length == 0 ? -1 : sorted[sorted.length / 2],
-                    sorted.length == 0 ? -1 : sorted[(int) (sorted.length * 0.99)]));
-            if (!notJudged.isEmpty()) {
-                out.printf(
-                        "  %d took longer than %d s to send or to pay and are not judged%n",
-                        notJudged.size(), delay.toSeconds());
-            }
-            compare("alarms gone off", unpaid, latenessMillis.keySet());
-            require(early == 0, early + " alarms went off early");
-        }
+        claims.compare("audit delivered", expected, copies.keySet());
+        claims.compare("shipping delivered", expected, shipped);
+        claims.require(outOfOrder.isEmpty(), "out of order: " + Claims.first(outOfOrder));
+        claims.require(twice == 0, twice + " messages are stored twice");
     }
 
     private void replay(WaybillClient client) throws Exception {
@@ -498,7 +425,7 @@ public final class Demo {
         Set<String> replayed = new TreeSet<>();
         Replay replay = client.replay("orders").from(since).into("demo-replay").rate(2_000);
         ReplayPreview preview = patience.answered("a replay's preview", replay::preview);
-        Progress progress = new Progress(out, settings.terminal(), preview.count());
+        ProgressLine progress = new ProgressLine(out, settings.terminal(), preview.count());
         AtomicInteger runs = new AtomicInteger();
         ReplayResult result = patience.answered("a replay", () -> {
             runs.incrementAndGet(); // one that broke goes on where it stopped
@@ -510,14 +437,14 @@ public final class Demo {
         progress.end(String.format(
                 "%,d replayed to a side group, in the log %,d, preview %,d; others got %d",
                 replayed.size(), expected.size(), preview.count(), auditDeliveries.get() - before));
-        compare("replayed", expected, replayed);
-        require(
+        claims.compare("replayed", expected, replayed);
+        claims.require(
                 preview.count() == expected.size(),
                 "preview: expected " + expected.size() + ", found " + preview.count());
-        require(
+        claims.require(
                 result.handled() == expected.size() || runs.get() > 1,
                 "replayed: expected " + expected.size() + ", found " + result.handled());
-        require(auditDeliveries.get() == before, "the audit group got messages from the replay");
+        claims.require(auditDeliveries.get() == before, "the audit group got messages from the replay");
     }
 
     private DemoServer killAndRestart(DemoServer server, Path data, Map<String, Long> kept) throws Exception {
@@ -539,7 +466,7 @@ public final class Demo {
                         "how long a queue is", () -> reader.maxOffset(queue) - reader.minOffset(queue));
             }
             long all = total;
-            Progress progress = new Progress(out, settings.terminal(), total);
+            ProgressLine progress = new ProgressLine(out, settings.terminal(), total);
             patience.await(
                     "the messages after the kill",
                     found::size,
@@ -559,7 +486,7 @@ public final class Demo {
                     kept.values().stream().mapToLong(Long::longValue).sum(),
                     again.startMillis()));
         }
-        compare("after kill -9", kept.keySet(), copies(found.values()).keySet());
+        claims.compare("after kill -9", kept.keySet(), copies(found.values()).keySet());
         return again;
     }
 
@@ -589,24 +516,9 @@ public final class Demo {
         return copies;
     }
 
-    private void compare(String what, Set<String> expected, Set<String> found) {
-        Set<String> missing = new TreeSet<>(expected);
-        missing.removeAll(found);
-        Set<String> foreign = new TreeSet<>(found);
-        foreign.removeAll(expected);
-        require(missing.isEmpty(), what + ": " + missing.size() + " missing: " + first(missing));
-        require(foreign.isEmpty(), what + ": " + foreign.size() + " that should not be there: " + first(foreign));
-    }
-
-    private void require(boolean holds, String problem) {
-        if (!holds) {
-            problems.add(problem);
-        }
-    }
-
     private void await(String what, LongSupplier moved, BooleanSupplier condition)
             throws InterruptedException, TooSlow {
-        require(
+        claims.require(
                 patience.await(what, moved, condition, shown -> {}),
                 "nothing moved any more while it waited for " + what);
     }
@@ -620,10 +532,6 @@ public final class Demo {
         } catch (ExecutionException failed) {
             throw failed.getCause() instanceof Exception cause ? cause : failed;
         }
-    }
-
-    private static String first(Collection<String> names) {
-        return names.stream().limit(20).toList() + (names.size() > 20 ? " and " + (names.size() - 20) + " more" : "");
     }
 
     private static void removeAll(Path directory) {

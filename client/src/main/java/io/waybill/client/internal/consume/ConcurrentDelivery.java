@@ -131,7 +131,7 @@ final class ConcurrentDelivery implements Delivery {
                     if (failure == null || address == null) {
                         return back;
                     }
-                    LOG.warn("giving message {} back failed: {}", message.messageId(), failure.getMessage());
+                    LOG.warn("sending message {} back failed: {}", message.messageId(), failure.getMessage());
                     return api.resend(
                             address,
                             settings.group(),

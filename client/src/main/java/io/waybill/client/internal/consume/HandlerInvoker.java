@@ -102,7 +102,7 @@ public final class HandlerInvoker {
         }
         for (Running one : over) {
             LOG.warn(
-                    "the handler of group {} has had message {} for {} s: it is given back, and will come again",
+                    "the handler of group {} has had message {} for {} s: it is sent back, and will be redelivered",
                     group,
                     one.message().messageId(),
                     (now - one.startNanos()) / 1_000_000_000L);

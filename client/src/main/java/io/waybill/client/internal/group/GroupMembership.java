@@ -68,13 +68,13 @@ public final class GroupMembership {
         }
     }
 
-    /** Removes the group and says goodbye to every broker; completes when they have answered or not. */
+    /** Removes the group and unregisters it at every broker; completes when they have answered or not. */
     public CompletableFuture<Void> removeConsumer(String group) {
         synchronized (this) {
             consumers.remove(group);
             version++;
         }
-        return goodbye(group, true);
+        return unregister(group, true);
     }
 
     public CompletableFuture<Void> removeProducer(String group) {
@@ -85,10 +85,10 @@ public final class GroupMembership {
             producers.remove(group);
             version++;
         }
-        return goodbye(group, false);
+        return unregister(group, false);
     }
 
-    private CompletableFuture<Void> goodbye(String group, boolean consumer) {
+    private CompletableFuture<Void> unregister(String group, boolean consumer) {
         List<CompletableFuture<Void>> all = new ArrayList<>();
         for (String address : told.keySet()) {
             all.add(api.unregister(address, clientId, group, consumer).exceptionally(failure -> {

@@ -253,13 +253,13 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
     }
 
     private void release(PoppedMessage message, long millis) {
-        returned(message, "given back", address -> pops.changeInvisible(address, message, millis));
+        returned(message, "released", address -> pops.changeInvisible(address, message, millis));
     }
 
     private void reject(PoppedMessage message) {
         returned(
                 message,
-                "put aside",
+                "sent to the dead letters",
                 address -> api.sendBack(address, settings.group(), message, -1, -1)
                         .thenCompose(done -> pops.ack(address, message)));
     }

@@ -177,7 +177,7 @@ public final class QueueReplay implements Replay {
             slices.forEach(slice -> masters.add(masterOf(slice.queue())));
             await(membership.announce(masters), "telling the brokers of group " + group);
             refuseLivingMembers(masters);
-            Run run = new Run(handler);
+            ReplayRun run = new ReplayRun(handler);
             for (Slice slice : slices) {
                 run.cursors.add(cursor(slice));
             }
@@ -301,7 +301,7 @@ public final class QueueReplay implements Replay {
     }
 
     /** One run. */
-    private final class Run {
+    private final class ReplayRun {
         private final ReplayHandler handler;
         private final List<Cursor> cursors = new ArrayList<>();
         private final CursorFetcher fetcher = new CursorFetcher();
@@ -309,7 +309,7 @@ public final class QueueReplay implements Replay {
         private long nextPermitNanos = clock.nanoTime();
         private long lastCommitNanos = clock.nanoTime();
 
-        Run(ReplayHandler handler) {
+        ReplayRun(ReplayHandler handler) {
             this.handler = handler;
         }
 

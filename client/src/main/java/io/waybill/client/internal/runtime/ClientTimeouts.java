@@ -2,7 +2,7 @@
 package io.waybill.client.internal.runtime;
 
 /**
- * The rhythms of a client, in milliseconds. Constants of the product; tests shorten or stretch them.
+ * The rhythms of a client, in milliseconds. Constants of the product; tests change them.
  *
  * @param callTimeout the time for a question to a server
  * @param routeRefresh how often routes in use are asked for again

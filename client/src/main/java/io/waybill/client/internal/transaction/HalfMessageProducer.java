@@ -165,7 +165,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     }
 
     /** A half message on its way. */
-    private record Half(RunningTransactions.Run run, CompletableFuture<SendReceipt> stored) {
+    private record Half(RunningTransactions.SendRun run, CompletableFuture<SendReceipt> stored) {
         /** Its sender gave up: once the outcome of the send is known nothing runs any more. */
         void notExecuted() {
             stored.whenComplete((receipt, failure) -> {
@@ -181,7 +181,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     }
 
     private Half storeHalf(Message message) {
-        RunningTransactions.Run run =
+        RunningTransactions.SendRun run =
                 running.begin(group, message.id(), runtime.clock().wallMillis());
         CompletableFuture<SendReceipt> stored;
         try {
@@ -203,7 +203,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
 
     private record Executed(Decision decision, Throwable failure) {}
 
-    private Executed execute(Message message, Object argument, SendReceipt half, RunningTransactions.Run run) {
+    private Executed execute(Message message, Object argument, SendReceipt half, RunningTransactions.SendRun run) {
         boolean returned = false;
         try {
             Executed executed = execute(message, argument, half);
@@ -241,7 +241,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     }
 
     private CompletableFuture<TransactionReceipt> tell(
-            SendReceipt half, Executed executed, RunningTransactions.Run run) {
+            SendReceipt half, Executed executed, RunningTransactions.SendRun run) {
         try {
             return tellBroker(half, executed, run);
         } catch (RuntimeException e) {
@@ -251,7 +251,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     }
 
     private CompletableFuture<TransactionReceipt> tellBroker(
-            SendReceipt half, Executed executed, RunningTransactions.Run run) {
+            SendReceipt half, Executed executed, RunningTransactions.SendRun run) {
         HalfId id = new HalfId(
                 half.queue().topic(),
                 half.queue().broker(),
@@ -397,7 +397,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     public void close() {
         if (pending.close(context.timeoutMillis() + 1_000, runtime.clock())) {
             registry.forgetChecked(group);
-            // Of whoever says goodbye a broker does not wait for the decision: it asks somebody else at once.
+            // A broker does not wait for the decision of a producer that has left: it asks another one at once.
             if (pending.isOver(this::leave)) {
                 ClientExceptions.await(membership.removeProducer(group), "leaving group " + group, false);
             } else {

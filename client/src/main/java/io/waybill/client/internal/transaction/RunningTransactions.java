@@ -26,25 +26,25 @@ final class RunningTransactions {
 
     private static final RunningTransactions OF_PROCESS = new RunningTransactions();
 
-    private record Key(String group, String messageId) {}
+    private record GroupedId(String group, String messageId) {}
 
-    private final Map<Key, List<Run>> runs = new HashMap<>(); // guarded by this
-    private final Set<Run> remembered = new LinkedHashSet<>(); // guarded by this, eldest first
+    private final Map<GroupedId, List<SendRun>> runs = new HashMap<>(); // guarded by this
+    private final Set<SendRun> remembered = new LinkedHashSet<>(); // guarded by this, eldest first
 
     static RunningTransactions ofProcess() {
         return OF_PROCESS;
     }
 
     /** Of one send; an application that sends a message object again has several of one id. */
-    final class Run {
-        private final Key key;
+    final class SendRun {
+        private final GroupedId key;
         private final long bornMillis;
         private String broker; // null until the half message is known to be stored
         private long position;
         private Decision decision = Decision.UNKNOWN;
         private boolean running = true;
 
-        private Run(Key key, long bornMillis) {
+        private SendRun(GroupedId key, long bornMillis) {
             this.key = key;
             this.bornMillis = bornMillis;
         }
@@ -112,21 +112,21 @@ final class RunningTransactions {
      *
      * @param nowMillis the time of its birth; a send of the same id in the same millisecond gets a later one, by which their checks differ
      */
-    synchronized Run begin(String group, String messageId, long nowMillis) {
-        Key key = new Key(group, messageId);
-        List<Run> same = runs.computeIfAbsent(key, k -> new ArrayList<>(1));
+    synchronized SendRun begin(String group, String messageId, long nowMillis) {
+        GroupedId key = new GroupedId(group, messageId);
+        List<SendRun> same = runs.computeIfAbsent(key, k -> new ArrayList<>(1));
         long bornMillis = nowMillis;
-        for (Run other : same) {
+        for (SendRun other : same) {
             bornMillis = Math.max(bornMillis, other.bornMillis + 1);
         }
-        Run run = new Run(key, bornMillis);
+        SendRun run = new SendRun(key, bornMillis);
         same.add(run);
         return run;
     }
 
-    private void remove(Run run) {
+    private void remove(SendRun run) {
         remembered.remove(run);
-        List<Run> same = runs.get(run.key);
+        List<SendRun> same = runs.get(run.key);
         if (same != null && same.remove(run) && same.isEmpty()) {
             runs.remove(run.key);
         }
@@ -140,10 +140,10 @@ final class RunningTransactions {
      * @param bornMillis of the half message
      */
     synchronized Decision answer(String group, String messageId, String broker, long position, long bornMillis) {
-        List<Run> same = runs.getOrDefault(new Key(group, messageId), List.of());
+        List<SendRun> same = runs.getOrDefault(new GroupedId(group, messageId), List.of());
         Decision answer = null;
-        for (Iterator<Run> all = same.iterator(); all.hasNext(); ) {
-            Run run = all.next();
+        for (Iterator<SendRun> all = same.iterator(); all.hasNext(); ) {
+            SendRun run = all.next();
             if (run.isAt(broker, position)) {
                 return run.decision;
             }

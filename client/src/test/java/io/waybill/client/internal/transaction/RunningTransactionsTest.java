@@ -12,9 +12,9 @@ class RunningTransactionsTest {
     @Test
     void twoSendsOfOneMessageInOneMillisecondHaveAnswersOfTheirOwn() {
         RunningTransactions running = new RunningTransactions();
-        RunningTransactions.Run lost = running.begin("tx", "id", 7);
+        RunningTransactions.SendRun lost = running.begin("tx", "id", 7);
         lost.abandoned();
-        RunningTransactions.Run again = running.begin("tx", "id", 7);
+        RunningTransactions.SendRun again = running.begin("tx", "id", 7);
         again.stored("broker-a", 5);
         again.decided(Decision.UNKNOWN);
         again.ended();
@@ -28,7 +28,7 @@ class RunningTransactionsTest {
     void whatIsRememberedOfEndedSendsIsBounded() {
         RunningTransactions running = new RunningTransactions();
         for (int i = 0; i <= RunningTransactions.MOST_REMEMBERED; i++) {
-            RunningTransactions.Run run = running.begin("tx", "id" + i, 7);
+            RunningTransactions.SendRun run = running.begin("tx", "id" + i, 7);
             run.stored("broker-a", i);
             run.decided(Decision.COMMIT);
             run.untold();

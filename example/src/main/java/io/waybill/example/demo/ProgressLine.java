@@ -4,7 +4,7 @@ package io.waybill.example.demo;
 import java.io.PrintStream;
 
 /** One line of progress: a bar that is drawn over itself on a terminal, a line every two seconds elsewhere. */
-final class Progress {
+final class ProgressLine {
     private static final int WIDTH = 24;
 
     private final PrintStream out;
@@ -13,7 +13,7 @@ final class Progress {
     private final long startNanos = System.nanoTime();
     private long lastNanos;
 
-    Progress(PrintStream out, boolean terminal, long total) {
+    ProgressLine(PrintStream out, boolean terminal, long total) {
         this.out = out;
         this.terminal = terminal;
         this.total = total;

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What each question of the tools looks like on the wire, and how each answer is read. */
-class AdminDeskTest {
+class AdminSettlementTest {
     private final FakeBroker broker = new FakeBroker().topic("orders", 2);
     private final ConnectedClient client = ConnectedClient.connect(broker.address(), ProducerTest.QUICK);
     private final Admin admin = client.admin();
