@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
@@ -162,7 +163,9 @@ public final class Broker implements AutoCloseable {
                     loops, ClientSettings.defaults(), Gate.refusing("a broker takes no requests from name servers"));
             InetSocketAddress address =
                     new InetSocketAddress(advertised, server.address().getPort());
-            Features features = new Features(store, settings, platform, address, nameServers::call, gate::nameConflict);
+            Lanes lanes = Lanes.of(platform.duties(), settings.reads().coldReadThreads(), platform.clock());
+            Features features =
+                    new Features(store, settings, platform, lanes, address, nameServers::call, gate::nameConflict);
             gate.open(features);
             features.start();
             serveVipChannel(settings, server);

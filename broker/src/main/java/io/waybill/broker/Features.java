@@ -67,8 +67,8 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly.
- * Composition only.
+ * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly. One tenure: store and lanes
+ * outlive it, and after {@link #stop} another one may begin on them. Composition only.
  */
 final class Features {
     private final Platform platform;
@@ -87,6 +87,7 @@ final class Features {
     private final List<DutyHandle> duties = new ArrayList<>();
 
     /**
+     * @param lanes outlive them, as the store does
      * @param address where clients reach this broker, resolved
      * @param nameConflictListener is notified that another living broker has this one's name, and with null when that is over
      */
@@ -94,13 +95,13 @@ final class Features {
             Store store,
             BrokerSettings settings,
             Platform platform,
+            Lanes lanes,
             InetSocketAddress address,
             NameServers nameServers,
             Consumer<String> nameConflictListener) {
         this.platform = platform;
         Clock clock = platform.clock();
         String broker = settings.brokerName();
-        Lanes lanes = Lanes.of(platform.duties(), settings.reads().coldReadThreads(), clock);
         Executor blocking = lanes.executor(Lane.BLOCKING);
         Executor filters = lanes.executor(Lane.FILTER);
 

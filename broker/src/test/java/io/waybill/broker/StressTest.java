@@ -3,6 +3,7 @@ package io.waybill.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
@@ -60,6 +61,7 @@ class StressTest {
                 store,
                 settings,
                 platform,
+                Lanes.of(platform.duties(), 1, platform.clock()),
                 TestBroker.ADDRESS,
                 (address, request, millis) -> {
                     throw new IllegalStateException("there is no name server");

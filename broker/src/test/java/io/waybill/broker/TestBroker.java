@@ -3,6 +3,7 @@ package io.waybill.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.platform.Platform;
@@ -76,6 +77,7 @@ final class TestBroker implements AutoCloseable {
                 store,
                 settings,
                 platform,
+                Lanes.of(duties, settings.reads().coldReadThreads(), clock),
                 ADDRESS,
                 (address, request, timeoutMillis) -> {
                     registrations.add(request);

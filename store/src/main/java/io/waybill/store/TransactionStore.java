@@ -102,6 +102,11 @@ public final class TransactionStore {
         return views.transactions().first(max);
     }
 
+    /** The next open half messages behind a handle, oldest first; -1 for the first ones. */
+    public List<PendingHalf> openHalvesAfter(long handle, int max) {
+        return views.transactions().behind(handle, max);
+    }
+
     public long openHalfCount() {
         return views.transactions().openCount();
     }

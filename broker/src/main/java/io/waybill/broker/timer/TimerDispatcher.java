@@ -75,6 +75,9 @@ public final class TimerDispatcher implements Duty {
     /** Of the duty's thread. */
     private final CancelConditionCache conditions;
 
+    /** Whether what an earlier run left open was taken up. Of the duty's thread. */
+    private boolean isTakenUp;
+
     /** Checks to be started before their time. Of the duty's thread only. */
     private final Set<Long> early = new LinkedHashSet<>();
 
@@ -124,7 +127,7 @@ public final class TimerDispatcher implements Duty {
         }
         long nowMillis = clock.wallMillis();
         watchClock(nowMillis);
-        long holdNanos = releaseHeld(clock.nanoTime());
+        long holdNanos = Math.min(releaseHeld(clock.nanoTime()), takeUp());
         early.addAll(checks.takeOverdue());
         early.removeIf(this::startCheck); // one that is in work right now stays; the end of that work wakes
         int room = Math.min(BATCH, MAX_IN_WORK - inWork.size());
@@ -151,6 +154,24 @@ public final class TimerDispatcher implements Duty {
             return 0;
         }
         return sleepNanos(holdNanos);
+    }
+
+    /**
+     * One step of taking up what an earlier run left; nothing due waits for the rest of it.
+     *
+     * @return nanoseconds until the next step, MAX_VALUE if all is taken up
+     */
+    private long takeUp() {
+        if (isTakenUp) {
+            return Long.MAX_VALUE;
+        }
+        try {
+            isTakenUp = !checks.takeUpNext();
+            return isTakenUp ? Long.MAX_VALUE : 0;
+        } catch (ViewsDamaged e) {
+            LOG.warn("open half messages cannot be read at the moment: {}", e.getMessage());
+            return TimeUnit.MILLISECONDS.toNanos(HOLD_MILLIS);
+        }
     }
 
     /** Sees the wall clock set back, against the monotonic one or against the log, and has the checks that were set while it stood ahead judged again. */

@@ -19,6 +19,14 @@ public interface TransactionCheckCallback {
      */
     void clockSetBack(TimerCompletion done);
 
+    /**
+     * Takes up the next half messages that an earlier run or tenure left open, a few at a time.
+     *
+     * @return whether there are more
+     * @throws io.waybill.store.record.ViewsDamaged when they cannot be read now: to be asked again
+     */
+    boolean takeUpNext();
+
     /** Handles to be asked about now although their time in the index is later; empty most of the time. */
     List<Long> takeOverdue();
 }

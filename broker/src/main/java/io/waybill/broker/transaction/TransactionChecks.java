@@ -72,6 +72,9 @@ public final class TransactionChecks implements TransactionCheckCallback {
     /** Halves remembered as waiting for their group; what is beyond comes at its time in the index. */
     private static final int MAX_WAITING = 100_000;
 
+    /** Open halves of an earlier run that are taken up in one run of the duty. */
+    private static final int TAKE_UP_PAGE = 500;
+
     private final Store store;
     private final Clock clock;
     private final TransactionSettings settings;
@@ -97,6 +100,11 @@ public final class TransactionChecks implements TransactionCheckCallback {
     };
 
     private List<Long> overdue = new ArrayList<>();
+
+    /** The last open half of an earlier run that was taken up, and how many were. Of the timer dispatcher's thread. */
+    private long lastTakenUp = -1;
+
+    private int takenUp;
     private volatile Runnable wakeDispatcher = () -> {};
 
     /** A connection, and the id of its client once a heartbeat told it. */
@@ -133,7 +141,6 @@ public final class TransactionChecks implements TransactionCheckCallback {
         this.answers = new CheckAnswers(store);
         this.decisions = new TransactionResolver(store, clock, delays);
         this.brokerName = brokerName;
-        rememberWaiting();
     }
 
     TransactionSettings settings() {
@@ -387,12 +394,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
 
     private void await(PendingHalf half, Choice choice, TimerCompletion done) {
         String name = choice.awaited() == null ? half.producerGroup() : choice.awaited();
-        synchronized (waiting) {
-            if (waitingCount < MAX_WAITING
-                    && waiting.computeIfAbsent(name, g -> new LinkedHashSet<>()).add(half.handle())) {
-                waitingCount++;
-            }
-        }
+        remember(name, half.handle());
         if (choose(half).connection() != null) { // one came while this was being noted
             release(name);
         }
@@ -464,20 +466,43 @@ public final class TransactionChecks implements TransactionCheckCallback {
         }
     }
 
-    /** After a restart: what waited for a producer goes on waiting, and times that are now shorter count for what is open too. */
-    private void rememberWaiting() {
+    /**
+     * After a restart: what waited for a producer goes on waiting, and times that are now shorter count for what is open too. Of those beyond
+     * {@value #MAX_WAITING} each comes at its time in the index.
+     */
+    @Override
+    public boolean takeUpNext() {
+        List<PendingHalf> page =
+                store.transactions().openHalvesAfter(lastTakenUp, Math.min(TAKE_UP_PAGE, MAX_WAITING - takenUp));
         long nowMillis = clock.wallMillis();
-        for (PendingHalf half : store.openHalves(MAX_WAITING)) {
+        for (PendingHalf half : page) {
             if (half.waits()) {
-                waiting.computeIfAbsent(half.producerGroup(), g -> new LinkedHashSet<>())
-                        .add(half.handle());
-                waitingCount++;
+                awaitGroup(half);
             } else if (isTooFarAhead(half, nowMillis)) {
                 store.checked(half.handle(), half.checks(), nowMillis + delayMillis(half), "", outcome -> {
                     if (outcome instanceof Failed failed) {
                         LOG.warn("the check of transaction {} was not moved: {}", half.handle(), failed.text());
                     }
                 });
+            }
+            lastTakenUp = half.handle();
+            takenUp++;
+        }
+        return page.size() == TAKE_UP_PAGE && takenUp < MAX_WAITING;
+    }
+
+    private void awaitGroup(PendingHalf half) {
+        remember(half.producerGroup(), half.handle());
+        if (members.producers().connectionOf(half.producerGroup()) != null) { // it came before this was noted
+            release(half.producerGroup());
+        }
+    }
+
+    private void remember(String name, long handle) {
+        synchronized (waiting) {
+            if (waitingCount < MAX_WAITING
+                    && waiting.computeIfAbsent(name, g -> new LinkedHashSet<>()).add(handle)) {
+                waitingCount++;
             }
         }
     }

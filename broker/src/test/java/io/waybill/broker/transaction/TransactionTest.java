@@ -329,6 +329,19 @@ class TransactionTest {
         assertThat(checks(earlier)).isEmpty();
     }
 
+    /** They are taken up in steps after the start: more than one of them takes. */
+    @Test
+    void manyThatWaitedForAProducerBeforeARestartAreAskedAboutWhenOneComes() {
+        for (int i = 0; i < 1_200; i++) {
+            broker.half(GROUP, "orders", 0, SimulatedBroker.properties("u" + i));
+        }
+        broker.pass(10_000);
+        broker.restart();
+        FakeConnection producer = broker.producer(GROUP);
+        broker.settle();
+        assertThat(checks(producer)).hasSize(1_200);
+    }
+
     /** A stock client sends before its first heartbeat, and that comes up to 30 s later. */
     @Test
     void aHalfFromBeforeTheFirstHeartbeatIsOfTheClientThatThenNamesItself() {

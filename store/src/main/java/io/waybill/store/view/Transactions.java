@@ -406,6 +406,18 @@ public final class Transactions {
         return found;
     }
 
+    /** The next ones behind a handle, in handle order. */
+    public List<PendingHalf> behind(long handle, int max) {
+        List<PendingHalf> found = new ArrayList<>();
+        if (max > 0 && handle < Long.MAX_VALUE) {
+            table.scan(key(OPEN, handle + 1), key(OPEN, Long.MAX_VALUE), (key, value) -> {
+                found.add(half(new Unpacker(key, 1).i64(), value));
+                return found.size() < max;
+            });
+        }
+        return found;
+    }
+
     /** Those whose message stands below a position. */
     List<PendingHalf> below(long position) {
         List<PendingHalf> found = new ArrayList<>();
