@@ -42,4 +42,12 @@ public final class PopStore {
     public List<PopKey> popKeys() {
         return views.pops().keys();
     }
+
+    /**
+     * Keys of pop states behind one, about so many, without reading the states; null begins, an empty list ends. Every state that was there at the
+     * beginning is seen, also twice if it is being written.
+     */
+    public List<PopKey> popKeysAfter(PopKey last, int max) {
+        return views.pops().after(last, max);
+    }
 }

@@ -13,6 +13,12 @@ public interface OffsetListener {
      */
     default void set(String group, String topic, int queueId, long offset, boolean isReset) {}
 
+    /** An offset is about to be read from the log: who knows from a run before that it is another one calls {@link Offsets#restore}. May read the disk. */
+    default void reading(String group, String topic, int queueId) {}
+
+    /** The same for all offsets. */
+    default void readingAll() {}
+
     /** An offset was reset: a read that waits can be answered with the new one. */
     default void reset(String group, String topic, int queueId) {}
 }

@@ -212,8 +212,30 @@ public final class Offsets {
 
     /** The committed offset, or -1 when there is none. */
     public long query(String group, String topic, int queueId) {
-        Long offset = table.get(new Key(group, topic, queueId));
+        Key key = new Key(group, topic, queueId);
+        Long offset = table.get(key);
+        if (offset == null) {
+            listeners.forEach(listener -> listener.reading(group, topic, queueId));
+            offset = table.get(key);
+        }
         return offset != null ? offset : store.offsets().committedOffset(group, topic, queueId);
+    }
+
+    /** Sets the offset of a group as a run before left it, which the log has not; nothing if it was set in this run. */
+    public void restore(String group, String topic, int queueId, long offset) {
+        Key key = new Key(group, topic, queueId);
+        dirty.add(key); // before and after the value, as in commit
+        if (table.putIfAbsent(key, offset) == null) {
+            dirty.add(key);
+            if (store.offsets().committedOffset(group, topic, queueId) < 0) {
+                count.incrementAndGet();
+            }
+        }
+    }
+
+    /** Where groups are to go on that were not notified yet. */
+    public List<ConsumerOffset> pendingResets() {
+        return entries(resets);
     }
 
     /**
@@ -240,6 +262,7 @@ public final class Offsets {
 
     /** What every group has committed. */
     public List<ConsumerOffset> all() {
+        listeners.forEach(OffsetListener::readingAll);
         Map<Key, Long> all = new HashMap<>();
         for (ConsumerOffset entry : store.offsets().allOffsets()) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
@@ -260,6 +283,7 @@ public final class Offsets {
 
     /** Topic, queue and offset of everything the group has committed. */
     public List<ConsumerOffset> of(String group) {
+        listeners.forEach(OffsetListener::readingAll);
         Map<Key, Long> all = new HashMap<>();
         for (ConsumerOffset entry : store.offsets().offsetsOf(group)) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());

@@ -10,6 +10,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -26,6 +27,7 @@ public final class MemoryBackend extends ViewsBackend {
     /** One list for each unflushed batch, newest first. */
     private final Deque<List<Replaced>> unflushed = new ArrayDeque<>();
 
+    private final AtomicLong reads = new AtomicLong();
     private volatile boolean failNextWrite;
     private volatile Family damagedFamily;
     private volatile boolean failing;
@@ -37,6 +39,11 @@ public final class MemoryBackend extends ViewsBackend {
         for (int i = 0; i < Family.values().length; i++) {
             tables.add(new TreeMap<>(Arrays::compareUnsigned));
         }
+    }
+
+    /** How many values were asked for so far, those of a scan as one. */
+    public long reads() {
+        return reads.get();
     }
 
     /** The next checkpoint fails, and nothing of it is kept. */
@@ -179,6 +186,7 @@ public final class MemoryBackend extends ViewsBackend {
 
     @Override
     byte[] get(Family family, byte[] key) {
+        reads.incrementAndGet();
         refuseDamage(family);
         lock.readLock().lock();
         try {
@@ -190,6 +198,7 @@ public final class MemoryBackend extends ViewsBackend {
 
     @Override
     void scan(Family family, byte[] from, byte[] to, PairVisitor visitor) {
+        reads.incrementAndGet();
         visit(family, from, to, false, visitor);
     }
 

@@ -12,6 +12,7 @@ import io.waybill.store.record.PopSteps;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -179,6 +180,29 @@ public final class PopStates {
             }
         }
         return new ArrayList<>(found);
+    }
+
+    /**
+     * The keys behind one, at most so many, in the order of the backend; with null the first, and before them all those with steps that are not written.
+     * So whoever goes on behind the last key each time until there is none sees every state that was there at the beginning, and reads no state.
+     */
+    public List<PopKey> after(PopKey last, int max) {
+        List<PopKey> keys = new ArrayList<>();
+        byte[] from = new byte[0];
+        if (last == null) {
+            Layers seen = layers;
+            keys.addAll(seen.writing.keySet());
+            keys.addAll(seen.current.keySet());
+        } else {
+            byte[] seen = key(last);
+            from = Arrays.copyOf(seen, seen.length + 1); // the smallest key behind it
+        }
+        int end = keys.size() + max;
+        backend.scan(Family.POP, from, null, (bytes, value) -> {
+            keys.add(key(bytes));
+            return keys.size() < end;
+        });
+        return keys;
     }
 
     /** Null if they are equal, else a sentence that names the first difference. */

@@ -12,6 +12,7 @@ import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.LogRecord;
 import io.waybill.store.record.PopFold;
+import io.waybill.store.record.PopKey;
 import io.waybill.store.record.QueueKey;
 import io.waybill.store.record.RewriteSet;
 import io.waybill.store.record.UniqueKeyOwner;
@@ -407,6 +408,12 @@ class ViewsHistoryTest {
 
         private void verifyPops() {
             assertThat(views.pops().keys()).containsExactlyInAnyOrderElementsOf(model.pops.keySet());
+            List<PopKey> paged = new ArrayList<>();
+            for (List<PopKey> page = views.pops().after(null, 3); !page.isEmpty(); ) {
+                paged.addAll(page);
+                page = views.pops().after(page.get(page.size() - 1), 3);
+            }
+            assertThat(paged).as("in pages").containsAll(model.pops.keySet());
             model.pops.forEach((key, state) -> {
                 PopFold fold = views.pops().fold(key);
                 assertThat(fold.state()).isEqualTo(state.value());
