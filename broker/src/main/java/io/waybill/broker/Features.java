@@ -8,6 +8,7 @@ import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.MembershipListener;
@@ -15,11 +16,17 @@ import io.waybill.broker.insight.GroupState;
 import io.waybill.broker.insight.Insight;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
+import io.waybill.broker.longpoll.Deliveries;
+import io.waybill.broker.longpoll.ReadRules;
+import io.waybill.broker.longpoll.RuleChange;
 import io.waybill.broker.offset.OffsetFeature;
 import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.pop.AssignmentFeature;
 import io.waybill.broker.pop.PopFeature;
+import io.waybill.broker.pull.DeliveryInterceptors;
 import io.waybill.broker.pull.PullFeature;
+import io.waybill.broker.pull.SubscriptionConflictFeature;
 import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineFeature;
 import io.waybill.broker.query.QueryFeature;
@@ -75,6 +82,7 @@ final class Features {
     private final Topics topics;
     private final ClientRegistry members;
     private final Offsets offsets;
+    private final DeliveryInterceptors interceptors = new DeliveryInterceptors();
     private final PullFeature pulls;
     private final PopFeature pops;
     private final Registration registration;
@@ -103,7 +111,6 @@ final class Features {
         Clock clock = platform.clock();
         String broker = settings.brokerName();
         Executor blocking = lanes.executor(Lane.BLOCKING);
-        Executor filters = lanes.executor(Lane.FILTER);
 
         topics = new Topics(store, settings);
         Groups groups = new Groups(store, settings);
@@ -151,45 +158,24 @@ final class Features {
         checks.onOverdue(timerDispatcher::wake);
         ClientRetryPublisher retries = new ClientRetryPublisher(groups, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
-        pulls = new PullFeature(
-                store, topics, groups, members, offsets, deliveries, rules, stats, settings, clock, blocking, filters);
-
+        ReadRules readRules = new ReadRules(topics, groups, members, rules, clock);
+        Deliveries delivered = new Deliveries(deliveries, stats);
+        SubscriptionConflictFeature conflicts =
+                new SubscriptionConflictFeature(store, topics, offsets, readRules, delivered, lanes, broker, clock);
         quarantine =
                 new QuarantineFeature(store, topics, offsets, group -> groups.find(group) != null, rules, clock, lanes);
-        pulls.interceptors().add(quarantine.interceptor());
+        interceptors.add(conflicts.interceptor());
+        interceptors.add(quarantine.interceptor());
         retries.onGivenUp(quarantine.failures());
 
-        pops = new PopFeature(
-                store,
-                topics,
-                groups,
-                members,
-                offsets,
-                deliveries,
-                stats,
-                pulls.limits(),
-                rules,
-                nameServers,
-                settings,
-                clock,
-                platform.random(),
-                blocking,
-                filters);
+        pulls = new PullFeature(store.queues(), offsets, readRules, interceptors, delivered, lanes, settings, clock);
+        pops = new PopFeature(store, topics, offsets, readRules, delivered, lanes, settings, platform);
         store.onVisible((topic, queueId, newMaxOffset) -> {
             pulls.longPolling().wake(topic, queueId);
-            pops.wake(topic, queueId);
+            pops.longPolling().wake(topic, queueId);
         });
-
-        topics.addListener(topic -> {
-            rules.changed();
-            pulls.longPolling().topicChanged(topic);
-            pops.longPolling().topicChanged(topic);
-        });
-        groups.addListener(group -> {
-            rules.changed();
-            pulls.longPolling().groupChanged(group);
-            pops.longPolling().groupChanged(group);
-        });
+        topics.addListener(topic -> rulesChanged(rules, RuleChange.ofTopic(topic)));
+        groups.addListener(group -> rulesChanged(rules, RuleChange.ofGroup(group)));
         members.addListener(new MembershipListener() {
             @Override
             public void producerJoined(String group, ClientChannelInfo member) {
@@ -203,9 +189,12 @@ final class Features {
 
             @Override
             public void subscriptionChanged(String group, Connection connection) {
-                rules.changed();
-                pulls.longPolling().wishChanged(group, connection);
-                pops.longPolling().wishChanged(group, connection);
+                rulesChanged(rules, RuleChange.ofSubscription(group, connection));
+            }
+
+            @Override
+            public void conflict(ConsumerGroup group) {
+                conflicts.conflictFound(group);
             }
         });
 
@@ -214,8 +203,10 @@ final class Features {
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
         features.add(new SendFeature(
                 store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies));
-        pulls.register(routes);
-        pops.register(routes);
+        features.add(pulls);
+        features.add(conflicts);
+        features.add(pops);
+        features.add(new AssignmentFeature(store.catalog(), topics, members, nameServers, settings, clock));
         features.add(new GroupFeature(groups, members, topics, lanes));
         features.add(new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, lanes));
         locks.register(routes);
@@ -266,19 +257,19 @@ final class Features {
         return known == null ? null : new QuarantinedKeys.Since(known.sinceMillis(), known.reason());
     }
 
+    /** The change is in force: what waits is decided anew. */
+    private void rulesChanged(Rules rules, RuleChange change) {
+        rules.changed();
+        pulls.longPolling().decideAnew(change);
+        pops.longPolling().decideAnew(change);
+    }
+
     RequestHandler handler() {
         return handler;
     }
 
     /** Starts the background duties. */
     void start() {
-        DutyHandle parked = platform.duties().start(pulls.longPolling());
-        pulls.longPolling().startedAs(parked);
-        duties.add(parked);
-        DutyHandle waitingPops = platform.duties().start(pops.longPolling());
-        pops.longPolling().startedAs(waitingPops);
-        duties.add(waitingPops);
-        duties.add(platform.duties().start(pulls.unread()));
         duties.add(timerDispatcher.start(platform.duties()));
         background.start(platform.duties());
     }
@@ -295,8 +286,9 @@ final class Features {
         return topics;
     }
 
-    PullFeature pulls() {
-        return pulls;
+    /** What keeps messages from pulls; tests add to it. */
+    DeliveryInterceptors interceptors() {
+        return interceptors;
     }
 
     /** How many pulls wait for a message. */
@@ -316,8 +308,6 @@ final class Features {
 
     void connectionClosed(Connection connection) {
         features.forEach(feature -> feature.closed(connection));
-        pulls.closed(connection);
-        pops.longPolling().closed(connection);
     }
 
     /** Completes when every name server knows this broker, or did not answer in time. */

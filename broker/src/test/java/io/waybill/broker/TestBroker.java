@@ -66,6 +66,19 @@ final class TestBroker implements AutoCloseable {
     }
 
     private void open() {
+        openIdle();
+        features.start();
+        settle();
+    }
+
+    /** As {@link #kill}, but nothing has run since: no duty is started. Returns how often the features asked the views for a value meanwhile. */
+    long killIdle() {
+        files = files.kill();
+        backend.crash();
+        return openIdle();
+    }
+
+    private long openIdle() {
         duties = new SimulatedDuties(clock);
         Platform platform = new Platform(clock, RandomSource.seeded(11), duties);
         try {
@@ -73,6 +86,7 @@ final class TestBroker implements AutoCloseable {
         } catch (StoreException e) {
             throw new AssertionError(e);
         }
+        long before = backend.inUse().reads();
         features = new Features(
                 store,
                 settings,
@@ -84,8 +98,7 @@ final class TestBroker implements AutoCloseable {
                     return nameServerAnswer;
                 },
                 nameConflicts::add);
-        features.start();
-        settle();
+        return backend.inUse().reads() - before;
     }
 
     void restart() {

@@ -8,8 +8,8 @@ import java.util.Collection;
 /**
  * What a consumer wants of a topic, ready to be asked for every message of a pull.
  *
- * <p>What always holds: a message that {@link #mayMatch} denies, {@link #matches} denies as well, so a queue can be walked by tags codes and only what
- * is left is looked at. Asking never throws and changes nothing. Thread-safe.
+ * <p>What always holds: a message that {@link #mayMatch} denies, {@link #matches} denies as well, so a queue can be
+ * walked by tags codes and only what is left is looked at. Asking never throws and changes nothing. Thread-safe.
  */
 public interface Filter {
     String TAG = "TAG";
@@ -24,7 +24,9 @@ public interface Filter {
     /** Whether a message whose queue entry has this tags code can match. */
     boolean mayMatch(long tagsCode);
 
-    /** Whether the stored message that starts at {@code at} is wanted; neither position nor limit of the buffer counts. */
+    /**
+     * Whether the stored message that starts at {@code at} is wanted; neither position nor limit of the buffer counts.
+     */
     boolean matches(ByteBuffer buffer, int at);
 
     /** What it costs to ask {@link #matches} for a message, at the worst; a unit is about 30 ns. */

@@ -6,9 +6,9 @@ import io.waybill.store.MessageFilter;
 import java.nio.ByteBuffer;
 
 /**
- * A filter for one turn of a read, which ends when asking has cost what the turn may cost. What a peer may choose to have
- * computed is bounded that way: a moment on a thread that others wait for, a while on one that is there for nothing else.
- * Of one thread.
+ * A filter for one turn of a read, which ends when asking has cost what the turn may cost. What a peer may choose to
+ * have computed is bounded that way: a moment on a thread that others wait for, a while on one that is there for
+ * nothing else. Of one thread.
  */
 public final class Metered implements EntryFilter, MessageFilter {
     /** About a millisecond, for event loops and for the thread that confirms. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.filter;
 
-/** How two values of different types compare, as the stock filter does it: a text takes the type of the other side, if it can. */
+/**
+ * How two values of different types compare, as the stock filter does it: a text takes the type of the other side, if
+ * it can.
+ */
 final class SqlCompare {
     static final int IMPOSSIBLE = Integer.MIN_VALUE;
     /** Types that have nothing in common: the left one counts as less. */

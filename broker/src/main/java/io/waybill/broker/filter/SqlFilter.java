@@ -9,8 +9,9 @@ import java.util.List;
 /**
  * An SQL92 condition on the properties of messages; the tag is the property {@code TAGS}.
  *
- * <p>What always holds: length, number of tokens, depth and operators that may walk a long property are bounded when it is compiled, so asking it takes
- * a bounded time for any message. A message of which it is not known whether it matches does not. Immutable.
+ * <p>What always holds: length, number of tokens, depth and operators that may walk a long property are bounded when it
+ * is compiled, so asking it takes a bounded time for any message. A message of which it is not known whether it matches
+ * does not. Immutable.
  */
 final class SqlFilter implements Filter {
     private final SqlNode root;

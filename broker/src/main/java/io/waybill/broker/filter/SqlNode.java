@@ -2,8 +2,9 @@
 package io.waybill.broker.filter;
 
 /**
- * A part of a compiled expression. Its value is a Boolean, Integer, Long, Double or String, null for "unknown", or {@link #FAILED} when something
- * cannot be compared: then the whole expression fails, and the message is not wanted. Immutable; asking it never throws.
+ * A part of a compiled expression. Its value is a Boolean, Integer, Long, Double or String, null for "unknown", or
+ * {@link #FAILED} when something cannot be compared: then the whole expression fails, and the message is not wanted.
+ * Immutable; asking it never throws.
  */
 interface SqlNode {
     Object FAILED = new Object();
@@ -44,7 +45,10 @@ interface SqlNode {
         }
     }
 
-    /** A property where a condition is expected. A property is a text and never true: this is how the stock filter sees it. */
+    /**
+     * A property where a condition is expected. A property is a text and never true: this is how the stock filter sees
+     * it.
+     */
     record PropertyAsCondition(int index) implements Condition {
         @Override
         public Object value(SqlProperties of) {
@@ -146,7 +150,10 @@ interface SqlNode {
         }
     }
 
-    /** Whether a value is from one limit to another, both included. The value is made once: nested ones would double the work at each level. */
+    /**
+     * Whether a value is from one limit to another, both included. The value is made once: nested ones would double the
+     * work at each level.
+     */
     record Between(SqlNode in, SqlNode low, SqlNode high, boolean not) implements Condition {
         @Override
         public Object value(SqlProperties of) {
@@ -179,7 +186,10 @@ interface SqlNode {
         }
     }
 
-    /** CONTAINS, STARTSWITH, ENDSWITH and their opposites: false for what is missing or no text, and for an empty search, either way. */
+    /**
+     * CONTAINS, STARTSWITH, ENDSWITH and their opposites: false for what is missing or no text, and for an empty
+     * search, either way.
+     */
     record Search(SqlNode in, SqlToken.Kind how, TextSearch search, boolean not) implements Condition {
         @Override
         public Object value(SqlProperties of) {

@@ -24,7 +24,10 @@ import java.util.Map;
  */
 final class SqlParser {
     static final int MAX_DEPTH = 64;
-    /** Operators that may walk a whole property, which has 32 KiB at most: so a message costs a millisecond or two at the worst. */
+    /**
+     * Operators that may walk a whole property, which has 32 KiB at most: so a message costs a millisecond or two at
+     * the worst.
+     */
     static final int MAX_WALKS = 64;
 
     private final List<SqlToken> tokens;

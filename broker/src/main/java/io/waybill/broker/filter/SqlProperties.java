@@ -7,8 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Those properties of one message that an expression names. Found in one pass over the encoded bytes, made a text or a number at most once each, and
- * only when they are asked for, so the cost is bounded by the size of the properties, whatever the expression is. Of one thread.
+ * Those properties of one message that an expression names. Found in one pass over the encoded bytes, made a text or a
+ * number at most once each, and only when they are asked for, so the cost is bounded by the size of the properties,
+ * whatever the expression is. Of one thread.
  */
 final class SqlProperties {
     /** What a text is read as. */

@@ -57,7 +57,10 @@ final class SqlTokens {
         }
     }
 
-    /** The end of the comment that starts here, or -1. One in a line must have a line end behind it, else it is two minus signs. */
+    /**
+     * The end of the comment that starts here, or -1. One in a line must have a line end behind it, else it is two
+     * minus signs.
+     */
     private int comment() {
         if (text.startsWith("--", at)) {
             for (int i = at + 2; i < text.length(); i++) {

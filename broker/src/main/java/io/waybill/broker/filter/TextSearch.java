@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.filter;
 
-/** Finds one text in others, each character looked at once or twice, however the two are made (Knuth, Morris, Pratt). */
+/**
+ * Finds one text in others, each character looked at once or twice, however the two are made (Knuth, Morris, Pratt).
+ */
 final class TextSearch {
     private final String text;
     /** For each length matched so far, how much of it still is when the next character differs. */

@@ -11,8 +11,9 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * How many messages a group may get, by its attribute {@code waybill.rate}.
  *
- * <p>What always holds: in any time t a group with a limit is granted at most rate x (t + 1 s) messages; what was granted and not used is given back. A
- * change of the attribute holds from the next call on. By the monotonic clock. Safe from any thread; a group without a limit costs one lookup.
+ * <p>What always holds: in any time t a group with a limit is granted at most rate x (t + 1 s) messages; what was
+ * granted and not used is given back. A change of the attribute holds from the next call on. By the monotonic clock.
+ * Safe from any thread; a group without a limit costs one lookup.
  */
 public final class RateLimits {
     private static final long SECOND_NANOS = 1_000_000_000L;
@@ -23,7 +24,10 @@ public final class RateLimits {
     private final Clock clock;
     private final Map<String, Bucket> buckets = new ConcurrentHashMap<>();
 
-    /** A message costs {@link #SECOND_NANOS}; each nanosecond brings as many as messages are allowed per second. Guarded by itself. */
+    /**
+     * A message costs {@link #SECOND_NANOS}; each nanosecond brings as many as messages are allowed per second. Guarded
+     * by itself.
+     */
     private static final class Bucket {
         int rate;
         long credit;
@@ -40,12 +44,10 @@ public final class RateLimits {
         return config == null ? 0 : GroupAttributes.rate(config);
     }
 
-    /** Whether the group has a limit. */
-    public boolean isLimited(String group) {
-        return rate(group) > 0;
-    }
-
-    /** How many of the wanted messages the group may get now, from 0; all if it has no limit. They count as got until they are given back. */
+    /**
+     * How many of the wanted messages the group may get now, from 0; all if it has no limit. They count as got until
+     * they are given back.
+     */
     public long take(String group, long wanted) {
         int rate = rate(group);
         if (rate == 0) {

@@ -3,6 +3,8 @@ package io.waybill.broker.pop;
 
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -18,8 +20,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * QUERY_ASSIGNMENT (400): a client's share of a topic, on all brokers, for clients that leave the sharing to the broker. A client that sent no
- * heartbeat, or a topic whose queues elsewhere are not known right now, is answered without a share: the client keeps what it has and asks again.
+ * QUERY_ASSIGNMENT (400): a client's share of a topic, on all brokers, for clients that leave the sharing to the
+ * broker. A client that sent no heartbeat, or a topic whose queues elsewhere are not known right now, is answered
+ * without a share: the client keeps what it has and asks again.
  */
 final class Assignments {
     private static final Assignment NOTHING_SAID = new Assignment(null, null);
@@ -34,13 +37,15 @@ final class Assignments {
         this.modes = modes;
     }
 
-    void register(Routes routes) {
-        routes.on(RequestCode.QUERY_ASSIGNMENT, this::query);
-    }
-
-    private void query(Request request) {
-        AssignmentQuery query = AssignmentQuery.parse(request.command().body());
-        topicQueues.of(query.topic()).whenComplete((queues, failure) -> answer(request, query, queues));
+    void routes(Routes routes) {
+        routes.onCommand(
+                RequestCode.QUERY_ASSIGNMENT,
+                Lane.INLINE,
+                command -> AssignmentQuery.parse(command.body()),
+                (request, query) -> {
+                    topicQueues.of(query.topic()).whenComplete((queues, failure) -> answer(request, query, queues));
+                    return Reply.LATER;
+                });
     }
 
     private void answer(Request request, AssignmentQuery query, List<MessageQueue> queues) {
@@ -68,9 +73,9 @@ final class Assignments {
         }
         String strategy = query.strategyName();
         if (mode.isPop()) {
-            return Allocation.forPop(strategy, queues, clients, query.clientId(), mode.popShareQueueNum());
+            return QueueAllocation.forPop(strategy, queues, clients, query.clientId(), mode.popShareQueueNum());
         }
-        List<MessageQueue> share = Allocation.of(strategy, queues, clients, query.clientId());
+        List<MessageQueue> share = QueueAllocation.of(strategy, queues, clients, query.clientId());
         return share == null ? null : new LinkedHashSet<>(share);
     }
 

@@ -1,79 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.filter.Filter;
-import io.waybill.broker.request.DrainLoop;
-import io.waybill.broker.retry.RetriesExhausted;
-import io.waybill.protocol.header.PopHeader;
+import io.waybill.broker.longpoll.HeldRequest;
 import io.waybill.remoting.Request;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One pop, peek or notification that passed its checks: where to look, how much at most, what is wanted, and what was found so far.
- *
- * <p>What always holds: at most one thread works on a pop at a time, and it is answered at most once. Whoever wants something of a pop notes the
- * reason with {@link #begin}; if another thread works on it right now, that thread sees the reason when it ends its turn.
+ * One pop, peek or notification that passed its checks: where to scan, how much at most, on which terms, and what was
+ * found so far. A turn scans every queue once more; what was found before is kept.
  */
-final class Pop extends DrainLoop {
-    /** What is done with the messages. */
-    enum Kind {
-        TAKE,
-        PEEK,
-        NOTIFY
-    }
+final class Pop extends HeldRequest {
+    /** What a pop that waits and its places in the tables take. */
+    private static final int HELD_BYTES = 600;
 
-    /** A queue may have something for it. */
-    static final int LOOK = 1;
-    /** Its time is over, or it does not wait at all. */
-    static final int EXPIRE = 1 << 1;
-
-    /**
-     * What was asked for.
-     *
-     * @param queueId -1 for any
-     * @param mostRetries of the group
-     */
-    record Wish(
-            Kind kind,
-            String group,
-            String topic,
-            int queueId,
-            int queueCount,
-            int maxCount,
-            int maxBytes,
-            long invisibleMillis,
-            boolean fromMax,
-            boolean order,
-            String attemptId,
-            String expression,
-            Filter filter,
-            int mostRetries) {}
-
-    private final Request request;
-    private final PopChecks.Asked asked;
+    private final PopService service;
+    private final PopParameters parameters;
     private final int firstQueue;
     /** Replaced by whoever works on the pop. */
-    private volatile Wish wish;
+    private volatile PopTerms terms;
 
     // Of whoever works on the pop.
-    private final List<ByteBuffer> slices = new ArrayList<>(4);
-    private final StringBuilder starts = new StringBuilder();
-    private final StringBuilder offsets = new StringBuilder();
-    private final StringBuilder orderCounts = new StringBuilder();
-    /** Up to where messages that others want were left alone, by queue. */
+    /** Null while nothing was found. */
+    private PopFindings findings;
+    /** Up to where messages for other members were left alone, by queue. */
     private Map<Integer, Long> scannedTo = Map.of();
 
     private long popMillis;
     private long nowMillis;
     private int queuesSeen;
-    private int count;
     private int granted;
-    private int bytes;
     private long rest;
     private boolean expired;
     private boolean contended;
@@ -82,64 +41,64 @@ final class Pop extends DrainLoop {
     private int outdatedTurns;
     private long decidedAt;
     private boolean waited;
-    private long deadlineNanos;
     /** Steps of the log that must be stored before the answer; one more for the thread that works on the pop. */
     private final AtomicInteger unstored = new AtomicInteger(1);
 
     private Runnable answer;
 
-    private volatile PopLongPolling.Place place;
-    private volatile boolean looksAgain;
-
     /** @param firstQueue where to begin when any queue will do */
-    Pop(Request request, PopChecks.Asked asked, Wish wish, long decidedAt, int firstQueue) {
-        this.request = request;
-        this.asked = asked;
-        this.wish = wish;
+    Pop(PopService service, Request request, PopParameters parameters, PopTerms terms, long decidedAt, int firstQueue) {
+        super(request);
+        this.service = service;
+        this.parameters = parameters;
+        this.terms = terms;
         this.decidedAt = decidedAt;
         this.firstQueue = firstQueue;
     }
 
-    Request request() {
-        return request;
+    @Override
+    public void advance(int reasons) {
+        if (begin(reasons)) {
+            service.work(this, false);
+        }
     }
 
-    Wish wish() {
-        return wish;
+    PopParameters parameters() {
+        return parameters;
     }
 
-    PopChecks.Asked asked() {
-        return asked;
+    @Override
+    public String group() {
+        return parameters.group();
+    }
+
+    @Override
+    public String topic() {
+        return parameters.topic();
+    }
+
+    @Override
+    public int heldBytes() {
+        return HELD_BYTES + terms.filter().weightBytes();
     }
 
     // ---- what was decided about it
 
-    /** Sets what it gets, as decided when the rules had this number. */
-    void decided(PopChecks.Checked checked, long number) {
-        int mostRetries = wish.kind() == Kind.TAKE ? RetriesExhausted.mostRetries(checked.group()) : wish.mostRetries();
-        wish = new Wish(
-                wish.kind(),
-                wish.group(),
-                wish.topic(),
-                wish.queueId(),
-                checked.topic().readQueueNums(),
-                wish.maxCount(),
-                wish.maxBytes(),
-                wish.invisibleMillis(),
-                wish.fromMax(),
-                wish.order(),
-                wish.attemptId(),
-                checked.expression(),
-                checked.filter(),
-                mostRetries);
+    /** Sets the terms, as decided when the rules had this number. */
+    void decided(PopTerms newTerms, long number) {
+        terms = newTerms;
         decidedAt = number;
+    }
+
+    PopTerms terms() {
+        return terms;
     }
 
     long decidedAt() {
         return decidedAt;
     }
 
-    /** What it gets has to be decided anew before it may take anything more. */
+    /** The terms have to be decided anew before it may lease anything more. */
     void outdated() {
         outdated = true;
     }
@@ -155,7 +114,7 @@ final class Pop extends DrainLoop {
 
     // ---- a turn
 
-    /** Begins to look at every queue once more; what was found before is kept. */
+    /** Begins to scan every queue once more; what was found before is kept. */
     void startTurn(int reasons, PopClock clock) {
         expired |= (reasons & EXPIRE) != 0;
         contended = false;
@@ -163,7 +122,7 @@ final class Pop extends DrainLoop {
         outdated = false;
         queuesSeen = 0;
         rest = 0;
-        if (count == 0) {
+        if (count() == 0) {
             popMillis = clock.stampMillis();
             nowMillis = clock.nowMillis();
         }
@@ -171,22 +130,23 @@ final class Pop extends DrainLoop {
 
     /** How many messages the group may get in this turn, this pop's earlier ones not counted. */
     void grant(int messages) {
-        granted = count + messages;
+        granted = count() + messages;
     }
 
     /** What was granted in this turn and not used. */
     int unused() {
-        int rest = granted - count;
-        granted = count;
-        return rest;
+        int unused = granted - count();
+        granted = count();
+        return unused;
     }
 
-    /** The next queue to look at, or -1. It stays the next one until {@link #queueSeen}. */
+    /** The next queue to scan, or -1. It stays the next one until {@link #queueSeen}. */
     int nextQueue() {
-        if (wish.queueId() >= 0) {
-            return queuesSeen == 0 ? wish.queueId() : -1;
+        if (parameters.queueId() >= 0) {
+            return queuesSeen == 0 ? parameters.queueId() : -1;
         }
-        return queuesSeen < wish.queueCount() ? (firstQueue + queuesSeen) % wish.queueCount() : -1;
+        int queues = terms.queueCount();
+        return queuesSeen < queues ? (firstQueue + queuesSeen) % queues : -1;
     }
 
     void queueSeen(long restOfQueue) {
@@ -195,26 +155,22 @@ final class Pop extends DrainLoop {
     }
 
     boolean waitsFor(int queueId) {
-        return wish.queueId() == PopHeader.ANY_QUEUE || wish.queueId() == queueId;
+        return parameters.isAnyQueue() || parameters.queueId() == queueId;
     }
 
     boolean isFull() {
-        return roomForCount() <= 0 || bytes >= wish.maxBytes();
+        return roomForCount() <= 0 || roomForBytes() <= 0;
     }
 
     int roomForCount() {
-        return Math.min(wish.maxCount(), granted) - count;
+        return Math.min(parameters.maxCount(), granted) - count();
     }
 
     int roomForBytes() {
-        return wish.maxBytes() - bytes;
+        return parameters.maxBytes() - (findings == null ? 0 : findings.bytes());
     }
 
-    int count() {
-        return count;
-    }
-
-    /** The name of what it takes. */
+    /** Names what it leases. */
     long popMillis() {
         return popMillis;
     }
@@ -232,7 +188,7 @@ final class Pop extends DrainLoop {
         return expired;
     }
 
-    /** Somebody else worked on a queue just now, and lets this pop look again afterwards. */
+    /** Another pop scanned a queue just now, and lets this pop look again afterwards. */
     void contended() {
         contended = true;
     }
@@ -263,59 +219,32 @@ final class Pop extends DrainLoop {
     // ---- what was found
 
     /** Messages of one queue, ascending. */
-    void found(int queueId, List<Given> messages) {
-        String mark = PopQueues.topicMark(wish.topic());
-        if (starts.length() > 0) {
-            starts.append(';');
-            offsets.append(';');
+    void found(int queueId, List<DeliveredMessage> messages) {
+        if (findings == null) {
+            findings = new PopFindings(PopQueues.topicMark(parameters.topic()));
         }
-        starts.append(mark)
-                .append(' ')
-                .append(queueId)
-                .append(' ')
-                .append(messages.get(0).offset());
-        offsets.append(mark).append(' ').append(queueId).append(' ');
-        for (int i = 0; i < messages.size(); i++) {
-            Given given = messages.get(i);
-            offsets.append(i == 0 ? "" : ",").append(given.offset());
-            slices.add(given.message());
-            bytes += given.message().remaining();
-            if (wish.order() && given.deliveries() > 1) {
-                orderCounts.append(orderCounts.length() == 0 ? "" : ";");
-                orderCounts
-                        .append(mark)
-                        .append(" qo")
-                        .append(queueId)
-                        .append('%')
-                        .append(given.offset());
-                orderCounts.append(' ').append(given.deliveries() - 1);
-            }
-        }
-        count += messages.size();
+        findings.add(queueId, messages, parameters.order());
     }
 
-    /**
-     * A message handed out.
-     *
-     * @param deliveries this one included
-     */
-    record Given(long offset, ByteBuffer message, int deliveries) {}
+    int count() {
+        return findings == null ? 0 : findings.count();
+    }
 
     List<ByteBuffer> slices() {
-        return slices;
+        return findings == null ? List.of() : findings.slices();
     }
 
     String starts() {
-        return starts.toString();
+        return findings == null ? "" : findings.starts();
     }
 
     String offsets() {
-        return offsets.toString();
+        return findings == null ? "" : findings.offsets();
     }
 
     /** Null when there is nothing to say. */
     String orderCounts() {
-        return orderCounts.length() == 0 ? null : orderCounts.toString();
+        return findings == null ? null : findings.orderCounts();
     }
 
     // ---- its end
@@ -325,7 +254,10 @@ final class Pop extends DrainLoop {
         unstored.incrementAndGet();
     }
 
-    /** Such a step is stored, or refused, or the thread that works on the pop has made its answer: the last one sends it. */
+    /**
+     * Such a step is stored, or refused, or the thread that works on the pop has made its answer: the last one sends
+     * it.
+     */
     void stored() {
         if (unstored.decrementAndGet() == 0) {
             answer.run();
@@ -343,31 +275,5 @@ final class Pop extends DrainLoop {
         boolean first = !waited;
         waited = true;
         return first;
-    }
-
-    long deadlineNanos() {
-        return deadlineNanos;
-    }
-
-    void deadlineNanos(long nanos) {
-        deadlineNanos = nanos;
-    }
-
-    /** Where it waits; null while it never did. */
-    PopLongPolling.Place place() {
-        return place;
-    }
-
-    void place(PopLongPolling.Place waitsAt) {
-        place = waitsAt;
-    }
-
-    /** Whether it is arranged that it looks once more, since its group gets no more for the moment. */
-    boolean looksAgain() {
-        return looksAgain;
-    }
-
-    void looksAgain(boolean isArranged) {
-        looksAgain = isArranged;
     }
 }

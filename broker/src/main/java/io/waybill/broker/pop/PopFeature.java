@@ -1,113 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
-import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.group.ClientRegistry;
-import io.waybill.broker.group.Groups;
-import io.waybill.broker.longpoll.RateLimits;
+import io.waybill.broker.longpoll.Deliveries;
+import io.waybill.broker.longpoll.LongPolling;
+import io.waybill.broker.longpoll.ReadLanes;
+import io.waybill.broker.longpoll.ReadRules;
 import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.request.Rules;
-import io.waybill.broker.route.NameServers;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Clock;
-import io.waybill.platform.RandomSource;
+import io.waybill.platform.Platform;
 import io.waybill.protocol.RequestCode;
-import io.waybill.protocol.ResponseCode;
-import io.waybill.protocol.body.RequestMode;
-import io.waybill.protocol.frame.Command;
+import io.waybill.remoting.Connection;
+import io.waybill.store.QueueStore;
 import io.waybill.store.Store;
-import java.util.concurrent.Executor;
 
-/** The feature "pop", put together: its requests, the queues groups pop, the pops that wait, and who pops what. */
-public final class PopFeature {
-    private final PopLongPolling longPolling;
+/** The feature "pop": its requests, the queues that groups pop, and the pops that wait. */
+public final class PopFeature implements Feature {
+    private final Wakeup wakeup = new Wakeup();
+    private final LongPolling<Pop> longPolling;
     private final PopRequests requests;
-    private final Acks acks;
-    private final RequestModes modes;
-    private final Assignments assignments;
+    private final AckRequests acks;
 
     public PopFeature(
             Store store,
             Topics topics,
-            Groups groups,
-            ClientRegistry members,
             Offsets offsets,
-            DeliveryLog deliveries,
-            Stats stats,
-            RateLimits limits,
-            Rules rules,
-            NameServers nameServers,
+            ReadRules rules,
+            Deliveries deliveries,
+            Lanes lanes,
             BrokerSettings settings,
-            Clock clock,
-            RandomSource random,
-            Executor coldReads,
-            Executor filters) {
-        PopClock popClock = new PopClock(clock);
-        PopQueues queues = new PopQueues(store, offsets, popClock);
-        longPolling = new PopLongPolling(
-                store,
-                clock,
-                popClock,
+            Platform platform) {
+        QueueStore queues = store.queues();
+        PopClock popClock = new PopClock(platform.clock());
+        PopQueues popQueues = new PopQueues(store, offsets, popClock);
+        InvisibilityClock invisibilities = new InvisibilityClock(popClock, wakeup);
+        HeldPops heldPops = new HeldPops(
                 queues,
-                settings.reads().maxHeld(),
-                settings.reads().holdMaxMillis(),
-                key -> topics.find(key.topic()) != null && groups.find(key.group()) != null);
-        PopChecks checks = new PopChecks(topics, groups, members);
+                popQueues,
+                popClock,
+                invisibilities,
+                key -> rules.topic(key.topic()) != null && rules.group(key.group()) != null,
+                platform.clock());
+        longPolling = new LongPolling<>("pop", heldPops, wakeup, settings, platform.clock());
+        ReadLanes<Pop> readLanes = new ReadLanes<>(lanes, longPolling);
+        PopChecks checks = new PopChecks(rules);
+        QueueScanner scanner =
+                new QueueScanner(queues, popQueues, checks, topics, deliveries, invisibilities, longPolling, readLanes);
         PopService popService = new PopService(
-                store,
-                queues,
-                longPolling,
-                members,
-                topics,
-                deliveries,
-                stats,
-                limits,
-                rules,
-                checks,
-                popClock,
-                coldReads,
-                filters);
-        longPolling.lookBy(popService);
-        requests = new PopRequests(checks, rules, popService, longPolling, settings, random);
-        acks = new Acks(store, topics, queues, longPolling, deliveries, popClock);
-        modes = new RequestModes(store, members, settings.reads().popByDefault() ? RequestMode.POP : RequestMode.PULL);
-        assignments = new Assignments(members, new TopicQueues(topics, nameServers, settings, clock), modes);
+                checks, rules.limits(), popClock, scanner, longPolling, readLanes, new PopReplies(deliveries));
+        requests = new PopRequests(checks, popService, heldPops, settings, platform.random());
+        acks = new AckRequests(queues, topics, popQueues, heldPops, invisibilities, deliveries, popClock);
+        offsets.addListener(popQueues);
         offsets.addListener(new OffsetListener() {
             @Override
-            public void set(String group, String topic, int queueId, long offset, boolean isReset) {
-                queues.outside(group, topic, queueId, offset, isReset);
-            }
-
-            @Override
             public void reset(String group, String topic, int queueId) {
-                longPolling.wake(group, topic, queueId);
+                heldPops.serve(group, topic, queueId);
             }
         });
     }
 
-    public void register(Routes routes) {
-        requests.register(routes);
-        acks.register(routes);
-        modes.register(routes);
-        assignments.register(routes);
+    @Override
+    public void routes(Routes routes) {
+        requests.routes(routes);
+        acks.routes(routes);
         // Moves RocketMQ's pop records from one of its two stores to the other; here is only one.
-        routes.on(
-                RequestCode.POP_ROLLBACK,
-                request -> request.reply(
-                        Command.response(ResponseCode.SUCCESS, null).build()));
+        routes.on(RequestCode.POP_ROLLBACK, Lane.INLINE, request -> Reply.success());
     }
 
-    /** Something became visible in a queue. Quick; called by the thread that applied it. */
-    public void wake(String topic, int queueId) {
-        longPolling.wake(topic, queueId);
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(longPolling, wakeup);
     }
 
-    /** The pops that wait; a duty to be started. */
-    public PopLongPolling longPolling() {
+    @Override
+    public void closed(Connection connection) {
+        longPolling.closed(connection);
+    }
+
+    /** The pops that wait. */
+    public LongPolling<?> longPolling() {
         return longPolling;
     }
 }

@@ -9,27 +9,25 @@ import java.util.NavigableSet;
 import java.util.SortedMap;
 
 /**
- * Which part of a queue a pop may look at: a pure function of the state of its group.
+ * Which part of a queue a pop may scan: a pure function of the state of its group.
  *
- * <p>What always holds: no offset in a run is finished, and none is held by somebody; runs ascend and do not touch what lies between them.
+ * <p>What always holds: no offset in a range is finished, and none is leased; ranges ascend and do not touch what lies
+ * between them.
  */
 final class PopPlan {
-    /** Offsets from one (inclusive) to another (exclusive). */
-    record Run(long from, long to) {}
-
     private PopPlan() {}
 
     /**
-     * For messages without an order: those whose invisibility is over first, then those never handed out.
+     * For messages without an order: those whose invisibility is over first, then those never delivered.
      *
      * @param due offsets whose invisibility is over, in any number
      * @param holes whether there may be offsets before the frontier that were left alone
-     * @param scannedTo what was never handed out is looked at from here on
+     * @param scannedTo what was never delivered is scanned from here on
      * @param end of the queue
-     * @param wanted runs at most, besides the due ones
-     * @param fresh whether messages that were never handed out may come
+     * @param wanted ranges at most, besides the due ones
+     * @param fresh whether messages that were never delivered may come
      */
-    static List<Run> unordered(
+    static List<OffsetRange> unordered(
             PopState state,
             NavigableSet<Long> due,
             boolean holes,
@@ -37,46 +35,46 @@ final class PopPlan {
             long end,
             int wanted,
             boolean fresh) {
-        List<Run> runs = new ArrayList<>();
+        List<OffsetRange> ranges = new ArrayList<>();
         if (!fresh) {
-            addDue(runs, due, Long.MAX_VALUE);
-            return runs;
+            addDue(ranges, due, Long.MAX_VALUE);
+            return ranges;
         }
         if (holes) {
-            gaps(state, scannedTo, end, due, runs, wanted);
-            return runs;
+            gaps(state, scannedTo, end, due, ranges, wanted);
+            return ranges;
         }
-        addDue(runs, due, Long.MAX_VALUE);
+        addDue(ranges, due, Long.MAX_VALUE);
         long from = Math.max(scannedTo, state.frontier());
         if (from < end) {
-            runs.add(new Run(from, end));
+            ranges.add(new OffsetRange(from, end));
         }
-        return runs;
+        return ranges;
     }
 
-    /** For messages in order, when nobody holds one: everything that is not finished, from the first on. */
-    static List<Run> ordered(PopState state, long scannedTo, long end, int most) {
-        List<Run> runs = new ArrayList<>();
+    /** For messages in order, when none is leased: everything that is not finished, from the first on. */
+    static List<OffsetRange> ordered(PopState state, long scannedTo, long end, int most) {
+        List<OffsetRange> ranges = new ArrayList<>();
         long from = Math.max(scannedTo, state.base());
         for (long[] acked : state.ackedRanges()) {
-            if (runs.size() >= most) {
-                return runs;
+            if (ranges.size() >= most) {
+                return ranges;
             }
             if (acked[1] <= from) {
                 continue;
             }
             if (from < Math.min(acked[0], end)) {
-                runs.add(new Run(from, Math.min(acked[0], end)));
+                ranges.add(new OffsetRange(from, Math.min(acked[0], end)));
             }
             from = Math.max(from, acked[1]);
         }
         if (from < end) {
-            runs.add(new Run(from, end));
+            ranges.add(new OffsetRange(from, end));
         }
-        return runs;
+        return ranges;
     }
 
-    /** Whether offsets before the frontier are neither finished nor handed out. */
+    /** Whether offsets before the frontier are neither finished nor delivered. */
     static boolean hasGaps(PopState state) {
         long known = state.frontier() - state.base() - state.inFlight().size();
         for (long[] acked : state.ackedRanges()) {
@@ -85,49 +83,52 @@ final class PopPlan {
         return known > 0;
     }
 
-    private static void addDue(List<Run> runs, NavigableSet<Long> due, long before) {
+    private static void addDue(List<OffsetRange> ranges, NavigableSet<Long> due, long before) {
         for (Iterator<Long> offsets = due.iterator(); offsets.hasNext(); ) {
             long offset = offsets.next();
             if (offset >= before) {
                 return;
             }
             offsets.remove();
-            int last = runs.size() - 1;
-            if (last >= 0 && runs.get(last).to() == offset) {
-                runs.set(last, new Run(runs.get(last).from(), offset + 1));
+            int last = ranges.size() - 1;
+            if (last >= 0 && ranges.get(last).to() == offset) {
+                ranges.set(last, new OffsetRange(ranges.get(last).from(), offset + 1));
             } else {
-                runs.add(new Run(offset, offset + 1));
+                ranges.add(new OffsetRange(offset, offset + 1));
             }
         }
     }
 
-    /** Walks over what is finished or held, from the base on, and takes what lies between, with the due ones where they stand. */
+    /**
+     * Walks over what is finished or leased, from the base on, and takes what lies between, with the due ones where
+     * they stand.
+     */
     private static void gaps(
-            PopState state, long scannedTo, long end, NavigableSet<Long> due, List<Run> runs, int most) {
-        SortedMap<Long, PopState.InFlight> held = state.inFlight();
-        Iterator<Long> heldOffsets = held.keySet().iterator();
-        Iterator<long[]> ranges = state.ackedRanges().iterator();
-        long nextHeld = heldOffsets.hasNext() ? heldOffsets.next() : Long.MAX_VALUE;
-        long[] nextRange = ranges.hasNext() ? ranges.next() : null;
+            PopState state, long scannedTo, long end, NavigableSet<Long> due, List<OffsetRange> ranges, int most) {
+        SortedMap<Long, PopState.InFlight> leased = state.inFlight();
+        Iterator<Long> leasedOffsets = leased.keySet().iterator();
+        Iterator<long[]> acked = state.ackedRanges().iterator();
+        long nextLeased = leasedOffsets.hasNext() ? leasedOffsets.next() : Long.MAX_VALUE;
+        long[] nextRange = acked.hasNext() ? acked.next() : null;
         long at = state.base();
-        while (at < end && runs.size() < most) {
+        while (at < end && ranges.size() < most) {
             long rangeFrom = nextRange == null ? Long.MAX_VALUE : nextRange[0];
-            long gapEnd = Math.min(end, Math.min(nextHeld, rangeFrom));
+            long gapEnd = Math.min(end, Math.min(nextLeased, rangeFrom));
             if (Math.max(at, scannedTo) < gapEnd) {
-                addDue(runs, due, at);
-                runs.add(new Run(Math.max(at, scannedTo), gapEnd));
+                addDue(ranges, due, at);
+                ranges.add(new OffsetRange(Math.max(at, scannedTo), gapEnd));
             }
             if (gapEnd >= end) {
                 break;
             }
-            if (nextHeld < rangeFrom) {
-                at = nextHeld + 1;
-                nextHeld = heldOffsets.hasNext() ? heldOffsets.next() : Long.MAX_VALUE;
+            if (nextLeased < rangeFrom) {
+                at = nextLeased + 1;
+                nextLeased = leasedOffsets.hasNext() ? leasedOffsets.next() : Long.MAX_VALUE;
             } else {
                 at = nextRange[1];
-                nextRange = ranges.hasNext() ? ranges.next() : null;
+                nextRange = acked.hasNext() ? acked.next() : null;
             }
         }
-        addDue(runs, due, Long.MAX_VALUE);
+        addDue(ranges, due, Long.MAX_VALUE);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.request.Rules;
-import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.RandomSource;
 import io.waybill.protocol.RequestCode;
@@ -16,11 +16,12 @@ import io.waybill.protocol.header.PopHeader;
 import io.waybill.remoting.Request;
 
 /**
- * The requests that look for messages: POP (200050), PEEK (200052), NOTIFICATION (200054), and POLLING_INFO (200055) about those that wait. Checks a
- * request and hands it to {@link PopService}. Runs on the event loop and does not block.
+ * The requests that look for messages: POP (200050), PEEK (200052), NOTIFICATION (200054), and POLLING_INFO (200055)
+ * about those that wait. Checks a request and hands it to {@link PopService}. Runs on the event loop and does not
+ * block.
  *
- * <p>A pop needs no heartbeat: a proxy pops for clients the broker does not know. How long it may wait counts from its arrival here; the time at which
- * its client says it was born is that of another clock and decides nothing.
+ * <p>A pop needs no heartbeat: a proxy pops for clients the broker does not know. How long it may wait counts from its
+ * arrival here; the time at which its client says it was made is that of another clock and decides nothing.
  */
 final class PopRequests {
     private static final int MOST_MESSAGES = 32;
@@ -29,129 +30,105 @@ final class PopRequests {
     private static final int MAX_ATTEMPT_LENGTH = 255;
 
     private final PopChecks checks;
-    private final Rules rules;
     private final PopService popService;
-    private final PopLongPolling waiting;
+    private final HeldPops heldPops;
     private final RandomSource random;
     private final int mostBytes;
 
     PopRequests(
-            PopChecks checks,
-            Rules rules,
-            PopService popService,
-            PopLongPolling waiting,
-            BrokerSettings settings,
-            RandomSource random) {
+            PopChecks checks, PopService popService, HeldPops heldPops, BrokerSettings settings, RandomSource random) {
         this.checks = checks;
-        this.rules = rules;
         this.popService = popService;
-        this.waiting = waiting;
+        this.heldPops = heldPops;
         this.random = random;
         this.mostBytes = settings.reads().maxBytes();
     }
 
-    void register(Routes routes) {
-        routes.on(RequestCode.POP_MESSAGE, this::pop)
-                .on(RequestCode.PEEK_MESSAGE, this::peek)
-                .on(RequestCode.NOTIFICATION, this::notify)
-                .on(RequestCode.POLLING_INFO, this::pollingInfo);
+    void routes(Routes routes) {
+        routes.on(RequestCode.POP_MESSAGE, Lane.INLINE, PopHeader::read, this::pop)
+                .on(RequestCode.PEEK_MESSAGE, Lane.INLINE, PeekHeader::read, this::peek)
+                .on(RequestCode.NOTIFICATION, Lane.INLINE, NotificationHeader::read, this::notify)
+                .on(RequestCode.POLLING_INFO, Lane.INLINE, PeekHeader::read, this::pollingInfo);
     }
 
-    private void pop(Request request) {
-        PopHeader header = PopHeader.read(request.command().fields());
+    private Reply pop(Request request, PopHeader header) {
         inRange("maxMsgNums", header.maxMsgNums(), 1, MOST_MESSAGES);
         inRange("invisibleTime", header.invisibleTime(), 1, MOST_INVISIBLE_MILLIS);
         inRange("initMode", header.initMode(), PopHeader.FROM_MIN, PopHeader.FROM_MAX);
-        PopChecks.Asked asked = new PopChecks.Asked(
-                header.consumerGroup(), header.topic(), header.queueId(), header.expType(), header.exp());
-        long number = rules.number(); // before it is looked at
-        PopChecks.Checked checked = checked(request, asked);
-        if (checked == null) {
-            return;
-        }
-        start(
-                request,
-                asked,
-                number,
-                new Pop.Wish(
-                        Pop.Kind.TAKE,
-                        header.consumerGroup(),
-                        header.topic(),
-                        header.queueId(),
-                        checked.topic().readQueueNums(),
-                        header.maxMsgNums(),
-                        mostBytes,
-                        header.invisibleTime(),
-                        header.initMode() == PopHeader.FROM_MAX,
-                        header.order(),
-                        attempt(header.attemptId()),
-                        checked.expression(),
-                        checked.filter(),
-                        RetriesExhausted.mostRetries(checked.group())),
-                header.pollTime());
+        PopParameters parameters = new PopParameters(
+                PopMode.LEASE,
+                header.consumerGroup(),
+                header.topic(),
+                header.queueId(),
+                header.maxMsgNums(),
+                mostBytes,
+                header.invisibleTime(),
+                header.initMode() == PopHeader.FROM_MAX,
+                header.order(),
+                attempt(header.attemptId()),
+                header.expType(),
+                header.exp());
+        return start(request, parameters, header.pollTime());
     }
 
-    private void peek(Request request) {
-        PeekHeader header = PeekHeader.read(request.command().fields());
+    private Reply peek(Request request, PeekHeader header) {
         inRange("maxMsgNums", header.maxMsgNums(), 1, MOST_MESSAGES);
-        PopChecks.Asked asked =
-                new PopChecks.Asked(header.consumerGroup(), header.topic(), header.queueId(), null, null);
-        look(request, Pop.Kind.PEEK, asked, header.maxMsgNums(), false, null, 0);
+        return start(request, ofPeek(header), 0);
     }
 
-    private void notify(Request request) {
-        NotificationHeader header = NotificationHeader.read(request.command().fields());
-        PopChecks.Asked asked = new PopChecks.Asked(
-                header.consumerGroup(), header.topic(), header.queueId(), header.expType(), header.exp());
-        look(request, Pop.Kind.NOTIFY, asked, 1, header.order(), attempt(header.attemptId()), header.pollTime());
-    }
-
-    private void look(
-            Request request,
-            Pop.Kind kind,
-            PopChecks.Asked asked,
-            int maxCount,
-            boolean order,
-            String attemptId,
-            long holdMillis) {
-        long number = rules.number(); // before it is looked at
-        PopChecks.Checked checked = checked(request, asked);
-        if (checked == null) {
-            return;
-        }
-        Pop.Wish wish = new Pop.Wish(
-                kind,
-                asked.group(),
-                asked.topic(),
-                asked.queueId(),
-                checked.topic().readQueueNums(),
-                maxCount,
+    private PopParameters ofPeek(PeekHeader header) {
+        return new PopParameters(
+                PopMode.PEEK,
+                header.consumerGroup(),
+                header.topic(),
+                header.queueId(),
+                header.maxMsgNums(),
                 mostBytes,
                 0,
                 false,
-                order,
-                attemptId,
-                checked.expression(),
-                checked.filter(),
-                Integer.MAX_VALUE);
-        start(request, asked, number, wish, holdMillis);
+                false,
+                null,
+                null,
+                null);
     }
 
-    private void start(Request request, PopChecks.Asked asked, long number, Pop.Wish wish, long holdMillis) {
-        Pop pop = new Pop(request, asked, wish, number, random.nextInt(wish.queueCount()));
-        popService.start(pop, Math.max(0, holdMillis));
+    private Reply notify(Request request, NotificationHeader header) {
+        PopParameters parameters = new PopParameters(
+                PopMode.NOTIFY,
+                header.consumerGroup(),
+                header.topic(),
+                header.queueId(),
+                1,
+                mostBytes,
+                0,
+                false,
+                header.order(),
+                attempt(header.attemptId()),
+                header.expType(),
+                header.exp());
+        return start(request, parameters, header.pollTime());
     }
 
-    private void pollingInfo(Request request) {
-        PeekHeader header = PeekHeader.read(request.command().fields());
-        PopChecks.Asked asked =
-                new PopChecks.Asked(header.consumerGroup(), header.topic(), header.queueId(), null, null);
-        if (checked(request, asked) != null) {
-            int count = waiting.waitingFor(header.consumerGroup(), header.topic(), header.queueId());
-            request.reply(Command.response(ResponseCode.SUCCESS, null)
-                    .field("pollingNum", Integer.toString(count))
-                    .build());
+    private Reply start(Request request, PopParameters parameters, long holdMillis) {
+        long number = checks.number(); // before it is looked at
+        PopTerms terms = checks.first(parameters, request.connection());
+        if (terms.isRefused()) {
+            return Reply.refused(terms.refusal().code(), terms.refusal().text());
         }
+        Pop pop = new Pop(popService, request, parameters, terms, number, random.nextInt(terms.queueCount()));
+        popService.start(pop, Math.max(0, holdMillis));
+        return Reply.LATER;
+    }
+
+    private Reply pollingInfo(Request request, PeekHeader header) {
+        PopTerms terms = checks.first(ofPeek(header), request.connection());
+        if (terms.isRefused()) {
+            return Reply.refused(terms.refusal().code(), terms.refusal().text());
+        }
+        int count = heldPops.waitingFor(header.consumerGroup(), header.topic(), header.queueId());
+        return Reply.of(Command.response(ResponseCode.SUCCESS, null)
+                .field("pollingNum", Integer.toString(count))
+                .build());
     }
 
     // ---- checks
@@ -168,15 +145,5 @@ final class PopRequests {
                     "attemptId", "at most " + MAX_ATTEMPT_LENGTH + " characters", id.length() + " characters");
         }
         return id == null || id.isEmpty() ? null : id;
-    }
-
-    /** Null when the request was refused. */
-    private PopChecks.Checked checked(Request request, PopChecks.Asked asked) {
-        PopChecks.Checked checked = checks.first(asked, request.connection());
-        if (checked.isRefused()) {
-            request.refuse(checked.code(), checked.text());
-            return null;
-        }
-        return checked;
     }
 }

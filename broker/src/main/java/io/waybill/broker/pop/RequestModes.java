@@ -2,7 +2,9 @@
 package io.waybill.broker.pop;
 
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Outcomes;
+import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
@@ -13,7 +15,7 @@ import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.CatalogStore;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
 import java.nio.ByteBuffer;
@@ -22,8 +24,8 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Which groups pop which topics: SET_MESSAGE_REQUEST_MODE (401) and GET_ALL_MESSAGE_REQUEST_MODE (402), settings in the catalog. Members of the
- * group are told at once, so that they ask for their share anew.
+ * Which groups pop which topics: SET_MESSAGE_REQUEST_MODE (401) and GET_ALL_MESSAGE_REQUEST_MODE (402), settings in the
+ * catalog. Members of the group are notified at once, so that they ask for their share anew.
  */
 final class RequestModes {
     /** In front of topic, a slash and group in the name of the setting. */
@@ -31,26 +33,33 @@ final class RequestModes {
 
     private static final int MOST_MODES = 100_000;
 
-    private final Store store;
+    private final CatalogStore catalog;
     private final ClientRegistry members;
     private final String usualMode;
     private final Map<String, RequestMode> table = new ConcurrentHashMap<>();
 
     /** @param usualMode of groups nobody set one for */
-    RequestModes(Store store, ClientRegistry members, String usualMode) {
-        this.store = store;
+    RequestModes(CatalogStore catalog, ClientRegistry members, String usualMode) {
+        this.catalog = catalog;
         this.members = members;
         this.usualMode = usualMode;
-        store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
+        catalog.catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
             if (name.startsWith(PREFIX)) {
                 table.put(name, RequestMode.parse(ByteBuffer.wrap(value)));
             }
         });
     }
 
-    void register(Routes routes) {
-        routes.on(RequestCode.SET_MESSAGE_REQUEST_MODE, this::set)
-                .on(RequestCode.GET_ALL_MESSAGE_REQUEST_MODE, this::all);
+    void routes(Routes routes) {
+        routes.onCommand(
+                        RequestCode.SET_MESSAGE_REQUEST_MODE,
+                        Lane.INLINE,
+                        command -> RequestMode.parse(command.body()),
+                        this::set)
+                .on(
+                        RequestCode.GET_ALL_MESSAGE_REQUEST_MODE,
+                        Lane.INLINE,
+                        request -> Reply.success(new RequestModeTable(new TreeMap<>(table).values()).toJson()));
     }
 
     /** The mode of a group for a topic; retry topics are pulled. */
@@ -66,32 +75,28 @@ final class RequestModes {
         return PREFIX + topic + "/" + group;
     }
 
-    private void set(Request request) {
-        RequestMode mode = RequestMode.parse(request.command().body());
+    private Reply set(Request request, RequestMode mode) {
         if (Names.isRetry(mode.topic())) {
-            request.refuse(ResponseCode.NO_PERMISSION, "retry topics are always pulled");
-            return;
+            return Reply.refused(ResponseCode.NO_PERMISSION, "retry topics are always pulled");
         }
         String illegal = Names.checkTopic(mode.topic());
         illegal = illegal != null ? illegal : Names.checkGroup(mode.consumerGroup());
         if (illegal != null) {
-            request.refuse(ResponseCode.INVALID_PARAMETER, illegal);
-            return;
+            return Reply.refused(ResponseCode.INVALID_PARAMETER, illegal);
         }
         if (!mode.isPop() && !RequestMode.PULL.equals(mode.mode())) {
             throw new BadField("mode", "POP or PULL", mode.mode());
         }
         String name = name(mode.consumerGroup(), mode.topic());
         if (!table.containsKey(name) && table.size() >= MOST_MODES) {
-            request.refuse(ResponseCode.SYSTEM_ERROR, "no more than " + MOST_MODES + " modes are kept");
-            return;
+            return Reply.refused(ResponseCode.SYSTEM_ERROR, "no more than " + MOST_MODES + " modes are kept");
         }
         RequestMode known = table.get(name);
         AdminLog.changed(
                 request,
                 known == null ? null : known.mode() + " " + known.popShareQueueNum(),
                 mode.mode() + " " + mode.popShareQueueNum());
-        store.putCatalog(CatalogKind.SETTING, name, mode.toJson(), outcome -> {
+        catalog.putCatalog(CatalogKind.SETTING, name, mode.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(name, mode);
                 members.announce(mode.consumerGroup());
@@ -99,11 +104,6 @@ final class RequestModes {
             request.reply(Command.response(Outcomes.code(outcome), Outcomes.text(outcome))
                     .build());
         });
-    }
-
-    private void all(Request request) {
-        request.reply(Command.response(ResponseCode.SUCCESS, null)
-                .body(new RequestModeTable(new TreeMap<>(table).values()).toJson())
-                .build());
+        return Reply.LATER;
     }
 }

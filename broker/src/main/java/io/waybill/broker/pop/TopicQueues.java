@@ -26,8 +26,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The queues of a topic on all brokers: its own from the catalog, those of others from the name servers, remembered for some seconds. When no name
- * server answers, what was known before holds. Thread-safe.
+ * The queues of a topic on all brokers: its own from the catalog, those of others from the name servers, remembered for
+ * some seconds. When no name server answers, what was known before holds. Thread-safe.
  */
 final class TopicQueues {
     private static final Logger log = LoggerFactory.getLogger(TopicQueues.class);

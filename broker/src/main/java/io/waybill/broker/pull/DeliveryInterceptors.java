@@ -2,17 +2,22 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.filter.Filter;
+import io.waybill.broker.group.ConsumerGroup;
+import io.waybill.broker.pull.DeliveryInterceptor.MessageRouter;
+import io.waybill.broker.pull.DeliveryInterceptor.Verdict;
+import io.waybill.remoting.Connection;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
-/** All interceptors, asked in the order in which they were added: the first that does not give a message decides. */
+/**
+ * All interceptors, asked in the order in which they were added: the first that does not let a message through decides.
+ * Thread-safe.
+ */
 public final class DeliveryInterceptors {
     private final List<DeliveryInterceptor> all = new CopyOnWriteArrayList<>();
-
-    DeliveryInterceptors() {}
 
     /** Adds one; before the first request. */
     public void add(DeliveryInterceptor interceptor) {
@@ -20,14 +25,14 @@ public final class DeliveryInterceptors {
     }
 
     /** Null, the usual: what the filter takes goes to the client. */
-    DeliveryInterceptor.MessageRouter router(Pull pull) {
+    MessageRouter router(Pull pull) {
         if (pull.isReplay()) {
             return null;
         }
-        DeliveryInterceptor.MessageRouter first = null;
-        Filter wanted = pull.filter();
+        MessageRouter first = null;
+        Filter wanted = pull.terms().filter();
         for (DeliveryInterceptor interceptor : all) {
-            DeliveryInterceptor.MessageRouter next = interceptor.router(
+            MessageRouter next = interceptor.router(
                     pull.group(),
                     pull.subscribedGroup(),
                     pull.topic(),
@@ -46,11 +51,19 @@ public final class DeliveryInterceptors {
         all.forEach(interceptor -> interceptor.reset(group, topic, queueId));
     }
 
-    private static final class Both implements DeliveryInterceptor.MessageRouter {
-        private final DeliveryInterceptor.MessageRouter first;
-        private final DeliveryInterceptor.MessageRouter second;
+    void retryPulled(ConsumerGroup group, String topic, int queueId, Connection connection) {
+        all.forEach(interceptor -> interceptor.retryPulled(group, topic, queueId, connection));
+    }
 
-        Both(DeliveryInterceptor.MessageRouter first, DeliveryInterceptor.MessageRouter second) {
+    void closed(Connection connection) {
+        all.forEach(interceptor -> interceptor.closed(connection));
+    }
+
+    private static final class Both implements MessageRouter {
+        private final MessageRouter first;
+        private final MessageRouter second;
+
+        Both(MessageRouter first, MessageRouter second) {
             this.first = first;
             this.second = second;
         }
@@ -61,9 +74,9 @@ public final class DeliveryInterceptors {
         }
 
         @Override
-        public DeliveryInterceptor.Verdict verdict(ByteBuffer buffer, int at) {
-            DeliveryInterceptor.Verdict verdict = first.verdict(buffer, at);
-            return verdict == DeliveryInterceptor.Verdict.DELIVER ? second.verdict(buffer, at) : verdict;
+        public Verdict verdict(ByteBuffer buffer, int at) {
+            Verdict verdict = first.verdict(buffer, at);
+            return verdict == Verdict.DELIVER ? second.verdict(buffer, at) : verdict;
         }
 
         @Override
@@ -71,7 +84,7 @@ public final class DeliveryInterceptors {
             List<ByteBuffer> ofSecond = new ArrayList<>();
             List<ByteBuffer> ofFirst = new ArrayList<>();
             for (ByteBuffer message : messages) {
-                boolean isOfFirst = first.verdict(message, 0) == DeliveryInterceptor.Verdict.REROUTE;
+                boolean isOfFirst = first.verdict(message, 0) == Verdict.REROUTE;
                 (isOfFirst ? ofFirst : ofSecond).add(message);
             }
             if (ofFirst.isEmpty() || ofSecond.isEmpty()) {

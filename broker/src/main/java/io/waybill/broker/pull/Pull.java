@@ -2,73 +2,65 @@
 package io.waybill.broker.pull;
 
 import io.waybill.broker.delivery.QueueDeliveryTracker;
-import io.waybill.broker.filter.Filter;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.request.DrainLoop;
+import io.waybill.broker.longpoll.HeldRequest;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Request;
 
 /**
- * One pull that passed its checks: where to read, how much at most, and what is wanted by the rules in force when that was decided.
- *
- * <p>What always holds: at most one thread works on a pull at a time, and it is answered at most once. Whoever wants
- * something of a pull notes the reason with {@link #begin}; if another thread works on it right now, that thread sees the
- * reason when it ends its turn. So nobody ever waits for anybody, and no reason is lost.
+ * One pull that passed its checks: where to read, how much at most, and on which terms, by the rules in force when
+ * those were decided.
  */
-final class Pull extends DrainLoop {
+final class Pull extends HeldRequest {
     /** It just came. */
-    static final int FIRST = 1;
-    /** Its queue may have more. */
-    static final int LOOK = 1 << 1;
-    /** Its time is over. */
-    static final int EXPIRE = 1 << 2;
+    static final int FIRST = FIRST_OWN_REASON;
     /** The offset of its group was reset. */
-    static final int RESET = 1 << 3;
+    static final int RESET = FIRST_OWN_REASON << 1;
 
-    private final Request request;
+    /** What a pull that waits and its places in the tables take. */
+    private static final int HELD_BYTES = 250;
+
+    private final PullService service;
     private final PullHeader header;
     private final int maxCount;
     private final int maxBytes;
 
     // Of whoever works on the pull.
-    private Filter filter;
-    private Filter told;
-    private int topicSysFlag;
-    private int groupSysFlag;
+    private PullTerms terms;
     private long decidedAt;
     private long scannedTo;
-    private long deadlineNanos;
-    private long notBeforeNanos;
-    private boolean isThrottled;
-    private ConsumerGroup subscribedGroup;
-    private QueueDeliveryTracker tracker;
-    private boolean isReplay;
     private long heldNanos;
-    private volatile PullLongPolling.Place place;
+    private QueueDeliveryTracker tracker;
 
-    Pull(Request request, PullHeader header, int maxCount, int maxBytes) {
-        this.request = request;
+    Pull(PullService service, Request request, PullHeader header, int maxCount, int maxBytes) {
+        super(request);
+        this.service = service;
         this.header = header;
         this.maxCount = maxCount;
         this.maxBytes = maxBytes;
         this.scannedTo = header.queueOffset();
     }
 
-    // ---- what it wants
-
-    Request request() {
-        return request;
+    @Override
+    public void advance(int reasons) {
+        if (begin(reasons)) {
+            service.work(this);
+        }
     }
+
+    // ---- what was asked for
 
     PullHeader header() {
         return header;
     }
 
-    String group() {
+    @Override
+    public String group() {
         return header.consumerGroup();
     }
 
-    String topic() {
+    @Override
+    public String topic() {
         return header.topic();
     }
 
@@ -89,42 +81,36 @@ final class Pull extends DrainLoop {
         return maxBytes;
     }
 
+    /** Whether its client replays: reads again what was consumed before. */
+    boolean isReplay() {
+        return (header.sysFlag() & PullHeader.FLAG_REPLAY) != 0;
+    }
+
     // ---- what was decided about it
 
-    /** Sets what it gets, as decided when the rules had this number. */
-    void decided(PullChecks.Checked checked, long number) {
-        told = checked.told();
-        filter = checked.filter();
-        topicSysFlag = checked.topic().topicSysFlag();
-        groupSysFlag = checked.group().groupSysFlag();
-        subscribedGroup = checked.subscribedGroup();
+    /** Sets the terms, as decided when the rules had this number. */
+    void decided(PullTerms newTerms, long number) {
+        terms = newTerms;
         decidedAt = number;
     }
 
-    /** What its client was known to want; null when nobody said it. */
-    Filter told() {
-        return told;
+    PullTerms terms() {
+        return terms;
     }
 
     long decidedAt() {
         return decidedAt;
     }
 
-    Filter filter() {
-        return filter;
+    /** The group whose heartbeats say what this pull gets; null for one that carries its subscription. */
+    ConsumerGroup subscribedGroup() {
+        return terms.subscribedGroup();
     }
 
-    /** What its filter takes if it is its own; one that came with a heartbeat belongs to the member. */
-    int filterBytes() {
-        return subscribedGroup == null ? filter.weightBytes() : 0;
-    }
-
-    int topicSysFlag() {
-        return topicSysFlag;
-    }
-
-    int groupSysFlag() {
-        return groupSysFlag;
+    /** Its filter counts if it is its own; one that came with a heartbeat belongs to the member. */
+    @Override
+    public int heldBytes() {
+        return HELD_BYTES + (subscribedGroup() == null ? terms.filter().weightBytes() : 0);
     }
 
     // ---- how far it is
@@ -134,23 +120,8 @@ final class Pull extends DrainLoop {
         return scannedTo;
     }
 
-    void scannedTo(long position) {
-        scannedTo = position;
-    }
-
-    /** Whether it waits for its group's rate, and another look at this time is arranged. */
-    boolean isThrottledUntil(long nowNanos) {
-        return isThrottled && notBeforeNanos - nowNanos > 0;
-    }
-
-    void throttledUntil(long nanos) {
-        isThrottled = true;
-        notBeforeNanos = nanos;
-    }
-
-    /** The group whose heartbeats say what this pull wants; null for one that carries its subscription. */
-    ConsumerGroup subscribedGroup() {
-        return subscribedGroup;
+    void scannedTo(long offset) {
+        scannedTo = offset;
     }
 
     /** Where it is noted what it got. */
@@ -162,24 +133,6 @@ final class Pull extends DrainLoop {
         tracker = ofQueue;
     }
 
-    /** Whether its client replays: reads again what was consumed before. */
-    boolean isReplay() {
-        return isReplay;
-    }
-
-    void replay(boolean replays) {
-        isReplay = replays;
-    }
-
-    /** When it stops waiting. */
-    long deadlineNanos() {
-        return deadlineNanos;
-    }
-
-    void deadlineNanos(long nanos) {
-        deadlineNanos = nanos;
-    }
-
     /** When it began to wait. */
     long heldNanos() {
         return heldNanos;
@@ -187,14 +140,5 @@ final class Pull extends DrainLoop {
 
     void heldNanos(long nanos) {
         heldNanos = nanos;
-    }
-
-    /** Where it waits; null while it never did. */
-    PullLongPolling.Place place() {
-        return place;
-    }
-
-    void place(PullLongPolling.Place waitsAt) {
-        place = waitsAt;
     }
 }

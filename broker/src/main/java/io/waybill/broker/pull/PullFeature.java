@@ -1,134 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.group.ClientRegistry;
-import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Groups;
-import io.waybill.broker.group.MembershipListener;
-import io.waybill.broker.longpoll.RateLimits;
+import io.waybill.broker.longpoll.Deliveries;
+import io.waybill.broker.longpoll.LongPolling;
+import io.waybill.broker.longpoll.ReadLanes;
+import io.waybill.broker.longpoll.ReadRules;
 import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
+import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.request.Rules;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.settings.BrokerSettings;
-import io.waybill.broker.stats.Stats;
-import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
-import io.waybill.platform.Duty;
 import io.waybill.protocol.RequestCode;
+import io.waybill.protocol.header.PullHeader;
 import io.waybill.remoting.Connection;
-import io.waybill.store.Store;
-import java.util.concurrent.Executor;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import io.waybill.store.QueueStore;
 
-/** The feature "pull": its handler, its waiting pulls, and what wakes them, put together. */
-public final class PullFeature {
-    private static final Logger log = LoggerFactory.getLogger(PullFeature.class);
-
+/** The feature "pull": its requests, and the pulls that wait. */
+public final class PullFeature implements Feature {
+    private final DeliveryInterceptors interceptors;
+    private final Wakeup wakeup = new Wakeup();
+    private final LongPolling<Pull> longPolling;
     private final PullMessage handler;
-    private final PullLongPolling longPolling;
-    private final RateLimits limits;
-    private final SubscriptionConflictRouter conflictRouter;
-    private final DeliveryInterceptors interceptors = new DeliveryInterceptors();
-    private final UnreadQueues unread;
 
     public PullFeature(
-            Store store,
-            Topics topics,
-            Groups groups,
-            ClientRegistry members,
+            QueueStore queues,
             Offsets offsets,
-            DeliveryLog deliveries,
-            Rules rules,
-            Stats stats,
+            ReadRules rules,
+            DeliveryInterceptors interceptors,
+            Deliveries deliveries,
+            Lanes lanes,
             BrokerSettings settings,
-            Clock clock,
-            Executor coldReads,
-            Executor filters) {
-        longPolling = new PullLongPolling(
-                clock, settings.reads().holdMaxMillis(), settings.reads().maxHeld());
-        SubscriptionConflictRouter others = new SubscriptionConflictRouter(store, topics, offsets, clock);
-        conflictRouter = others;
-        interceptors.add(others);
-        members.addListener(new MembershipListener() {
-            @Override
-            public void conflict(ConsumerGroup group) {
-                others.raise(group, change -> {
-                    if (change.isRefused()) {
-                        log.warn(
-                                "The retry topic of group {} gets no queue for each member: {}",
-                                group.name(),
-                                change.text());
-                    }
-                });
-            }
-        });
-        limits = new RateLimits(groups, clock);
-        unread = new UnreadQueues(
-                store,
-                topics,
-                groups,
-                members,
-                offsets,
-                deliveries,
-                others,
-                limits,
-                settings.brokerName(),
-                clock,
-                coldReads);
-        PullChecks checks = new PullChecks(topics, groups, members);
+            Clock clock) {
+        this.interceptors = interceptors;
+        HeldPulls heldPulls = new HeldPulls(clock);
+        longPolling = new LongPolling<>("pull", heldPulls, wakeup, settings, clock);
+        PullChecks checks = new PullChecks(rules);
         PullService pullService = new PullService(
-                store,
+                queues,
                 offsets,
-                longPolling,
-                deliveries,
-                interceptors,
-                limits,
-                rules,
                 checks,
-                stats,
-                coldReads,
-                filters);
-        longPolling.readBy(pullService);
-        handler = new PullMessage(checks, rules, members, offsets, conflictRouter, pullService, settings);
+                rules.limits(),
+                interceptors,
+                longPolling,
+                new ReadLanes<>(lanes, longPolling),
+                new PullAnswers(queues, longPolling, deliveries));
+        handler = new PullMessage(checks, offsets, deliveries, heldPulls, interceptors, pullService, lanes, settings);
         offsets.addListener(new OffsetListener() {
             @Override
             public void reset(String group, String topic, int queueId) {
                 interceptors.reset(group, topic, queueId);
-                longPolling.reset(group, topic, queueId);
+                heldPulls.reset(group, topic, queueId);
             }
         });
     }
 
-    public void register(Routes routes) {
-        routes.on(RequestCode.PULL_MESSAGE, handler).on(RequestCode.LITE_PULL_MESSAGE, handler);
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.PULL_MESSAGE, Lane.INLINE, PullHeader::read, handler)
+                .on(RequestCode.LITE_PULL_MESSAGE, Lane.INLINE, PullHeader::read, handler);
     }
 
-    /** What pulls keep from their clients; a feature may add its reason before the first request. */
-    public DeliveryInterceptors interceptors() {
-        return interceptors;
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(longPolling, wakeup);
     }
 
-    /** How many messages groups may get; for whoever hands out messages another way. */
-    public RateLimits limits() {
-        return limits;
-    }
-
-    /** Forgets a connection. */
+    @Override
     public void closed(Connection connection) {
         longPolling.closed(connection);
-        conflictRouter.closed(connection);
+        interceptors.closed(connection);
     }
 
-    /** What brings on the messages of queues that no member reads; a duty to be started. */
-    public Duty unread() {
-        return unread;
-    }
-
-    /** The pulls that wait; a duty to be started. */
-    public PullLongPolling longPolling() {
+    /** The pulls that wait. */
+    public LongPolling<?> longPolling() {
         return longPolling;
     }
 }

@@ -1,81 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pull;
 
-import io.waybill.broker.group.ClientRegistry;
-import io.waybill.broker.group.SubscriptionRefresher;
+import io.waybill.broker.longpoll.Deliveries;
 import io.waybill.broker.offset.Offsets;
-import io.waybill.broker.request.Outcomes;
-import io.waybill.broker.request.Rules;
+import io.waybill.broker.request.Lanes;
+import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.RouteHandler;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.header.PullHeader;
+import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
-import io.waybill.remoting.RequestHandler;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): checks a pull and hands it to {@link PullService}.
  *
- * <p>Runs on the event loop and does not block. A pull that is ahead of its heartbeats waits until its client was asked.
+ * <p>Runs on the event loop and does not block. A pull that is ahead of its heartbeats waits until its client was
+ * asked.
  */
-final class PullMessage implements RequestHandler {
-    private static final Logger log = LoggerFactory.getLogger(PullMessage.class);
-
+final class PullMessage implements RouteHandler<PullHeader> {
     private static final int COMMIT_OFFSET = 1;
     private static final int SUSPEND = 2;
 
     private final PullChecks checks;
-    private final Rules rules;
-    private final SubscriptionRefresher fresh;
     private final Offsets offsets;
-    private final SubscriptionConflictRouter conflictRouter;
+    private final Deliveries deliveries;
+    private final HeldPulls heldPulls;
+    private final DeliveryInterceptors interceptors;
     private final PullService pullService;
+    private final Lanes lanes;
     private final int pullMaxCount;
     private final int pullMaxBytes;
 
     PullMessage(
             PullChecks checks,
-            Rules rules,
-            ClientRegistry members,
             Offsets offsets,
-            SubscriptionConflictRouter conflictRouter,
+            Deliveries deliveries,
+            HeldPulls heldPulls,
+            DeliveryInterceptors interceptors,
             PullService pullService,
+            Lanes lanes,
             BrokerSettings settings) {
         this.checks = checks;
-        this.rules = rules;
-        this.fresh = members.fresh();
         this.offsets = offsets;
-        this.conflictRouter = conflictRouter;
+        this.deliveries = deliveries;
+        this.heldPulls = heldPulls;
+        this.interceptors = interceptors;
         this.pullService = pullService;
+        this.lanes = lanes;
         this.pullMaxCount = settings.reads().maxCount();
         this.pullMaxBytes = settings.reads().maxBytes();
     }
 
     @Override
-    public void handle(Request request) {
-        serve(request, PullHeader.read(request.command().fields()), true);
+    public Reply handle(Request request, PullHeader header) {
+        serve(request, header, true);
+        return Reply.LATER;
     }
 
     private void serve(Request request, PullHeader header, boolean mayAsk) {
-        long number = rules.number(); // before it is looked at
-        PullChecks.Checked checked = checks.first(header, request.connection());
-        if (checked.code() == ResponseCode.SUBSCRIPTION_NOT_LATEST
-                && mayAsk
-                && !request.isOneway()
-                && fresh.ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
+        long number = checks.number(); // before it is looked at
+        PullTerms terms = checks.first(header, request.connection());
+        if (mayAsk && !request.isOneway() && awaitsHeartbeat(request, header, terms)) {
             commit(request, header);
             return;
         }
-        boolean isUnknown = checked.code() == ResponseCode.SUBSCRIPTION_NOT_EXIST && mayAsk && !request.isOneway();
-        if (isUnknown
-                && fresh.isAsked(header.consumerGroup(), request.connection(), () -> serveAgain(request, header))) {
-            commit(request, header);
-            return;
-        }
-        if (checked.isRefused()) {
-            request.refuse(checked.code(), checked.text());
+        if (terms.isRefused()) {
+            request.refuse(terms.refusal().code(), terms.refusal().text());
             return;
         }
         if (mayAsk) {
@@ -86,24 +78,49 @@ final class PullMessage implements RequestHandler {
             return;
         }
         Pull pull = new Pull(
+                pullService,
                 request,
                 header,
                 Math.min(header.maxMsgNums(), pullMaxCount),
                 header.maxMsgBytes() > 0 ? Math.min(header.maxMsgBytes(), pullMaxBytes) : pullMaxBytes);
-        pull.decided(checked, number);
-        if (checked.isOutdated()) {
+        pull.decided(terms, number);
+        if (terms.isOutdated()) {
             pullService.comeAgain(pull);
-            return;
+        } else {
+            start(pull);
         }
-        if (pull.subscribedGroup() != null && Names.isRetry(header.topic())) {
-            conflictRouter.reads(pull.subscribedGroup(), header.topic(), header.queueId(), request.connection());
-        }
-        pull.replay((header.sysFlag() & PullHeader.FLAG_REPLAY) != 0);
-        long hold = (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0;
-        pullService.start(pull, hold);
     }
 
-    /** What a pull commits counts when it comes: one that waited for an answer of its client may have been overtaken by a later commit. */
+    /** Whether it is ahead of its heartbeats, and goes on when its client has answered. */
+    private boolean awaitsHeartbeat(Request request, PullHeader header, PullTerms terms) {
+        if (terms.isRefused(ResponseCode.SUBSCRIPTION_NOT_LATEST)) {
+            return checks.refresher()
+                    .ask(header.consumerGroup(), request.connection(), () -> serveAgain(request, header));
+        }
+        return terms.isRefused(ResponseCode.SUBSCRIPTION_NOT_EXIST)
+                && checks.refresher()
+                        .isAsked(header.consumerGroup(), request.connection(), () -> serveAgain(request, header));
+    }
+
+    private void start(Pull pull) {
+        PullHeader header = pull.header();
+        Connection connection = pull.request().connection();
+        boolean isRetry = pull.subscribedGroup() != null && Names.isRetry(header.topic());
+        if (isRetry) {
+            interceptors.retryPulled(pull.subscribedGroup(), header.topic(), header.queueId(), connection);
+        }
+        pull.tracker(deliveries.tracker(header.consumerGroup(), header.topic(), header.queueId()));
+        pull.tracker().pulled(connection);
+        if (isRetry) {
+            heldPulls.takenOver(header.consumerGroup(), header.topic(), header.queueId(), connection);
+        }
+        pullService.start(pull, (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0);
+    }
+
+    /**
+     * What a pull commits counts when it comes: one that waited for an answer of its client may have been overtaken by
+     * a later commit.
+     */
     private void commit(Request request, PullHeader header) {
         if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
             offsets.commit(
@@ -117,13 +134,9 @@ final class PullMessage implements RequestHandler {
     }
 
     private void serveAgain(Request request, PullHeader header) {
-        try {
+        lanes.run(request, () -> {
             serve(request, header, false);
-        } catch (RuntimeException e) {
-            if (!Outcomes.isRebuilding(e)) {
-                log.error("A pull of group {} failed", header.consumerGroup(), e);
-            }
-            Outcomes.refuse(request, e, "the pull was not served; the broker's log says why");
-        }
+            return Reply.LATER;
+        });
     }
 }

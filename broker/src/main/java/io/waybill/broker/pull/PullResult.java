@@ -35,6 +35,11 @@ record PullResult(int code, long nextOffset, String remark) {
         return new PullResult(ResponseCode.PULL_OFFSET_MOVED, offset, "OFFSET_RESET");
     }
 
+    /** The group has had what it may get for now. */
+    static PullResult rateLimited(long offset) {
+        return new PullResult(ResponseCode.PULL_NOT_FOUND, offset, "RATE_LIMITED");
+    }
+
     private static PullResult outside(long offset, long min, long max) {
         if (max == 0) {
             return offset == 0

@@ -22,7 +22,10 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
+import io.waybill.store.MessageStore;
 import io.waybill.store.Store;
+import io.waybill.store.StoreClock;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
@@ -40,14 +43,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings messages that only another member of the group wants to that member, when members subscribe to different things.
+ * Brings messages that only another member of the group wants to that member, when members subscribe to different
+ * things.
  *
- * <p>A queue belongs to one member, and only the retry topic can carry a message from one member's queue to another: so a copy, its tries unchanged, is put
- * into a queue of the group's retry topic whose reader wants it. Readers of the retry topic are judged by what they want of the message's first topic.
- * While no such reader is known the copy waits, longer each time; one that nobody wanted for a day becomes a dead letter.
+ * <p>A queue belongs to one member, and only the retry topic can carry a message from one member's queue to another: so
+ * a copy, its tries unchanged, is put into a queue of the group's retry topic whose reader wants it. Readers of the
+ * retry topic are judged by what they want of the message's first topic. While no such reader is known the copy waits,
+ * longer each time; one that nobody wanted for a day becomes a dead letter.
  *
- * <p>What always holds: a message leaves a queue's reader only after its copy is stored; as long as the memory of this broker holds it is copied once, and
- * given to nobody who reads the same queue later. Safe from any thread.
+ * <p>What always holds: a message leaves a queue's reader only after its copy is stored; as long as the memory of this
+ * broker holds it is copied once, and given to nobody who reads the same queue later. Safe from any thread.
  */
 final class SubscriptionConflictRouter implements DeliveryInterceptor {
     private static final Logger log = LoggerFactory.getLogger(SubscriptionConflictRouter.class);
@@ -58,7 +63,10 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
     /** How often it was copied. */
     static final String REROUTED_TIMES = "WAYBILL_DIVERTED_TIMES";
 
-    /** Copies made at once; from then on each waits twice as long as the one before, so no disorder among readers makes a storm of copies. */
+    /**
+     * Copies made at once; from then on each waits twice as long as the one before, so no disorder among readers makes
+     * a storm of copies.
+     */
     private static final int MOST_AT_ONCE = 3;
 
     private static final int FEWEST_QUEUES = 2;
@@ -71,31 +79,33 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
     /** Of one queue; the lowest are forgotten first. */
     private static final int MOST_REMEMBERED = 20_000;
 
-    private record Queue(String group, String topic, int queueId) {}
-
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TimerStore timers;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final Offsets offsets;
     private final Clock clock;
     /** Who read a retry queue last. */
-    private final Map<Queue, Connection> readers = new ConcurrentHashMap<>();
+    private final Map<GroupQueue, Connection> readers = new ConcurrentHashMap<>();
     /** Offsets whose messages were copied, and which the group has not committed yet. */
-    private final Map<Queue, TreeSet<Long>> copied = new ConcurrentHashMap<>();
+    private final Map<GroupQueue, TreeSet<Long>> copied = new ConcurrentHashMap<>();
 
     SubscriptionConflictRouter(Store store, Topics topics, Offsets offsets, Clock clock) {
-        this.store = store;
+        messageStore = store.messages();
+        timers = store.timers();
+        storeClock = store.clock();
         this.topics = topics;
         this.offsets = offsets;
         this.clock = clock;
     }
 
-    /** A member reads a queue of its group's retry topic. */
-    void reads(ConsumerGroup group, String topic, int queueId, Connection connection) {
-        readers.put(new Queue(group.name(), topic, queueId), connection);
+    @Override
+    public void retryPulled(ConsumerGroup group, String topic, int queueId, Connection connection) {
+        readers.put(new GroupQueue(group.name(), topic, queueId), connection);
     }
 
-    /** The connection closed: it reads nothing any more. */
-    void closed(Connection connection) {
+    @Override
+    public void closed(Connection connection) {
         if (readers.values().removeIf(reader -> reader.id() == connection.id())) {
             Set.copyOf(copied.keySet()).forEach(this::remembers);
         }
@@ -103,7 +113,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
 
     @Override
     public void reset(String group, String topic, int queueId) {
-        copied.remove(new Queue(group, topic, queueId));
+        copied.remove(new GroupQueue(group, topic, queueId));
     }
 
     @Override
@@ -113,26 +123,27 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
             return null;
         }
         if (Names.isRetry(topic)) {
-            return new ConflictRouter(group, new Queue(group.name(), topic, queueId), connection, wanted, wanted, true);
+            return new CopyingRouter(
+                    group, new GroupQueue(group.name(), topic, queueId), connection, wanted, wanted, true);
         }
         Filter union = group.conflicts().isEmpty() ? null : group.union(topic);
         if (union == null && copied.isEmpty()) {
             return null;
         }
-        Queue queue = new Queue(group.name(), topic, queueId);
+        GroupQueue queue = new GroupQueue(group.name(), topic, queueId);
         if (union == null && !remembers(queue)) {
             return null;
         }
         Filter read = union == null ? wanted : Filter.anyOf(List.of(wanted, union));
-        return new ConflictRouter(group, queue, connection, wanted, read, false);
+        return new CopyingRouter(group, queue, connection, wanted, read, false);
     }
 
     /**
-     * Copies messages of a queue that no member reads to those that want them. {@code then} is called exactly once: with null when all are stored or
-     * were before, else with the sentence why not.
+     * Copies messages of a queue that no member reads to those that want them. {@code then} is called exactly once:
+     * with null when all are stored or were before, else with the sentence why not.
      */
     void carry(ConsumerGroup group, String topic, int queueId, List<ByteBuffer> messages, Consumer<String> then) {
-        Queue queue = new Queue(group.name(), topic, queueId);
+        GroupQueue queue = new GroupQueue(group.name(), topic, queueId);
         List<ByteBuffer> fresh = new ArrayList<>(messages.size());
         for (ByteBuffer message : messages) {
             if (!isCopied(queue, StoredMessage.queueOffset(message, 0))) {
@@ -143,20 +154,25 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
             then.accept(null);
         } else {
             Filter wanted = group.union(topic);
-            new ConflictRouter(group, queue, null, wanted, wanted, false).reroute(fresh, then);
+            new CopyingRouter(group, queue, null, wanted, wanted, false).reroute(fresh, then);
         }
     }
 
-    private final class ConflictRouter implements MessageRouter {
+    private final class CopyingRouter implements MessageRouter {
         private final ConsumerGroup group;
-        private final Queue queue;
+        private final GroupQueue queue;
         private final Connection connection;
         private final Filter wanted;
         private final Filter read;
         private final boolean isRetry;
 
-        ConflictRouter(
-                ConsumerGroup group, Queue queue, Connection connection, Filter wanted, Filter read, boolean isRetry) {
+        CopyingRouter(
+                ConsumerGroup group,
+                GroupQueue queue,
+                Connection connection,
+                Filter wanted,
+                Filter read,
+                boolean isRetry) {
             this.group = group;
             this.queue = queue;
             this.connection = connection;
@@ -243,7 +259,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
         }
 
         private void put(ByteBuffer message, int queues, Completion done) {
-            long now = store.nowMillis();
+            long now = storeClock.nowMillis();
             Map<String, String> properties = RedeliveryCopy.properties(message, 0);
             properties.putIfAbsent(REROUTED_MS, Long.toString(now));
             properties.remove(MessageProperties.DELAY); // that time is over
@@ -253,7 +269,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
             properties.put(REROUTED_TIMES, Long.toString(times + 1));
             int target = target(properties.get(MessageProperties.RETRY_TOPIC), message, queues);
             if (target >= 0 && times < MOST_AT_ONCE) {
-                store.put(
+                messageStore.append(
                         copy.queueId(target)
                                 .properties(CopyRoom.encode(properties))
                                 .build(),
@@ -269,7 +285,8 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
             int queueId = Math.max(0, target);
             DelayedMessageWriter.markDelayed(
                     Delay.dueAt(due, 0), Names.retryTopic(group.name()), queueId, clock.wallMillis(), properties);
-            store.putDue(
+            timers.appendTimer(
+                    null,
                     copy.queueId(queueId)
                             .properties(CopyRoom.encodeWaiting(properties))
                             .build(),
@@ -289,14 +306,17 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
                     "broker",
                     clock.wallMillis());
             String topic = Names.deadLetterTopic(group.name());
-            MessageDraft letter = copy.topic(topic)
+            MessageDraft deadLetter = copy.topic(topic)
                     .queueId(0)
                     .properties(CopyRoom.encode(properties))
                     .build();
-            topics.ensure(topic, 1, change -> store.put(letter, done));
+            topics.ensure(topic, 1, change -> messageStore.append(deadLetter, done));
         }
 
-        /** The retry queue to put it in: one whose reader wants it, else one that nobody reads; -1 when there is neither. */
+        /**
+         * The retry queue to put it in: one whose reader wants it, else one that nobody reads; -1 when there is
+         * neither.
+         */
         private int target(String origin, ByteBuffer message, int queues) {
             List<Integer> wanting = new ArrayList<>();
             int free = -1;
@@ -304,7 +324,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
                 if (isRetry && queueId == queue.queueId()) {
                     continue; // a pull from before its queue went to another member would copy for ever
                 }
-                Connection reader = readers.get(new Queue(group.name(), Names.retryTopic(group.name()), queueId));
+                Connection reader = readers.get(new GroupQueue(group.name(), Names.retryTopic(group.name()), queueId));
                 ClientChannelInfo member = reader == null || !reader.isOpen() ? null : group.memberOn(reader);
                 if (member == null) {
                     free = queueId;
@@ -329,7 +349,10 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
         }
     }
 
-    /** Gives the group's retry topic a queue for each member, so that each of them can be reached; at once if it has them. */
+    /**
+     * Gives the group's retry topic a queue for each member, so that each of them can be reached; at once if it has
+     * them.
+     */
     void raise(ConsumerGroup group, Consumer<TopicChange> then) {
         String name = Names.retryTopic(group.name());
         int wanted = Math.max(FEWEST_QUEUES, Math.min(group.clientIds().size(), MOST_QUEUES));
@@ -350,7 +373,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
         }
     }
 
-    private boolean isCopied(Queue queue, long offset) {
+    private boolean isCopied(GroupQueue queue, long offset) {
         TreeSet<Long> seen = copied.get(queue);
         if (seen == null) {
             return false;
@@ -360,7 +383,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
         }
     }
 
-    private void remember(Queue queue, long offset) {
+    private void remember(GroupQueue queue, long offset) {
         long committed = offsets.query(queue.group(), queue.topic(), queue.queueId());
         copied.compute(queue, (same, before) -> {
             TreeSet<Long> seen = before == null ? new TreeSet<>() : before;
@@ -376,7 +399,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
     }
 
     /** Whether something of the queue is remembered that the group has not committed; else it is forgotten. */
-    private boolean remembers(Queue queue) {
+    private boolean remembers(GroupQueue queue) {
         TreeSet<Long> there = copied.computeIfPresent(queue, (same, seen) -> {
             synchronized (seen) {
                 seen.headSet(offsets.query(queue.group(), queue.topic(), queue.queueId()))

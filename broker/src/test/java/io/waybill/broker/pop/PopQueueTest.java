@@ -58,22 +58,10 @@ class PopQueueTest {
     }
 
     private Pop pop(int count, long invisibleMillis) {
-        Pop.Wish wish = new Pop.Wish(
-                Pop.Kind.TAKE,
-                "g",
-                "t",
-                0,
-                1,
-                count,
-                1 << 20,
-                invisibleMillis,
-                false,
-                false,
-                null,
-                "*",
-                Filter.ALL,
-                16);
-        Pop pop = new Pop(null, null, wish, 0, 0);
+        PopParameters parameters = new PopParameters(
+                PopMode.LEASE, "g", "t", 0, count, 1 << 20, invisibleMillis, false, false, null, null, null);
+        PopTerms terms = new PopTerms(1, "*", Filter.ALL, 16, null);
+        Pop pop = new Pop(null, null, parameters, terms, 0, 0);
         pop.startTurn(Pop.LOOK, popClock);
         pop.grant(count);
         return pop;
@@ -82,13 +70,13 @@ class PopQueueTest {
     /** Takes what may be taken, without bytes. */
     private int take(int count) {
         Pop pop = pop(count, 1_000);
-        PopQueue.Look look = queue.look(pop, new QueueRange(0, QUEUED), false, true);
-        List<PopQueue.Message> messages = new ArrayList<>();
-        look.runs()
-                .forEach(run -> LongStream.range(run.from(), Math.min(run.to(), run.from() + count))
-                        .forEach(offset -> messages.add(new PopQueue.Message(offset, ByteBuffer.allocate(256)))));
-        int given = queue.take(pop, look, new PopQueue.Read(messages, List.of()))
-                .given()
+        PopQueue.Scan scan = queue.scan(pop, new QueueRange(0, QUEUED), false, true);
+        List<StoredSlice> messages = new ArrayList<>();
+        scan.ranges()
+                .forEach(range -> LongStream.range(range.from(), Math.min(range.to(), range.from() + count))
+                        .forEach(offset -> messages.add(new StoredSlice(offset, ByteBuffer.allocate(256)))));
+        int given = queue.lease(pop, scan, new PopQueue.ScanResult(messages, List.of()))
+                .delivered()
                 .size();
         queue.drain();
         duties.runUntilIdle();
@@ -99,23 +87,23 @@ class PopQueueTest {
     void whenAllQueuesHoldTheMostAQueueGetsAFewAndNoMoreUntilSomeAreDone() {
         assertThat(take(100)).isEqualTo(100);
         assertThat(all).hasValue(100);
-        all.addAndGet(PopQueue.MOST_OF_ALL);
-        assertThat(take(PopQueue.FEW_IN_FLIGHT)).as("it holds few").isEqualTo(PopQueue.FEW_IN_FLIGHT);
+        all.addAndGet(Leases.MOST_OF_ALL);
+        assertThat(take(Leases.FEW_IN_FLIGHT)).as("it holds few").isEqualTo(Leases.FEW_IN_FLIGHT);
         assertThat(take(100)).as("it holds enough").isZero();
         List<Long> acked = new ArrayList<>();
         queue.ack(LongStream.range(0, 200).toArray(), clock.wallMillis(), acked, new ArrayList<>(), Completion.NONE);
         assertThat(acked).hasSize(200);
         assertThat(queue.isFreed()).as("whoever waits may look again").isTrue();
         assertThat(take(10)).isEqualTo(10);
-        assertThat(all).hasValue(PopQueue.MOST_OF_ALL + 100 + PopQueue.FEW_IN_FLIGHT - 200 + 10);
+        assertThat(all).hasValue(Leases.MOST_OF_ALL + 100 + Leases.FEW_IN_FLIGHT - 200 + 10);
         queue.drop();
-        assertThat(all).hasValue(PopQueue.MOST_OF_ALL);
+        assertThat(all).hasValue(Leases.MOST_OF_ALL);
     }
 
     @Test
     void whatComesAgainComesAlthoughNoMoreIsToBeHad() {
-        assertThat(take(PopQueue.FEW_IN_FLIGHT)).isEqualTo(PopQueue.FEW_IN_FLIGHT);
-        all.addAndGet(PopQueue.MOST_OF_ALL);
+        assertThat(take(Leases.FEW_IN_FLIGHT)).isEqualTo(Leases.FEW_IN_FLIGHT);
+        all.addAndGet(Leases.MOST_OF_ALL);
         assertThat(take(1)).isZero();
         duties.advance(1_000);
         assertThat(take(1)).isEqualTo(1);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.broker.request;
+package io.waybill.broker.longpoll;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Whose turn it is to work on a request that may wait.
  *
- * <p>What always holds: one thread at a time works on it, and it is answered at most once. Whoever wants something of it notes a reason with
- * {@link #begin}; if another thread works on it right now, that thread sees the reason when it ends its turn. So nobody ever waits for anybody, and no
- * reason is lost. A superclass and not a part, so that a pull stays one object.
+ * <p>What always holds: one thread at a time works on it, and it is answered at most once. Whoever wants something of
+ * it notes a reason with {@link #begin}; if another thread works on it right now, that thread sees the reason when it
+ * ends its turn. So nobody ever waits for anybody, and no reason is lost. A superclass and not a part, so that a pull
+ * stays one object.
  */
-public abstract class DrainLoop {
+abstract class DrainLoop {
     private static final int BUSY = 1 << 30;
     private static final int ANSWERED = 1 << 29;
     /** Every other bit is a reason of the subclass. */

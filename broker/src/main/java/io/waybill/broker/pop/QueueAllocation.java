@@ -10,23 +10,23 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Which queues of a topic are whose: pure, and the same for everybody who asks with the same queues and clients, so that the shares fit together.
- * Both are sorted. Without pop every queue is exactly one client's.
+ * Which queues of a topic are whose: pure, and the same for everybody who asks with the same queues and clients, so
+ * that the shares fit together. Both are sorted. Without pop every queue is exactly one client's.
  */
-final class Allocation {
-    private Allocation() {}
+final class QueueAllocation {
+    private QueueAllocation() {}
 
     /** Null when there is no such strategy. */
     static List<MessageQueue> of(String strategy, List<MessageQueue> queues, List<String> clients, String client) {
         int index = clients.indexOf(client);
         if (strategy == null || strategy.equals("AVG")) {
-            return stretch(queues, clients.size(), index);
+            return ranges(queues, clients.size(), index);
         }
         return strategy.equals("AVG_BY_CIRCLE") ? circle(queues, clients.size(), index) : null;
     }
 
-    /** Stretches of equal length; the first clients have one more when it does not come out even. */
-    private static List<MessageQueue> stretch(List<MessageQueue> queues, int clients, int index) {
+    /** Ranges of equal length; the first clients have one more when it does not come out even. */
+    private static List<MessageQueue> ranges(List<MessageQueue> queues, int clients, int index) {
         int length = queues.size() / clients;
         int longer = queues.size() % clients;
         int from = index * length + Math.min(index, longer);
@@ -42,7 +42,8 @@ final class Allocation {
     }
 
     /**
-     * For pop, where several clients may have a queue: all queues of every broker, or the client's own share and that of the clients behind it.
+     * For pop, where several clients may have a queue: all queues of every broker, or the client's own share and that
+     * of the clients behind it.
      *
      * @param others how many clients behind it; 0 or less, or as many as there are: all queues
      */
