@@ -52,7 +52,7 @@ public record DeliveryEvent(
         client = client == null ? "" : client;
         if (fromOffset < 0 || toOffset <= fromOffset || toOffset - fromOffset > MAX_SPAN) {
             throw new IllegalArgumentException(
-                    "a journal entry covers 1 to " + MAX_SPAN + " offsets, seen " + fromOffset + " to " + toOffset);
+                    "a delivery event covers 1 to " + MAX_SPAN + " offsets, seen " + fromOffset + " to " + toOffset);
         }
     }
 }

@@ -75,14 +75,14 @@ public final class Deliveries {
 
     /** Deletes the entries of records below a position. Before the table's own changes, in the same batch. */
     void clean(Batch batch, long oldest) {
-        backend.scan(Family.JOURNAL, record(0), record(Math.max(0, oldest)), (key, value) -> {
+        backend.scan(Family.DELIVERIES, record(0), record(Math.max(0, oldest)), (key, value) -> {
             long position = new Unpacker(key, 1).i64();
             Unpacker all = new Unpacker(value, 0);
             long count = all.varint();
             for (int index = 0; index < count; index++) {
-                batch.delete(Family.JOURNAL, key(all.text(), all.i32(), all.i64(), position, index));
+                batch.delete(Family.DELIVERIES, key(all.text(), all.i32(), all.i64(), position, index));
             }
-            batch.delete(Family.JOURNAL, key);
+            batch.delete(Family.DELIVERIES, key);
             return true;
         });
     }

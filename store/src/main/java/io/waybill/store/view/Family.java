@@ -7,11 +7,11 @@ enum Family {
     KEYS("keys"),
     DUE("due"),
     TRANSACTIONS("transactions"),
-    PROGRESS("progress"),
+    OFFSETS("offsets"),
     CATALOG("catalog"),
     POP("pop"),
     UNIQUE("unique"),
-    JOURNAL("journal"),
+    DELIVERIES("deliveries"),
     /** The last record of each thing that a StateRecord is about. */
     STATE("state"),
     META("meta");

@@ -46,7 +46,7 @@ import org.slf4j.LoggerFactory;
 final class Fold {
     private static final Logger LOG = LoggerFactory.getLogger(Fold.class);
     private static final byte[] MARK_KEY = {'m', 'a', 'r', 'k'};
-    private static final int VERSION = 8;
+    private static final int VERSION = 9;
 
     // What an entry costs in memory until it is written, roughly.
     private static final long MESSAGE_BYTES = 48;
@@ -91,12 +91,12 @@ final class Fold {
     }
 
     final ViewsBackend backend;
-    final Table progressTable;
+    final Table offsetsTable;
     final Table catalogTable;
     final Table dueTable;
     final Table transactionsTable;
     final Table uniqueTable;
-    final Table journalTable;
+    final Table deliveriesTable;
     final Table stateTable;
 
     final ConsumeQueues queues;
@@ -104,11 +104,11 @@ final class Fold {
     final DueIndex dueIndex;
     final PendingTimers dueMessages;
     final Transactions transactions;
-    final OffsetTable progress;
+    final OffsetTable offsets;
     final CatalogTable catalog;
     final PopStates pops;
     final UniqueKeys uniques;
-    final Deliveries journal;
+    final Deliveries deliveries;
     final Settlements settlements;
     /** One for each kind of state record. */
     private final Map<RecordKind, StateRecords<?>> states = new EnumMap<>(RecordKind.class);
@@ -143,12 +143,12 @@ final class Fold {
         applied = mark.checkpoint;
         written = mark.checkpoint;
         flushed = mark.checkpoint;
-        progressTable = new Table(backend, Family.PROGRESS);
+        offsetsTable = new Table(backend, Family.OFFSETS);
         catalogTable = new Table(backend, Family.CATALOG);
         dueTable = new Table(backend, Family.DUE);
         transactionsTable = new Table(backend, Family.TRANSACTIONS);
         uniqueTable = new Table(backend, Family.UNIQUE);
-        journalTable = new Table(backend, Family.JOURNAL);
+        deliveriesTable = new Table(backend, Family.DELIVERIES);
         stateTable = new Table(backend, Family.STATE);
         long oldest = mark.checkpoint.oldestPosition();
         queues = new ConsumeQueues(backend, oldest);
@@ -156,11 +156,11 @@ final class Fold {
         dueIndex = new DueIndex(dueTable);
         dueMessages = new PendingTimers(backend, dueTable, dueIndex, mark.pendingDue, oldest);
         transactions = new Transactions(backend, transactionsTable, dueIndex, mark.openHalves, oldest);
-        progress = new OffsetTable(progressTable);
+        offsets = new OffsetTable(offsetsTable);
         catalog = new CatalogTable(catalogTable);
         pops = new PopStates(backend);
         uniques = new UniqueKeys(backend, uniqueTable);
-        journal = new Deliveries(backend, journalTable, oldest);
+        deliveries = new Deliveries(backend, deliveriesTable, oldest);
         settlements = new Settlements(backend, stateTable, queues, oldest);
         for (RecordKind kind : RecordKind.values()) {
             if (StateRecord.class.isAssignableFrom(kind.type())) {
@@ -175,7 +175,8 @@ final class Fold {
     }
 
     List<Table> tables() {
-        return List.of(progressTable, catalogTable, dueTable, transactionsTable, uniqueTable, journalTable, stateTable);
+        return List.of(
+                offsetsTable, catalogTable, dueTable, transactionsTable, uniqueTable, deliveriesTable, stateTable);
     }
 
     // ---- any thread
@@ -314,7 +315,7 @@ final class Fold {
 
     private static Family familyOf(LogRecord entry) {
         if (entry instanceof ConsumerOffsets) {
-            return Family.PROGRESS;
+            return Family.OFFSETS;
         }
         if (entry instanceof CatalogRecord) {
             return Family.CATALOG;
@@ -323,7 +324,7 @@ final class Fold {
             return Family.POP;
         }
         if (entry instanceof DeliveryEvents) {
-            return Family.JOURNAL;
+            return Family.DELIVERIES;
         }
         if (entry instanceof StateRecord) {
             return Family.STATE;
@@ -401,7 +402,7 @@ final class Fold {
         } else if (entry instanceof TimerRescheduled rescheduled) {
             dueMessages.rescheduled(rescheduled);
         } else if (entry instanceof ConsumerOffsets record) {
-            progress.progress(record);
+            offsets.fold(record);
         } else if (entry instanceof CatalogRecord record) {
             catalog.catalog(record);
             if (record.of() == CatalogKind.TOPIC && record.value() == null) {
@@ -416,7 +417,7 @@ final class Fold {
         } else if (entry instanceof UniqueKeyClaim unique) {
             uniques.unique(unique);
         } else if (entry instanceof DeliveryEvents record) {
-            journal.fold(record);
+            deliveries.fold(record);
         } else if (entry instanceof StateRecord record) {
             states.get(record.kind()).fold(record);
         } else if (entry instanceof Dropped dropped) {
@@ -445,7 +446,7 @@ final class Fold {
             queues.trimBefore(position);
             transactions.trimBefore(position);
             dueMessages.trimBefore(position);
-            journal.trimBefore(position);
+            deliveries.trimBefore(position);
             settlements.trimBefore(position);
             applied = before.from(position);
             dirty = true;
@@ -496,7 +497,7 @@ final class Fold {
                     queues.clean(batch, oldest);
                     transactions.clean(batch, oldest);
                     dueMessages.clean(batch, oldest);
-                    journal.clean(batch, oldest);
+                    deliveries.clean(batch, oldest);
                     settlements.clean(batch, oldest);
                 }
                 uniques.clean(batch);

@@ -22,7 +22,7 @@ public final class OffsetTable {
     }
 
     /** Applier only. */
-    void progress(ConsumerOffsets record) {
+    void fold(ConsumerOffsets record) {
         for (ConsumerOffset entry : record.entries()) {
             byte[] key = key(entry.group(), entry.topic(), entry.queueId());
             if (entry.offset() < 0) {

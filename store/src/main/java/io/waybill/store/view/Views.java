@@ -297,7 +297,7 @@ public final class Views implements AutoCloseable {
     }
 
     public OffsetTable offsets() {
-        return reading(Family.PROGRESS).progress;
+        return reading(Family.OFFSETS).offsets;
     }
 
     public CatalogTable catalog() {
@@ -309,7 +309,7 @@ public final class Views implements AutoCloseable {
     }
 
     public Deliveries deliveries() {
-        return reading(Family.JOURNAL).journal;
+        return reading(Family.DELIVERIES).deliveries;
     }
 
     /**

@@ -134,7 +134,7 @@ public final class ViewsDifference {
         return switch (family) {
             case TRANSACTIONS -> fold.transactions.isKept(key, value);
             case DUE -> fold.dueMessages.isKept(key, value);
-            case JOURNAL -> fold.journal.isKept(key);
+            case DELIVERIES -> fold.deliveries.isKept(key);
             case STATE -> fold.states(RecordKind.ofCode(key[0])).isKept(value);
             case UNIQUE -> fold.uniques.isKept(key, value);
             default -> true;

@@ -234,7 +234,7 @@ final class ViewsOfLog implements FoldedLog {
         return new RewriteSet(
                 views.reading(Family.TRANSACTIONS).transactions.below(position),
                 views.reading(Family.DUE).dueMessages.below(position),
-                views.reading(Family.PROGRESS).progress.below(position),
+                views.reading(Family.OFFSETS).offsets.below(position),
                 views.reading(Family.CATALOG).catalog.below(position),
                 views.reading(Family.STATE).statesBelow(position),
                 views.reading(Family.POP).pops.below(position),
