@@ -2,7 +2,7 @@
 package io.waybill.store;
 
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.DecisionConflict;
@@ -34,7 +34,7 @@ public final class ConflictStore {
      * equal one of the same transaction is known.
      */
     public void recordConflict(DecisionConflict conflict, Completion done) {
-        log.conflict(conflict, done);
+        log.submit(Changes.conflict(conflict, done));
     }
 
     /** The decisions on a transaction that came too late, as long as the log keeps them. */
@@ -58,7 +58,7 @@ public final class ConflictStore {
      * @param dueMillis 0 = visible now, else the copy is kept as a delayed message
      */
     public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        log.publish(handle, by, unique, copy, dueMillis, done);
+        log.submit(Changes.publish(handle, by, unique, copy, dueMillis, done));
     }
 
     /** How a rolled back message was delivered after all; null if it was not, or the log no longer keeps that. */
@@ -68,9 +68,7 @@ public final class ConflictStore {
 
     /** The message a publication made visible; null while it is delayed, and when the log no longer keeps it. May block on the disk. */
     public ByteBuffer readPublished(long handle) {
-        PublishRecord published = views.transactions().published(handle);
-        ByteBuffer message = published == null ? null : reader.readAt(CommitLog.behind(published));
-        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+        return reader.readBehind(views.transactions().published(handle), handle);
     }
 
     /** Where the half message of a rolled back transaction stands; null if the log no longer keeps it. */

@@ -4,6 +4,7 @@ package io.waybill.store;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.StoredListener;
@@ -44,12 +45,12 @@ public final class MessageStore {
 
     /** Makes a message visible in its queue. */
     public void append(MessageDraft message, Completion done) {
-        log.put(null, message, done);
+        log.submit(Changes.append(null, message, done));
     }
 
     /** Makes messages of one queue visible, all or none, at consecutive offsets; the list must not be empty. */
     public void appendBatch(List<MessageDraft> sameQueue, Completion done) {
-        log.putBatch(sameQueue, done);
+        log.submit(Changes.appendBatch(sameQueue, done));
     }
 
     /**
@@ -60,7 +61,7 @@ public final class MessageStore {
      * @param unique null for none
      */
     public void appendUnique(UniqueKey unique, MessageDraft message, Completion done) {
-        log.put(unique, message, done);
+        log.submit(Changes.append(unique, message, done));
     }
 
     /**
@@ -70,7 +71,7 @@ public final class MessageStore {
      * @param unique parallel to the messages; null elements for messages that have no key
      */
     public void appendUniqueBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
-        log.putBatch(sameQueue, unique, done);
+        log.submit(Changes.appendBatch(sameQueue, unique, done));
     }
 
     // ---- by position and handle
@@ -89,7 +90,7 @@ public final class MessageStore {
      * May block on the disk.
      */
     public ByteBuffer readUnverified(long position) {
-        return log.claimed(position);
+        return log.reader().readUnverified(position);
     }
 
     /** The stored message of an open half or of a pending delayed message, wherever it stands now; null if not pending. */
@@ -176,7 +177,7 @@ public final class MessageStore {
                     return null;
                 }
                 ByteBuffer message = reader.readAt(position);
-                if (message == null && position >= log.oldestPosition()) {
+                if (message == null && position >= views.forLog().droppedTo()) {
                     throw new UncheckedIOException(
                             new IOException("the message at log position " + position + " cannot be read"));
                 }

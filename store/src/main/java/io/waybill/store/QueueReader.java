@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store;
 
+import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.log.Claim;
-import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Extent;
+import io.waybill.store.log.LogReader;
 import io.waybill.store.log.StoreDamaged;
+import io.waybill.store.record.ControlRecord;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.view.QueueView;
@@ -29,9 +31,9 @@ final class QueueReader {
     static final int MOST_BYTES_REJECTED = 8 << 20;
 
     private final Views views;
-    private final CommitLog log;
+    private final LogReader log;
 
-    QueueReader(Views views, CommitLog log) {
+    QueueReader(Views views, LogReader log) {
         this.views = views;
         this.log = log;
     }
@@ -90,6 +92,15 @@ final class QueueReader {
         return located.size == 0 ? null : readVerified(position, located.size, located.frameDelta);
     }
 
+    /**
+     * The message that the record behind this one made visible: of a decision or a publication. Null if there is none of that
+     * handle, or the log no longer keeps it.
+     */
+    ByteBuffer readBehind(ControlRecord record, long handle) {
+        ByteBuffer message = record == null ? null : readAt(record.position() + record.size());
+        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+    }
+
     /** The message there, or null if its segment was dropped or its frame is damaged. */
     ByteBuffer readVerified(long position, int size, int frameDelta) {
         try {
@@ -138,7 +149,7 @@ final class QueueReader {
 
     /** Collects slices while it is led along the queue; messages that stand back to back share one slice. */
     private static final class Gather implements QueueVisitor {
-        private final CommitLog log;
+        private final LogReader log;
         private final int maxCount;
         private final int maxBytes;
         private final EntryFilter filter;
@@ -159,7 +170,7 @@ final class QueueReader {
         private long runPosition;
         private int runSize;
 
-        Gather(CommitLog log, long offset, int maxCount, int maxBytes, EntryFilter filter, MessageFilter text) {
+        Gather(LogReader log, long offset, int maxCount, int maxBytes, EntryFilter filter, MessageFilter text) {
             this.log = log;
             this.next = offset;
             this.maxCount = maxCount;

@@ -4,6 +4,7 @@ package io.waybill.store;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.RecordChanges;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
@@ -27,7 +28,7 @@ public final class SettlementStore {
      * @param ranges at least one; they must not overlap
      */
     public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
-        log.settle(copies, ranges, done);
+        log.submit(RecordChanges.settle(copies, ranges, done));
     }
 
     /**
@@ -43,12 +44,13 @@ public final class SettlementStore {
             long firstCheckMillis,
             List<Settlement> ranges,
             Completion done) {
-        log.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done);
+        log.submit(RecordChanges.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done));
     }
 
     /** Forgets what is settled in a queue, because its topic or group was deleted. */
     public void forget(Settlement.Kind of, String topic, int queueId, String by, Completion done) {
-        log.write(List.of(new Settlement(of, topic, queueId, 0, Long.MAX_VALUE, Settlement.How.FORGOTTEN, by)), done);
+        log.submit(RecordChanges.write(
+                List.of(new Settlement(of, topic, queueId, 0, Long.MAX_VALUE, Settlement.How.FORGOTTEN, by)), done));
     }
 
     /** By offset; of messages that the log still holds all, of older ones some. */

@@ -7,6 +7,7 @@ import io.waybill.platform.Platform;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.LogInspection;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
 import io.waybill.store.log.StoreException;
@@ -85,7 +86,7 @@ public final class Store implements AutoCloseable {
         this.lock = lock;
         this.views = views;
         this.log = log;
-        QueueReader reader = new QueueReader(views, log);
+        QueueReader reader = new QueueReader(views, log.reader());
         queues = new QueueStore(views, log, reader);
         messages = new MessageStore(views, log, reader);
         transactions = new TransactionStore(views, log, reader);
@@ -97,8 +98,8 @@ public final class Store implements AutoCloseable {
         deliveries = new DeliveryStore(views, log);
         locks = new LockStore(views, log);
         settlements = new SettlementStore(views, log);
-        status = new StoreStatus(log);
-        clock = new StoreClock(log);
+        status = new StoreStatus(views, log);
+        clock = new StoreClock(log.time());
     }
 
     /**
@@ -152,7 +153,7 @@ public final class Store implements AutoCloseable {
 
     private static Views openViews(Files files, ViewsBackend backend) throws IOException {
         Views views = Views.open(backend);
-        long oldest = CommitLog.oldestPosition(files);
+        long oldest = LogInspection.oldestPosition(files, 0);
         if (views.forLog().checkpoint().position() == 0
                 || views.forLog().checkpoint().position() >= oldest) {
             return views;

@@ -5,12 +5,15 @@ import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
 import io.waybill.store.log.StoreState;
+import io.waybill.store.view.Views;
 
 /** How the store is. Every method answers at once, except that {@link #statistics} asks the file system. */
 public final class StoreStatus {
+    private final Views views;
     private final CommitLog log;
 
-    StoreStatus(CommitLog log) {
+    StoreStatus(Views views, CommitLog log) {
+        this.views = views;
         this.log = log;
     }
 
@@ -27,9 +30,9 @@ public final class StoreStatus {
         return log.positions();
     }
 
-    /** The first position the log still holds. */
+    /** The first position that can be read: what is below was dropped. */
     public long oldestPosition() {
-        return log.oldestPosition();
+        return views.forLog().droppedTo();
     }
 
     public LogStats statistics() {
@@ -38,11 +41,11 @@ public final class StoreStatus {
 
     /** What is wrong with the views, in a sentence for people; empty if nothing is. No message is lost by it. */
     public String viewsTrouble() {
-        return log.viewsTrouble();
+        return log.viewsHealth().trouble();
     }
 
     /** How often the views were made again since the store was opened. */
     public long viewsRebuilds() {
-        return log.viewsRebuilds();
+        return log.viewsHealth().rebuilds();
     }
 }

@@ -2,7 +2,7 @@
 package io.waybill.store;
 
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.CheckEvent;
@@ -45,7 +45,7 @@ public final class TransactionStore {
             String sender,
             long firstCheckMillis,
             Completion done) {
-        log.putHalf(unique, message, producerGroup, sender, firstCheckMillis, done);
+        log.submit(Changes.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done));
     }
 
     /**
@@ -64,7 +64,7 @@ public final class TransactionStore {
             MessageDraft finalCopy,
             long dueMillis,
             Completion done) {
-        log.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done);
+        log.submit(Changes.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done));
     }
 
     /**
@@ -82,12 +82,12 @@ public final class TransactionStore {
             CheckReason reason,
             String sender,
             Completion done) {
-        log.checked(handle, count, nextCheckMillis, client, reason, sender, done);
+        log.submit(Changes.checked(handle, count, nextCheckMillis, client, reason, sender, done));
     }
 
     /** Records what a client said when it was asked; decides nothing. Refused as NOT_FOUND when neither it nor its decision is known. */
     public void recordCheckAnswer(long handle, String client, String answer, Completion done) {
-        log.checkAnswered(handle, client, answer, done);
+        log.submit(Changes.answered(handle, client, answer, done));
     }
 
     // ---- reads
@@ -121,9 +121,7 @@ public final class TransactionStore {
      * delayed, and when the log no longer keeps it. May block on the disk.
      */
     public ByteBuffer readDecided(long handle) {
-        DecisionRecord decision = views.transactions().decisionOf(handle);
-        ByteBuffer message = decision == null ? null : reader.readAt(CommitLog.behind(decision));
-        return message != null && StoredMessage.preparedTransactionOffset(message, 0) == handle ? message : null;
+        return reader.readBehind(views.transactions().decisionOf(handle), handle);
     }
 
     /** The checks of a half message, oldest first, also after its decision, as long as the log keeps their records. */

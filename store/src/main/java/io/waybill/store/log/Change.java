@@ -6,10 +6,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One change on its way into the log: judged, then encoded, by the holder of the writer's role; completed exactly once by
+ * One change on its way into the log, made by {@link Changes} or {@link RecordChanges}: judged, then encoded, by the holder of the writer's role; completed exactly once by
  * the thread that confirmed its frame.
  */
-abstract class Change {
+public abstract class Change {
     private static final Logger LOG = LoggerFactory.getLogger(Change.class);
 
     /** What a change takes besides its bytes, roughly: objects, texts, its entry. */

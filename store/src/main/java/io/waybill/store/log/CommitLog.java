@@ -5,22 +5,8 @@ import io.waybill.platform.Duties;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
-import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.record.CatalogKind;
-import io.waybill.store.record.CheckReason;
-import io.waybill.store.record.ConsumerOffset;
-import io.waybill.store.record.ControlRecord;
-import io.waybill.store.record.Decision;
-import io.waybill.store.record.DecisionConflict;
-import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.FoldedLog;
-import io.waybill.store.record.PendingReset;
-import io.waybill.store.record.PopDelta;
-import io.waybill.store.record.Settlement;
-import io.waybill.store.record.UniqueKey;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -47,15 +33,13 @@ public final class CommitLog {
     private final Files files;
     private final StoreSettings settings;
     private final LogState state;
-    private final Positions positions;
-    private final Segments segments;
     private final FoldedLog views;
     private final LogReader reader;
     private final ViewsRebuild rebuild;
     private final Applier applier;
+    private final ViewsHealth viewsHealth;
     private final StoreTime time;
     private final LogTail tail;
-    private final SegmentMaker maker;
     private final Flusher flusher;
     private final Checkpointer checkpointer;
     private final Retention retention;
@@ -76,21 +60,6 @@ public final class CommitLog {
     private DutyHandle writerDuty;
     /** Of the tenure; null while this node follows. */
     private volatile Writer writer;
-
-    /**
-     * The first position of the log in this directory; 0 if there is none. Views that end below it must be emptied before the
-     * log is opened with them: the log rebuilds them.
-     */
-    public static long oldestPosition(Files files) throws IOException {
-        if (!files.exists(Segment.DIRECTORY)) {
-            return 0;
-        }
-        return files.list(Segment.DIRECTORY).stream()
-                .mapToLong(Segment::startOf)
-                .filter(start -> start >= 0)
-                .min()
-                .orElse(0);
-    }
 
     /**
      * Recovers the log and the views, and starts the duties. It follows until {@link #lead}: what is in it can be read, no change
@@ -127,15 +96,15 @@ public final class CommitLog {
         this.files = files;
         this.settings = settings;
         this.views = views;
-        this.segments = segments;
         this.duties = platform.duties();
         this.lastEpoch = recovered.epoch();
         state = new LogState();
-        positions = new Positions(settings.flush(), recovered.end());
+        Positions positions = new Positions(settings.flush(), recovered.end());
         reader = new LogReader(segments, positions);
         rebuild = new ViewsRebuild(platform.clock(), settings, views, positions, segments);
         applier = new Applier(settings, views, positions, rebuild, recovered.nextIndex() - 1);
-        maker = new SegmentMaker(files, settings, segments.newest().end());
+        viewsHealth = new ViewsHealth(views, rebuild, applier);
+        SegmentMaker maker = new SegmentMaker(files, settings, segments.newest().end());
         time = new StoreTime(platform.clock(), recovered.storeTimeMillis(), views.keyTimeMillis());
         tail = new LogTail(settings, segments, positions, maker);
         flusher = new Flusher(platform.clock(), settings, state, tail, applier);
@@ -199,7 +168,8 @@ public final class CommitLog {
             flusher.finish();
             cutUnconfirmed();
             lastEpoch = epoch;
-            Recovered from = new Recovered(positions.applied(), applier.appliedIndex() + 1, epoch, time.newestMillis());
+            Recovered from =
+                    new Recovered(tail.positions().applied(), applier.appliedIndex() + 1, epoch, time.newestMillis());
             Writer leading = new Writer(settings, state, time, tail, applier, views, flusher, from);
             leading.start(wakeWriter);
             flusher.drains(leading);
@@ -215,9 +185,9 @@ public final class CommitLog {
 
     private void cutUnconfirmed() throws StoreException {
         try {
-            tail.cut(positions.applied());
+            tail.cut(tail.positions().applied());
         } catch (IOException e) {
-            state.freeze("cutting the log at position " + positions.applied() + " failed: " + e.getMessage());
+            state.freeze("cutting the log at position " + tail.positions().applied() + " failed: " + e.getMessage());
             flusherDuty = wakeFlusher.of(duties.start(flusher));
             throw new StoreException("the log cannot be led: " + e.getMessage(), e);
         }
@@ -254,17 +224,6 @@ public final class CommitLog {
         return lastEpoch;
     }
 
-    private void submit(Change change) {
-        Writer leading = writer;
-        if (leading != null) {
-            leading.submit(change);
-        } else if (state.isOpen()) {
-            Writer.failMoved(change);
-        } else {
-            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
-        }
-    }
-
     /** Wakes a duty that may not be started yet: its first run comes anyway. */
     private static final class Wake implements Runnable {
         private volatile DutyHandle handle;
@@ -285,145 +244,28 @@ public final class CommitLog {
         }
     }
 
-    // ---- changes; the contracts stand at io.waybill.store.Store
+    // ---- changes and reads
 
-    public void put(UniqueKey unique, MessageDraft message, Completion done) {
-        submit(Changes.append(unique, message, done));
+    /** Puts a change into the log; its completion is called once, perhaps before this returns. */
+    public void submit(Change change) {
+        Writer leading = writer;
+        if (leading != null) {
+            leading.submit(change);
+        } else if (state.isOpen()) {
+            Writer.failMoved(change);
+        } else {
+            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
+        }
     }
 
-    public void putBatch(List<MessageDraft> sameQueue, Completion done) {
-        submit(Changes.appendBatch(sameQueue, done));
+    /** Reads what is in it, whoever leads. */
+    public LogReader reader() {
+        return reader;
     }
 
-    public void putBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
-        submit(Changes.appendBatch(sameQueue, uniques, done));
-    }
-
-    public void putHalf(
-            UniqueKey unique,
-            MessageDraft message,
-            String producerGroup,
-            String sender,
-            long firstCheckMillis,
-            Completion done) {
-        submit(Changes.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done));
-    }
-
-    public void putDue(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
-        submit(Changes.appendTimer(unique, message, dueMillis, done));
-    }
-
-    public void decide(
-            long handle,
-            Decision outcome,
-            boolean fromCheck,
-            String by,
-            MessageDraft copy,
-            long dueMillis,
-            Completion done) {
-        submit(Changes.decide(handle, outcome, fromCheck, by, copy, dueMillis, done));
-    }
-
-    public void fire(long handle, MessageDraft copy, Completion done) {
-        submit(Changes.fire(handle, copy, done));
-    }
-
-    public void cancel(long handle, String by, Completion done) {
-        submit(Changes.cancel(handle, by, done));
-    }
-
-    public void reschedule(long handle, long dueMillis, Completion done) {
-        submit(Changes.reschedule(handle, dueMillis, done));
-    }
-
-    public void checked(
-            long handle,
-            int count,
-            long nextCheckMillis,
-            String client,
-            CheckReason reason,
-            String sender,
-            Completion done) {
-        submit(Changes.checked(handle, count, nextCheckMillis, client, reason, sender, done));
-    }
-
-    public void checkAnswered(long handle, String client, String answer, Completion done) {
-        submit(Changes.answered(handle, client, answer, done));
-    }
-
-    public void conflict(DecisionConflict conflict, Completion done) {
-        submit(Changes.conflict(conflict, done));
-    }
-
-    public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        submit(Changes.publish(handle, by, unique, copy, dueMillis, done));
-    }
-
-    /** Where the record behind another one begins: what a decision or a publication made visible stands there, if it made something visible. */
-    public static long behind(ControlRecord record) {
-        return record.position() + record.size();
-    }
-
-    public void pop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        submit(Changes.pop(visible, deltas, done));
-    }
-
-    public void deliveries(List<DeliveryEvent> events, Completion done) {
-        submit(Changes.deliveries(events, done));
-    }
-
-    public void commitOffsets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
-        submit(Changes.commitOffsets(offsets, resets, done));
-    }
-
-    public void putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
-        submit(Changes.putCatalog(kind, name, value, done));
-    }
-
-    public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
-        submit(Changes.settle(copies, ranges, done));
-    }
-
-    public void settleAsHalf(
-            UniqueKey unique,
-            MessageDraft message,
-            String producerGroup,
-            String sender,
-            long firstCheckMillis,
-            List<Settlement> ranges,
-            Completion done) {
-        submit(Changes.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done));
-    }
-
-    /** Writes records, all or none, whatever is so. */
-    public void write(List<? extends ControlRecord> records, Completion done) {
-        submit(new WriteRecords(records, done));
-    }
-
-    // ---- reads
-
-    /** Whether the position is served from memory. */
-    public boolean isHot(long position) {
-        return reader.isHot(position);
-    }
-
-    /**
-     * What the message can be sliced from; null if its segment was dropped.
-     *
-     * @throws StoreDamaged if its frame cannot be read intact
-     */
-    public Extent extent(long position, int size, int frameDelta) throws StoreDamaged {
-        return reader.extent(position, size, frameDelta);
-    }
-
-    /** What looks like a message at a position from outside, unverified; null if nothing does. */
-    public Claim claim(long position) {
-        return reader.claim(position);
-    }
-
-    /** A message as it was first stored at a position, not verified; null if there is none. May block on the disk. */
-    public ByteBuffer claimed(long position) {
-        return reader.claimed(position);
+    /** Its times, whoever leads. */
+    public StoreTime time() {
+        return time;
     }
 
     // ---- state
@@ -441,29 +283,11 @@ public final class CommitLog {
     }
 
     public Positions positions() {
-        return positions;
+        return tail.positions();
     }
 
     public StoreState state() {
         return state.get();
-    }
-
-    /** The first position that can be read: the log below was dropped, by its own word. */
-    public long oldestPosition() {
-        return views.droppedTo();
-    }
-
-    public long nowMillis() {
-        return time.nowMillis();
-    }
-
-    public long keyTimeMillis() {
-        return time.keyTime().millis();
-    }
-
-    /** How far the newest frame's store time is ahead of the clock; 0 if it is not. */
-    public long aheadMillis() {
-        return time.aheadMillis();
     }
 
     public LogStats stats() {
@@ -480,7 +304,7 @@ public final class CommitLog {
         return new LogStats(
                 tail.frames(),
                 tail.records(),
-                positions.appended() - segments.oldest().start(),
+                tail.positions().appended() - tail.segments().oldest().start(),
                 flusher.forces(),
                 reader.coldReads(),
                 checkpointer.written(),
@@ -491,20 +315,9 @@ public final class CommitLog {
                 usableDiskBytes);
     }
 
-    /** How the views are, in a sentence for people; empty if all is well. */
-    public String viewsTrouble() {
-        String damage = views.damage();
-        if (damage != null) {
-            String failure = rebuild.failure();
-            return damage + views.howFar() + (failure == null ? "" : " (the last try failed: " + failure + ")");
-        }
-        String failure = applier.checkpointFailure() == null ? views.unwritable() : applier.checkpointFailure();
-        return failure == null ? "" : "the views cannot be written: " + failure;
-    }
-
-    /** How often the views were made again since the store was opened. */
-    public long viewsRebuilds() {
-        return rebuild.rebuilds();
+    /** How the views are that it is folded into. */
+    public ViewsHealth viewsHealth() {
+        return viewsHealth;
     }
 
     /**
@@ -537,7 +350,7 @@ public final class CommitLog {
             leading.submitLast(new Changes.Mark(Completion.NONE));
             settle(leading);
         }
-        maker.dispose();
+        tail.maker().dispose();
         rebuild.close();
         StoreException failure = null;
         if (state.isOpenForRole()) {
@@ -552,7 +365,7 @@ public final class CommitLog {
             // Whoever slipped in after the last look is answered now.
             leading.drain();
         }
-        for (Segment segment : segments.all()) {
+        for (Segment segment : tail.segments().all()) {
             try {
                 segment.close();
             } catch (IOException e) {
@@ -573,7 +386,7 @@ public final class CommitLog {
         do {
             if (!leading.isIdle()) {
                 if (!state.isOpen()) {
-                    maker.run();
+                    tail.maker().run();
                 }
                 Thread.onSpinWait();
             }

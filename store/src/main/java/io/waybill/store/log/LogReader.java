@@ -15,7 +15,7 @@ import java.util.zip.CRC32C;
  * whose checksum is verified first, 64 KiB at a time. What is kept here is bounded by KEPT stretches of at most 1 MiB. Any
  * thread.
  */
-final class LogReader {
+public final class LogReader {
     /** Verified stretches kept for the next reader of the same frames, which is often the next read or another queue's. */
     private static final int KEPT = 8;
     /** Larger ones are not kept. */
@@ -44,14 +44,14 @@ final class LogReader {
         return coldReads.sum();
     }
 
-    boolean isHot(long position) {
+    public boolean isHot(long position) {
         Segment segment = segments.of(position);
         Extent hot = segment == null ? null : segment.hot();
         return hot != null && hot.contains(position, 1);
     }
 
     /** Something to slice the message from; null if its segment was dropped. */
-    Extent extent(long position, int size, int frameDelta) throws StoreDamaged {
+    public Extent extent(long position, int size, int frameDelta) throws StoreDamaged {
         Segment segment = segments.of(position);
         if (segment == null) {
             return null;
@@ -155,7 +155,7 @@ final class LogReader {
      * that fit. Null if it does not. The caller must find out by the views whether a message stands there. Takes little
      * memory whatever the bytes say.
      */
-    Claim claim(long position) {
+    public Claim claim(long position) {
         Segment segment = position < 0 || position >= positions.applied() ? null : segments.of(position);
         if (segment == null) {
             return null;
@@ -176,7 +176,7 @@ final class LogReader {
      * What claims to be a message at a position, as it was first stored there: also a half or delayed one whose fate is sealed since. Lengths,
      * body checksum and its own position fit; its frame is not verified. Null if there is none.
      */
-    ByteBuffer claimed(long position) {
+    public ByteBuffer readUnverified(long position) {
         if (claim(position) == null) {
             return null;
         }

@@ -7,7 +7,7 @@ import io.waybill.platform.Clock;
  * The store time: the wall clock, but never earlier than what is in the log. It outlives tenures, so that none stamps a frame
  * earlier than the one before it. Read by any thread, moved by the one that writes or applies frames.
  */
-final class StoreTime {
+public final class StoreTime {
     private final Clock clock;
     private final KeyTime keyTime;
     private volatile long newestMillis;
@@ -18,7 +18,8 @@ final class StoreTime {
         this.keyTime = new KeyTime(clock, lastClaimMillis);
     }
 
-    long nowMillis() {
+    /** The wall clock, but never earlier than what is in the log. */
+    public long nowMillis() {
         return Math.max(clock.wallMillis(), newestMillis);
     }
 
@@ -35,7 +36,7 @@ final class StoreTime {
     }
 
     /** How far the newest frame is ahead of the clock; 0 if it is not. */
-    long aheadMillis() {
+    public long aheadMillis() {
         return Math.max(0, newestMillis - clock.wallMillis());
     }
 
@@ -45,6 +46,11 @@ final class StoreTime {
 
     long nanoTime() {
         return clock.nanoTime();
+    }
+
+    /** The time by which unique keys expire: it passes evenly, whatever the wall clock does. */
+    public long keyTimeMillis() {
+        return keyTime.millis();
     }
 
     /** By which unique keys expire. */

@@ -43,7 +43,6 @@ final class Writer implements Duty {
     private final LogState state;
     private final StoreTime time;
     private final LogTail tail;
-    private final SegmentMaker maker;
     private final Applier applier;
     private final FoldedLog views;
     private final Carrier carrier;
@@ -104,7 +103,6 @@ final class Writer implements Duty {
         this.state = state;
         this.time = time;
         this.tail = tail;
-        this.maker = tail.maker();
         this.applier = applier;
         this.views = views;
         this.carrier = carrier;
@@ -238,7 +236,7 @@ final class Writer implements Duty {
         boolean waitsForSegment = stalled != null;
         passedOn = true;
         // The maker may have been done before it could see that the role waits.
-        if (!waitsForSegment || maker.hasResult()) {
+        if (!waitsForSegment || tail.maker().hasResult()) {
             wakeDuty.run();
         }
     }
@@ -361,15 +359,17 @@ final class Writer implements Duty {
                     return true;
                 }
                 if (!roll()) {
-                    IOException failure = maker.failure();
+                    IOException failure = tail.maker().failure();
                     if (failure == null) {
                         return false;
                     }
                     failWithoutSegment(change, failure);
                     return true;
                 }
-            } else if (!change.isControl() && plan.room() - wanted < plan.reserve() && maker.failure() != null) {
-                failWithoutSegment(change, maker.failure());
+            } else if (!change.isControl()
+                    && plan.room() - wanted < plan.reserve()
+                    && tail.maker().failure() != null) {
+                failWithoutSegment(change, tail.maker().failure());
                 return true;
             }
             int limit = (int) Math.min(plan.room(), Math.max(wanted, settings.maxFrameBytes()));
@@ -383,7 +383,7 @@ final class Writer implements Duty {
 
     /** Plans the next frame for the next segment. False if that is not there yet. */
     private boolean roll() {
-        Segment next = maker.next();
+        Segment next = tail.maker().next();
         if (next == null || next.start() != plan.segmentEnd) {
             return false;
         }

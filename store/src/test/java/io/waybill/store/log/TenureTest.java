@@ -76,16 +76,16 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         int stored = 0;
         for (int epoch = 1; epoch <= 10; epoch++) {
-            log.put(null, draft("between " + epoch), outcomes::add);
+            log.submit(Changes.append(null, draft("between " + epoch), outcomes::add));
             isMoved(outcomes.remove(0));
             log.lead(3 * epoch);
             assertThat(log.epoch()).isEqualTo(3L * epoch);
             for (int i = 0; i < 20; i++) {
-                log.put(null, draft("m" + epoch + "x".repeat(200)), outcomes::add);
+                log.submit(Changes.append(null, draft("m" + epoch + "x".repeat(200)), outcomes::add));
                 duties.runUntilIdle();
             }
             // These are in a frame and not confirmed when the tenure ends (ASYNC confirms at once).
-            log.put(null, draft("last " + epoch), outcomes::add);
+            log.submit(Changes.append(null, draft("last " + epoch), outcomes::add));
             log.follow();
             log.follow();
             assertThat(outcomes).hasSize(21).allMatch(Stored.class::isInstance);
@@ -132,7 +132,7 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         // Nobody steps the duties: the first segment fills, and the second one is taken, but no third one is made.
         for (int i = 0; i < 40; i++) {
-            log.put(null, draft("x".repeat(700)), outcomes::add);
+            log.submit(Changes.append(null, draft("x".repeat(700)), outcomes::add));
         }
         log.follow();
         assertThat(outcomes).hasSize(40);
@@ -144,7 +144,7 @@ class TenureTest {
 
         // The next tenure goes on behind them, in the segment that is there by now.
         log.lead(2);
-        log.put(null, draft("next"), outcomes::add);
+        log.submit(Changes.append(null, draft("next"), outcomes::add));
         duties.runUntilIdle();
         assertThat(((Stored) outcomes.get(40)).queueOffset()).isEqualTo(stored);
         log.close();
@@ -157,13 +157,13 @@ class TenureTest {
         open(mode);
         log.lead(1);
         List<Outcome> outcomes = new ArrayList<>();
-        log.put(null, draft("one"), outcomes::add);
+        log.submit(Changes.append(null, draft("one"), outcomes::add));
         log.follow();
         duties.advance(SMALL.checkpointMillis() + 1_000_000);
         assertThat(views.forLog().flushedCheckpoint().position())
                 .isEqualTo(log.positions().applied());
         log.close();
-        log.put(null, draft("two"), outcomes::add);
+        log.submit(Changes.append(null, draft("two"), outcomes::add));
         assertThat(((Failed) outcomes.get(1)).cause()).isEqualTo(Failed.Cause.CLOSED);
         views.close();
     }
@@ -199,14 +199,14 @@ class TenureTest {
         for (int sender = 0; sender < senders; sender++) {
             real.thread("sender", () -> {
                         for (int i = 0; i < each; i++) {
-                            log.put(null, draft("x"), outcome -> {
+                            log.submit(Changes.append(null, draft("x"), outcome -> {
                                 answers.incrementAndGet();
                                 if (outcome instanceof Stored) {
                                     stored.incrementAndGet();
                                 } else {
                                     others.add(outcome);
                                 }
-                            });
+                            }));
                         }
                         sent.countDown();
                     })
