@@ -77,6 +77,9 @@ final class Writer implements Duty {
         long segmentStart;
         long segmentEnd;
         long end;
+        /** The end of the frame that was carried last: further back than end once the plan has gone on to the next segment. */
+        long carriedEnd;
+
         long nextIndex;
 
         long room() {
@@ -116,6 +119,7 @@ final class Writer implements Duty {
         plan.segmentStart = newest.start();
         plan.segmentEnd = newest.end();
         plan.end = from.end();
+        plan.carriedEnd = from.end();
         plan.nextIndex = from.nextIndex();
     }
 
@@ -401,7 +405,7 @@ final class Writer implements Duty {
         }
         if (!builder.isOpen()) {
             WrittenFrame barrier = builder.take();
-            barrier.end = plan.end;
+            barrier.end = plan.carriedEnd;
             barrier.index = plan.nextIndex - 1;
             carrier.carry(barrier, null);
             return;
@@ -419,6 +423,7 @@ final class Writer implements Duty {
         carrier.carry(frame, sealed);
         writeBegun = false;
         plan.end = frame.end;
+        plan.carriedEnd = frame.end;
         plan.nextIndex++;
         // Only now: the builder's buffer is what was carried.
         builder.take();

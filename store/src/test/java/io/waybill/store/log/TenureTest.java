@@ -11,6 +11,7 @@ import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
 import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.record.Decision;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
 import io.waybill.store.view.ViewsDifference;
@@ -179,6 +180,38 @@ class TenureTest {
         log.lead(6);
         log.close();
         assertThatThrownBy(() -> log.lead(7)).isInstanceOf(IllegalStateException.class);
+        views.close();
+    }
+
+    /** An answer that waits for the frames before it does not wait for one that was planned and never made. */
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void aBarrierBehindAPlannedSegmentWaitsForWhatWasCarried(FlushMode mode) throws Exception {
+        open(mode);
+        log.lead(1);
+        List<Outcome> outcomes = new ArrayList<>();
+        log.submit(Changes.appendHalf(null, draft("half"), "g", "", 50, outcomes::add));
+        log.submit(Changes.append(null, draft("x".repeat(1_500)), outcomes::add));
+        duties.runUntilIdle();
+        long handle = ((Stored) outcomes.get(0)).handle();
+        outcomes.clear();
+        log.submit(Changes.decide(handle, Decision.ROLLBACK, false, "a", null, 0, outcomes::add));
+        log.submit(new Change(outcomes::add) {
+            @Override
+            int size() {
+                return 8_000;
+            }
+
+            @Override
+            Outcome encode(FrameBuilder frame, Pending pending) {
+                throw new IllegalStateException("a defect");
+            }
+        });
+        log.submit(Changes.decide(handle, Decision.ROLLBACK, false, "b", null, 0, outcomes::add));
+        duties.runUntilIdle();
+        assertThat(outcomes).hasSize(3);
+        assertThat(outcomes).hasAtLeastOneElementOfType(Refused.class);
+        log.close();
         views.close();
     }
 
