@@ -193,8 +193,6 @@ final class LogWalk {
         return Frame.storeTimeMillis(window, frameAt);
     }
 
-    /** Whether the log says with a record what was dropped from it. */
-
     /** The position below which everything is on disk, by the word of the current frame. */
     long durable() {
         return Frame.durable(window, frameAt);

@@ -255,7 +255,6 @@ public final class ConsumeQueues {
         return queue != null ? queue : new ConsumeQueue(this, key, 0);
     }
 
-    /** The queues of a topic, or all if it is null; in no order. */
     /** All that ever had a message or a base, sorted. */
     public List<QueueKey> all() {
         return sorted(names(null));
@@ -271,6 +270,7 @@ public final class ConsumeQueues {
         return names;
     }
 
+    /** The queues of a topic, or all if it is null; in no order. */
     List<QueueKey> names(String topic) {
         Set<QueueKey> names = new HashSet<>();
         for (QueueKey key : live.keySet()) {
