@@ -20,9 +20,6 @@ import io.waybill.remoting.Request;
  * asked.
  */
 final class PullMessage implements RouteHandler<PullHeader> {
-    private static final int COMMIT_OFFSET = 1;
-    private static final int SUSPEND = 2;
-
     private final PullChecks checks;
     private final Offsets offsets;
     private final Deliveries deliveries;
@@ -114,7 +111,7 @@ final class PullMessage implements RouteHandler<PullHeader> {
         if (isRetry) {
             heldPulls.takenOver(header.consumerGroup(), header.topic(), header.queueId(), connection);
         }
-        pullService.start(pull, (header.sysFlag() & SUSPEND) != 0 ? header.suspendTimeoutMillis() : 0);
+        pullService.start(pull, header.maySuspend() ? header.suspendTimeoutMillis() : 0);
     }
 
     /**
@@ -122,7 +119,7 @@ final class PullMessage implements RouteHandler<PullHeader> {
      * a later commit.
      */
     private void commit(Request request, PullHeader header) {
-        if ((header.sysFlag() & COMMIT_OFFSET) != 0 && header.commitOffset() >= 0) {
+        if (header.commitsOffset() && header.commitOffset() >= 0) {
             offsets.commit(
                     header.consumerGroup(),
                     header.topic(),

@@ -1,3 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** {@code waybill store}: reads the files of a closed store. */
+/**
+ * {@code waybill store}: reads the files of a closed store. Imports {@code terminal}, the store and {@code platform}; no client.
+ */
 package io.waybill.cli.store;

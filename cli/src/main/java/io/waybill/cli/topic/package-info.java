@@ -1,3 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** {@code waybill topic}: create, list, describe. */
+/**
+ * {@code waybill topic}: create, list, describe, settings, delete. Imports {@code terminal} and the client.
+ */
 package io.waybill.cli.topic;

@@ -85,11 +85,6 @@ public record TopicConfig(
         return new TopicConfig(topicName, read, write, perm, topicFilterType, topicSysFlag, order, attributes);
     }
 
-    public TopicConfig withPerm(int bits) {
-        return new TopicConfig(
-                topicName, readQueueNums, writeQueueNums, bits, topicFilterType, topicSysFlag, order, attributes);
-    }
-
     String toText() {
         JsonWriter json = new JsonWriter();
         json.beginObject();

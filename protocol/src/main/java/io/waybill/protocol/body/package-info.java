@@ -1,3 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** JSON bodies of requests and replies as records. Each reads itself leniently and writes the members the reference's clients expect. */
+/**
+ * JSON bodies of requests and replies as records. Each reads itself leniently and writes the members that clients of RocketMQ
+ * expect. Read {@link io.waybill.protocol.body.TopicConfig} for the pattern. Imports {@code protocol.json} and the code tables.
+ */
 package io.waybill.protocol.body;
