@@ -15,7 +15,7 @@ import io.waybill.broker.longpoll.ReadLanes;
  * sent as slices of the log, without a copy.
  */
 final class PopService {
-    /** Turns of one pop that change nothing since the rules changed under them. */
+    /** Rounds of one pop that change nothing since the rules changed under them. */
     private static final int MOST_OUTDATED = 100;
 
     private final PopChecks checks;

@@ -58,10 +58,10 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
     private static final Logger log = LoggerFactory.getLogger(SubscriptionConflictRouter.class);
 
     /** When a copy was made first, store time in milliseconds. */
-    static final String REROUTED_MS = "WAYBILL_DIVERTED_MS";
+    static final String REROUTED_MS = "WAYBILL_REROUTED_MS";
 
     /** How often it was copied. */
-    static final String REROUTED_TIMES = "WAYBILL_DIVERTED_TIMES";
+    static final String REROUTED_TIMES = "WAYBILL_REROUTED_TIMES";
 
     /**
      * Copies made at once; from then on each waits twice as long as the one before, so no disorder among readers makes
