@@ -69,7 +69,8 @@ class ViewsDamageTest {
 
     @Test
     void everyIndexMayBeDamagedUnderAServingBroker() {
-        for (String table : List.of("keys", "due", "transactions", "progress", "catalog", "pop", "unique", "journal")) {
+        for (String table :
+                List.of("keys", "due", "transactions", "offsets", "catalog", "pop", "unique", "deliveries", "state")) {
             int before = all("orders").size();
             broker.send("orders", 0, "before " + table);
             broker.pass(60_000);

@@ -118,7 +118,10 @@ class ViewsDamageTest {
                 () -> store.progressAll(),
                 () -> store.catalogAll(CatalogKind.GROUP),
                 () -> store.popKeys(),
-                () -> store.journalOf("t", 0, 0, 10))) {
+                () -> store.journalOf("t", 0, 0, 10),
+                () -> store.locks().locksOf("g"),
+                () -> store.settlements().settlementsOf("t", 0),
+                () -> store.offsets().pendingResets())) {
             try {
                 question.run();
             } catch (ViewsDamaged e) {
@@ -132,7 +135,17 @@ class ViewsDamageTest {
     @Test
     void anyViewMayBeDamagedAtAnyTime() throws Exception {
         for (String table : List.of(
-                "queue", "keys", "due", "transactions", "progress", "catalog", "pop", "unique", "journal", "meta")) {
+                "queue",
+                "keys",
+                "due",
+                "transactions",
+                "offsets",
+                "catalog",
+                "pop",
+                "unique",
+                "deliveries",
+                "state",
+                "meta")) {
             for (Simulation sim : both()) {
                 Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
                 Stored due = sim.stored((s, done) -> s.putDue(draft("t", "d"), 1_000_000, done));
@@ -214,7 +227,7 @@ class ViewsDamageTest {
         }
         assertThat(sim.store.positions().appended() - sim.store.positions().flushed())
                 .isGreaterThan(5 << 20);
-        sim.backend.damage("progress");
+        sim.backend.damage("offsets");
         assertThatThrownBy(() -> sim.store.progressAll()).isInstanceOf(ViewsDamaged.class);
         for (int i = 0; i < 1_000 && !sim.store.viewsTrouble().isEmpty(); i++) {
             sim.duties.step();
@@ -282,7 +295,7 @@ class ViewsDamageTest {
         }
         sim.duties.advance(2_000);
         sim.backend.alone(true);
-        sim.backend.damage("progress");
+        sim.backend.damage("offsets");
         assertThatThrownBy(() -> sim.store.progressAll()).isInstanceOf(ViewsDamaged.class);
         long oldest = sim.store.oldestPosition();
         for (int i = 0; i < 100; i++) {

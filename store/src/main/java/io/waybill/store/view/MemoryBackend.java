@@ -56,8 +56,10 @@ public final class MemoryBackend extends ViewsBackend {
         for (Family family : Family.values()) {
             if (family.tableName.equals(tableName)) {
                 damagedFamily = family;
+                return;
             }
         }
+        throw new IllegalArgumentException("no table has the name " + tableName);
     }
 
     /** From now on no read and no write succeeds, or all do again; nothing is damaged. */
