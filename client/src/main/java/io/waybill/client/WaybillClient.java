@@ -15,9 +15,10 @@ public interface WaybillClient extends AutoCloseable {
      *
      * @param nameServers {@code host:port} of the name server; several are separated by {@code ;} or {@code ,}
      * @throws WaybillException of kind INVALID when the text is not such a list
+     * @throws IllegalStateException when the jar of this library was repacked without its services file
      */
     static WaybillClient connect(String nameServers) {
-        return InstalledProvider.INSTANCE.connect(nameServers);
+        return InstalledProvider.find().connect(nameServers);
     }
 
     /** The id under which the cluster knows this client; unique among all processes. */
