@@ -39,7 +39,7 @@ final class LockHold {
     String recorded = "";
 
     boolean isRecordedShared;
-    /** Number of the grant whose record is not confirmed yet, 0 for none: until then the lock does not end by itself. */
+    /** Number of the first grant of this hold while its record is not confirmed, 0 for none: until then the lock does not end by itself. */
     long unconfirmed;
 
     /** As an earlier run or tenure recorded it; it counts as renewed when this one began. */
@@ -68,6 +68,10 @@ final class LockHold {
 
     boolean isShared() {
         return rival != NOBODY || wasShared;
+    }
+
+    boolean isHeldBy(String client, Connection on) {
+        return !isReleased && clientId.equals(client) && connection != null && connection.id() == on.id();
     }
 
     boolean isConnected() {

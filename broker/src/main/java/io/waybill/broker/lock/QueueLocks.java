@@ -70,7 +70,13 @@ public final class QueueLocks implements CommitFence, Duty {
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** What became of a request to lock: what the client holds already, and what it holds once the changes are confirmed. */
-    private record Grant(long number, Set<MessageQueue> held, Set<MessageQueue> pending, List<QueueLock> changes) {}
+    private record Grant(
+            long number,
+            String clientId,
+            Connection connection,
+            Set<MessageQueue> held,
+            Set<MessageQueue> pending,
+            List<QueueLock> changes) {}
 
     /**
      * A lock as it is now.
@@ -241,7 +247,7 @@ public final class QueueLocks implements CommitFence, Duty {
             Set<Connection> doubted) {
         restore(group);
         long now = clock.nanoTime();
-        Grant grant = new Grant(++grants, new TreeSet<>(), new TreeSet<>(), new ArrayList<>());
+        Grant grant = new Grant(++grants, clientId, connection, new TreeSet<>(), new TreeSet<>(), new ArrayList<>());
         Map<MessageQueue, LockHold> locks = groups.computeIfAbsent(group, g -> new HashMap<>());
         for (MessageQueue queue : queues) {
             LockHold lock = locks.get(queue);
@@ -270,14 +276,18 @@ public final class QueueLocks implements CommitFence, Duty {
             grant.changes().add(LockHold.recordOf(group, queue, lock.clientId, lock.isShared()));
         }
         if (isNew) {
-            lock.unconfirmed = grant.number();
+            // A second try of one that waits changes nothing about the first: each is answered for itself.
+            lock.unconfirmed = lock.unconfirmed == 0 ? grant.number() : lock.unconfirmed;
             grant.pending().add(queue);
         } else {
             grant.held().add(queue);
         }
     }
 
-    /** The changes of a grant are in the log, or are not: what the client holds then. */
+    /**
+     * The changes of a grant are in the log, or are not: what the client holds then. A queue that was given back meanwhile, or whose first try was not
+     * recorded, is not among it: others may have it.
+     */
     private Set<MessageQueue> confirmed(String group, Grant grant, Outcome outcome) {
         boolean isStored = outcome instanceof Stored;
         if (!isStored) {
@@ -291,22 +301,25 @@ public final class QueueLocks implements CommitFence, Duty {
                         more);
             }
         }
+        Set<MessageQueue> held = new TreeSet<>(grant.held());
         synchronized (groups) {
             Map<MessageQueue, LockHold> locks = groups.get(group);
             for (MessageQueue queue : grant.pending()) {
                 LockHold lock = locks == null ? null : locks.get(queue);
-                if (lock != null && lock.unconfirmed == grant.number()) {
+                if (lock == null) {
+                    continue;
+                }
+                if (lock.unconfirmed == grant.number()) {
                     lock.unconfirmed = 0;
                     if (!isStored) {
                         lock.isReleased = true;
                         lock.recorded = null;
                     }
                 }
+                if (isStored && lock.unconfirmed == 0 && lock.isHeldBy(grant.clientId(), grant.connection())) {
+                    held.add(queue);
+                }
             }
-        }
-        Set<MessageQueue> held = new TreeSet<>(grant.held());
-        if (isStored) {
-            held.addAll(grant.pending());
         }
         return held;
     }
