@@ -13,6 +13,11 @@ import java.util.List;
  * rewritten by retention, and goes with the log.
  */
 public final class Settlements extends StateRecords<Settlement> {
+    /** Offsets looked at first for one that begins before a range. */
+    private static final int FIRST_STRETCH = 8;
+
+    private static final int STRETCH_FACTOR = 8;
+
     private final ConsumeQueues queues;
     private final ViewsBackend backend;
     private volatile long oldestPosition;
@@ -88,17 +93,42 @@ public final class Settlements extends StateRecords<Settlement> {
         return found;
     }
 
-    /** The first one that covers some message of the range; null if none is settled. */
+    /**
+     * The first one that covers some message of the range; null if none is settled. The writer of the log asks for each
+     * settlement it is given, so this must not look at all that is settled nearby.
+     */
     public Settlement overlapping(Settlement range) {
+        Settlement before = lastBefore(range);
+        if (before != null && before.overlaps(range)) {
+            return before;
+        }
         Settlement[] found = new Settlement[1];
-        // None that begins earlier reaches this far; a queue may have many thousands.
-        long from = Math.max(0, range.fromOffset() - Settlement.MAX_SPAN + 1);
-        visit(range.keyAt(from), range.keyAt(range.toOffset()), settlement -> {
-            if (settlement.position() >= oldestPosition && settlement.overlaps(range)) {
-                found[0] = settlement;
-            }
+        visit(range.keyAt(range.fromOffset()), range.keyAt(range.toOffset()), settlement -> {
+            found[0] = settlement.position() >= oldestPosition ? settlement : null;
             return found[0] == null;
         });
         return found[0];
+    }
+
+    /**
+     * The last one that begins before the range and may reach into it: only this one can, since they do not overlap.
+     * Looked for in ever longer stretches backwards, because where every message is settled by itself there are
+     * thousands.
+     */
+    private Settlement lastBefore(Settlement range) {
+        long lowest = Math.max(0, range.fromOffset() - Settlement.MAX_SPAN + 1);
+        Settlement[] last = new Settlement[1];
+        long to = range.fromOffset();
+        for (long stretch = FIRST_STRETCH; to > lowest && last[0] == null; stretch *= STRETCH_FACTOR) {
+            long from = Math.max(lowest, to - stretch);
+            visit(range.keyAt(from), range.keyAt(to), settlement -> {
+                if (settlement.position() >= oldestPosition) {
+                    last[0] = settlement;
+                }
+                return true;
+            });
+            to = from;
+        }
+        return last[0];
     }
 }

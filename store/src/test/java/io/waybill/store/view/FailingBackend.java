@@ -10,6 +10,7 @@ public final class FailingBackend extends ViewsBackend {
     private final ViewsBackend memory;
     private final AtomicInteger left = new AtomicInteger();
     private final AtomicInteger flushesLeft = new AtomicInteger();
+    private final AtomicInteger visited = new AtomicInteger();
     private volatile Supplier<? extends Throwable> failure;
 
     public FailingBackend(MemoryBackend memory) {
@@ -20,6 +21,11 @@ public final class FailingBackend extends ViewsBackend {
     public void failReads(int count, Supplier<? extends Throwable> thrown) {
         failure = thrown;
         left.set(count);
+    }
+
+    /** How many pairs upward scans have visited since the last call. */
+    int takeVisited() {
+        return visited.getAndSet(0);
     }
 
     /** The next flushes fail; what was written stays. */
@@ -69,7 +75,10 @@ public final class FailingBackend extends ViewsBackend {
     @Override
     void scan(Family family, byte[] from, byte[] to, PairVisitor visitor) {
         this.<RuntimeException>mayFail(family);
-        memory.scan(family, from, to, visitor);
+        memory.scan(family, from, to, (key, value) -> {
+            visited.incrementAndGet();
+            return visitor.pair(key, value);
+        });
     }
 
     @Override
