@@ -113,6 +113,27 @@ class OrderedConsumerTest {
     }
 
     @Test
+    void aResetDoesNotWaitForTheNextAttemptOfTheHead() throws Exception {
+        broker.put(first, "bad", null);
+        broker.put(first, "good", null);
+        consumer(client)
+                .onMessageInOrder(message -> {
+                    received.add(message);
+                    return message.text().equals("bad")
+                            ? ConsumeResult.retryAfter(Duration.ofHours(1))
+                            : ConsumeResult.SUCCESS;
+                })
+                .start();
+        assertThat(next()).isEqualTo("bad");
+        await().until(() -> {
+            broker.moveHeldPull(first, 1); // once the pull behind both is held
+            return !received.isEmpty();
+        });
+        assertThat(next()).isEqualTo("good");
+        await().until(() -> broker.offset("og", first) == 2);
+    }
+
+    @Test
     void theLastAttemptLeadsToTheDeadLettersAndTheQueueGoesOn() throws Exception {
         broker.put(first, "bad", null);
         broker.put(first, "good", null);

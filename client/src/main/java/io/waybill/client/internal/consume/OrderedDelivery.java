@@ -110,9 +110,19 @@ final class OrderedDelivery implements Delivery {
     }
 
     private void suspend(ProcessQueue queue, InboundMessage head, Duration delay) {
-        queue.headFailed(head);
+        if (!queue.suspendRun(head)) {
+            endRun(queue);
+            return;
+        }
         long millis = delay == null ? settings.suspendMillis() : delay.toMillis();
-        runtime.timers().after(millis, () -> executor.submit(() -> step(queue)));
+        runtime.timers()
+                .after(
+                        millis,
+                        () -> executor.submit(() -> {
+                            if (queue.resumeRun()) {
+                                step(queue);
+                            }
+                        }));
     }
 
     private static String keyOf(InboundMessage message) {

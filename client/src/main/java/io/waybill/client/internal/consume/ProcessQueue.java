@@ -26,6 +26,7 @@ final class ProcessQueue {
     private boolean pulling;
     private boolean stalled;
     private boolean running;
+    private boolean suspended; // the run waits for the time of the next attempt, and no handler runs
     private boolean dropped;
     private Runnable whenIdle;
     private long committed = -1;
@@ -161,12 +162,21 @@ final class ProcessQueue {
         return done(head);
     }
 
-    /** The head will be tried again. */
-    synchronized void headFailed(InboundMessage head) {
+    /** The head will be tried again later, by {@link #resumeRun}. False if the queue was given up meanwhile: then the run must end. */
+    synchronized boolean suspendRun(InboundMessage head) {
         if (line.peek() == head) {
             line.poll();
             line.addFirst(head.triedOnceMore());
         }
+        suspended = !dropped;
+        return suspended;
+    }
+
+    /** True if the suspended run goes on with the caller; false if the queue was given up meanwhile, and the run with it. */
+    synchronized boolean resumeRun() {
+        boolean goesOn = suspended;
+        suspended = false;
+        return goesOn;
     }
 
     /** The run has ended; gives what waited for it, or null. */
@@ -217,10 +227,12 @@ final class ProcessQueue {
                 return false;
             }
             dropped = true;
-            if (running) {
+            if (running && !suspended) {
                 whenIdle = idle;
                 return true;
             }
+            running = false;
+            suspended = false;
         }
         idle.run();
         return true;

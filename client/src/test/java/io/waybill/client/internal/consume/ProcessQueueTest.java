@@ -74,7 +74,8 @@ class ProcessQueueTest {
         assertThat(ordered.beginRun()).isFalse();
         InboundMessage head = ordered.head();
         assertThat(head.attempt()).isEqualTo(1);
-        ordered.headFailed(head);
+        assertThat(ordered.suspendRun(head)).isTrue();
+        assertThat(ordered.resumeRun()).isTrue();
         assertThat(ordered.head().offset()).isEqualTo(10);
         assertThat(ordered.head().attempt()).isEqualTo(2);
         ordered.headDone(ordered.head());
@@ -97,6 +98,32 @@ class ProcessQueueTest {
         assertThat(events).containsExactly("idle");
         assertThat(ordered.beginRun()).isFalse();
         assertThat(ordered.beginPull(1)).isEqualTo(-1);
+    }
+
+    @Test
+    void aSuspendedRunEndsWhenTheQueueIsGivenUp() {
+        ordered.beginPull(1);
+        ordered.pulled(List.of(message(10)), 11, 0);
+        ordered.beginRun();
+        ordered.suspendRun(ordered.head());
+        List<String> events = new ArrayList<>();
+        ordered.drop(() -> events.add("idle"));
+        assertThat(events).containsExactly("idle");
+        assertThat(ordered.resumeRun()).isFalse();
+        assertThat(ordered.endRun()).isNull();
+    }
+
+    @Test
+    void aQueueThatWasGivenUpIsNotSuspended() {
+        ordered.beginPull(1);
+        ordered.pulled(List.of(message(10)), 11, 0);
+        ordered.beginRun();
+        InboundMessage head = ordered.head();
+        List<String> events = new ArrayList<>();
+        ordered.drop(() -> events.add("idle"));
+        assertThat(ordered.suspendRun(head)).isFalse();
+        ordered.endRun().run();
+        assertThat(events).containsExactly("idle");
     }
 
     @Test
