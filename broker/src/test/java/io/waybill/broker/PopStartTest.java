@@ -10,6 +10,7 @@ import io.waybill.protocol.header.AckHeader;
 import io.waybill.protocol.header.PopHandle;
 import io.waybill.protocol.header.PopHeader;
 import io.waybill.protocol.message.Message;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -26,6 +27,10 @@ class PopStartTest {
     }
 
     private Asked pop(String group) {
+        return pop(group, 60_000);
+    }
+
+    private Asked pop(String group, long invisibleMillis) {
         return broker.ask(
                 client,
                 Command.request(RequestCode.POP_MESSAGE)
@@ -34,7 +39,7 @@ class PopStartTest {
                                 TOPIC,
                                 0,
                                 1,
-                                60_000,
+                                invisibleMillis,
                                 0,
                                 broker.clock.wallMillis(),
                                 PopHeader.FROM_MIN,
@@ -140,5 +145,29 @@ class PopStartTest {
         assertThat(TestBroker.bodies(pop("g0")))
                 .as("the old handle ended nothing")
                 .containsExactly("second");
+    }
+
+    @Test
+    void aHandleOfTheRunBeforeIsOlderAlsoThanOneThatIsGivenBeforeTheStatesWereGoneThrough() {
+        popFirst(1);
+        broker.send(TOPIC, 0, "third");
+        broker.clock.set(broker.clock.wallMillis() - 3_600_000);
+        broker.pass(120_000); // names of leases go on, times in the log do not
+        Asked before = pop("g0", 1_000);
+        assertThat(TestBroker.bodies(before)).containsExactly("second");
+        broker.pass(999);
+        assertThat(TestBroker.bodies(pop("g0"))).containsExactly("third");
+        broker.killIdle();
+        Asked after = pop("g0");
+        assertThat(TestBroker.bodies(after)).containsExactly("second");
+        assertThat(after.number("popTime")).isGreaterThan(before.number("popTime"));
+        ack("g0", before);
+        broker.features.start();
+        broker.pass(60_000);
+        assertThat(List.of(
+                        TestBroker.bodies(pop("g0")).get(0),
+                        TestBroker.bodies(pop("g0")).get(0)))
+                .as("the old handle ended nothing")
+                .containsExactlyInAnyOrder("second", "third");
     }
 }

@@ -108,6 +108,18 @@ final class PopQueues implements OffsetListener {
         return true;
     }
 
+    /** Settles the states that a pop may go on with, before the time that names its lease is taken. May read the disk. */
+    void settle(Pop pop) {
+        if (isSettled) {
+            return;
+        }
+        int one = pop.parameters().queueId();
+        int end = one >= 0 ? one + 1 : pop.terms().queueCount();
+        for (int queueId = Math.max(0, one); queueId < end; queueId++) {
+            settle(new PopKey(pop.group(), pop.topic(), queueId));
+        }
+    }
+
     @Override
     public void reading(String group, String topic, int queueId) {
         if (!isSettled) {

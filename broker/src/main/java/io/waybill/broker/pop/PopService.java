@@ -45,6 +45,7 @@ final class PopService {
 
     /** A new pop. When there is nothing to be had it waits for {@code holdMillis}; 0 = it does not wait. */
     void start(Pop pop, long holdMillis) {
+        scanner.prepare(pop);
         pop.deadlineNanos(held.deadline(holdMillis));
         pop.advance(holdMillis > 0 ? Pop.LOOK : Pop.LOOK | Pop.EXPIRE);
     }

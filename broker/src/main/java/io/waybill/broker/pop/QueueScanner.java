@@ -55,6 +55,11 @@ final class QueueScanner {
         this.lanes = lanes;
     }
 
+    /** Before the first turn of a pop; see {@link PopQueues#settle(Pop)}. */
+    void prepare(Pop pop) {
+        popQueues.settle(pop);
+    }
+
     /** Messages of a queue behind everything delivered so far. */
     long rest(Pop pop, int queueId) {
         return popQueues.of(pop.group(), pop.topic(), queueId).rest(queues.offsetRange(pop.topic(), queueId));
