@@ -319,4 +319,26 @@ class RetentionTest {
         assertThat(sim.files.list("log").get(0)).isEqualTo("%020d.seg".formatted(sim.store.oldestPosition()));
         sim.close();
     }
+
+    /** Nothing is rewritten while a dropped segment waits for its checkpoint, so nothing may use the room below the floor. */
+    @Test
+    void theFloorOfTheDiskCountsWhileADroppedSegmentWaitsForItsCheckpoint() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(0, 40_000, 20_000, 1_000).withCheckpoint(1 << 20, 1_000_000));
+        sim.files.capacityBytes(100_000);
+        Outcome outcome = null;
+        for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
+            sim.backend.failNextWrite();
+            sim.duties.advance(1_000);
+            outcome = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(400)), done));
+        }
+        assertThat(outcome).isInstanceOf(Failed.class);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        assertThat(sim.store.oldestPosition()).as("what can be read").isEqualTo(8192);
+        assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(20_000);
+        sim.duties.advance(60_000);
+        assertThat(sim.files.list("log")).doesNotContain("00000000000000000000.seg");
+        sim.put("t", "room again");
+        sim.close();
+    }
 }

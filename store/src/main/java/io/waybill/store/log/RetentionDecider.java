@@ -96,8 +96,9 @@ final class RetentionDecider {
             }
             Segment oldest = segments.oldest();
             if (views.droppedTo() >= oldest.end()) {
-                // It goes as soon as the views know that durably; one after the other.
-                rounds = 0;
+                // It goes as soon as the views know that durably; one after the other. Nothing is written for it until
+                // then.
+                rest();
                 return;
             }
             boolean byAge = isTooOld(oldest);
