@@ -178,6 +178,8 @@ public final class CommitLog {
             writerDuty = wakeWriter.of(duties.start(leading));
             flusherDuty = wakeFlusher.of(duties.start(flusher));
             retentionDuty.wake();
+            // A checkpoint that was asked for while nobody had the role is made now.
+            leading.drain();
         } finally {
             leadership.unlock();
         }

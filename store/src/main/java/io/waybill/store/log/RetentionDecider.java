@@ -174,10 +174,13 @@ final class RetentionDecider {
             PopState state = views.popState(key);
             bytes += state == null ? 0 : state.encode().length;
         }
+        for (StateRecord state : toRewrite.states()) {
+            bytes += state.size();
+        }
         boolean gains = bytes < oldest.length() / 4 * 3;
         if (!gains && !toldNoGain) {
             LOG.warn(
-                    "the log stays larger than wanted: {} is full of what must be kept: pending messages, pop states, unique keys",
+                    "the log stays larger than wanted: {} is full of what must be kept: pending messages, pop states, unique keys, settlements",
                     oldest.name());
         }
         toldNoGain = !gains;
