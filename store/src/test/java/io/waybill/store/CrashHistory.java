@@ -612,14 +612,17 @@ final class CrashHistory {
 
     /** For what ends an item that another change was to end before: it may only succeed if that one did not. */
     private Completion late(Item item) {
-        item.possible.add(State.NOWHERE);
+        // The first end may be the same: what became of this one says nothing of that one.
+        boolean mine = item.possible.add(State.NOWHERE);
         int facts = item.facts.size();
         return outcome -> {
             if (outcome instanceof Stored stored) {
                 check(item.facts.size() == facts, "a second end was taken for item " + item.id);
                 check(!item.busy, "a second end overtook the first for item " + item.id);
                 settle(item, new Fact(State.NOWHERE, stored.position(), stored.handle(), -1));
-            } else if (outcome instanceof Refused || outcome instanceof Failed f && !f.maybeStored()) {
+            } else if (outcome instanceof Failed f && f.maybeStored()) {
+                item.possible.add(State.NOWHERE);
+            } else if (mine) {
                 item.possible.remove(State.NOWHERE);
             }
         };
