@@ -341,4 +341,33 @@ class RetentionTest {
         sim.put("t", "room again");
         sim.close();
     }
+
+    /** With the disk and the log full not even the word that a segment goes has room: it is tried again, at its interval. */
+    @Test
+    void aLogWithoutRoomForADropIsLookedAtOnceAnInterval() throws Exception {
+        Simulation sim = new Simulation(
+                Simulation.SMALL.withRetention(10_000, 0, 0, 1_000).withCheckpoint(4_096, 500));
+        fill(sim, 20);
+        sim.duties.advance(1_000);
+        sim.files.capacityBytes(sim.files.usedBytes());
+        Outcome outcome;
+        do {
+            outcome = sim.outcome(
+                    (s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, 17)), done));
+        } while (outcome instanceof Stored);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        long before = sim.duties.steps();
+        for (int second = 0; second < 30; second++) {
+            sim.clock.advance(1_000);
+            for (int step = 0; step < 200 && sim.duties.step(); step++) {
+                assertThat(step).as("steps of one second").isLessThan(100);
+            }
+        }
+        assertThat(sim.duties.steps() - before).isBetween(30L, 3_000L);
+        assertThat(sim.store.status().oldestPosition()).isZero();
+        sim.files.capacityBytes(Long.MAX_VALUE);
+        sim.duties.advance(30_000);
+        assertThat(sim.store.status().oldestPosition()).isPositive();
+        sim.close();
+    }
 }

@@ -94,13 +94,12 @@ final class Retention implements Duty {
             // oldest
             // segment.
             if (views.damage() == null && !broken) {
-                boolean removed;
                 do {
-                    removed = removeOldest();
+                    removeOldest();
                     if (deciding != null) {
                         deciding.run();
                     }
-                } while (removed);
+                } while (removeOldest());
                 return intervalNanos;
             }
         } catch (ViewsDamaged e) {

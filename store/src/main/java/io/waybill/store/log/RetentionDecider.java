@@ -109,7 +109,11 @@ final class RetentionDecider {
             RewriteSet toRewrite = views.pendingBefore(oldest.end());
             if (toRewrite.isEmpty()) {
                 maker.ignoreFloor(true);
+                // What fails at once is not a reason to come again at once: with the log and the disk full it would for
+                // ever.
+                outstanding.set(1);
                 submit(Changes.dropped(oldest.end(), this::rewritten));
+                outstanding.decrementAndGet();
             } else if (!byAge && rounds == 0 && !gains(oldest, toRewrite) || ++rounds > MAX_ROUNDS) {
                 rest();
                 return;
