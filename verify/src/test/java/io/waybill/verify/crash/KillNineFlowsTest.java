@@ -63,9 +63,17 @@ class KillNineFlowsTest {
     private final AtomicInteger unanswered = new AtomicInteger();
     private final ConcurrentLinkedQueue<String> wrong = new ConcurrentLinkedQueue<>();
     private final Set<String> acked = ConcurrentHashMap.newKeySet();
+    /** Also those whose acknowledgement was not answered: it may be kept, and then they do not come again. */
+    private final Set<String> ackBegun = ConcurrentHashMap.newKeySet();
+
     private final AtomicInteger sent = new AtomicInteger();
     private final Set<Long> redriven = ConcurrentHashMap.newKeySet();
     private volatile boolean allRedriven;
+    /** What the broker says is left of the pops, the last time it was asked. */
+    private Groups.TopicBacklog left;
+    /** How often a message of the pops was received. */
+    private volatile long moved;
+
     private final Set<String> timers = ConcurrentHashMap.newKeySet();
     private final Set<String> cancelBegun = ConcurrentHashMap.newKeySet();
     private final Set<String> cancelled = ConcurrentHashMap.newKeySet();
@@ -127,11 +135,27 @@ class KillNineFlowsTest {
                 unanswered.get());
     }
 
-    private static void await(String what, BooleanSupplier condition) {
+    /** As long as it takes, but not for a minute in which nothing of all that is counted here goes on. */
+    private void await(String what, BooleanSupplier condition) {
+        long[] seen = {-1};
+        long[] since = {System.nanoTime()};
         Awaitility.await(what)
-                .atMost(Duration.ofSeconds(60))
+                .atMost(Duration.ofMinutes(15))
                 .pollInterval(Duration.ofMillis(10))
-                .until(condition::getAsBoolean);
+                .until(() -> {
+                    boolean done = condition.getAsBoolean();
+                    long now = acked.size() + sent.get() + redriven.size() + cancelled.size() + unique.size() + moved;
+                    if (now != seen[0]) {
+                        seen[0] = now;
+                        since[0] = System.nanoTime();
+                    }
+                    assertThat(Duration.ofNanos(System.nanoTime() - since[0]))
+                            .as(
+                                    "how long nothing happened while waiting for %s: %d acknowledged of %d sent, %s",
+                                    what, acked.size(), sent.get(), left)
+                            .isLessThan(Duration.ofMinutes(1));
+                    return done;
+                });
     }
 
     private void prepare() {
@@ -202,15 +226,18 @@ class KillNineFlowsTest {
         for (ReceivedMessage message : got) {
             String place = message.queue() + "@" + message.offset();
             places.add(place);
+            moved++;
             if (acked.contains(place)) {
                 wrong.add(place + " came again after its acknowledgement was answered");
             }
         }
         if (got.size() % 2 == 0) {
+            ackBegun.addAll(places);
             popper.ack(got);
             acked.addAll(places);
         } else {
             for (int i = 0; i < got.size(); i++) {
+                ackBegun.add(places.get(i));
                 popper.ack(got.get(i));
                 acked.add(places.get(i));
             }
@@ -220,8 +247,8 @@ class KillNineFlowsTest {
     private void checkPops() {
         await("all to be acknowledged", () -> {
             pop();
-            Groups.TopicBacklog left = admin.groups().backlog("kill-poppers").total();
-            return acked.size() >= sent.get()
+            left = admin.groups().backlog("kill-poppers").total();
+            return ackBegun.size() >= sent.get()
                     && left.ready().messages() == 0
                     && left.inFlight().messages() == 0;
         });
