@@ -35,7 +35,7 @@ final class Departure implements Duty, Feature {
         this.store = store;
         this.leave = leave;
         this.clock = clock;
-        store.onFrozen(frozen::wake);
+        store.status().onFrozen(frozen::wake);
         this.mostNanos = TimeUnit.MILLISECONDS.toNanos(mostMillis);
     }
 
@@ -56,7 +56,7 @@ final class Departure implements Duty, Feature {
 
     @Override
     public long run() {
-        StoreState state = store.state();
+        StoreState state = store.status().state();
         if (state.kind() != StoreState.Kind.FROZEN || gone.isDone()) {
             return WHEN_WOKEN;
         }

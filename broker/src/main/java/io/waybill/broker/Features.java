@@ -136,7 +136,7 @@ final class Features {
             }
         });
         Stats stats = new Stats(clock);
-        store.onStored(stats::stored);
+        store.messages().onStored(stats::stored);
         registration = new Registration(
                 nameServers,
                 topics,
@@ -170,7 +170,7 @@ final class Features {
 
         pulls = new PullFeature(store.queues(), offsets, readRules, interceptors, delivered, lanes, settings, clock);
         pops = new PopFeature(store, topics, offsets, readRules, delivered, lanes, settings, platform);
-        store.onVisible((topic, queueId, newMaxOffset) -> {
+        store.queues().onVisible((topic, queueId, newMaxOffset) -> {
             pulls.longPolling().wake(topic, queueId);
             pops.longPolling().wake(topic, queueId);
         });

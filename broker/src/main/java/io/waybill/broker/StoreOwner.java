@@ -24,10 +24,10 @@ final class StoreOwner {
      * @throws NameTaken when the store belongs to another name
      */
     static void check(Store store, String brokerName) throws NameTaken {
-        byte[] owner = store.catalog(CatalogKind.SETTING, SETTING);
+        byte[] owner = store.catalog().catalogValue(CatalogKind.SETTING, SETTING);
         if (owner == null) {
             byte[] name = brokerName.getBytes(StandardCharsets.UTF_8);
-            store.putCatalog(CatalogKind.SETTING, SETTING, name, outcome -> {
+            store.catalog().putCatalog(CatalogKind.SETTING, SETTING, name, outcome -> {
                 if (!(outcome instanceof Stored)) {
                     LOG.warn("That this store belongs to broker {} is not written down: {}", brokerName, outcome);
                 }

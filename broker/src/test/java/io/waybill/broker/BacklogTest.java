@@ -181,7 +181,7 @@ class BacklogTest {
     }
 
     private void pull(Group group, String topic, int queueId) {
-        if (broker.store.range(topic, queueId).maxOffset() == 0) {
+        if (broker.store.queues().offsetRange(topic, queueId).maxOffset() == 0) {
             return;
         }
         String queue = topic + " " + queueId;
@@ -269,8 +269,10 @@ class BacklogTest {
             popped.put(queueId, state);
             changes.add(new PopChange.Start(0));
         }
-        long now = broker.store.nowMillis();
-        for (long offset = 0; offset < broker.store.range(TOPIC, queueId).maxOffset(); offset++) {
+        long now = broker.store.clock().nowMillis();
+        for (long offset = 0;
+                offset < broker.store.queues().offsetRange(TOPIC, queueId).maxOffset();
+                offset++) {
             long[] deadline = state.get(offset);
             if (deadline == null || deadline[0] >= 0 && deadline[0] <= now) {
                 if (random.nextInt(3) == 0) {
@@ -284,7 +286,9 @@ class BacklogTest {
             }
         }
         if (!changes.isEmpty()) {
-            broker.store.pop(List.of(new PopDelta(new PopKey(POPPERS, TOPIC, queueId), changes)), outcome -> {});
+            broker.store
+                    .pops()
+                    .recordPops(List.of(new PopDelta(new PopKey(POPPERS, TOPIC, queueId), changes)), outcome -> {});
             broker.settle();
         }
     }
@@ -293,7 +297,8 @@ class BacklogTest {
 
     private List<Message> all(String topic, int queueId) {
         List<Message> messages = new ArrayList<>();
-        ReadResult read = broker.store.read(topic, queueId, 0, Integer.MAX_VALUE, Integer.MAX_VALUE, null, null);
+        ReadResult read =
+                broker.store.queues().readQueue(topic, queueId, 0, Integer.MAX_VALUE, Integer.MAX_VALUE, null, null);
         for (ByteBuffer slice : read.slices()) {
             messages.addAll(Message.decodeAll(slice));
         }
@@ -374,7 +379,7 @@ class BacklogTest {
     private void comparePoppers() {
         Count ready = new Count();
         Count inFlight = new Count();
-        long now = broker.store.nowMillis();
+        long now = broker.store.clock().nowMillis();
         for (int q = 0; q < QUEUES; q++) {
             TreeMap<Long, long[]> state = popped.getOrDefault(q, new TreeMap<>());
             for (Message message : all(TOPIC, q)) {
@@ -395,7 +400,7 @@ class BacklogTest {
         if (count.messages > 0) {
             assertThat(Math.round(row.getDouble(seconds, -1) * 1_000))
                     .as("%s in %s", seconds, row)
-                    .isEqualTo(broker.store.nowMillis() - count.oldestMillis);
+                    .isEqualTo(broker.store.clock().nowMillis() - count.oldestMillis);
         } else {
             assertThat(row.has(seconds)).isFalse();
         }

@@ -92,7 +92,7 @@ class BroadcastTest {
             assertThat(TestBroker.bodies(pull(member, 0, 0, 0))).containsExactly("p0", "p1", "p2");
             assertThat(pull(member, 0, 3, 0).result()).as("told once").isEqualTo(ResponseCode.PULL_NOT_FOUND);
         }
-        assertThat(broker.store.progress("tickers", "prices", 0))
+        assertThat(broker.store.offsets().committedOffset("tickers", "prices", 0))
                 .as("nothing is recorded")
                 .isEqualTo(-1);
     }

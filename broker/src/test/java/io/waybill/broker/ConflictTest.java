@@ -109,7 +109,7 @@ class ConflictTest {
         broker.send("orders", 0, "of-B", "TAGS", "B");
         pull(a, "orders", 0, 0);
         pull(a, "orders", 0, 0);
-        assertThat(broker.store.range(RETRY, 1).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange(RETRY, 1).maxOffset()).isEqualTo(1);
         assertThat(bodiesOf(pull(b, "orders", 0, 0)))
                 .as("its copy is on the way")
                 .isEmpty();
@@ -134,7 +134,8 @@ class ConflictTest {
                 Asked pulled = broker.ask(a, TestBroker.pulling(GROUP, "orders", 0, 0, 0, null));
                 assertThat(pulled.number("nextBeginOffset")).isEqualTo(1);
                 broker.crash(seed);
-                assertThat(broker.store.range(RETRY, 1).maxOffset()).isEqualTo(1);
+                assertThat(broker.store.queues().offsetRange(RETRY, 1).maxOffset())
+                        .isEqualTo(1);
             }
         }
     }
@@ -198,7 +199,7 @@ class ConflictTest {
         hold(a, RETRY, 0, 0);
         broker.send("orders", 0, "of-B", "TAGS", "B");
         pull(a, "orders", 0, 0);
-        assertThat(broker.store.range(RETRY, 1).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange(RETRY, 1).maxOffset()).isEqualTo(1);
         broker.pass(20_000); // the pull of a is over
         Asked right = hold(b, RETRY, 0, 0);
         assertThat(bodiesOf(pull(a, RETRY, 1, 0))).isEmpty();
@@ -264,7 +265,7 @@ class ConflictTest {
         Asked read = pull(a, RETRY, 1, 0);
         assertThat(bodiesOf(read)).isEmpty();
         assertThat(read.number("nextBeginOffset")).isEqualTo(1);
-        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        assertThat(broker.store.timers().pendingTimerCount()).isEqualTo(1);
         FakeConnection again = member("b2", orders("B"));
         broker.pass(5_000);
         List<String> got = new ArrayList<>(bodiesOf(pull(again, RETRY, 0, 0)));
@@ -290,7 +291,8 @@ class ConflictTest {
             beat(a, "a", orders("A"));
             a = a.isOpen() ? a : member("a", orders("A"));
         }
-        assertThat(broker.store.range("%DLQ%shipping", 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("%DLQ%shipping", 0).maxOffset())
+                .isEqualTo(1);
     }
 
     @Test
@@ -325,9 +327,9 @@ class ConflictTest {
         broker.send("orders", 0, "of-A", "TAGS", "A");
         carrying(broker.connect(), "B", 0);
         carrying(b, "B", PullHeader.FLAG_REPLAY);
-        assertThat(broker.store.queuesOf(RETRY)).isEmpty();
+        assertThat(broker.store.queues().queuesOf(RETRY)).isEmpty();
         carrying(b, "B", 0);
-        assertThat(broker.store.queuesOf(RETRY)).hasSize(1);
+        assertThat(broker.store.queues().queuesOf(RETRY)).hasSize(1);
     }
 
     private void carrying(FakeConnection connection, String expression, int flags) {

@@ -146,7 +146,7 @@ class CopyRoomTest {
                 .body(batch)
                 .build());
         assertThat(refused.result()).as(refused.remark()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
-        assertThat(broker.store.range(TOPIC, 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange(TOPIC, 0).maxOffset()).isEqualTo(1);
     }
 
     private static byte[] batchMost() {
@@ -167,7 +167,8 @@ class CopyRoomTest {
                 Asked back = sendBack(message, 0);
                 assertThat(back.result()).as(back.remark()).isZero();
                 broker.pass(60_000);
-                message = stored(RETRY, 0, broker.store.range(RETRY, 0).maxOffset() - 1);
+                message = stored(
+                        RETRY, 0, broker.store.queues().offsetRange(RETRY, 0).maxOffset() - 1);
                 assertWhole(message);
                 assertThat(message.reconsumeTimes()).isEqualTo(tries + 1);
             }
@@ -183,7 +184,10 @@ class CopyRoomTest {
                     .contains("REDRIVEN\"");
             message = round == 1
                     ? stored(TOPIC, 0, 1)
-                    : stored(RETRY, 0, broker.store.range(RETRY, 0).maxOffset() - 1);
+                    : stored(
+                            RETRY,
+                            0,
+                            broker.store.queues().offsetRange(RETRY, 0).maxOffset() - 1);
         }
     }
 

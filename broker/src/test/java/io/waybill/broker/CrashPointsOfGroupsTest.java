@@ -110,7 +110,11 @@ class CrashPointsOfGroupsTest {
                             .field("queueId", 0)
                             .field(
                                     "commitOffset",
-                                    life.broker.store.range(topic, 0).maxOffset())
+                                    life.broker
+                                            .store
+                                            .queues()
+                                            .offsetRange(topic, 0)
+                                            .maxOffset())
                             .build());
         }
 
@@ -338,19 +342,21 @@ class CrashPointsOfGroupsTest {
                                     TestBroker.properties("UNIQ_KEY", "u2", "KEYS", "order-1", "TAGS", "PAID")),
                             "paid"));
             life.pass(9_000);
-            assertThat(life.broker.store.cancelledByKey(TOPIC, "order-1")).hasSize(1);
+            assertThat(life.broker.store.timers().cancelledByKey(TOPIC, "order-1"))
+                    .hasSize(1);
         }
 
         @Override
         void verify(Life life) {
             life.pass(20_000);
             int seen = life.bodies(TOPIC).size();
-            int cancelled = life.broker.store.cancelledByKey(TOPIC, "order-1").size();
+            int cancelled =
+                    life.broker.store.timers().cancelledByKey(TOPIC, "order-1").size();
             boolean paid = !life.bodies("payments").isEmpty();
             assertThat(paid || !life.acked("pay")).isTrue();
             assertThat(seen + cancelled).isIn(life.acked("send") ? Set.of(1) : Set.of(0, 1));
             assertThat(paid ? seen : cancelled).isZero();
-            assertThat(life.broker.store.pendingDueCount()).isZero();
+            assertThat(life.broker.store.timers().pendingTimerCount()).isZero();
         }
     }
 

@@ -127,8 +127,8 @@ class CrashPointsTest {
             forced = onceForced;
             broker.files.beforeEachChange(() -> {
                 long reached = forced
-                        ? broker.store.positions().flushed()
-                        : broker.store.positions().appended();
+                        ? broker.store.status().positions().flushed()
+                        : broker.store.status().positions().appended();
                 if (dead || reached >= dieAt) {
                     dead = true;
                     throw new Killed();
@@ -210,9 +210,9 @@ class CrashPointsTest {
 
         List<Message> messages(String topic, int queueId) {
             List<Message> found = new ArrayList<>();
-            long offset = broker.store.range(topic, queueId).minOffset();
+            long offset = broker.store.queues().offsetRange(topic, queueId).minOffset();
             ReadResult read;
-            while ((read = broker.store.read(topic, queueId, offset, 100, 1 << 20, null, null)).status()
+            while ((read = broker.store.queues().readQueue(topic, queueId, offset, 100, 1 << 20, null, null)).status()
                     == ReadResult.Status.FOUND) {
                 for (ByteBuffer slice : read.slices()) {
                     found.addAll(Message.decodeAll(slice));
@@ -254,7 +254,7 @@ class CrashPointsTest {
         }
 
         List<PendingHalf> open() {
-            return broker.store.openHalves(10);
+            return broker.store.transactions().openHalves(10);
         }
 
         Asked end(String step, long handle, int decision, boolean checked) {
@@ -494,6 +494,7 @@ class CrashPointsTest {
                             assertThat(life.open()).isEmpty();
                             assertThat(life.broker
                                             .store
+                                            .transactions()
                                             .decisionOf(life.times.get("handle"))
                                             .outcome())
                                     .isEqualTo(Decision.ROLLBACK);
@@ -529,8 +530,9 @@ class CrashPointsTest {
                         long handle = life.times.getOrDefault("handle", -1L);
                         int seen = life.bodies(TOPIC).size();
                         assertThat(seen).isIn(life.acked("publish") ? Set.of(1) : Set.of(0, 1));
-                        assertThat(life.broker.store.published(handle) != null).isEqualTo(seen == 1);
-                        assertThat(life.broker.store.conflictsOf(handle))
+                        assertThat(life.broker.store.conflicts().publicationOf(handle) != null)
+                                .isEqualTo(seen == 1);
+                        assertThat(life.broker.store.conflicts().conflictsOf(handle))
                                 .hasSizeBetween(life.times.containsKey("late") ? 1 : 0, 1);
                         if (life.acked("end")) {
                             life.publish("publish again");
@@ -554,7 +556,8 @@ class CrashPointsTest {
                         life.pass(20_000);
                         int seen = life.bodies(TOPIC).size();
                         assertThat(seen).isIn(life.acked("send") ? Set.of(1) : Set.of(0, 1));
-                        assertThat(life.broker.store.pendingDueCount()).isZero();
+                        assertThat(life.broker.store.timers().pendingTimerCount())
+                                .isZero();
                     }
                 },
                 new Flow("delay cancelled") {
@@ -575,6 +578,7 @@ class CrashPointsTest {
                         int seen = life.bodies(TOPIC).size();
                         int cancelled = life.broker
                                 .store
+                                .timers()
                                 .cancelledByKey(TOPIC, "order-1")
                                 .size();
                         assertThat(seen + cancelled).isIn(life.acked("send") ? Set.of(1) : Set.of(0, 1));
@@ -831,7 +835,7 @@ class CrashPointsTest {
 
                     @Override
                     void verify(Life life) {
-                        long offset = life.broker.store.progress(GROUP, TOPIC, 0);
+                        long offset = life.broker.store.offsets().committedOffset(GROUP, TOPIC, 0);
                         if (life.acked("reset")) {
                             assertThat(offset).isEqualTo(2);
                         } else if (life.begun.contains("reset")) {
@@ -877,7 +881,7 @@ class CrashPointsTest {
 
     private static List<Point> points(Flow flow) throws StoreException {
         Life life = new Life(flow);
-        long start = life.broker.store.positions().appended();
+        long start = life.broker.store.status().positions().appended();
         flow.run(life);
         life.broker.settle();
         List<Point> frames = new ArrayList<>();

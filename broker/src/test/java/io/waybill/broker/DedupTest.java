@@ -65,7 +65,7 @@ class DedupTest {
         assertSame(broker.send(TOPIC, 3, "again", "UNIQ_KEY", "u1"), first);
         assertThat(first.number("queueOffset")).isEqualTo(1);
         assertThat(bodies(1)).containsExactly("another", "first");
-        assertThat(broker.store.range(TOPIC, 3).maxOffset()).isZero();
+        assertThat(broker.store.queues().offsetRange(TOPIC, 3).maxOffset()).isZero();
     }
 
     @Test
@@ -138,7 +138,7 @@ class DedupTest {
         Asked first = broker.send(TOPIC, 0, "a", "UNIQ_KEY", "u1", KEY, "k", "TIMER_DELAY_SEC", "60");
         Asked second = broker.send(TOPIC, 0, "b", "UNIQ_KEY", "u2", KEY, "k", "TIMER_DELAY_SEC", "60");
         assertSame(second, first);
-        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        assertThat(broker.store.timers().pendingTimerCount()).isEqualTo(1);
         Asked recalled = broker.ask(Command.request(RequestCode.RECALL_MESSAGE)
                 .header(new RecallHeader("producers", TOPIC, second.field("recallHandle"), "broker-a"))
                 .build());

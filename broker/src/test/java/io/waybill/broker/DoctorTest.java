@@ -88,7 +88,7 @@ class DoctorTest {
     @Test
     void theQueueIsOwnedBySomebodyWhoDoesNotConsume() {
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
-        long owned = broker.store.nowMillis();
+        long owned = broker.store.clock().nowMillis();
         dialogue.pull(client, G, "orders", 1, 0, 32);
         broker.pass(120_000);
         send(1, "late");
@@ -174,7 +174,7 @@ class DoctorTest {
     void itsServiceCommittedTooLate() {
         dialogue.join(G, "c1", "orders", "*");
         send(0, "h3", "TRAN_MSG", "true", "PGROUP", "tellers");
-        long handle = broker.store.openHalves(1).get(0).handle();
+        long handle = broker.store.transactions().openHalves(1).get(0).handle();
         for (int decision : new int[] {12, 8}) {
             broker.ask(
                     broker.connect(),
@@ -310,7 +310,7 @@ class DoctorTest {
     @Test
     void itWasPoppedAndNotAcknowledged() {
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
-        long now = broker.store.nowMillis();
+        long now = broker.store.clock().nowMillis();
         Asked popped = dialogue.pop(client, G, "orders", 1, 1, 30_000, false);
         send(1, "next");
         JsonObject finding = dialogue.cause(G, "m0");

@@ -34,7 +34,7 @@ class FrozenTest {
         assertThat(broker.registrations.get(broker.registrations.size() - 1).code())
                 .as("it does not come back")
                 .isEqualTo(RequestCode.UNREGISTER_BROKER);
-        assertThat(broker.store.range("t", 0).maxOffset())
+        assertThat(broker.store.queues().offsetRange("t", 0).maxOffset())
                 .as("what was confirmed can be read")
                 .isEqualTo(1);
     }

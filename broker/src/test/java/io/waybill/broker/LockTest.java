@@ -467,13 +467,13 @@ class LockTest {
         broker.settle();
         assertThat(LockBatchReply.parse(asked.reply().body()).lockOKMQSet()).containsExactly(ZERO);
 
-        long end = broker.store.positions().appended();
+        long end = broker.store.status().positions().appended();
         assertThat(LockBatchReply.parse(broker.begin(of("c1"), asking).reply().body())
                         .lockOKMQSet())
                 .as("at once")
                 .containsExactly(ZERO);
         broker.settle();
-        assertThat(broker.store.positions().appended()).isEqualTo(end);
+        assertThat(broker.store.status().positions().appended()).isEqualTo(end);
     }
 
     @Test

@@ -147,11 +147,12 @@ class MatrixTest {
             assertThat(message.preparedTransactionOffset() > 0).isEqualTo(wish.transaction);
         }
         int found = broker.store
-                .byKey("orders", "customer-1", 10, 0, Long.MAX_VALUE)
+                .messages()
+                .findByKey("orders", "customer-1", 10, 0, Long.MAX_VALUE)
                 .size();
         assertThat(found).isEqualTo(wish.terms ? messages.size() : 0);
-        assertThat(broker.store.pendingDueCount()).isZero();
-        assertThat(broker.store.openHalfCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
+        assertThat(broker.store.transactions().openHalfCount()).isZero();
     }
 
     private void create(Wish wish) {

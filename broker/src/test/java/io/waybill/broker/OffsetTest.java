@@ -69,11 +69,13 @@ class OffsetTest {
         broker.send("orders", 0, "m");
         assertThat(commit("shipping", 0, 1).result()).isZero();
         assertThat(query(0).number("offset")).isEqualTo(1);
-        assertThat(broker.store.progress("shipping", "orders", 0)).isEqualTo(-1);
+        assertThat(broker.store.offsets().committedOffset("shipping", "orders", 0))
+                .isEqualTo(-1);
 
         broker.pass(1_000);
 
-        assertThat(broker.store.progress("shipping", "orders", 0)).isEqualTo(1);
+        assertThat(broker.store.offsets().committedOffset("shipping", "orders", 0))
+                .isEqualTo(1);
         broker.crash(9);
         assertThat(query(0).number("offset")).isEqualTo(1);
     }
@@ -83,10 +85,10 @@ class OffsetTest {
         broker.send("orders", 0, "m");
         commit("shipping", 0, 1);
         broker.pass(5_000);
-        long before = broker.store.positions().appended();
+        long before = broker.store.status().positions().appended();
         commit("shipping", 0, 1);
         broker.pass(5_000);
-        assertThat(broker.store.positions().appended()).isEqualTo(before);
+        assertThat(broker.store.status().positions().appended()).isEqualTo(before);
     }
 
     @Test

@@ -379,7 +379,7 @@ class PopHistoriesTest {
             assertThat(left).as("never came").isEmpty();
             broker.pass(40_000);
             for (int queue = 0; queue < QUEUES; queue++) {
-                assertThat(broker.store.progress(GROUP, TOPIC, queue))
+                assertThat(broker.store.offsets().committedOffset(GROUP, TOPIC, queue))
                         .as("committed of queue " + queue)
                         .isEqualTo(queues.get(queue).size());
             }

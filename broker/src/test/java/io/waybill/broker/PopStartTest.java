@@ -100,13 +100,15 @@ class PopStartTest {
     void anOffsetIsTheBaseBeforeAndAfterTheStatesWereGoneThrough() {
         popFirst(600);
         broker.killIdle();
-        assertThat(broker.store.progress("g1", TOPIC, 0)).as("in the log").isNotEqualTo(1);
+        assertThat(broker.store.offsets().committedOffset("g1", TOPIC, 0))
+                .as("in the log")
+                .isNotEqualTo(1);
         assertThat(committed("g1")).isEqualTo(1);
         broker.features.start();
         broker.settle();
         broker.pass(2_000);
         for (int i = 0; i < 600; i++) {
-            assertThat(broker.store.progress("g" + i, TOPIC, 0))
+            assertThat(broker.store.offsets().committedOffset("g" + i, TOPIC, 0))
                     .as("of group %s, in the log", i)
                     .isEqualTo(1);
         }

@@ -175,7 +175,7 @@ class PopTest {
     }
 
     private long committed(int queueId) {
-        return broker.store.progress(GROUP, TOPIC, queueId);
+        return broker.store.offsets().committedOffset(GROUP, TOPIC, queueId);
     }
 
     private static void assertEmpty(Asked popped) {
@@ -552,13 +552,14 @@ class PopTest {
         send(0, "a");
         MessageDraft draft = MessageDraft.copyOf(
                         broker.store
-                                .read(TOPIC, 0, 0, 1, 4_096, null, null)
+                                .queues()
+                                .readQueue(TOPIC, 0, 0, 1, 4_096, null, null)
                                 .slices()
                                 .get(0),
                         0)
                 .build();
         for (int i = 0; i < 20; i++) {
-            broker.store.putBatch(Collections.nCopies(1_024, draft), outcome -> {});
+            broker.store.messages().appendBatch(Collections.nCopies(1_024, draft), outcome -> {});
         }
         broker.settle();
         Asked last = null;
@@ -598,7 +599,7 @@ class PopTest {
         }
         assertThat(waiting).allMatch(Asked::isOpen);
         broker.begin(client, TestBroker.sending(TestBroker.sendHeader(TOPIC, 0, new byte[0]), "b"));
-        while (broker.store.range(TOPIC, 0).maxOffset() == 1 && broker.duties.step()) {}
+        while (broker.store.queues().offsetRange(TOPIC, 0).maxOffset() == 1 && broker.duties.step()) {}
         assertThat(waiting.stream().filter(asked -> !asked.isOpen()).count())
                 .as("by the step in which the message became visible")
                 .isLessThanOrEqualTo(32);
@@ -908,13 +909,13 @@ class PopTest {
     void statesGoWithTheirGroup() {
         send(0, "a");
         ackAll(pop());
-        assertThat(broker.store.popKeys()).isNotEmpty();
+        assertThat(broker.store.pops().popKeys()).isNotEmpty();
         broker.ask(Command.request(RequestCode.DELETE_SUBSCRIPTIONGROUP)
                 .field("groupName", GROUP)
                 .field("cleanOffset", "true")
                 .build());
         broker.pass(31_000);
-        assertThat(broker.store.popKeys()).isEmpty();
+        assertThat(broker.store.pops().popKeys()).isEmpty();
     }
 
     @Test

@@ -32,7 +32,10 @@ class PriorityTest {
 
     private Message stored(Asked sent) {
         return Message.decode(
-                broker.store.readAt(MessageIds.decode(sent.field("msgId")).position()), 0);
+                broker.store
+                        .messages()
+                        .readAt(MessageIds.decode(sent.field("msgId")).position()),
+                0);
     }
 
     @Test

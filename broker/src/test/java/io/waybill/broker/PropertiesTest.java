@@ -142,7 +142,7 @@ class PropertiesTest {
                 default -> assertThat(kept).as(name).isNotNull().isNotEqualTo("7");
             }
         }
-        assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(stored);
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(stored);
     }
 
     @Test
@@ -218,7 +218,7 @@ class PropertiesTest {
         broker.restart();
         broker.pass(120_000);
         assertThat(visible()).extracting(Message::uniqueKey).containsExactly("u3");
-        assertThat(broker.store.range("parcels", 0).maxOffset())
+        assertThat(broker.store.queues().offsetRange("parcels", 0).maxOffset())
                 .as("of another topic")
                 .isEqualTo(1);
 
@@ -275,7 +275,7 @@ class PropertiesTest {
             assertThat(messages.get(0).sysFlag()).isEqualTo(bits & ~0x30);
         }
         assertThat(flagged(0x4).result()).as("a half message").isZero();
-        assertThat(broker.store.openHalfCount()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalfCount()).isEqualTo(1);
     }
 
     private Asked batch(int sysFlag, byte[] ofHeader, byte[] ofPart) {
@@ -316,8 +316,8 @@ class PropertiesTest {
                 .contains("a priority");
         assertThat(batch(0x4, none, none).result()).as("a half batch").isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
         assertThat(batch(0x8, none, none).result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
-        assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(2);
-        assertThat(broker.store.openHalfCount()).isZero();
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(2);
+        assertThat(broker.store.transactions().openHalfCount()).isZero();
     }
 
     /** RocketMQ takes them since 5.0 and filters nothing. */

@@ -99,7 +99,7 @@ class PullTest {
         broker.send("orders", 0, "young");
         broker.pass(30_000);
 
-        long min = broker.store.range("orders", 0).minOffset();
+        long min = broker.store.queues().offsetRange("orders", 0).minOffset();
         assertThat(min).isPositive();
         assertAnswer(broker.pull("orders", 0, 0, "*"), ResponseCode.PULL_OFFSET_MOVED, min, min, 13);
     }

@@ -106,7 +106,7 @@ class QuarantineTest {
     }
 
     private long quarantinedCount() {
-        return broker.store.range(QUARANTINED, 0).maxOffset();
+        return broker.store.queues().offsetRange(QUARANTINED, 0).maxOffset();
     }
 
     @Test
@@ -204,7 +204,7 @@ class QuarantineTest {
         assertThat(keys()).isEmpty();
         send("a", "a2");
         assertThat(bodies("orders", 2)).containsExactly("a2");
-        assertThat(broker.store.range(RETRY, 0).maxOffset()).isZero();
+        assertThat(broker.store.queues().offsetRange(RETRY, 0).maxOffset()).isZero();
         assertThat(ordered("RELEASE", "a").result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
     }
 
@@ -234,7 +234,10 @@ class QuarantineTest {
         assertThat(keys())
                 .singleElement()
                 .satisfies(key -> assertThat(key.getLong("messages", -1)).isEqualTo(2));
-        assertThat(broker.store.range(Names.deadLetterTopic("g"), 0).maxOffset())
+        assertThat(broker.store
+                        .queues()
+                        .offsetRange(Names.deadLetterTopic("g"), 0)
+                        .maxOffset())
                 .isZero();
     }
 
@@ -260,7 +263,7 @@ class QuarantineTest {
         assertThat(givenUp.result()).as(givenUp.remark()).isZero();
         assertThat(broker.features.offsets().query("g", "orders", 0)).isEqualTo(3);
         assertThat(keys()).isEmpty();
-        assertThat(broker.store.range("%DLQ%g", 0).maxOffset())
+        assertThat(broker.store.queues().offsetRange("%DLQ%g", 0).maxOffset())
                 .as("kept, for people")
                 .isEqualTo(1);
     }
@@ -269,7 +272,7 @@ class QuarantineTest {
     void aPowerCutBetweenAnyTwoStepsLosesNothingAndKeepsTheOrder() {
         for (int seed = 1; seed <= 20; seed++) {
             String key = "k" + seed;
-            long from = broker.store.range("orders", 0).maxOffset();
+            long from = broker.store.queues().offsetRange("orders", 0).maxOffset();
             send(key, key + "-0");
             send("b", "b-" + seed);
             send(key, key + "-1");
@@ -286,13 +289,13 @@ class QuarantineTest {
             if (seed % 4 != 2) {
                 order("RELEASE", key);
             }
-            long given = broker.store.range(RETRY, 0).maxOffset();
+            long given = broker.store.queues().offsetRange(RETRY, 0).maxOffset();
             assertThat(bodies(RETRY, given - 2)).containsExactly(key + "-0", key + "-1");
             commit(RETRY, given);
             broker.pass(1_000);
             assertThat(keys()).isEmpty();
         }
-        assertThat(broker.store.range(RETRY, 0).maxOffset()).isEqualTo(40);
+        assertThat(broker.store.queues().offsetRange(RETRY, 0).maxOffset()).isEqualTo(40);
     }
 
     @Test
@@ -324,12 +327,13 @@ class QuarantineTest {
         commit("orders", 1);
         MessageDraft twin = MessageDraft.copyOf(
                         broker.store
-                                .read(QUARANTINED, 0, 0, 1, 4_096, null, null)
+                                .queues()
+                                .readQueue(QUARANTINED, 0, 0, 1, 4_096, null, null)
                                 .slices()
                                 .get(0),
                         0)
                 .build();
-        broker.store.put(twin, outcome -> {});
+        broker.store.messages().append(twin, outcome -> {});
         broker.settle();
         broker.restart();
         heartbeat();
@@ -366,13 +370,14 @@ class QuarantineTest {
         send("a", "first");
         MessageDraft draft = MessageDraft.copyOf(
                         broker.store
-                                .read("orders", 0, 0, 1, 4_096, null, null)
+                                .queues()
+                                .readQueue("orders", 0, 0, 1, 4_096, null, null)
                                 .slices()
                                 .get(0),
                         0)
                 .build();
         for (int i = 0; i < 100; i++) {
-            broker.store.putBatch(Collections.nCopies(1_000, draft), outcome -> {});
+            broker.store.messages().appendBatch(Collections.nCopies(1_000, draft), outcome -> {});
         }
         broker.settle();
         order("QUARANTINE", "a");

@@ -53,7 +53,8 @@ class ReplyTest {
     }
 
     private Message stored(String id) {
-        return Message.decode(broker.store.readAt(MessageIds.decode(id).position()), 0);
+        return Message.decode(
+                broker.store.messages().readAt(MessageIds.decode(id).position()), 0);
     }
 
     @Test
@@ -119,7 +120,7 @@ class ReplyTest {
         broker.settle();
         assertThat(failed.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
         assertThat(failed.remark()).contains("did not reach client 'asker@1'");
-        assertThat(broker.store.range(TOPIC, 0).maxOffset())
+        assertThat(broker.store.queues().offsetRange(TOPIC, 0).maxOffset())
                 .as("the same reply is kept once")
                 .isEqualTo(1);
     }
@@ -183,7 +184,9 @@ class ReplyTest {
         asker.answer(ok());
         broker.settle();
         assertThat(sent.result()).isZero();
-        assertThat(broker.store.range(TOPIC, 0).maxOffset()).as("stored once").isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange(TOPIC, 0).maxOffset())
+                .as("stored once")
+                .isEqualTo(1);
     }
 
     @Test
@@ -269,6 +272,6 @@ class ReplyTest {
         broker.settle();
         assertThat(third.result()).isZero();
         assertThat(first).endsWith("stored as " + third.field("msgId"));
-        assertThat(broker.store.range(TOPIC, 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange(TOPIC, 0).maxOffset()).isEqualTo(1);
     }
 }

@@ -60,7 +60,7 @@ class SendTest {
 
     private Message stored(String id) {
         MessageIds.OffsetId where = MessageIds.decode(id);
-        return Message.decode(broker.store.readAt(where.position()), 0);
+        return Message.decode(broker.store.messages().readAt(where.position()), 0);
     }
 
     @Test
@@ -169,7 +169,7 @@ class SendTest {
         Asked sent = broker.ask(command);
 
         assertThat(sent.isOpen()).isTrue();
-        assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(1);
     }
 
     // ---- topics made by sends
@@ -236,7 +236,7 @@ class SendTest {
     void topicsSurviveACrash() {
         broker.send("orders", 0, "m");
         broker.crash(3);
-        assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(1);
         assertThat(broker.send("orders", 0, "n").number("queueOffset")).isEqualTo(1);
     }
 
@@ -292,7 +292,7 @@ class SendTest {
         Asked sent = refused(TestBroker.sendHeader("orders", 0, properties), "m");
         assertThat(sent.result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
         assertThat(sent.remark()).contains("properties").contains("30719");
-        assertThat(broker.store.range("orders", 0).maxOffset()).isZero();
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isZero();
     }
 
     @Test
@@ -339,7 +339,7 @@ class SendTest {
         assertThat(refused).isNotNull();
         assertThat(refused.result()).isEqualTo(ResponseCode.SERVICE_NOT_AVAILABLE);
         assertThat(refused.remark()).contains("disk");
-        assertThat(broker.store.range("orders", 0).maxOffset()).isEqualTo(stored);
+        assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(stored);
 
         broker.files.capacityBytes(Long.MAX_VALUE);
         broker.pass(2_000);
@@ -470,7 +470,7 @@ class SendTest {
             assertThat(sent.result()).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
             assertThat(sent.remark()).contains("message 1 of the batch");
         }
-        assertThat(broker.store.range("orders", 1).maxOffset()).isZero();
+        assertThat(broker.store.queues().offsetRange("orders", 1).maxOffset()).isZero();
     }
 
     @Test
@@ -503,7 +503,7 @@ class SendTest {
         assertThat(sent.number("queueOffset")).isZero();
         assertThat(MessageIds.decode(sent.field("msgId")).position()).isPositive();
         assertThat(TestBroker.bodies(broker.pull("orders", 0, 0, "*"))).containsExactly("plain");
-        assertThat(broker.store.openHalfCount()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalfCount()).isEqualTo(1);
     }
 
     @Test

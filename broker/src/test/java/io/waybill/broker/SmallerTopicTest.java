@@ -32,7 +32,7 @@ class SmallerTopicTest {
     }
 
     private List<String> bodies(int queueId) {
-        return broker.store.range("orders", queueId).maxOffset() == 0
+        return broker.store.queues().offsetRange("orders", queueId).maxOffset() == 0
                 ? List.of()
                 : TestBroker.bodies(broker.pull("orders", queueId, 0, "*"));
     }
@@ -77,7 +77,7 @@ class SmallerTopicTest {
         assertThat(bodies(1)).containsExactly("late-1", "late-5");
         assertThat(bodies(2)).containsExactlyInAnyOrder("half", "late-2", "late-6");
         assertThat(bodies(3)).containsExactlyInAnyOrder("late-3", "late-7", "half and late");
-        assertThat(broker.store.range("orders", 5).maxOffset()).isZero();
+        assertThat(broker.store.queues().offsetRange("orders", 5).maxOffset()).isZero();
     }
 
     @Test

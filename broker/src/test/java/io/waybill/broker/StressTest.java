@@ -257,10 +257,20 @@ class StressTest {
                 switch (number < 2 ? 3 : random.nextInt(3)) {
                     case 0 ->
                         asked.add(begin(
-                                peer, pull("orders", 0, store.range("orders", 0).maxOffset(), 1)));
+                                peer,
+                                pull(
+                                        "orders",
+                                        0,
+                                        store.queues().offsetRange("orders", 0).maxOffset(),
+                                        1)));
                     case 1 ->
                         asked.add(begin(
-                                peer, pull("orders", 0, store.range("orders", 0).maxOffset(), 25_000)));
+                                peer,
+                                pull(
+                                        "orders",
+                                        0,
+                                        store.queues().offsetRange("orders", 0).maxOffset(),
+                                        25_000)));
                     case 2 -> {
                         if (random.nextInt(20) == 0) {
                             peer.close();
@@ -354,7 +364,7 @@ class StressTest {
             assertThat(ask(member, commit(50)).remark()).isNull();
         }
         features.stop();
-        assertThat(store.progress("readers", "orders", 0)).isEqualTo(50);
+        assertThat(store.offsets().committedOffset("readers", "orders", 0)).isEqualTo(50);
     }
 
     @Test

@@ -206,9 +206,9 @@ class TopicDeletionTest {
         delete("orders");
         create("orders", 1, 1);
         broker.send("orders", 0, "new");
-        assertThat(broker.store.range("orders", 0).minOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("orders", 0).minOffset()).isEqualTo(1);
         broker.restart();
-        assertThat(broker.store.range("orders", 0).minOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("orders", 0).minOffset()).isEqualTo(1);
         assertThat(deleted().get(0).getLong("messages", 0)).isEqualTo(2);
         assertThat(restore("orders").result()).isZero();
         broker.restart();

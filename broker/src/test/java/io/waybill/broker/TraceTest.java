@@ -176,8 +176,8 @@ class TraceTest {
     void aDelayedOneIsCancelled() {
         String offsetId = send("d2", "TIMER_DELIVER_MS", Long.toString(broker.clock.wallMillis() + 60_000));
         broker.pass(1_000);
-        long handle = broker.store.pendingByUniqueKey("orders", "d2").get(0);
-        broker.store.cancel(handle, "olga", outcome -> {});
+        long handle = broker.store.timers().handlesByUniqueKey("orders", "d2").get(0);
+        broker.store.timers().cancel(handle, "olga", outcome -> {});
         broker.settle();
         assertThat(dialogue.events("d2")).containsExactly("DELAYED", "CANCELLED");
         assertThat(dialogue.events(offsetId)).containsExactly("DELAYED", "CANCELLED");

@@ -141,7 +141,8 @@ class UnreadQueuesTest {
             broker.pass(1_000);
         }
         for (int queueId = 0; queueId < 4; queueId++) {
-            assertThat(broker.store.range(RETRY, queueId).maxOffset()).isZero();
+            assertThat(broker.store.queues().offsetRange(RETRY, queueId).maxOffset())
+                    .isZero();
         }
         assertThat(a.isOpen()).isTrue();
     }
@@ -259,9 +260,9 @@ class UnreadQueuesTest {
         }
         crashed.crash(seed);
         long committed = Math.max(0, crashed.features.offsets().query(GROUP, "orders", 2));
-        long copies = crashed.store.range(RETRY, 0).maxOffset()
-                + crashed.store.range(RETRY, 1).maxOffset()
-                + crashed.store.pendingDueCount();
+        long copies = crashed.store.queues().offsetRange(RETRY, 0).maxOffset()
+                + crashed.store.queues().offsetRange(RETRY, 1).maxOffset()
+                + crashed.store.timers().pendingTimerCount();
         assertThat(copies).as("what the group passed is copied").isGreaterThanOrEqualTo(committed);
         broker.settle();
         close();

@@ -77,7 +77,7 @@ class ViewsDamageTest {
             broker.backend.inUse().damage(table);
             broker.send("orders", 0, "after " + table);
             broker.pass(120_000);
-            assertThat(broker.store.state().isOpen()).isTrue();
+            assertThat(broker.store.status().state().isOpen()).isTrue();
             assertThat(all("orders")).as(table).hasSize(before + 2);
         }
     }

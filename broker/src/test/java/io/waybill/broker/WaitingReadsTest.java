@@ -297,7 +297,8 @@ class WaitingReadsTest {
                 .build());
         broker.send(TOPIC, 0, "quarantined", "TAGS", "A", "__SHARDINGKEY", "k");
         assertThat(held.isOpen()).isTrue();
-        assertThat(broker.store.range("%QUAR%" + GROUP, 0).maxOffset()).isEqualTo(1);
+        assertThat(broker.store.queues().offsetRange("%QUAR%" + GROUP, 0).maxOffset())
+                .isEqualTo(1);
     }
 
     // ---- what is allowed

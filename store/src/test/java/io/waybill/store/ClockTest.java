@@ -24,15 +24,18 @@ class ClockTest {
     void aDelayedMessageWaitsForTheWallClockThoughTheStoreTimeRanAhead() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             long start = sim.clock.wallMillis();
-            Stored delayed = sim.stored((s, done) -> s.putDue(draft("t", "later"), start + HOUR, done));
+            Stored delayed =
+                    sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "later"), start + HOUR, done));
             sim.clock.set(start + YEAR);
             sim.put("t", "stamped in the future");
             sim.clock.set(start + 1_000);
-            assertThat(sim.store.nowMillis()).as("the store time never falls").isEqualTo(start + YEAR);
-            assertThat(sim.outcome((s, done) -> s.fire(delayed.handle(), draft("t", "later"), done)))
+            assertThat(sim.store.clock().nowMillis())
+                    .as("the store time never falls")
+                    .isEqualTo(start + YEAR);
+            assertThat(sim.outcome((s, done) -> s.timers().fire(delayed.handle(), draft("t", "later"), done)))
                     .matches(o -> ((Refused) o).reason() == Refused.Reason.NOT_DUE);
             sim.clock.set(start + HOUR);
-            assertThat(sim.stored((s, done) -> s.fire(delayed.handle(), draft("t", "later"), done))
+            assertThat(sim.stored((s, done) -> s.timers().fire(delayed.handle(), draft("t", "later"), done))
                             .storeTimeMillis())
                     .isEqualTo(start + YEAR);
         }
@@ -44,14 +47,14 @@ class ClockTest {
         Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(0, 20_000, 0, 1_000).withCheckpoint(4_096, 500));
         long start = sim.clock.wallMillis();
-        UniqueKey key = new UniqueKey("t", "k", sim.store.keyTimeMillis() + HOUR);
-        sim.stored((s, done) -> s.put(key, draft("t", "first"), done));
+        UniqueKey key = new UniqueKey("t", "k", sim.store.clock().keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.messages().appendUnique(key, draft("t", "first"), done));
         sim.clock.set(start + 2 * HOUR);
-        UniqueKey other = new UniqueKey("t", "other", sim.store.keyTimeMillis() + HOUR);
-        sim.stored((s, done) -> s.put(other, draft("t", "in the future"), done));
+        UniqueKey other = new UniqueKey("t", "other", sim.store.clock().keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.messages().appendUnique(other, draft("t", "in the future"), done));
         fill(sim, 40);
         sim.duties.advance(10_000);
-        assertThat(sim.store.oldestPosition())
+        assertThat(sim.store.status().oldestPosition())
                 .as("its record was dropped and restated")
                 .isPositive();
         assertDuplicate(sim, key);
@@ -71,14 +74,14 @@ class ClockTest {
         sim.duties.advance(HOUR - 60_000);
         assertDuplicate(sim, key);
         sim.duties.advance(60_000);
-        UniqueKey again = new UniqueKey("t", "k", sim.store.keyTimeMillis() + HOUR);
-        sim.stored((s, done) -> s.put(again, draft("t", "second"), done));
+        UniqueKey again = new UniqueKey("t", "k", sim.store.clock().keyTimeMillis() + HOUR);
+        sim.stored((s, done) -> s.messages().appendUnique(again, draft("t", "second"), done));
         assertDuplicate(sim, again);
         sim.close();
     }
 
     private static void assertDuplicate(Simulation sim, UniqueKey key) {
-        assertThat(sim.outcome((s, done) -> s.put(key, draft("t", "again"), done)))
+        assertThat(sim.outcome((s, done) -> s.messages().appendUnique(key, draft("t", "again"), done)))
                 .matches(o -> o instanceof Refused refused && refused.reason() == Refused.Reason.DUPLICATE);
     }
 
@@ -94,10 +97,10 @@ class ClockTest {
                 fill(sim, 3);
                 sim.duties.advance(HOUR);
             }
-            assertThat(sim.store.oldestPosition()).isZero();
+            assertThat(sim.store.status().oldestPosition()).isZero();
             assertThat(sim.bodies("t")).hasSize(90);
             sim.duties.advance(60 * HOUR);
-            assertThat(sim.store.oldestPosition())
+            assertThat(sim.store.status().oldestPosition())
                     .as("after its real time it goes, whatever the store times say")
                     .isPositive();
         }
@@ -114,18 +117,18 @@ class ClockTest {
         sim.clock.set(sim.clock.wallMillis() + YEAR);
         sim.open();
         sim.duties.advance(HOUR);
-        assertThat(sim.store.oldestPosition()).isZero();
+        assertThat(sim.store.status().oldestPosition()).isZero();
         fill(sim, 30);
         sim.close();
         sim.files = sim.files.copy();
         sim.clock.set(sim.clock.wallMillis() - YEAR);
         sim.open();
         sim.duties.advance(HOUR);
-        assertThat(sim.store.oldestPosition())
+        assertThat(sim.store.status().oldestPosition())
                 .as("the jump stands in the log now")
                 .isZero();
         sim.duties.advance(36 * HOUR);
-        assertThat(sim.store.oldestPosition()).isPositive();
+        assertThat(sim.store.status().oldestPosition()).isPositive();
         sim.close();
     }
 
@@ -136,9 +139,9 @@ class ClockTest {
         sim.put("t", "right");
         sim.clock.set(start + 10 * YEAR);
         sim.put("t", "stamped in the future");
-        assertThat(sim.store.aheadMillis()).isZero();
+        assertThat(sim.store.clock().aheadMillis()).isZero();
         sim.clock.set(start + 1_000);
-        assertThat(sim.store.aheadMillis()).isEqualTo(10 * YEAR - 1_000);
+        assertThat(sim.store.clock().aheadMillis()).isEqualTo(10 * YEAR - 1_000);
         sim.store.close();
         sim.files = sim.files.kill();
         assertThat(org.assertj.core.api.Assertions.catchThrowableOfType(
@@ -171,8 +174,8 @@ class ClockTest {
                 sim.open();
             }
             sim.duties.advance(HOUR);
-            assertThat(sim.store.oldestPosition()).isPositive();
-            assertThat(sim.store.range("t", 0).minOffset()).isBetween(25L, 60L);
+            assertThat(sim.store.status().oldestPosition()).isPositive();
+            assertThat(sim.store.queues().offsetRange("t", 0).minOffset()).isBetween(25L, 60L);
         }
     }
 }

@@ -19,6 +19,7 @@ import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.StoreState;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
@@ -197,14 +198,14 @@ final class CrashHistory {
                     full = false;
                 }
             }
-            segmentsDropped += (int) store.stats().segmentsDropped();
-            frozen += store.state().isOpen() ? 0 : 1;
+            segmentsDropped += (int) store.status().statistics().segmentsDropped();
+            frozen += store.status().state().isOpen() ? 0 : 1;
             if (random.happens(0.3)) {
                 countdownOn = random.happens(0.5);
                 duties.runUntilIdle();
                 store.close();
-                flushedAtEnd = store.positions().flushed();
-                boolean clean = store.state().kind() == StoreState.Kind.CLOSED;
+                flushedAtEnd = store.status().positions().flushed();
+                boolean clean = store.status().state().kind() == StoreState.Kind.CLOSED;
                 files = files.kill();
                 soundnessAfterClose(clean);
                 return;
@@ -230,7 +231,7 @@ final class CrashHistory {
 
     private void end(boolean powerCut) throws Exception {
         crashes++;
-        flushedAtEnd = store == null ? 0 : store.positions().flushed();
+        flushedAtEnd = store == null ? 0 : store.status().positions().flushed();
         if (powerCut) {
             files = files.crash(random);
             backend.crash();
@@ -299,20 +300,28 @@ final class CrashHistory {
             case 17 -> publish();
             case 0, 1, 2 -> {
                 Item item = item();
-                store.put(draft(item), becomes(item, State.VISIBLE));
+                store.messages().append(draft(item), becomes(item, State.VISIBLE));
             }
             case 3 -> batch();
             case 4 -> {
                 Item item = item();
-                store.putHalf(
-                        draft(item),
-                        "g" + random.nextInt(2),
-                        clock.wallMillis() + random.nextInt(5_000),
-                        becomes(item, State.HALF));
+                store.transactions()
+                        .appendHalf(
+                                null,
+                                draft(item),
+                                "g" + random.nextInt(2),
+                                "",
+                                clock.wallMillis() + random.nextInt(5_000),
+                                becomes(item, State.HALF));
             }
             case 5 -> {
                 Item item = item();
-                store.putDue(draft(item), clock.wallMillis() + random.nextInt(5_000), becomes(item, State.DUE));
+                store.timers()
+                        .appendTimer(
+                                null,
+                                draft(item),
+                                clock.wallMillis() + random.nextInt(5_000),
+                                becomes(item, State.DUE));
             }
             case 6, 7 -> decide();
             case 8 -> fire();
@@ -326,18 +335,24 @@ final class CrashHistory {
                     entries.add(e);
                     set.add(cell("p " + e.group() + " " + e.topic()));
                 }
-                store.commitProgress(
-                        entries,
-                        sets(set, entries.stream().map(ConsumerOffset::offset).toList()));
+                store.offsets()
+                        .commitOffsets(
+                                entries,
+                                sets(
+                                        set,
+                                        entries.stream()
+                                                .map(ConsumerOffset::offset)
+                                                .toList()));
             }
             case 11, 12 -> pop();
             case 13, 14 -> unique();
             case 15 -> {
                 long from = random.nextInt(50);
-                store.journal(
-                        List.of(new DeliveryEvent(
-                                DeliveryEvent.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
-                        Completion.NONE);
+                store.deliveries()
+                        .recordDeliveries(
+                                List.of(new DeliveryEvent(
+                                        DeliveryEvent.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
+                                Completion.NONE);
             }
             default -> {
                 int name = random.nextInt(3);
@@ -345,11 +360,12 @@ final class CrashHistory {
                 int value = random.nextInt(1_000);
                 byte[] bytes =
                         delete ? null : ByteBuffer.allocate(4).putInt(value).array();
-                store.putCatalog(
-                        CatalogKind.TOPIC,
-                        "c" + name,
-                        bytes,
-                        sets(List.of(cell("c c" + name)), List.of(delete ? -1L : (long) value)));
+                store.catalog()
+                        .putCatalog(
+                                CatalogKind.TOPIC,
+                                "c" + name,
+                                bytes,
+                                sets(List.of(cell("c c" + name)), List.of(delete ? -1L : (long) value)));
             }
         }
     }
@@ -366,7 +382,7 @@ final class CrashHistory {
             item.possible.add(State.VISIBLE);
             item.busy = true;
         }
-        store.putBatch(drafts, outcome -> {
+        store.messages().appendBatch(drafts, outcome -> {
             long position = outcome instanceof Stored stored ? stored.position() : 0;
             long offset = outcome instanceof Stored stored ? stored.queueOffset() : 0;
             for (int i = 0; i < batch.size(); i++) {
@@ -393,20 +409,24 @@ final class CrashHistory {
             UniqueKey key = key(first);
             Item item = first;
             switch (random.nextInt(4)) {
-                case 0 -> store.putHalf(key, draft(item), "g", clock.wallMillis() + 100, becomes(item, State.HALF));
-                case 1 -> store.putDue(key, draft(item), clock.wallMillis() + 100, becomes(item, State.DUE));
+                case 0 ->
+                    store.transactions()
+                            .appendHalf(key, draft(item), "g", "", clock.wallMillis() + 100, becomes(item, State.HALF));
+                case 1 ->
+                    store.timers().appendTimer(key, draft(item), clock.wallMillis() + 100, becomes(item, State.DUE));
                 case 2 -> {
                     Completion done = becomes(item, State.VISIBLE);
-                    store.putBatch(
-                            List.of(draft(item)),
-                            List.of(key),
-                            outcome -> done.done(
-                                    outcome instanceof BatchStored batch
-                                                    && batch.prior().get(0) == null
-                                            ? batch.stored().get(0)
-                                            : outcome));
+                    store.messages()
+                            .appendUniqueBatch(
+                                    List.of(draft(item)),
+                                    List.of(key),
+                                    outcome -> done.done(
+                                            outcome instanceof BatchStored batch
+                                                            && batch.prior().get(0) == null
+                                                    ? batch.stored().get(0)
+                                                    : outcome));
                 }
-                default -> store.put(key, draft(item), becomes(item, State.VISIBLE));
+                default -> store.messages().appendUnique(key, draft(item), becomes(item, State.VISIBLE));
             }
             if (random.happens(0.5)) {
                 return;
@@ -415,7 +435,7 @@ final class CrashHistory {
         Item original = first;
         Item second = item();
         Completion stored = becomes(second, State.VISIBLE);
-        store.put(key(original), draft(second), outcome -> {
+        store.messages().appendUnique(key(original), draft(second), outcome -> {
             Fact fact = original.last();
             if (outcome instanceof Refused refused) {
                 FirstMessage prior = (FirstMessage) refused.prior();
@@ -470,12 +490,12 @@ final class CrashHistory {
         if (random.happens(0.3)) {
             Item item = item();
             Completion put = becomes(item, State.VISIBLE);
-            store.putAndPop(List.of(draft(item)), deltas, outcome -> {
+            store.pops().appendAndRecordPops(List.of(draft(item)), deltas, outcome -> {
                 put.done(outcome);
                 set.done(outcome);
             });
         } else {
-            store.pop(deltas, set);
+            store.pops().recordPops(deltas, set);
         }
     }
 
@@ -492,34 +512,38 @@ final class CrashHistory {
             return;
         }
         long handle = item.last().handle();
-        ByteBuffer stored = store.readPending(handle);
+        ByteBuffer stored = store.messages().readPending(handle);
         check(stored != null, "the half " + handle + " of item " + item.id + " cannot be read");
         check(idOf(stored) == item.id, "the half " + handle + " is another message");
         if (random.happens(0.2)) {
-            store.checked(
-                    handle,
-                    1 + random.nextInt(3),
-                    clock.wallMillis() + random.nextInt(5_000),
-                    "c" + random.nextInt(2),
-                    Completion.NONE);
-            store.checkAnswered(handle, "c" + random.nextInt(2), "UNKNOWN", Completion.NONE);
+            store.transactions()
+                    .recordCheck(
+                            handle,
+                            1 + random.nextInt(3),
+                            clock.wallMillis() + random.nextInt(5_000),
+                            "c" + random.nextInt(2),
+                            CheckReason.NONE,
+                            "",
+                            Completion.NONE);
+            store.transactions().recordCheckAnswer(handle, "c" + random.nextInt(2), "UNKNOWN", Completion.NONE);
             return;
         }
         boolean commit = random.happens(0.6);
         boolean later = commit && random.happens(0.3);
         State target = !commit ? State.NOWHERE : later ? State.DUE : State.VISIBLE;
         MessageDraft copy = commit ? MessageDraft.copyOf(stored, 0).build() : null;
-        store.decide(
-                handle,
-                commit ? Decision.COMMIT : Decision.ROLLBACK,
-                random.happens(0.5),
-                "test",
-                copy,
-                later ? clock.wallMillis() + 1_000 : 0,
-                becomes(item, target));
+        store.transactions()
+                .decide(
+                        handle,
+                        commit ? Decision.COMMIT : Decision.ROLLBACK,
+                        random.happens(0.5),
+                        "test",
+                        copy,
+                        later ? clock.wallMillis() + 1_000 : 0,
+                        becomes(item, target));
         if (random.happens(0.4)) {
             // The first decision wins, even while it is in flight.
-            store.decide(handle, Decision.ROLLBACK, false, "late", null, 0, late(item));
+            store.transactions().decide(handle, Decision.ROLLBACK, false, "late", null, 0, late(item));
         }
     }
 
@@ -527,7 +551,7 @@ final class CrashHistory {
     private void publish() {
         Item item = any(State.NOWHERE);
         long handle = item == null ? 0 : item.last().handle();
-        ByteBuffer half = handle == 0 || item.unique ? null : store.readRolledBack(handle);
+        ByteBuffer half = handle == 0 || item.unique ? null : store.conflicts().readRolledBack(handle);
         if (half == null) {
             return;
         }
@@ -536,7 +560,7 @@ final class CrashHistory {
         MessageDraft copy = MessageDraft.copyOf(half, 0).build();
         long dueMillis = later ? clock.wallMillis() + 1_000 : 0;
         Completion becomes = becomes(item, later ? State.DUE : State.VISIBLE);
-        store.publish(handle, "test", null, copy, dueMillis, outcome -> {
+        store.conflicts().publish(handle, "test", null, copy, dueMillis, outcome -> {
             if (outcome instanceof Refused refused) {
                 check(refused.reason() == Refused.Reason.NOT_FOUND, "item " + item.id + ": " + refused.text());
                 item.busy = false;
@@ -547,24 +571,25 @@ final class CrashHistory {
             becomes.done(outcome);
         });
         if (random.happens(0.5)) {
-            store.publish(handle, "again", null, copy, dueMillis, late(item));
+            store.conflicts().publish(handle, "again", null, copy, dueMillis, late(item));
         }
         if (random.happens(0.5)) {
-            store.conflict(
-                    new DecisionConflict(
-                            handle,
-                            0,
-                            Decision.ROLLBACK,
-                            1,
-                            "test",
-                            Decision.COMMIT,
-                            false,
-                            0,
-                            "late",
-                            "m" + item.id,
-                            "t0",
-                            "g"),
-                    Completion.NONE);
+            store.conflicts()
+                    .recordConflict(
+                            new DecisionConflict(
+                                    handle,
+                                    0,
+                                    Decision.ROLLBACK,
+                                    1,
+                                    "test",
+                                    Decision.COMMIT,
+                                    false,
+                                    0,
+                                    "late",
+                                    "m" + item.id,
+                                    "t0",
+                                    "g"),
+                            Completion.NONE);
         }
     }
 
@@ -574,9 +599,9 @@ final class CrashHistory {
             return;
         }
         long handle = item.last().handle();
-        PendingTimer due = store.due(handle);
+        PendingTimer due = store.timers().pendingTimer(handle);
         check(due != null, "the delayed message " + handle + " is not pending");
-        ByteBuffer stored = store.readPending(handle);
+        ByteBuffer stored = store.messages().readPending(handle);
         check(stored != null && idOf(stored) == item.id, "the delayed message " + handle + " cannot be read");
         if (random.happens(0.7)) {
             clock.advance(Math.max(0, due.dueMillis() - clock.wallMillis()));
@@ -584,7 +609,7 @@ final class CrashHistory {
         // A change in flight counts too, though the views do not know it yet.
         long soonest = item.moving.stream().reduce(due.dueMillis(), Math::min);
         Completion fired = becomes(item, State.VISIBLE);
-        store.fire(handle, MessageDraft.copyOf(stored, 0).build(), outcome -> {
+        store.timers().fire(handle, MessageDraft.copyOf(stored, 0).build(), outcome -> {
             if (outcome instanceof Refused refused) {
                 check(refused.reason() == Refused.Reason.NOT_DUE, "item " + item.id + ": " + refused.text());
                 item.busy = false;
@@ -595,7 +620,7 @@ final class CrashHistory {
             fired.done(outcome);
         });
         if (random.happens(0.4)) {
-            store.cancel(handle, "late", late(item));
+            store.timers().cancel(handle, "late", late(item));
         }
     }
 
@@ -608,9 +633,9 @@ final class CrashHistory {
         if (random.happens(0.5)) {
             Long dueMillis = clock.wallMillis() + random.nextInt(3_000);
             item.moving.add(dueMillis);
-            store.reschedule(handle, dueMillis, outcome -> item.moving.remove(dueMillis));
+            store.timers().reschedule(handle, dueMillis, outcome -> item.moving.remove(dueMillis));
         } else {
-            store.cancel(handle, "test", becomes(item, State.NOWHERE));
+            store.timers().cancel(handle, "test", becomes(item, State.NOWHERE));
         }
     }
 
@@ -728,10 +753,10 @@ final class CrashHistory {
     private void observe() {
         observed.clear();
         for (QueueKey key : store.queues().allQueues()) {
-            QueueRange range = store.range(key.topic(), key.queueId());
+            QueueRange range = store.queues().offsetRange(key.topic(), key.queueId());
             long offset = range.minOffset();
             while (offset < range.maxOffset()) {
-                ReadResult result = store.read(key.topic(), key.queueId(), offset, 8, 4_096, null, null);
+                ReadResult result = store.queues().readQueue(key.topic(), key.queueId(), offset, 8, 4_096, null, null);
                 check(result.status() == ReadResult.Status.FOUND, key + " at " + offset + ": " + result);
                 int count = 0;
                 for (ByteBuffer slice : result.slices()) {
@@ -747,11 +772,15 @@ final class CrashHistory {
                 offset += count;
             }
         }
-        for (PendingHalf half : store.openHalves(Integer.MAX_VALUE)) {
-            seen(idOf(store.readPending(half.handle())), new Fact(State.HALF, half.position(), half.handle(), -1));
+        for (PendingHalf half : store.transactions().openHalves(Integer.MAX_VALUE)) {
+            seen(
+                    idOf(store.messages().readPending(half.handle())),
+                    new Fact(State.HALF, half.position(), half.handle(), -1));
         }
-        for (PendingTimer due : store.pendingDue(Integer.MAX_VALUE)) {
-            seen(idOf(store.readPending(due.handle())), new Fact(State.DUE, due.position(), due.handle(), -1));
+        for (PendingTimer due : store.timers().pendingTimers(Integer.MAX_VALUE)) {
+            seen(
+                    idOf(store.messages().readPending(due.handle())),
+                    new Fact(State.DUE, due.position(), due.handle(), -1));
         }
     }
 
@@ -761,11 +790,11 @@ final class CrashHistory {
     }
 
     private boolean survives(long position) {
-        return sync || !lostWithPower || position < store.positions().appended();
+        return sync || !lostWithPower || position < store.status().positions().appended();
     }
 
     private void verify() {
-        long end = store.positions().appended();
+        long end = store.status().positions().appended();
         check(end >= flushedAtEnd, "the log ends at " + end + " but was flushed to " + flushedAtEnd);
         observe();
         for (Item item : items) {
@@ -777,7 +806,7 @@ final class CrashHistory {
             Fact now = observed.getOrDefault(item.id, new Fact(State.NOWHERE, -1, 0, -1));
             boolean dropped = expected.state() == State.VISIBLE
                     && now.state() == State.NOWHERE
-                    && expected.position() < store.oldestPosition();
+                    && expected.position() < store.status().oldestPosition();
             boolean fits = dropped
                     || now.state() == expected.state()
                             && (now.state() == State.NOWHERE
@@ -790,7 +819,7 @@ final class CrashHistory {
                     || unchanged
                             && now.state() == State.NOWHERE
                             && item.possible.contains(State.VISIBLE)
-                            && store.oldestPosition() > 0;
+                            && store.status().oldestPosition() > 0;
             check(
                     fits || possible,
                     "item " + item.id + " should be " + expected + " or " + item.possible + " but is " + now);
@@ -818,12 +847,14 @@ final class CrashHistory {
     private long valueOf(String name) {
         String[] words = name.split(" ");
         if (words[0].equals("p")) {
-            return store.progress(words[1], words[2], 0);
+            return store.offsets().committedOffset(words[1], words[2], 0);
         }
         if (words[0].equals("o")) {
             PopKey key = new PopKey(words[1], "t0", 0);
-            PopState state = store.popState(key);
-            check(store.popKeys().contains(key) == (state != null), "the keys and the state of " + key + " differ");
+            PopState state = store.pops().popState(key);
+            check(
+                    store.pops().popKeys().contains(key) == (state != null),
+                    "the keys and the state of " + key + " differ");
             check(
                     state == null
                             || state.inFlight(state.base()) != null
@@ -831,7 +862,7 @@ final class CrashHistory {
                     key + " is " + state);
             return state == null ? -1 : state.base();
         }
-        byte[] value = store.catalog(CatalogKind.TOPIC, words[1]);
+        byte[] value = store.catalog().catalogValue(CatalogKind.TOPIC, words[1]);
         return value == null ? -1 : ByteBuffer.wrap(value).getInt();
     }
 
@@ -855,18 +886,20 @@ final class CrashHistory {
     private String digest() {
         observe();
         StringBuilder text = new StringBuilder();
-        text.append(store.positions().appended())
+        text.append(store.status().positions().appended())
                 .append(' ')
-                .append(store.oldestPosition())
+                .append(store.status().oldestPosition())
                 .append('\n');
         observed.forEach((id, fact) -> text.append(id).append(' ').append(fact).append('\n'));
         for (QueueKey key : store.queues().allQueues()) {
-            text.append(key).append(store.range(key.topic(), key.queueId())).append('\n');
+            text.append(key)
+                    .append(store.queues().offsetRange(key.topic(), key.queueId()))
+                    .append('\n');
         }
-        for (PendingHalf half : store.openHalves(Integer.MAX_VALUE)) {
+        for (PendingHalf half : store.transactions().openHalves(Integer.MAX_VALUE)) {
             text.append(half).append('\n');
         }
-        for (PendingTimer due : store.pendingDue(Integer.MAX_VALUE)) {
+        for (PendingTimer due : store.timers().pendingTimers(Integer.MAX_VALUE)) {
             text.append(due).append('\n');
         }
         cells.keySet()

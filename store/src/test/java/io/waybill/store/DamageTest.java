@@ -55,7 +55,7 @@ class DamageTest {
                 sim.put("t", "x".repeat(300));
             }
             sim.duties.advance(10_000);
-            assertThat(sim.store.oldestPosition() > 0).isEqualTo(dropped);
+            assertThat(sim.store.status().oldestPosition() > 0).isEqualTo(dropped);
             sim.store.close();
             sim.files = sim.files.kill();
             assertThat(sim.check().findings()).isEmpty();
@@ -114,9 +114,9 @@ class DamageTest {
     void oldFramesDoNotComeBack() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             sim.put("t", "a");
-            long frame = sim.store.positions().appended();
+            long frame = sim.store.status().positions().appended();
             sim.put("t", "b");
-            long end = sim.store.positions().appended();
+            long end = sim.store.status().positions().appended();
             sim.kill();
             try (StoreFile file = sim.files.open(FIRST, OpenMode.READ_WRITE)) {
                 ByteBuffer bytes = ByteBuffer.allocate((int) (end - frame));
@@ -126,7 +126,7 @@ class DamageTest {
             }
             sim.open();
             assertThat(sim.bodies("t")).containsExactly("a", "b");
-            assertThat(sim.store.positions().appended()).isEqualTo(end);
+            assertThat(sim.store.status().positions().appended()).isEqualTo(end);
             sim.put("t", "c");
             assertThat(sim.bodies("t")).containsExactly("a", "b", "c");
         }
@@ -136,9 +136,9 @@ class DamageTest {
     void everyFlippedBitInTheMiddleIsRefusedByPlace() throws Exception {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
-        long from = sim.store.positions().appended();
+        long from = sim.store.status().positions().appended();
         sim.put("t", "b");
-        long to = sim.store.positions().appended();
+        long to = sim.store.status().positions().appended();
         sim.put("t", "c");
         sim.put("t", "d");
         sim.kill();
@@ -167,14 +167,18 @@ class DamageTest {
         sim.files = sim.files.copy();
         sim.files.flipBit(FIRST, (bad.position() + 90) * 8);
         sim.open();
-        ReadResult first = sim.store.read("t", 0, 0, 10, 10_000, null, null);
+        ReadResult first = sim.store.queues().readQueue("t", 0, 0, 10, 10_000, null, null);
         assertThat(first.count()).isEqualTo(1);
         assertThat(first.cold()).isTrue();
-        ReadResult second = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+        ReadResult second = sim.store.queues().readQueue("t", 0, 1, 10, 10_000, null, null);
         assertThat(second.status()).isEqualTo(ReadResult.Status.DAMAGED);
         assertThat(second.damage()).contains(FIRST);
-        assertThat(sim.store.readAt(bad.position())).isNull();
-        assertThat(sim.store.read("t", 0, 2, 10, 10_000, null, null).count()).isEqualTo(1);
+        assertThat(sim.store.messages().readAt(bad.position())).isNull();
+        assertThat(sim.store
+                        .queues()
+                        .readQueue("t", 0, 2, 10, 10_000, null, null)
+                        .count())
+                .isEqualTo(1);
         sim.store.close();
         assertThat(sim.check().findings()).singleElement().satisfies(finding -> {
             assertThat(finding.file()).isEqualTo(FIRST);
@@ -187,7 +191,7 @@ class DamageTest {
     void aWrongLengthTakesNoMemory() throws Exception {
         Simulation sim = new Simulation(Simulation.SMALL.withSegmentBytes(32 << 20));
         sim.put("t", "a");
-        long frame = sim.store.positions().appended();
+        long frame = sim.store.status().positions().appended();
         sim.put("t", "b");
         sim.put("t", "c");
         sim.close();
@@ -196,7 +200,7 @@ class DamageTest {
         sim.open();
         long before = allocated();
         for (int i = 0; i < 10; i++) {
-            ReadResult read = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+            ReadResult read = sim.store.queues().readQueue("t", 0, 1, 10, 10_000, null, null);
             assertThat(read.status()).isEqualTo(ReadResult.Status.DAMAGED);
             assertThat(read.damage()).contains("checksum").contains("at byte " + frame);
         }
@@ -240,13 +244,13 @@ class DamageTest {
     void deletedViewsAreRebuilt() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             sim.put("t", "a");
-            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
+            Stored half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done));
             sim.close();
             sim.backend.deleteAll();
             sim.files = sim.files.copy();
             sim.open();
             assertThat(sim.bodies("t")).containsExactly("a");
-            assertThat(sim.store.half(half.handle())).isNotNull();
+            assertThat(sim.store.transactions().openHalf(half.handle())).isNotNull();
         }
     }
 
@@ -255,17 +259,17 @@ class DamageTest {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
         sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
-        Failed failed = (Failed) sim.outcome((s, done) -> s.put(draft("t", "b"), done));
+        Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
         assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
         long forces = sim.files.count(FileCall.FORCE);
-        Failed later = (Failed) sim.outcome((s, done) -> s.put(draft("t", "c"), done));
+        Failed later = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "c"), done));
         assertThat(later.cause()).isEqualTo(Failed.Cause.FROZEN);
         assertThat(later.maybeStored()).isFalse();
         assertThat(sim.files.count(FileCall.FORCE))
                 .as("the same pages are not tried again")
                 .isEqualTo(forces);
-        assertThat(sim.store.state().kind()).isEqualTo(StoreState.Kind.FROZEN);
+        assertThat(sim.store.status().state().kind()).isEqualTo(StoreState.Kind.FROZEN);
         assertThat(sim.bodies("t")).containsExactly("a");
         sim.store.close();
         sim.files = sim.files.crash(RandomSource.seeded(3));
@@ -280,7 +284,7 @@ class DamageTest {
         Simulation sim = Simulation.async();
         sim.put("t", "a");
         sim.files.failAt(FileCall.WRITE, 1, Fault.EIO);
-        Failed failed = (Failed) sim.outcome((s, done) -> s.put(draft("t", "b"), done));
+        Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
         assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
         assertThat(sim.bodies("t")).containsExactly("a");
@@ -294,15 +298,15 @@ class DamageTest {
             List<Outcome> outcomes = new ArrayList<>();
             Outcome last;
             do {
-                last = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(900)), done));
+                last = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(900)), done));
                 outcomes.add(last);
             } while (last instanceof Stored);
             assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.DISK_FULL);
             assertThat(((Failed) last).maybeStored()).isFalse();
             assertThat(((Failed) last).text()).contains("no space");
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
             assertThat(sim.bodies("t")).hasSize(outcomes.size() - 1);
-            sim.stored((s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "t", 0, 3)), done));
+            sim.stored((s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, 3)), done));
             sim.files.capacityBytes(Long.MAX_VALUE);
             sim.duties.advance(1_001);
             sim.put("t", "again");
@@ -317,12 +321,12 @@ class DamageTest {
             Outcome last = null;
             for (int i = 0; i < 40 && (last == null || last instanceof Stored); i++) {
                 sim.files.failAt(FileCall.CREATE, 1, Fault.EIO);
-                last = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(900)), done));
+                last = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(900)), done));
             }
             sim.files.heal();
             assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.NO_SEGMENT);
             assertThat(((Failed) last).text()).contains("no further segment").doesNotContain("full");
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
         }
     }
 

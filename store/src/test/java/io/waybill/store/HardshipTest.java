@@ -52,7 +52,7 @@ class HardshipTest {
     void anUnfinishedSegmentBehindAFullOneIsMadeAgain() throws Exception {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
-        long room = sim.settings.segmentBytes() - sim.store.positions().appended();
+        long room = sim.settings.segmentBytes() - sim.store.status().positions().appended();
         int overhead = 56 + draft("t", "").size();
         // The body stands in the record four times: as body, unique key, key and tag.
         int length = 1;
@@ -60,10 +60,10 @@ class HardshipTest {
             length++;
         }
         sim.put("t", "y".repeat(length));
-        long left = sim.settings.segmentBytes() - sim.store.positions().appended();
+        long left = sim.settings.segmentBytes() - sim.store.status().positions().appended();
         MessageDraft exact = filler((int) left - 56);
-        sim.stored((s, done) -> s.put(exact, done));
-        assertThat(sim.store.positions().appended()).isEqualTo(sim.settings.segmentBytes());
+        sim.stored((s, done) -> s.messages().append(exact, done));
+        assertThat(sim.store.status().positions().appended()).isEqualTo(sim.settings.segmentBytes());
         sim.checkpoint();
         sim.kill();
         String second = "log/00000000000000008192.seg";
@@ -88,19 +88,19 @@ class HardshipTest {
     void aCompletionThatThrowsTakesNobodyElsesAnswer(FlushMode mode) throws Exception {
         try (Simulation sim = new Simulation(Simulation.SMALL.withFlush(mode))) {
             List<Outcome> outcomes = new ArrayList<>();
-            sim.store.put(draft("t", "first"), first -> {
-                sim.store.put(draft("t", "a"), outcomes::add);
-                sim.store.put(draft("t", "b"), outcome -> {
+            sim.store.messages().append(draft("t", "first"), first -> {
+                sim.store.messages().append(draft("t", "a"), outcomes::add);
+                sim.store.messages().append(draft("t", "b"), outcome -> {
                     throw new StackOverflowError("in a completion");
                 });
-                sim.store.put(draft("t", "c"), outcomes::add);
+                sim.store.messages().append(draft("t", "c"), outcomes::add);
             });
-            sim.store.onVisible((topic, queueId, max) -> {
+            sim.store.queues().onVisible((topic, queueId, max) -> {
                 throw new AssertionError("in a listener");
             });
             sim.duties.runUntilIdle();
             assertThat(outcomes).hasSize(2).hasOnlyElementsOfType(Stored.class);
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
             sim.put("t", "d");
         }
     }
@@ -121,7 +121,7 @@ class HardshipTest {
             sim.backend.failNextWrite();
             sim.duties.advance(2);
             String body = "m" + i;
-            Outcome outcome = sim.outcome((s, done) -> s.put(draft("t", body), done));
+            Outcome outcome = sim.outcome((s, done) -> s.messages().append(draft("t", body), done));
             if (outcome instanceof Failed failed) {
                 refused = failed;
             } else {
@@ -131,8 +131,8 @@ class HardshipTest {
         assertThat(refused.cause()).isEqualTo(Failed.Cause.OVERLOADED);
         assertThat(refused.maybeStored()).isFalse();
         assertThat(refused.text()).contains("cannot be written");
-        assertThat(sim.store.state().isOpen()).isTrue();
-        assertThat(sim.store.stats().checkpoints()).isZero();
+        assertThat(sim.store.status().state().isOpen()).isTrue();
+        assertThat(sim.store.status().statistics().checkpoints()).isZero();
         assertThat(sim.bodies("t")).isEqualTo(acknowledged);
 
         sim.kill();
@@ -151,11 +151,11 @@ class HardshipTest {
             do {
                 sim.backend.failNextWrite();
                 sim.duties.advance(2);
-                outcome = sim.outcome((s, done) -> s.put(draft("t", "m"), done));
+                outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "m"), done));
             } while (outcome instanceof Stored);
             sim.duties.advance(20_000);
             sim.put("t", "again");
-            assertThat(sim.store.stats().checkpoints()).isPositive();
+            assertThat(sim.store.status().statistics().checkpoints()).isPositive();
         }
     }
 
@@ -165,7 +165,7 @@ class HardshipTest {
             Simulation sim = Simulation.sync();
             sim.put("t", "a");
             sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
-            sim.outcome((s, done) -> s.put(draft("t", "b"), done));
+            sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
             sim.store.close();
             sim.kill();
             sim.open();
@@ -182,7 +182,7 @@ class HardshipTest {
     void aMessageInsideAMessageIsNotServed() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             Stored first = sim.put("t", "a");
-            long next = sim.store.positions().appended() + 56;
+            long next = sim.store.status().positions().appended() + 56;
             MessageDraft forged = draft("t", "forged");
             MessageDraft carrier = MessageDraft.copyOf(
                             ByteBuffer.wrap(draft("t", "").bytes()), 0)
@@ -199,10 +199,10 @@ class HardshipTest {
                                     ByteBuffer.wrap(draft("t", "").bytes()), 0)
                             .body(bytes.array())
                             .build();
-                    Stored stored = sim.stored((s, done) -> s.put(put, done));
+                    Stored stored = sim.stored((s, done) -> s.messages().append(put, done));
                     assertThat(stored.position()).isEqualTo(next);
-                    assertThat(sim.store.readAt(stored.position())).isNotNull();
-                    assertThat(sim.store.readAt(inside)).isNull();
+                    assertThat(sim.store.messages().readAt(stored.position())).isNotNull();
+                    assertThat(sim.store.messages().readAt(inside)).isNull();
                     inside += stored.size() + 56;
                     next += stored.size() + 56;
                     if (next + stored.size() > sim.settings.segmentBytes()) {
@@ -224,7 +224,7 @@ class HardshipTest {
         sim.files = sim.files.copy();
         sim.open();
         assertThat(sim.bodies("t")).hasSize(500);
-        assertThat(sim.store.stats().coldReads()).isLessThan(10);
+        assertThat(sim.store.status().statistics().coldReads()).isLessThan(10);
         sim.store.close();
         assertThat(sim.files.count(FileCall.READ)).isLessThan(100);
     }
@@ -234,18 +234,20 @@ class HardshipTest {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
         Stored bad = sim.put("t", "b");
-        Stored due = sim.stored((s, done) -> s.putDue(draft("t", "d"), Long.MAX_VALUE, done));
+        Stored due = sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "d"), Long.MAX_VALUE, done));
         sim.put("t", "c");
         sim.close();
         sim.files = sim.files.copy();
         sim.files.flipBit(FIRST, (bad.position() + 95) * 8);
         sim.files.flipBit(FIRST, (due.position() + 95) * 8);
         sim.open();
-        assertThat(sim.store.readAt(bad.position())).isNull();
-        assertThat(sim.store.byKey("t", "b", 10, 0, Long.MAX_VALUE)).isEmpty();
-        assertThat(sim.store.byKey("t", "all", 10, 0, Long.MAX_VALUE)).hasSize(2);
-        assertThat(sim.store.readPending(due.handle())).isNull();
-        ReadResult read = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+        assertThat(sim.store.messages().readAt(bad.position())).isNull();
+        assertThat(sim.store.messages().findByKey("t", "b", 10, 0, Long.MAX_VALUE))
+                .isEmpty();
+        assertThat(sim.store.messages().findByKey("t", "all", 10, 0, Long.MAX_VALUE))
+                .hasSize(2);
+        assertThat(sim.store.messages().readPending(due.handle())).isNull();
+        ReadResult read = sim.store.queues().readQueue("t", 0, 1, 10, 10_000, null, null);
         assertThat(read.status()).isEqualTo(ReadResult.Status.DAMAGED);
         assertThat(read.damage()).contains(FIRST).containsPattern("at byte [0-9]+");
         assertThat(sim.bodies("t")).containsExactly("a");
@@ -261,7 +263,7 @@ class HardshipTest {
         sim.open();
         sim.close();
         assertThatIllegalStateException()
-                .isThrownBy(() -> sim.store.readAt(stored.position()))
+                .isThrownBy(() -> sim.store.messages().readAt(stored.position()))
                 .withMessageContaining("closed");
     }
 
@@ -276,11 +278,11 @@ class HardshipTest {
                 batch.add(draft("t", "m"));
             }
             for (int i = 0; i < 70; i++) {
-                sim.stored((s, done) -> s.putBatch(batch, done));
+                sim.stored((s, done) -> s.messages().appendBatch(batch, done));
             }
             long offset = 0;
             for (int reads = 0; offset < 70_000; reads++) {
-                ReadResult read = sim.store.read("t", 0, offset, 32, 1 << 20, code -> false, null);
+                ReadResult read = sim.store.queues().readQueue("t", 0, offset, 32, 1 << 20, code -> false, null);
                 assertThat(read.status()).isEqualTo(ReadResult.Status.NO_MATCH);
                 assertThat(read.nextOffset() - offset).isBetween(1L, (long) QueueReader.MOST_EXAMINED);
                 assertThat(reads).isLessThan(10);

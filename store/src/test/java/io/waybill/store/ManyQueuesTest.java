@@ -25,7 +25,7 @@ class ManyQueuesTest {
                                     ByteBuffer.wrap(draft("t" + topic, "").bytes()), 0)
                             .queueId(1023)
                             .build();
-                    sim.store.put(last, outcomes::add);
+                    sim.store.messages().append(last, outcomes::add);
                     if (topic % 50 == 0) {
                         sim.duties.runUntilIdle();
                     }

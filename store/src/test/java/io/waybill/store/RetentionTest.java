@@ -14,6 +14,7 @@ import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.PopChange;
@@ -38,14 +39,17 @@ class RetentionTest {
     }
 
     private static void checkPending(Simulation sim, Stored half, Stored due) {
-        assertThat(sim.store.half(half.handle())).isNotNull();
-        assertThat(sim.store.half(half.handle()).checks()).isEqualTo(2);
-        assertThat(sim.store.half(half.handle()).nextCheckMillis()).isEqualTo(99);
-        assertThat(Simulation.body(sim.store.readPending(half.handle()), 0)).isEqualTo("half");
-        assertThat(Simulation.body(sim.store.readPending(due.handle()), 0)).isEqualTo("due");
-        assertThat(sim.store.progress("g", "t", 0)).isEqualTo(17);
-        assertThat(sim.store.catalog(CatalogKind.TOPIC, "t")).containsExactly(1, 2, 3);
-        assertThat(sim.store.range("quiet", 0)).isEqualTo(new QueueRange(2, 2));
+        assertThat(sim.store.transactions().openHalf(half.handle())).isNotNull();
+        assertThat(sim.store.transactions().openHalf(half.handle()).checks()).isEqualTo(2);
+        assertThat(sim.store.transactions().openHalf(half.handle()).nextCheckMillis())
+                .isEqualTo(99);
+        assertThat(Simulation.body(sim.store.messages().readPending(half.handle()), 0))
+                .isEqualTo("half");
+        assertThat(Simulation.body(sim.store.messages().readPending(due.handle()), 0))
+                .isEqualTo("due");
+        assertThat(sim.store.offsets().committedOffset("g", "t", 0)).isEqualTo(17);
+        assertThat(sim.store.catalog().catalogValue(CatalogKind.TOPIC, "t")).containsExactly(1, 2, 3);
+        assertThat(sim.store.queues().offsetRange("quiet", 0)).isEqualTo(new QueueRange(2, 2));
     }
 
     @Test
@@ -54,23 +58,26 @@ class RetentionTest {
                 Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500))) {
             sim.put("quiet", "one");
             sim.put("quiet", "two");
-            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "half"), "g", 50, done));
-            sim.stored((s, done) -> s.checked(half.handle(), 2, 99, "", done));
-            Stored due = sim.stored((s, done) -> s.putDue(draft("t", "due"), Long.MAX_VALUE / 2, done));
-            sim.stored((s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "t", 0, 17)), done));
-            sim.stored((s, done) -> s.putCatalog(CatalogKind.TOPIC, "t", new byte[] {1, 2, 3}, done));
+            Stored half =
+                    sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "half"), "g", "", 50, done));
+            sim.stored((s, done) -> s.transactions().recordCheck(half.handle(), 2, 99, "", CheckReason.NONE, "", done));
+            Stored due =
+                    sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "due"), Long.MAX_VALUE / 2, done));
+            sim.stored((s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, 17)), done));
+            sim.stored((s, done) -> s.catalog().putCatalog(CatalogKind.TOPIC, "t", new byte[] {1, 2, 3}, done));
             for (int round = 0; round < 8; round++) {
                 fill(sim, 20);
                 sim.duties.advance(5_000);
             }
-            assertThat(sim.store.oldestPosition()).isGreaterThan(half.handle());
-            assertThat(sim.store.positions().appended() - sim.store.oldestPosition())
+            assertThat(sim.store.status().oldestPosition()).isGreaterThan(half.handle());
+            assertThat(sim.store.status().positions().appended()
+                            - sim.store.status().oldestPosition())
                     .isLessThanOrEqualTo(40_000);
-            QueueRange range = sim.store.range("t", 0);
+            QueueRange range = sim.store.queues().offsetRange("t", 0);
             assertThat(range.minOffset()).isPositive();
             assertThat(range.maxOffset()).isEqualTo(160);
             checkPending(sim, half, due);
-            assertThat(sim.store.readAt(half.handle())).isNull();
+            assertThat(sim.store.messages().readAt(half.handle())).isNull();
 
             // The log alone says the same.
             sim.store.close();
@@ -78,12 +85,12 @@ class RetentionTest {
             sim.files = sim.files.copy();
             sim.open();
             checkPending(sim, half, due);
-            assertThat(sim.store.range("t", 0)).isEqualTo(range);
+            assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(range);
             assertThat(sim.put("quiet", "three").queueOffset()).isEqualTo(2);
 
-            MessageDraft copy =
-                    MessageDraft.copyOf(sim.store.readPending(half.handle()), 0).build();
-            sim.stored((s, done) -> s.decide(half.handle(), Decision.COMMIT, false, "", copy, 0, done));
+            MessageDraft copy = MessageDraft.copyOf(sim.store.messages().readPending(half.handle()), 0)
+                    .build();
+            sim.stored((s, done) -> s.transactions().decide(half.handle(), Decision.COMMIT, false, "", copy, 0, done));
             assertThat(sim.bodies("t")).contains("half");
         }
     }
@@ -94,11 +101,11 @@ class RetentionTest {
                 Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500))) {
             fill(sim, 60);
             byte[] entry = {7};
-            sim.stored((s, done) -> s.putCatalog(CatalogKind.DELETED_TOPIC, "t", entry, done));
-            sim.stored((s, done) -> s.putCatalog(CatalogKind.TOPIC, "t", null, done));
-            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 60));
+            sim.stored((s, done) -> s.catalog().putCatalog(CatalogKind.DELETED_TOPIC, "t", entry, done));
+            sim.stored((s, done) -> s.catalog().putCatalog(CatalogKind.TOPIC, "t", null, done));
+            assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(60, 60));
             sim.duties.advance(5_000);
-            QueueRange kept = sim.store.keptRange("t", 0);
+            QueueRange kept = sim.store.queues().keptOffsetRange("t", 0);
             assertThat(kept.minOffset()).isBetween(1L, 59L);
             assertThat(kept.maxOffset()).isEqualTo(60);
 
@@ -110,19 +117,19 @@ class RetentionTest {
                 }
                 sim.files = sim.files.copy();
                 sim.open();
-                assertThat(sim.store.keptRange("t", 0)).isEqualTo(kept);
-                assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 60));
+                assertThat(sim.store.queues().keptOffsetRange("t", 0)).isEqualTo(kept);
+                assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(60, 60));
             }
             assertThat(sim.put("t", "new").queueOffset()).isEqualTo(60);
-            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(60, 61));
+            assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(60, 61));
 
-            sim.stored((s, done) -> s.putCatalog(CatalogKind.DELETED_TOPIC, "t", null, done));
-            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
+            sim.stored((s, done) -> s.catalog().putCatalog(CatalogKind.DELETED_TOPIC, "t", null, done));
+            assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
             sim.store.close();
             sim.backend.deleteAll();
             sim.files = sim.files.copy();
             sim.open();
-            assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
+            assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
 
             // Until retention has dropped all of it.
             for (int round = 0; round < 8; round++) {
@@ -131,7 +138,7 @@ class RetentionTest {
                 }
                 sim.duties.advance(5_000);
             }
-            assertThat(sim.store.keptRange("t", 0)).isEqualTo(new QueueRange(61, 61));
+            assertThat(sim.store.queues().keptOffsetRange("t", 0)).isEqualTo(new QueueRange(61, 61));
         }
     }
 
@@ -144,17 +151,18 @@ class RetentionTest {
             for (int i = 0; i < 300; i++) {
                 begin.add(new PopChange.Take(5 + i, 1_000 + i, 61_000 + i, 1));
             }
-            sim.stored((s, done) -> s.pop(List.of(new PopDelta(key, begin)), done));
+            sim.stored((s, done) -> s.pops().recordPops(List.of(new PopDelta(key, begin)), done));
             for (int round = 0; round < 8; round++) {
                 fill(sim, 20);
                 PopChange ack = new PopChange.Ack(10 + round, 11 + round);
-                Stored both = sim.stored((s, done) ->
-                        s.putAndPop(List.of(draft("dead", "letter")), List.of(new PopDelta(key, List.of(ack))), done));
+                Stored both = sim.stored((s, done) -> s.pops()
+                        .appendAndRecordPops(
+                                List.of(draft("dead", "letter")), List.of(new PopDelta(key, List.of(ack))), done));
                 assertThat(both.queueOffset()).isEqualTo(round);
                 sim.duties.advance(5_000);
             }
-            assertThat(sim.store.oldestPosition()).isPositive();
-            PopState state = sim.store.popState(key);
+            assertThat(sim.store.status().oldestPosition()).isPositive();
+            PopState state = sim.store.pops().popState(key);
             assertThat(state.base()).isEqualTo(5);
             assertThat(state.ackedRanges()).containsExactly(new long[] {10, 18});
             assertThat(state.inFlight()).hasSize(292);
@@ -165,11 +173,12 @@ class RetentionTest {
             sim.backend.deleteAll();
             sim.files = sim.files.copy();
             sim.open();
-            assertThat(sim.store.popState(key)).isEqualTo(state);
-            assertThat(sim.store.popKeys()).containsExactly(key);
-            sim.stored((s, done) -> s.pop(List.of(new PopDelta(key, List.of(new PopChange.Drop()))), done));
-            assertThat(sim.store.popState(key)).isNull();
-            assertThat(sim.store.popKeys()).isEmpty();
+            assertThat(sim.store.pops().popState(key)).isEqualTo(state);
+            assertThat(sim.store.pops().popKeys()).containsExactly(key);
+            sim.stored((s, done) ->
+                    s.pops().recordPops(List.of(new PopDelta(key, List.of(new PopChange.Drop()))), done));
+            assertThat(sim.store.pops().popState(key)).isNull();
+            assertThat(sim.store.pops().popKeys()).isEmpty();
         }
     }
 
@@ -179,16 +188,17 @@ class RetentionTest {
                 Simulation.SMALL.withRetention(60_000, 0, 0, 1_000).withCheckpoint(16_384, 500))) {
             fill(sim, 30);
             sim.duties.advance(50_000);
-            assertThat(sim.store.oldestPosition())
+            assertThat(sim.store.status().oldestPosition())
                     .as("nothing goes inside its time")
                     .isZero();
             fill(sim, 30);
             sim.duties.advance(15_000);
-            assertThat(sim.store.oldestPosition()).isPositive();
-            QueueRange range = sim.store.range("t", 0);
+            assertThat(sim.store.status().oldestPosition()).isPositive();
+            QueueRange range = sim.store.queues().offsetRange("t", 0);
             assertThat(range.minOffset()).isBetween(1L, 30L);
             assertThat(sim.bodies("t")).hasSize((int) (range.maxOffset() - range.minOffset()));
-            assertThat(sim.store.read("t", 0, 0, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.BELOW_MIN);
+            assertThat(sim.store.queues().readQueue("t", 0, 0, 1, 1, null, null).status())
+                    .isEqualTo(ReadResult.Status.BELOW_MIN);
         }
     }
 
@@ -198,12 +208,13 @@ class RetentionTest {
                 Simulation.SMALL.withRetention(0, 20_000, 0, 1_000).withCheckpoint(16_384, 500))) {
             for (int i = 0; i < 60; i++) {
                 int id = i;
-                sim.stored((s, done) -> s.putDue(draft("t", id + "x".repeat(600)), Long.MAX_VALUE / 2, done));
+                sim.stored((s, done) ->
+                        s.timers().appendTimer(null, draft("t", id + "x".repeat(600)), Long.MAX_VALUE / 2, done));
             }
-            long appended = sim.store.positions().appended();
+            long appended = sim.store.status().positions().appended();
             sim.duties.advance(60_000);
-            assertThat(sim.store.positions().appended()).isEqualTo(appended);
-            assertThat(sim.store.pendingDueCount()).isEqualTo(60);
+            assertThat(sim.store.status().positions().appended()).isEqualTo(appended);
+            assertThat(sim.store.timers().pendingTimerCount()).isEqualTo(60);
         }
     }
 
@@ -214,18 +225,18 @@ class RetentionTest {
         sim.files.capacityBytes(100_000);
         Outcome outcome = null;
         for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
-            outcome = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(400)), done));
+            outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(400)), done));
             sim.duties.advance(100);
         }
         assertThat(outcome).isInstanceOf(Failed.class);
         assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
-        long kept = sim.store.range("t", 0).maxOffset();
+        long kept = sim.store.queues().offsetRange("t", 0).maxOffset();
         sim.duties.advance(60_000);
-        assertThat(sim.store.oldestPosition()).isZero();
-        assertThat(sim.store.range("t", 0)).isEqualTo(new QueueRange(0, kept));
+        assertThat(sim.store.status().oldestPosition()).isZero();
+        assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(0, kept));
         sim.files.capacityBytes(1_000_000);
         sim.duties.advance(60_000);
-        assertThat(sim.outcome((s, done) -> s.put(draft("t", "room again"), done)))
+        assertThat(sim.outcome((s, done) -> s.messages().append(draft("t", "room again"), done)))
                 .isInstanceOf(Stored.class);
         sim.close();
     }
@@ -246,20 +257,20 @@ class RetentionTest {
                 sim.duties.advance(1_000);
             }
             assertThat(sim.files.exists(dropped)).isFalse();
-            long before = sim.store.oldestPosition();
+            long before = sim.store.status().oldestPosition();
             sim.kill();
             sim.open();
             fill(sim, 60);
             sim.duties.advance(5_000);
-            assertThat(sim.store.oldestPosition()).isGreaterThan(before + 8_192);
-            QueueRange range = sim.store.range("t", 0);
+            assertThat(sim.store.status().oldestPosition()).isGreaterThan(before + 8_192);
+            QueueRange range = sim.store.queues().offsetRange("t", 0);
             sim.files = sim.files.crash(RandomSource.seeded(seed));
             sim.backend.crash();
             cameBack += sim.files.exists(dropped) ? 1 : 0;
             assertThat(sim.check().findings()).isEmpty();
             sim.open();
             assertThat(sim.files.exists(dropped)).isFalse();
-            assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(range.maxOffset());
+            assertThat(sim.store.queues().offsetRange("t", 0).maxOffset()).isEqualTo(range.maxOffset());
             sim.close();
         }
         assertThat(cameBack).as("evidence").isPositive();
@@ -270,12 +281,12 @@ class RetentionTest {
     void viewsThatLivedThroughRetentionAreWhatTheLogMakesAnew() throws Exception {
         Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(0, 40_000, 0, 1_000).withCheckpoint(16_384, 500));
-        Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "half"), "g", 50, done));
+        Stored half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "half"), "g", "", 50, done));
         for (int round = 0; round < 8; round++) {
             fill(sim, 20);
             sim.duties.advance(5_000);
         }
-        long oldest = sim.store.oldestPosition();
+        long oldest = sim.store.status().oldestPosition();
         assertThat(oldest).isGreaterThan(half.handle());
         assertThat(sim.files.list("log").get(0)).as("the files are gone too").isEqualTo("%020d.seg".formatted(oldest));
         sim.close();
@@ -284,7 +295,7 @@ class RetentionTest {
         SimulatedDuties duties = new SimulatedDuties(sim.clock);
         Store again =
                 Store.open(sim.files, new Platform(sim.clock, RandomSource.seeded(1), duties), sim.settings, fresh);
-        assertThat(again.oldestPosition()).isEqualTo(oldest);
+        assertThat(again.status().oldestPosition()).isEqualTo(oldest);
         try (Views lived = Views.open(sim.backend)) {
             QueueRange range = again.queues().offsetRange("t", 0);
             assertThat(lived.consumeQueues().view("t", 0).min())
@@ -309,14 +320,15 @@ class RetentionTest {
             sim.backend.failNextWrite();
             sim.duties.advance(1_000);
         }
-        assertThat(sim.store.oldestPosition()).as("what can be read").isEqualTo(8192);
-        assertThat(sim.store.range("t", 0).minOffset()).isPositive();
+        assertThat(sim.store.status().oldestPosition()).as("what can be read").isEqualTo(8192);
+        assertThat(sim.store.queues().offsetRange("t", 0).minOffset()).isPositive();
         assertThat(sim.files.list("log")).contains("00000000000000000000.seg");
         sim.kill();
         sim.open();
         sim.duties.advance(60_000);
         assertThat(sim.files.list("log")).doesNotContain("00000000000000000000.seg");
-        assertThat(sim.files.list("log").get(0)).isEqualTo("%020d.seg".formatted(sim.store.oldestPosition()));
+        assertThat(sim.files.list("log").get(0))
+                .isEqualTo("%020d.seg".formatted(sim.store.status().oldestPosition()));
         sim.close();
     }
 
@@ -330,11 +342,11 @@ class RetentionTest {
         for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
             sim.backend.failNextWrite();
             sim.duties.advance(1_000);
-            outcome = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(400)), done));
+            outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(400)), done));
         }
         assertThat(outcome).isInstanceOf(Failed.class);
         assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
-        assertThat(sim.store.oldestPosition()).as("what can be read").isEqualTo(8192);
+        assertThat(sim.store.status().oldestPosition()).as("what can be read").isEqualTo(8192);
         assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(20_000);
         sim.duties.advance(60_000);
         assertThat(sim.files.list("log")).doesNotContain("00000000000000000000.seg");

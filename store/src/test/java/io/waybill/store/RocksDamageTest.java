@@ -95,11 +95,11 @@ class RocksDamageTest {
 
     /** Sends; what is refused because of a rebuild is sent again later, as clients do. */
     private void put(String topic, String body) {
-        Outcome outcome = outcome((s, done) -> s.put(draft(topic, body), done));
+        Outcome outcome = outcome((s, done) -> s.messages().append(draft(topic, body), done));
         if (outcome instanceof Failed failed) {
             assertThat(failed.cause()).as(failed.text()).isEqualTo(Failed.Cause.REBUILDING);
             duties.advance(61_000);
-            outcome = outcome((s, done) -> s.put(draft(topic, body), done));
+            outcome = outcome((s, done) -> s.messages().append(draft(topic, body), done));
         }
         assertThat(outcome).isInstanceOf(Stored.class);
         sent.computeIfAbsent(topic, key -> new ArrayList<>()).add(body);
@@ -111,10 +111,12 @@ class RocksDamageTest {
                 put("topic" + i % QUEUES, "m" + round + "." + i);
             }
             int offset = round;
-            outcome((s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "topic0", 0, offset)), done));
-            outcome((s, done) -> s.putCatalog(CatalogKind.GROUP, "g" + offset, new byte[] {1}, done));
-            outcome((s, done) -> s.putHalf(draft("topic0", "h" + offset), "g", 1_000, done));
-            outcome((s, done) -> s.putDue(draft("topic0", "d" + offset), 1_000_000_000_000L, done));
+            outcome((s, done) ->
+                    s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "topic0", 0, offset)), done));
+            outcome((s, done) -> s.catalog().putCatalog(CatalogKind.GROUP, "g" + offset, new byte[] {1}, done));
+            outcome((s, done) ->
+                    s.transactions().appendHalf(null, draft("topic0", "h" + offset), "g", "", 1_000, done));
+            outcome((s, done) -> s.timers().appendTimer(null, draft("topic0", "d" + offset), 1_000_000_000_000L, done));
             duties.advance(1_500);
         }
     }
@@ -123,7 +125,8 @@ class RocksDamageTest {
         List<String> bodies = new ArrayList<>();
         long offset = 0;
         ReadResult read;
-        while ((read = store.read(topic, 0, offset, 32, 1 << 20, null, null)).status() == ReadResult.Status.FOUND) {
+        while ((read = store.queues().readQueue(topic, 0, offset, 32, 1 << 20, null, null)).status()
+                == ReadResult.Status.FOUND) {
             for (ByteBuffer slice : read.slices()) {
                 for (int at = 0; at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
                     bodies.add(Simulation.body(slice, at));
@@ -131,7 +134,7 @@ class RocksDamageTest {
             }
             offset = read.nextOffset();
         }
-        assertThat(offset).isEqualTo(store.range(topic, 0).maxOffset());
+        assertThat(offset).isEqualTo(store.queues().offsetRange(topic, 0).maxOffset());
         return bodies;
     }
 
@@ -149,9 +152,9 @@ class RocksDamageTest {
     }
 
     private void servesAll() throws Exception {
-        assertThat(store.viewsTrouble()).isEmpty();
+        assertThat(store.status().viewsTrouble()).isEmpty();
         assertThat(readsAllOrRefuses()).isTrue();
-        assertThat(store.state().isOpen()).isTrue();
+        assertThat(store.status().state().isOpen()).isTrue();
         close();
         assertThat(StoreCheck.check(files, ViewsBackend.rocks(files)).findings())
                 .isEmpty();
@@ -230,7 +233,7 @@ class RocksDamageTest {
         }
         readsAllOrRefuses();
         duties.advance(61_000);
-        assertThat(store.viewsRebuilds()).isPositive();
+        assertThat(store.status().viewsRebuilds()).isPositive();
         assertThat(views()).as("the damaged one is gone").containsExactly("views.1");
         servesAll();
     }
@@ -277,12 +280,12 @@ class RocksDamageTest {
             put("topic" + i % QUEUES, "during " + i);
         }
         duties.advance(1_500);
-        assertThat(store.viewsTrouble()).contains("cannot be written");
+        assertThat(store.status().viewsTrouble()).contains("cannot be written");
         assertThat(readsAllOrRefuses()).isTrue();
-        assertThat(store.stats().checkpoints()).isPositive();
-        long checkpoints = store.stats().checkpoints();
+        assertThat(store.status().statistics().checkpoints()).isPositive();
+        long checkpoints = store.status().statistics().checkpoints();
         duties.advance(30_000);
-        assertThat(store.stats().checkpoints()).isGreaterThan(checkpoints);
+        assertThat(store.status().statistics().checkpoints()).isGreaterThan(checkpoints);
         delete(obstacles);
         fill(1, 60);
         servesAll();
@@ -291,7 +294,7 @@ class RocksDamageTest {
     @Test
     void aStartThatCannotWriteTheViewsServes() throws Exception {
         fill(2, 60);
-        store.put(draft("topic1", "behind the checkpoint"), outcome -> {});
+        store.messages().append(draft("topic1", "behind the checkpoint"), outcome -> {});
         duties.runUntilIdle();
         sent.get("topic1").add("behind the checkpoint");
         Path copy = killed;
@@ -307,7 +310,7 @@ class RocksDamageTest {
             open();
             assertThat(readsAllOrRefuses()).isTrue();
             put("topic0", "taken");
-            assertThat(store.viewsTrouble()).contains("cannot be opened for writing");
+            assertThat(store.status().viewsTrouble()).contains("cannot be opened for writing");
             assertThat(readsAllOrRefuses()).isTrue();
             java.nio.file.Files.delete(lock);
             duties.advance(30_000);

@@ -55,13 +55,13 @@ class ShortageTest {
     void aDefectOfWhoeverCountsIsNotTheStores(FlushMode mode) throws Exception {
         try (Simulation sim = new Simulation(Simulation.SMALL.withFlush(mode))) {
             List<Long> visible = new ArrayList<>();
-            sim.store.onVisible((topic, queueId, newMax) -> visible.add(newMax));
-            sim.store.onStored((topic, messages, bytes) -> {
+            sim.store.queues().onVisible((topic, queueId, newMax) -> visible.add(newMax));
+            sim.store.messages().onStored((topic, messages, bytes) -> {
                 throw new IllegalStateException("cannot count");
             });
             sim.put("t", "a");
             sim.put("t", "b");
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
             assertThat(visible).containsExactly(1L, 2L);
         }
     }
@@ -69,7 +69,7 @@ class ShortageTest {
     /** Commits an offset and lets go of everything of it but a way to see whether it is still held. */
     private static WeakReference<Object> committed(Simulation sim) {
         List<ConsumerOffset> entries = List.of(new ConsumerOffset("g", "t", 0, 1));
-        sim.stored((s, done) -> s.commitProgress(entries, done));
+        sim.stored((s, done) -> s.offsets().commitOffsets(entries, done));
         return new WeakReference<>(entries);
     }
 
@@ -97,12 +97,12 @@ class ShortageTest {
                 .withSegmentBytes(16 << 20)
                 .withRetention(0, 0, 0, 1_000))) {
             long before = directBytes();
-            sim.stored((s, done) -> s.put(of("t", 3_900_000), done));
-            sim.stored((s, done) -> s.putBatch(List.of(of("t", 4_000_000), of("t", 4_000_000)), done));
+            sim.stored((s, done) -> s.messages().append(of("t", 3_900_000), done));
+            sim.stored((s, done) -> s.messages().appendBatch(List.of(of("t", 4_000_000), of("t", 4_000_000)), done));
             sim.put("t", "small");
             assertThat(directBytes()).as("others give back what they had").isLessThanOrEqualTo(before);
-            Outcome tooLarge = sim.outcome(
-                    (s, done) -> s.putBatch(List.of(of("t", 4_000_000), of("t", 4_000_000), of("t", 4_000_000)), done));
+            Outcome tooLarge = sim.outcome((s, done) -> s.messages()
+                    .appendBatch(List.of(of("t", 4_000_000), of("t", 4_000_000), of("t", 4_000_000)), done));
             assertThat(((Failed) tooLarge).cause()).isEqualTo(Failed.Cause.TOO_LARGE);
             assertThat(directBytes()).as("others give back what they had").isLessThanOrEqualTo(before);
         }
@@ -165,43 +165,47 @@ class ShortageTest {
     void aChangeThatFailsHalfWayIsTakenBack(Supplier<Throwable> failure) throws Exception {
         for (FlushMode mode : FlushMode.values()) {
             Failing it = new Failing(mode);
-            it.stored((s, done) -> s.put(draft("b", "b0"), done));
-            it.stored((s, done) -> s.put(draft("a", "a0"), done));
-            long half = it.stored((s, done) -> s.putHalf(draft("a", "h"), "g", 1, done))
+            it.stored((s, done) -> s.messages().append(draft("b", "b0"), done));
+            it.stored((s, done) -> s.messages().append(draft("a", "a0"), done));
+            long half = it.stored((s, done) -> s.transactions().appendHalf(null, draft("a", "h"), "g", "", 1, done))
                     .handle();
             it.reopen();
             // Now only the backend knows queue b.
             List<Outcome> all = new ArrayList<>();
-            long frames = it.store.stats().frames();
+            long frames = it.store.status().statistics().frames();
             UniqueKey key = new UniqueKey("a", "k", Long.MAX_VALUE);
             // The first completion's changes are gathered in one frame.
-            it.store.put(draft("a", "a1"), first -> {
-                it.store.put(draft("a", "a2"), all::add);
+            it.store.messages().append(draft("a", "a1"), first -> {
+                it.store.messages().append(draft("a", "a2"), all::add);
                 it.backend.failReads(2, failure);
-                it.store.putAndPop(List.of(draft("a", "lost"), draft("b", "lost")), List.of(), all::add);
-                it.store.decide(half, Decision.COMMIT, false, "me", draft("b", "lost"), 0, all::add);
-                it.store.put(draft("a", "a3"), all::add);
+                it.store
+                        .pops()
+                        .appendAndRecordPops(List.of(draft("a", "lost"), draft("b", "lost")), List.of(), all::add);
+                it.store.transactions().decide(half, Decision.COMMIT, false, "me", draft("b", "lost"), 0, all::add);
+                it.store.messages().append(draft("a", "a3"), all::add);
             });
             it.duties.runUntilIdle();
             assertThat(all).hasSize(4);
-            assertThat(it.store.state().isOpen()).isTrue();
+            assertThat(it.store.status().state().isOpen()).isTrue();
             List<Outcome> refused =
                     all.stream().filter(Failed.class::isInstance).toList();
             assertThat(refused).hasSize(2).allSatisfy(outcome -> {
                 assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.OVERLOADED);
                 assertThat(((Failed) outcome).maybeStored()).isFalse();
             });
-            assertThat(it.store.stats().frames()).isGreaterThan(frames);
-            assertThat(it.store.range("a", 0).maxOffset()).isEqualTo(4);
-            assertThat(it.store.range("b", 0).maxOffset()).isEqualTo(1);
+            assertThat(it.store.status().statistics().frames()).isGreaterThan(frames);
+            assertThat(it.store.queues().offsetRange("a", 0).maxOffset()).isEqualTo(4);
+            assertThat(it.store.queues().offsetRange("b", 0).maxOffset()).isEqualTo(1);
             // Nothing of the refused decision and key is remembered either.
-            assertThat(it.stored((s, done) -> s.decide(half, Decision.COMMIT, false, "me", draft("b", "b1"), 0, done))
+            assertThat(it.stored((s, done) -> s.transactions()
+                                    .decide(half, Decision.COMMIT, false, "me", draft("b", "b1"), 0, done))
                             .queueOffset())
                     .isEqualTo(1);
-            assertThat(it.outcome((s, done) -> s.put(key, draft("a", "k"), done)))
+            assertThat(it.outcome((s, done) -> s.messages().appendUnique(key, draft("a", "k"), done)))
                     .isInstanceOf(Stored.class);
-            Outcome batch = it.outcome((s, done) ->
-                    s.putBatch(List.of(draft("a", "x"), draft("a", "y")), java.util.Arrays.asList(key, null), done));
+            Outcome batch = it.outcome((s, done) -> s.messages()
+                    .appendUniqueBatch(
+                            List.of(draft("a", "x"), draft("a", "y")), java.util.Arrays.asList(key, null), done));
             assertThat(((BatchStored) batch).stored().get(1).queueOffset()).isEqualTo(5);
             it.store.close();
             assertThat(StoreCheck.check(it.files.copy(), it.memory).findings()).isEmpty();
@@ -215,12 +219,12 @@ class ShortageTest {
                 .withSegmentBytes(4 << 20)
                 .withMaxWaitingBytes(1 << 20)
                 .withMaxWaiting(65_536))) {
-            long half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done))
+            long half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done))
                     .handle();
             List<Outcome> outcomes = new ArrayList<>();
-            sim.store.onVisible((topic, queueId, max) -> {});
+            sim.store.queues().onVisible((topic, queueId, max) -> {});
             for (int i = 0; i < 100; i++) {
-                sim.store.put(of("t", 100_000), outcomes::add);
+                sim.store.messages().append(of("t", 100_000), outcomes::add);
             }
             // Nothing was forced yet: the disk is slower than the sender.
             assertThat(outcomes).hasSizeBetween(90, 95).allSatisfy(outcome -> {
@@ -228,13 +232,13 @@ class ShortageTest {
                 assertThat(((Failed) outcome).text()).contains("bytes wait").contains("786432");
             });
             List<Outcome> decided = new ArrayList<>();
-            sim.store.decide(half, Decision.COMMIT, false, "me", draft("t", "h"), 0, decided::add);
+            sim.store.transactions().decide(half, Decision.COMMIT, false, "me", draft("t", "h"), 0, decided::add);
             sim.duties.runUntilIdle();
             assertThat(decided).hasOnlyElementsOfType(Stored.class).hasSize(1);
             assertThat(outcomes).hasSize(100);
-            sim.stored((s, done) -> s.put(of("t", 100_000), done));
+            sim.stored((s, done) -> s.messages().append(of("t", 100_000), done));
             // One change always has room, however large it is.
-            sim.stored((s, done) -> s.put(of("t", 1_500_000), done));
+            sim.stored((s, done) -> s.messages().append(of("t", 1_500_000), done));
         }
     }
 
@@ -251,7 +255,7 @@ class ShortageTest {
                     .build();
             List<Outcome> outcomes = new ArrayList<>();
             for (int i = 0; i < 1_000; i++) {
-                sim.store.put(many, outcomes::add);
+                sim.store.messages().append(many, outcomes::add);
             }
             assertThat(outcomes).as("refused at once").hasSizeGreaterThan(900);
             sim.duties.runUntilIdle();

@@ -93,7 +93,7 @@ final class Simulation implements AutoCloseable {
     }
 
     Stored put(String topic, String body) {
-        return stored((s, done) -> s.put(draft(topic, body), done));
+        return stored((s, done) -> s.messages().append(draft(topic, body), done));
     }
 
     static MessageDraft draft(String topic, String body) {
@@ -115,9 +115,10 @@ final class Simulation implements AutoCloseable {
     /** The bodies of all messages that can be read in queue 0 of the topic. */
     List<String> bodies(String topic) {
         List<String> bodies = new ArrayList<>();
-        long offset = store.range(topic, 0).minOffset();
+        long offset = store.queues().offsetRange(topic, 0).minOffset();
         ReadResult result;
-        while ((result = store.read(topic, 0, offset, 32, 4096, null, null)).status() == ReadResult.Status.FOUND) {
+        while ((result = store.queues().readQueue(topic, 0, offset, 32, 4096, null, null)).status()
+                == ReadResult.Status.FOUND) {
             for (ByteBuffer slice : result.slices()) {
                 for (int at = 0; at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
                     bodies.add(body(slice, at));

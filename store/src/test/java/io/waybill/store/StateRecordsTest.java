@@ -103,7 +103,7 @@ class StateRecordsTest {
             record(sim, lock("g", 1, ""));
             QueueLock first = sim.store.locks().locksOf("g").get(0);
             fill(sim, "t");
-            assertThat(sim.store.oldestPosition()).isGreaterThan(first.position());
+            assertThat(sim.store.status().oldestPosition()).isGreaterThan(first.position());
             for (int look = 0; look < 2; look++) {
                 QueueLock now = sim.store.locks().locksOf("g").get(0);
                 assertThat(holders(sim.store.locks().locksOf("g"))).containsExactly("g/0 c1");
@@ -228,7 +228,7 @@ class StateRecordsTest {
             long first =
                     sim.store.settlements().settlementsOf(LETTERS, 0).get(0).position();
             fill(sim, "t");
-            assertThat(sim.store.oldestPosition()).isGreaterThan(first);
+            assertThat(sim.store.status().oldestPosition()).isGreaterThan(first);
             assertThat(settled(sim)).isEmpty();
             rebuild(sim);
             assertThat(settled(sim)).isEmpty();
@@ -243,7 +243,7 @@ class StateRecordsTest {
                 }
                 sim.duties.advance(5_000);
             }
-            assertThat(sim.store.oldestPosition()).isGreaterThan(early.position());
+            assertThat(sim.store.status().oldestPosition()).isGreaterThan(early.position());
             for (int look = 0; look < 2; look++) {
                 assertThat(settled(sim)).containsExactly("1-100 DISCARDED kim");
                 assertThat(sim.store

@@ -37,11 +37,11 @@ class StoreTest {
     void syncAnswersOnlyAfterTheForce() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             List<Outcome> outcomes = new ArrayList<>();
-            sim.store.put(draft("t", "a"), outcomes::add);
+            sim.store.messages().append(draft("t", "a"), outcomes::add);
             assertThat(outcomes).isEmpty();
-            assertThat(sim.store.range("t", 0).isEmpty()).isTrue();
-            assertThat(sim.store.positions().appended())
-                    .isGreaterThan(sim.store.positions().flushed());
+            assertThat(sim.store.queues().offsetRange("t", 0).isEmpty()).isTrue();
+            assertThat(sim.store.status().positions().appended())
+                    .isGreaterThan(sim.store.status().positions().flushed());
             sim.duties.runUntilIdle();
             assertThat(outcomes).hasOnlyElementsOfType(Stored.class);
             assertThat(sim.bodies("t")).containsExactly("a");
@@ -52,13 +52,13 @@ class StoreTest {
     void asyncAnswersAtOnceAndForcesAfterTheInterval() throws Exception {
         try (Simulation sim = Simulation.async()) {
             List<Outcome> outcomes = new ArrayList<>();
-            sim.store.put(draft("t", "a"), outcomes::add);
+            sim.store.messages().append(draft("t", "a"), outcomes::add);
             assertThat(outcomes).hasOnlyElementsOfType(Stored.class);
             assertThat(sim.bodies("t")).containsExactly("a");
-            assertThat(sim.store.positions().flushed()).isZero();
+            assertThat(sim.store.status().positions().flushed()).isZero();
             sim.duties.advance(sim.settings.asyncFlushMillis() + 1);
-            assertThat(sim.store.positions().flushed())
-                    .isEqualTo(sim.store.positions().appended());
+            assertThat(sim.store.status().positions().flushed())
+                    .isEqualTo(sim.store.status().positions().appended());
         }
     }
 
@@ -67,14 +67,14 @@ class StoreTest {
         try (Simulation sim = Simulation.sync()) {
             List<Outcome> outcomes = new ArrayList<>();
             // The first completion runs inside the flusher, so what it puts waits there and is written together.
-            sim.store.put(draft("t", "first"), done -> {
+            sim.store.messages().append(draft("t", "first"), done -> {
                 for (int i = 0; i < 5; i++) {
-                    sim.store.put(draft("t", "m" + i), outcomes::add);
+                    sim.store.messages().append(draft("t", "m" + i), outcomes::add);
                 }
             });
             sim.duties.runUntilIdle();
             assertThat(outcomes).hasSize(5);
-            assertThat(sim.store.stats().frames()).isEqualTo(2);
+            assertThat(sim.store.status().statistics().frames()).isEqualTo(2);
             assertThat(sim.bodies("t")).containsExactly("first", "m0", "m1", "m2", "m3", "m4");
         }
     }
@@ -84,15 +84,15 @@ class StoreTest {
         try (Simulation sim = Simulation.sync()) {
             sim.put("t", "before");
             List<MessageDraft> batch = List.of(draft("t", "a"), draft("t", "bb"), draft("t", "ccc"));
-            Stored first = sim.stored((s, done) -> s.putBatch(batch, done));
+            Stored first = sim.stored((s, done) -> s.messages().appendBatch(batch, done));
             assertThat(first.queueOffset()).isEqualTo(1);
             long position = first.position();
             for (MessageDraft message : batch) {
-                ByteBuffer read = sim.store.readAt(position);
+                ByteBuffer read = sim.store.messages().readAt(position);
                 assertThat(StoredMessage.queueOffset(read, 0)).isEqualTo(1 + batch.indexOf(message));
                 position += message.size();
             }
-            ReadResult all = sim.store.read("t", 0, 1, 10, 10_000, null, null);
+            ReadResult all = sim.store.queues().readQueue("t", 0, 1, 10, 10_000, null, null);
             assertThat(all.slices()).as("neighbours in the log share a slice").hasSize(1);
             assertThat(all.count()).isEqualTo(3);
         }
@@ -101,22 +101,30 @@ class StoreTest {
     @Test
     void aReadSaysWhereItStands() throws Exception {
         try (Simulation sim = Simulation.sync()) {
-            assertThat(sim.store.read("t", 0, 0, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.EMPTY);
+            assertThat(sim.store.queues().readQueue("t", 0, 0, 1, 1, null, null).status())
+                    .isEqualTo(ReadResult.Status.EMPTY);
             sim.put("t", "a");
             sim.put("t", "b");
-            assertThat(sim.store.read("t", 0, 2, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.END);
-            assertThat(sim.store.read("t", 0, 3, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.ABOVE_MAX);
-            assertThat(sim.store.read("t", 0, -1, 1, 1, null, null).status()).isEqualTo(ReadResult.Status.BELOW_MIN);
-            ReadResult one = sim.store.read("t", 0, 0, 10, 1, null, null);
+            assertThat(sim.store.queues().readQueue("t", 0, 2, 1, 1, null, null).status())
+                    .isEqualTo(ReadResult.Status.END);
+            assertThat(sim.store.queues().readQueue("t", 0, 3, 1, 1, null, null).status())
+                    .isEqualTo(ReadResult.Status.ABOVE_MAX);
+            assertThat(sim.store
+                            .queues()
+                            .readQueue("t", 0, -1, 1, 1, null, null)
+                            .status())
+                    .isEqualTo(ReadResult.Status.BELOW_MIN);
+            ReadResult one = sim.store.queues().readQueue("t", 0, 0, 10, 1, null, null);
             assertThat(one.count())
                     .as("one message even if it is larger than asked")
                     .isEqualTo(1);
             long tag = (long) "b".hashCode();
             assertThat(sim.store
-                            .read("t", 0, 0, 10, 1_000, code -> code == tag, null)
+                            .queues()
+                            .readQueue("t", 0, 0, 10, 1_000, code -> code == tag, null)
                             .count())
                     .isEqualTo(1);
-            ReadResult none = sim.store.read("t", 0, 0, 10, 1_000, null, (b, at) -> false);
+            ReadResult none = sim.store.queues().readQueue("t", 0, 0, 10, 1_000, null, (b, at) -> false);
             assertThat(none.status()).isEqualTo(ReadResult.Status.NO_MATCH);
             assertThat(none.nextOffset()).isEqualTo(2);
         }
@@ -126,10 +134,10 @@ class StoreTest {
     void positionsFromOutsideServeNothingButMessages() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             Stored a = sim.put("t", "a");
-            for (long position = -3; position < sim.store.positions().appended() + 3; position++) {
-                assertThat(sim.store.readAt(position) != null).isEqualTo(position == a.position());
+            for (long position = -3; position < sim.store.status().positions().appended() + 3; position++) {
+                assertThat(sim.store.messages().readAt(position) != null).isEqualTo(position == a.position());
             }
-            assertThat(sim.store.readAt(Long.MAX_VALUE)).isNull();
+            assertThat(sim.store.messages().readAt(Long.MAX_VALUE)).isNull();
         }
     }
 
@@ -139,34 +147,41 @@ class StoreTest {
             sim.put("t", "Aa");
             sim.put("t", "BB");
             sim.put("u", "Aa");
-            assertThat(sim.store.byKey("t", "Aa", 10, 0, Long.MAX_VALUE)).hasSize(1);
-            assertThat(sim.store.byKey("t", "u-BB", 10, 0, Long.MAX_VALUE)).hasSize(1);
-            assertThat(sim.store.byKey("t", "all", 10, 0, Long.MAX_VALUE)).hasSize(2);
-            assertThat(sim.store.byKey("t", "all", 1, 0, Long.MAX_VALUE)).hasSize(1);
+            assertThat(sim.store.messages().findByKey("t", "Aa", 10, 0, Long.MAX_VALUE))
+                    .hasSize(1);
+            assertThat(sim.store.messages().findByKey("t", "u-BB", 10, 0, Long.MAX_VALUE))
+                    .hasSize(1);
+            assertThat(sim.store.messages().findByKey("t", "all", 10, 0, Long.MAX_VALUE))
+                    .hasSize(2);
+            assertThat(sim.store.messages().findByKey("t", "all", 1, 0, Long.MAX_VALUE))
+                    .hasSize(1);
         }
     }
 
     @Test
     void theFirstDecisionWinsEvenInFlight() throws Exception {
         try (Simulation sim = Simulation.sync()) {
-            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "order"), "g", 1, done));
+            Stored half =
+                    sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "order"), "g", "", 1, done));
             assertThat(sim.bodies("t")).isEmpty();
             List<Outcome> outcomes = new ArrayList<>();
-            MessageDraft copy =
-                    MessageDraft.copyOf(sim.store.readPending(half.handle()), 0).build();
-            sim.store.decide(half.handle(), Decision.COMMIT, false, "one", copy, 0, outcomes::add);
-            sim.store.decide(half.handle(), Decision.ROLLBACK, false, "two", null, 0, outcomes::add);
+            MessageDraft copy = MessageDraft.copyOf(sim.store.messages().readPending(half.handle()), 0)
+                    .build();
+            sim.store.transactions().decide(half.handle(), Decision.COMMIT, false, "one", copy, 0, outcomes::add);
+            sim.store.transactions().decide(half.handle(), Decision.ROLLBACK, false, "two", null, 0, outcomes::add);
             assertThat(outcomes).as("neither is true before the force").isEmpty();
             sim.duties.runUntilIdle();
             assertThat(outcomes.get(0)).isInstanceOf(Stored.class);
             Refused refused = (Refused) outcomes.get(1);
             assertThat(refused.reason()).isEqualTo(Refused.Reason.ALREADY_DECIDED);
             assertThat(((DecisionRecord) refused.prior()).by()).isEqualTo("one");
-            ByteBuffer visible = sim.store.readAt(((Stored) outcomes.get(0)).position());
+            ByteBuffer visible = sim.store.messages().readAt(((Stored) outcomes.get(0)).position());
             assertThat(StoredMessage.preparedTransactionOffset(visible, 0)).isEqualTo(half.handle());
-            assertThat(sim.outcome((s, done) -> s.decide(half.handle(), Decision.ROLLBACK, false, "", null, 0, done)))
+            assertThat(sim.outcome((s, done) ->
+                            s.transactions().decide(half.handle(), Decision.ROLLBACK, false, "", null, 0, done)))
                     .isInstanceOf(Refused.class);
-            assertThat(sim.outcome((s, done) -> s.decide(77, Decision.ROLLBACK, false, "", null, 0, done)))
+            assertThat(sim.outcome(
+                            (s, done) -> s.transactions().decide(77, Decision.ROLLBACK, false, "", null, 0, done)))
                     .matches(o -> ((Refused) o).reason() == Refused.Reason.NOT_FOUND);
         }
     }
@@ -174,21 +189,26 @@ class StoreTest {
     @Test
     void aDelayedMessageIsFiredOnceAndNotBeforeItsTime() throws Exception {
         try (Simulation sim = Simulation.sync()) {
-            long due = sim.store.nowMillis() + 1_000;
-            Stored delayed = sim.stored((s, done) -> s.putDue(draft("t", "later"), due, done));
+            long due = sim.store.clock().nowMillis() + 1_000;
+            Stored delayed = sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "later"), due, done));
             long handle = delayed.handle();
-            assertThat(sim.store.nextDueMillis()).isEqualTo(due);
-            assertThat(sim.outcome((s, done) -> s.fire(handle, draft("t", "later"), done)))
+            assertThat(sim.store.timers().nextDueMillis()).isEqualTo(due);
+            assertThat(sim.outcome((s, done) -> s.timers().fire(handle, draft("t", "later"), done)))
                     .matches(o -> ((Refused) o).reason() == Refused.Reason.NOT_DUE);
-            sim.stored((s, done) -> s.reschedule(handle, due - 500, done));
+            sim.stored((s, done) -> s.timers().reschedule(handle, due - 500, done));
             sim.clock.advance(500);
-            assertThat(sim.store.dueUpTo(sim.store.nowMillis(), 10).items()).hasSize(1);
-            sim.stored((s, done) -> s.fire(handle, draft("t", "later"), done));
-            assertThat(sim.outcome((s, done) -> s.fire(handle, draft("t", "later"), done)))
+            assertThat(sim.store
+                            .timers()
+                            .dueUpTo(sim.store.clock().nowMillis(), 10)
+                            .items())
+                    .hasSize(1);
+            sim.stored((s, done) -> s.timers().fire(handle, draft("t", "later"), done));
+            assertThat(sim.outcome((s, done) -> s.timers().fire(handle, draft("t", "later"), done)))
                     .isInstanceOf(Refused.class);
-            assertThat(sim.outcome((s, done) -> s.cancel(handle, "me", done))).isInstanceOf(Refused.class);
+            assertThat(sim.outcome((s, done) -> s.timers().cancel(handle, "me", done)))
+                    .isInstanceOf(Refused.class);
             assertThat(sim.bodies("t")).containsExactly("later");
-            assertThat(sim.store.nextDueMillis()).isEqualTo(Long.MAX_VALUE);
+            assertThat(sim.store.timers().nextDueMillis()).isEqualTo(Long.MAX_VALUE);
         }
     }
 
@@ -212,21 +232,21 @@ class StoreTest {
             assertThat(lower(sim, start + 20)).isEqualTo(1);
             assertThat(lower(sim, start + 21)).isEqualTo(4);
             assertThat(lower(sim, start + 31)).isEqualTo(5);
-            assertThat(sim.store.earliestStoreTime("t", 0)).isEqualTo(start + 10);
+            assertThat(sim.store.queues().earliestStoreTime("t", 0)).isEqualTo(start + 10);
         }
     }
 
     private static long lower(Simulation sim, long time) {
-        return sim.store.offsetByTime("t", 0, time, Boundary.LOWER);
+        return sim.store.queues().offsetByTime("t", 0, time, Boundary.LOWER);
     }
 
     @Test
     void whatFitsNoSegmentIsTooLarge() throws Exception {
         try (Simulation sim = Simulation.sync()) {
-            Outcome outcome = sim.outcome((s, done) -> s.put(draft("t", "x".repeat(8_000)), done));
+            Outcome outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(8_000)), done));
             assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.TOO_LARGE);
             sim.put("t", "y".repeat(1_500));
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
         }
     }
 
@@ -234,10 +254,10 @@ class StoreTest {
     void aClosedStoreSaysSo() throws Exception {
         Simulation sim = Simulation.sync();
         List<Outcome> waiting = new ArrayList<>();
-        sim.store.put(draft("t", "a"), waiting::add);
+        sim.store.messages().append(draft("t", "a"), waiting::add);
         sim.close();
         assertThat(waiting).as("what was taken is confirmed").hasOnlyElementsOfType(Stored.class);
-        sim.store.put(draft("t", "b"), waiting::add);
+        sim.store.messages().append(draft("t", "b"), waiting::add);
         assertThat(((Failed) waiting.get(1)).cause()).isEqualTo(Failed.Cause.CLOSED);
         sim.store.close();
     }
@@ -246,8 +266,8 @@ class StoreTest {
     void listenersAreToldOncePerQueueAndFrame() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             List<String> told = new ArrayList<>();
-            sim.store.onVisible((topic, queueId, max) -> told.add(topic + queueId + ":" + max));
-            sim.stored((s, done) -> s.putBatch(List.of(draft("t", "a"), draft("t", "b")), done));
+            sim.store.queues().onVisible((topic, queueId, max) -> told.add(topic + queueId + ":" + max));
+            sim.stored((s, done) -> s.messages().appendBatch(List.of(draft("t", "a"), draft("t", "b")), done));
             sim.put("u", "c");
             assertThat(told).containsExactly("t0:2", "u0:1");
         }
@@ -276,14 +296,14 @@ class StoreTest {
                 platform.duties()
                         .thread("putter", () -> {
                             for (int i = 0; i < each; i++) {
-                                store.put(draft("t", "x".repeat(500)), count);
+                                store.messages().append(draft("t", "x".repeat(500)), count);
                             }
                         })
                         .start();
             }
             assertThat(answered.await(60, TimeUnit.SECONDS)).isTrue();
             assertThat(stored).hasValue(threads * each);
-            assertThat(store.range("t", 0).maxOffset()).isEqualTo(threads * each);
+            assertThat(store.queues().offsetRange("t", 0).maxOffset()).isEqualTo(threads * each);
         }
         StoreCheck.Report report = StoreCheck.check(files, ViewsBackend.rocks(files));
         assertThat(report.findings()).isEmpty();

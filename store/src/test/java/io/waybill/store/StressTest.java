@@ -117,7 +117,10 @@ class StressTest {
             String before = acknowledged.put(at(message.topic(), message.queueId(), in.queueOffset()), body);
             check(before == null, "two messages at " + at(message.topic(), message.queueId(), in.queueOffset()));
             check(
-                    store.range(message.topic(), message.queueId()).maxOffset() > in.queueOffset(),
+                    store.queues()
+                                    .offsetRange(message.topic(), message.queueId())
+                                    .maxOffset()
+                            > in.queueOffset(),
                     "acknowledged but not readable");
         }
     }
@@ -136,30 +139,43 @@ class StressTest {
             String body = writer + "-" + i + "x".repeat(random.nextInt(400));
             MessageDraft message = draft(TOPICS[random.nextInt(3)], random.nextInt(2), body);
             switch (random.nextInt(10)) {
-                case 0, 1, 2 -> store.put(message, once(outcome -> acknowledge(outcome, message, body)));
+                case 0, 1, 2 -> store.messages().append(message, once(outcome -> acknowledge(outcome, message, body)));
                 case 3 -> batch(message, body);
                 case 4 ->
-                    store.putHalf(
-                            message,
-                            "g" + writer,
-                            Long.MAX_VALUE,
-                            once(outcome -> pending(outcome, halves, store.half(handleOf(outcome)) != null)));
+                    store.transactions()
+                            .appendHalf(
+                                    null,
+                                    message,
+                                    "g" + writer,
+                                    "",
+                                    Long.MAX_VALUE,
+                                    once(outcome -> pending(
+                                            outcome,
+                                            halves,
+                                            store.transactions().openHalf(handleOf(outcome)) != null)));
                 case 5 ->
-                    store.putDue(
-                            message, 1, once(outcome -> pending(outcome, dues, store.due(handleOf(outcome)) != null)));
+                    store.timers()
+                            .appendTimer(
+                                    null,
+                                    message,
+                                    1,
+                                    once(outcome -> pending(
+                                            outcome, dues, store.timers().pendingTimer(handleOf(outcome)) != null)));
                 case 6, 7 -> decide(halves.poll(), random.nextInt(2) == 0);
                 case 8 -> fireOrCancel(dues.poll(), random.nextInt(3) > 0);
                 default -> {
                     String group = "g" + writer;
                     long offset = i;
-                    store.commitProgress(
-                            List.of(new ConsumerOffset(group, "t0", 0, offset)),
-                            once(outcome -> keep(outcome, "p " + group, offset)));
-                    store.putCatalog(
-                            CatalogKind.TOPIC,
-                            group,
-                            ByteBuffer.allocate(8).putLong(offset).array(),
-                            once(outcome -> keep(outcome, "c " + group, offset)));
+                    store.offsets()
+                            .commitOffsets(
+                                    List.of(new ConsumerOffset(group, "t0", 0, offset)),
+                                    once(outcome -> keep(outcome, "p " + group, offset)));
+                    store.catalog()
+                            .putCatalog(
+                                    CatalogKind.TOPIC,
+                                    group,
+                                    ByteBuffer.allocate(8).putLong(offset).array(),
+                                    once(outcome -> keep(outcome, "c " + group, offset)));
                 }
             }
         }
@@ -190,7 +206,7 @@ class StressTest {
                 first,
                 draft(first.topic(), first.queueId(), body + "b"),
                 draft(first.topic(), first.queueId(), body + "c"));
-        store.putBatch(messages, once(outcome -> {
+        store.messages().appendBatch(messages, once(outcome -> {
             if (outcome instanceof Stored in) {
                 for (int i = 0; i < 3; i++) {
                     Stored one = new Stored(in.position(), in.queueOffset() + i, in.storeTimeMillis(), in.size(), 0);
@@ -204,43 +220,50 @@ class StressTest {
         if (handle == null) {
             return;
         }
-        ByteBuffer half = store.readPending(handle);
+        ByteBuffer half = store.messages().readPending(handle);
         MessageDraft copy =
                 half != null && commit ? MessageDraft.copyOf(half, 0).build() : null;
         String body = half == null ? null : Simulation.body(half, 0);
-        store.decide(
-                handle,
-                copy == null ? Decision.ROLLBACK : Decision.COMMIT,
-                false,
-                "stress",
-                copy,
-                0,
-                once(outcome -> won(handle, outcome, copy, body)));
+        store.transactions()
+                .decide(
+                        handle,
+                        copy == null ? Decision.ROLLBACK : Decision.COMMIT,
+                        false,
+                        "stress",
+                        copy,
+                        0,
+                        once(outcome -> won(handle, outcome, copy, body)));
     }
 
     private void fireOrCancel(Long handle, boolean fire) {
-        ByteBuffer due = handle == null ? null : store.readPending(handle);
+        ByteBuffer due = handle == null ? null : store.messages().readPending(handle);
         if (handle == null) {
             return;
         }
         if (fire && due != null) {
             MessageDraft copy = MessageDraft.copyOf(due, 0).build();
             String body = Simulation.body(due, 0);
-            store.fire(handle, copy, once(outcome -> won(handle, outcome, copy, body)));
+            store.timers().fire(handle, copy, once(outcome -> won(handle, outcome, copy, body)));
         } else {
-            store.cancel(handle, "stress", once(outcome -> won(handle, outcome, null, null)));
+            store.timers().cancel(handle, "stress", once(outcome -> won(handle, outcome, null, null)));
         }
     }
 
     private void won(long handle, Outcome outcome, MessageDraft copy, String body) {
         if (outcome instanceof Stored) {
             check(winners.get(handle).incrementAndGet() == 1, "two ends of " + handle);
-            check(store.half(handle) == null && store.due(handle) == null, handle + " is still pending");
+            check(
+                    store.transactions().openHalf(handle) == null
+                            && store.timers().pendingTimer(handle) == null,
+                    handle + " is still pending");
             if (copy != null) {
                 acknowledge(outcome, copy, body);
             }
         } else if (outcome instanceof Refused) {
-            check(store.half(handle) == null && store.due(handle) == null, handle + " is pending but was refused");
+            check(
+                    store.transactions().openHalf(handle) == null
+                            && store.timers().pendingTimer(handle) == null,
+                    handle + " is pending but was refused");
         }
     }
 
@@ -278,8 +301,8 @@ class StressTest {
     private void readOn(String topic, int queueId, Map<String, Long> next, ArrayDeque<ByteBuffer> held) {
         String key = topic + queueId;
         long offset = next.getOrDefault(key, 0L);
-        ReadResult result = store.read(topic, queueId, offset, 16, 4_096, null, null);
-        long confirmed = store.positions().confirmed();
+        ReadResult result = store.queues().readQueue(topic, queueId, offset, 16, 4_096, null, null);
+        long confirmed = store.status().positions().confirmed();
         check(result.status() != ReadResult.Status.DAMAGED, String.valueOf(result.damage()));
         check(result.status() != ReadResult.Status.ABOVE_MAX, "the end of " + key + " went back: " + result);
         for (ByteBuffer slice : result.slices()) {
@@ -326,7 +349,7 @@ class StressTest {
                 for (int k = 0; !refused[0] && k < 1_000_000; k++) {
                     String body = name + k;
                     MessageDraft message = draft("t0", 0, body);
-                    store.put(message, once(outcome -> {
+                    store.messages().append(message, once(outcome -> {
                         if (outcome instanceof Failed failed && failed.cause() != Failed.Cause.OVERLOADED) {
                             refused[0] = true;
                         } else if (outcome instanceof Stored in) {
@@ -362,9 +385,10 @@ class StressTest {
                 Store.open(files, platform, settings(mode).withRetention(0, 0, 0, 1_000), ViewsBackend.rocks(files))) {
             Map<String, String> found = new HashMap<>();
             for (QueueKey key : again.queues().allQueues()) {
-                QueueRange range = again.range(key.topic(), key.queueId());
+                QueueRange range = again.queues().offsetRange(key.topic(), key.queueId());
                 for (long offset = range.minOffset(); offset < range.maxOffset(); ) {
-                    ReadResult result = again.read(key.topic(), key.queueId(), offset, 32, 1 << 16, null, null);
+                    ReadResult result =
+                            again.queues().readQueue(key.topic(), key.queueId(), offset, 32, 1 << 16, null, null);
                     assertThat(result.status()).isEqualTo(ReadResult.Status.FOUND);
                     for (ByteBuffer slice : result.slices()) {
                         for (int at = 0; at < slice.limit(); at += StoredMessage.totalSize(slice, at)) {
@@ -375,26 +399,29 @@ class StressTest {
             }
             acknowledged.forEach((place, body) -> {
                 String[] parts = place.split("/");
-                boolean dropped =
-                        again.range(parts[0], Integer.parseInt(parts[1])).minOffset() > Long.parseLong(parts[2]);
+                boolean dropped = again.queues()
+                                .offsetRange(parts[0], Integer.parseInt(parts[1]))
+                                .minOffset()
+                        > Long.parseLong(parts[2]);
                 if (!dropped) {
                     assertThat(found).as("acknowledged").containsEntry(place, body);
                 }
             });
             progress.forEach((what, value) -> {
                 String group = what.substring(2);
-                byte[] catalog = again.catalog(CatalogKind.TOPIC, group);
+                byte[] catalog = again.catalog().catalogValue(CatalogKind.TOPIC, group);
                 long now = what.startsWith("p")
-                        ? again.progress(group, "t0", 0)
+                        ? again.offsets().committedOffset(group, "t0", 0)
                         : catalog == null ? -1 : ByteBuffer.wrap(catalog).getLong();
                 assertThat(now).as(what).isGreaterThanOrEqualTo(value);
             });
             winners.forEach((handle, count) -> {
-                boolean pending = again.half(handle) != null || again.due(handle) != null;
+                boolean pending = again.transactions().openHalf(handle) != null
+                        || again.timers().pendingTimer(handle) != null;
                 if (count.get() > 0) {
                     assertThat(pending).as("ended for good: " + handle).isFalse();
                 } else if (pending) {
-                    assertThat(again.readPending(handle)).isNotNull();
+                    assertThat(again.messages().readPending(handle)).isNotNull();
                 }
             });
         }
@@ -407,16 +434,20 @@ class StressTest {
         Files files = Files.real(directory);
         store = Store.open(files, platform, settings(mode), ViewsBackend.rocks(files));
         run(1_200);
-        for (int i = 0; i < 100_000 && store.stats().segmentsDropped() == 0; i++) {
+        for (int i = 0; i < 100_000 && store.status().statistics().segmentsDropped() == 0; i++) {
             String body = "more-" + i;
             MessageDraft message = draft("t0", 0, body);
-            store.put(message, once(outcome -> acknowledge(outcome, message, body)));
+            store.messages().append(message, once(outcome -> acknowledge(outcome, message, body)));
         }
-        assertThat(store.state().isOpen()).isTrue();
-        assertThat(store.stats().segmentsDropped()).as("evidence of retention").isPositive();
-        assertThat(store.stats().checkpoints()).as("evidence of checkpoints").isPositive();
+        assertThat(store.status().state().isOpen()).isTrue();
+        assertThat(store.status().statistics().segmentsDropped())
+                .as("evidence of retention")
+                .isPositive();
+        assertThat(store.status().statistics().checkpoints())
+                .as("evidence of checkpoints")
+                .isPositive();
         closeUnderLoad();
-        assertThat(store.state().kind()).isEqualTo(StoreState.Kind.CLOSED);
+        assertThat(store.status().state().kind()).isEqualTo(StoreState.Kind.CLOSED);
         verifyAfterwards(files, mode);
         assertThat(stored.get()).isGreaterThan(WRITERS * 700);
     }
@@ -438,7 +469,7 @@ class StressTest {
         run(500);
         assertThat(files.hasFailed()).as("evidence of the failure").isTrue();
         if (call != FaultyFiles.Call.ALLOCATE) {
-            assertThat(store.state().kind()).isEqualTo(StoreState.Kind.FROZEN);
+            assertThat(store.status().state().kind()).isEqualTo(StoreState.Kind.FROZEN);
         }
         closeUnderLoad();
         verifyAfterwards(Files.real(directory), mode);

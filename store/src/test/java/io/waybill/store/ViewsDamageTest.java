@@ -12,6 +12,7 @@ import io.waybill.store.log.Outcome;
 import io.waybill.store.log.StoreSettings;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
+import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DeliveryEvent;
@@ -42,25 +43,27 @@ class ViewsDamageTest {
             sim.checkpoint();
             sim.backend.alone(true);
             sim.backend.damage("queue");
-            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
+            Stored half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done));
 
             assertThat(sim.put("t", "c").queueOffset())
                     .as("its next offset is known, so it is taken")
                     .isEqualTo(2);
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
             assertThatThrownBy(() -> sim.bodies("t"))
                     .isInstanceOf(ViewsDamaged.class)
                     .hasMessageContaining("try again later");
-            assertThat(sim.store.viewsTrouble()).contains("told to be damaged");
-            Outcome unknown = sim.outcome((s, done) -> s.put(draft("new", "n"), done));
+            assertThat(sim.store.status().viewsTrouble()).contains("told to be damaged");
+            Outcome unknown = sim.outcome((s, done) -> s.messages().append(draft("new", "n"), done));
             assertThat(((Failed) unknown).cause()).isEqualTo(Failed.Cause.REBUILDING);
             assertThat(((Failed) unknown).maybeStored()).isFalse();
-            assertThat(sim.store.half(half.handle())).as("other views answer").isNotNull();
+            assertThat(sim.store.transactions().openHalf(half.handle()))
+                    .as("other views answer")
+                    .isNotNull();
 
             sim.backend.alone(false);
             sim.duties.advance(61_000);
-            assertThat(sim.store.viewsTrouble()).isEmpty();
-            assertThat(sim.store.viewsRebuilds()).isEqualTo(1);
+            assertThat(sim.store.status().viewsTrouble()).isEmpty();
+            assertThat(sim.store.status().viewsRebuilds()).isEqualTo(1);
             assertThat(sim.bodies("t")).containsExactly("a", "b", "c");
             assertThat(sim.bodies("other")).containsExactly("x");
             assertThat(sim.put("t", "d").queueOffset()).isEqualTo(3);
@@ -88,23 +91,35 @@ class ViewsDamageTest {
     /** One of each kind of record, some of which need what the views hold. */
     private static void everything(Simulation sim, int round, Stored half, Stored due) throws Exception {
         String name = "r" + round;
-        done(sim, (s, done) -> s.put(draft("t", name), done));
-        done(sim, (s, done) -> s.put(new UniqueKey("t", name, Long.MAX_VALUE), draft("t", "u" + name), done));
-        done(sim, (s, done) -> s.commitProgress(List.of(new ConsumerOffset("g", "t", 0, round)), done));
-        done(sim, (s, done) -> s.putCatalog(CatalogKind.GROUP, name, new byte[] {1}, done));
+        done(sim, (s, done) -> s.messages().append(draft("t", name), done));
         done(
                 sim,
-                (s, done) -> s.journal(
-                        List.of(new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)), done));
+                (s, done) -> s.messages()
+                        .appendUnique(new UniqueKey("t", name, Long.MAX_VALUE), draft("t", "u" + name), done));
+        done(sim, (s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, round)), done));
+        done(sim, (s, done) -> s.catalog().putCatalog(CatalogKind.GROUP, name, new byte[] {1}, done));
+        done(
+                sim,
+                (s, done) -> s.deliveries()
+                        .recordDeliveries(
+                                List.of(new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)),
+                                done));
         if (half != null) {
-            done(sim, (s, done) -> s.checked(half.handle(), 1, 5, "c", done));
+            done(sim, (s, done) -> s.transactions().recordCheck(half.handle(), 1, 5, "c", CheckReason.NONE, "", done));
             done(
                     sim,
-                    (s, done) -> s.decide(
-                            half.handle(), Decision.COMMIT, false, "me", draft("t", "committed " + round), 0, done));
-            done(sim, (s, done) -> s.cancel(due.handle(), "me", done));
+                    (s, done) -> s.transactions()
+                            .decide(
+                                    half.handle(),
+                                    Decision.COMMIT,
+                                    false,
+                                    "me",
+                                    draft("t", "committed " + round),
+                                    0,
+                                    done));
+            done(sim, (s, done) -> s.timers().cancel(due.handle(), "me", done));
         }
-        done(sim, (s, done) -> s.putDue(draft("t", "due" + name), 1_000_000_000L + round, done));
+        done(sim, (s, done) -> s.timers().appendTimer(null, draft("t", "due" + name), 1_000_000_000L + round, done));
     }
 
     /** Reads each table once; what is damaged refuses. Whether nothing was. */
@@ -112,13 +127,13 @@ class ViewsDamageTest {
         boolean all = true;
         for (Runnable question : List.<Runnable>of(
                 () -> store.queues().allQueues(),
-                () -> store.byKey("t", "all", 10, 0, Long.MAX_VALUE),
-                () -> store.pendingDue(10),
-                () -> store.openHalves(10),
-                () -> store.progressAll(),
-                () -> store.catalogAll(CatalogKind.GROUP),
-                () -> store.popKeys(),
-                () -> store.journalOf("t", 0, 0, 10),
+                () -> store.messages().findByKey("t", "all", 10, 0, Long.MAX_VALUE),
+                () -> store.timers().pendingTimers(10),
+                () -> store.transactions().openHalves(10),
+                () -> store.offsets().allOffsets(),
+                () -> store.catalog().catalogValues(CatalogKind.GROUP),
+                () -> store.pops().popKeys(),
+                () -> store.deliveries().deliveriesOf("t", 0, 0, 10),
                 () -> store.locks().locksOf("g"),
                 () -> store.settlements().settlementsOf("t", 0),
                 () -> store.offsets().pendingResets())) {
@@ -147,21 +162,24 @@ class ViewsDamageTest {
                 "state",
                 "meta")) {
             for (Simulation sim : both()) {
-                Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
-                Stored due = sim.stored((s, done) -> s.putDue(draft("t", "d"), 1_000_000, done));
+                Stored half =
+                        sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done));
+                Stored due = sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "d"), 1_000_000, done));
                 everything(sim, 0, null, null);
                 sim.checkpoint();
                 sim.backend.damage(table);
                 askAll(sim.store);
                 everything(sim, 1, half, due);
-                assertThat(sim.store.state().isOpen()).as(table).isTrue();
+                assertThat(sim.store.status().state().isOpen()).as(table).isTrue();
                 sim.checkpoint();
                 sim.duties.advance(61_000);
                 everything(sim, 2, half, due);
-                assertThat(sim.store.viewsTrouble()).as(table).isEmpty();
+                assertThat(sim.store.status().viewsTrouble()).as(table).isEmpty();
                 assertThat(sim.bodies("t")).contains("r0", "r1", "r2", "ur0", "ur1", "ur2");
-                assertThat(sim.store.progress("g", "t", 0)).isEqualTo(2);
-                assertThat(sim.store.half(half.handle())).as(table).isNull();
+                assertThat(sim.store.offsets().committedOffset("g", "t", 0)).isEqualTo(2);
+                assertThat(sim.store.transactions().openHalf(half.handle()))
+                        .as(table)
+                        .isNull();
                 // Compares all views with a fold of the whole log.
                 sim.close();
             }
@@ -177,12 +195,12 @@ class ViewsDamageTest {
             sim.checkpoint();
             sim.backend.fail(true);
             assertThat(sim.put("t", "during").queueOffset()).isEqualTo(20);
-            assertThat(sim.store.state().isOpen()).isTrue();
+            assertThat(sim.store.status().state().isOpen()).isTrue();
             assertThatThrownBy(() -> sim.bodies("t")).isInstanceOf(ViewsDamaged.class);
             sim.duties.advance(4_000);
             sim.backend.fail(false);
             sim.duties.advance(20_000);
-            assertThat(sim.store.viewsTrouble()).isEmpty();
+            assertThat(sim.store.status().viewsTrouble()).isEmpty();
             assertThat(sim.backend.inUse()).as("read again, not rebuilt").isSameAs(sim.backend);
             assertThat(sim.bodies("t")).hasSize(21).endsWith("during");
             sim.close();
@@ -204,10 +222,10 @@ class ViewsDamageTest {
         MemoryBackend first = sim.backend.inUse();
         first.fail(true);
         sim.duties.runUntilIdle();
-        assertThat(sim.store.viewsTrouble()).contains("the last try failed: the backend was told to fail");
+        assertThat(sim.store.status().viewsTrouble()).contains("the last try failed: the backend was told to fail");
         sim.duties.advance(61_000);
         assertThat(sim.backend.inUse()).isNotSameAs(first);
-        assertThat(sim.store.viewsTrouble()).isEmpty();
+        assertThat(sim.store.status().viewsTrouble()).isEmpty();
         assertThat(sim.bodies("t")).containsExactly("a", "b");
         sim.close();
     }
@@ -225,15 +243,16 @@ class ViewsDamageTest {
         for (int i = 0; i < 200; i++) {
             sim.put("t", i + large);
         }
-        assertThat(sim.store.positions().appended() - sim.store.positions().flushed())
+        assertThat(sim.store.status().positions().appended()
+                        - sim.store.status().positions().flushed())
                 .isGreaterThan(5 << 20);
         sim.backend.damage("offsets");
-        assertThatThrownBy(() -> sim.store.progressAll()).isInstanceOf(ViewsDamaged.class);
-        for (int i = 0; i < 1_000 && !sim.store.viewsTrouble().isEmpty(); i++) {
+        assertThatThrownBy(() -> sim.store.offsets().allOffsets()).isInstanceOf(ViewsDamaged.class);
+        for (int i = 0; i < 1_000 && !sim.store.status().viewsTrouble().isEmpty(); i++) {
             sim.duties.step();
         }
-        assertThat(sim.store.viewsTrouble()).isEmpty();
-        assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(200);
+        assertThat(sim.store.status().viewsTrouble()).isEmpty();
+        assertThat(sim.store.queues().offsetRange("t", 0).maxOffset()).isEqualTo(200);
         sim.close();
     }
 
@@ -269,7 +288,7 @@ class ViewsDamageTest {
         Failed refused = null;
         for (int i = 0; refused == null; i++) {
             String body = "n" + i;
-            Outcome outcome = sim.outcome((s, done) -> s.put(draft("t", body), done));
+            Outcome outcome = sim.outcome((s, done) -> s.messages().append(draft("t", body), done));
             if (outcome instanceof Failed failed) {
                 refused = failed;
             } else {
@@ -296,17 +315,17 @@ class ViewsDamageTest {
         sim.duties.advance(2_000);
         sim.backend.alone(true);
         sim.backend.damage("offsets");
-        assertThatThrownBy(() -> sim.store.progressAll()).isInstanceOf(ViewsDamaged.class);
-        long oldest = sim.store.oldestPosition();
+        assertThatThrownBy(() -> sim.store.offsets().allOffsets()).isInstanceOf(ViewsDamaged.class);
+        long oldest = sim.store.status().oldestPosition();
         for (int i = 0; i < 100; i++) {
             sim.put("t", "y".repeat(300));
         }
         sim.duties.advance(5_000);
-        assertThat(sim.store.oldestPosition()).isEqualTo(oldest);
+        assertThat(sim.store.status().oldestPosition()).isEqualTo(oldest);
         sim.backend.alone(false);
         sim.duties.advance(70_000);
-        assertThat(sim.store.oldestPosition()).isGreaterThan(oldest);
-        assertThat(sim.store.range("t", 0).maxOffset()).isEqualTo(130);
+        assertThat(sim.store.status().oldestPosition()).isGreaterThan(oldest);
+        assertThat(sim.store.queues().offsetRange("t", 0).maxOffset()).isEqualTo(130);
         sim.close();
     }
 
@@ -361,12 +380,14 @@ class ViewsDamageTest {
         }
         mine.store.close();
         other.store.close();
-        assertThat(other.store.positions().appended())
-                .isEqualTo(mine.store.positions().appended());
+        assertThat(other.store.status().positions().appended())
+                .isEqualTo(mine.store.status().positions().appended());
         mine.files = other.files.copy();
         mine.open();
-        assertThat(mine.store.byKey("t", "your3", 10, 0, Long.MAX_VALUE)).hasSize(1);
-        assertThat(mine.store.byKey("t", "mine3", 10, 0, Long.MAX_VALUE)).isEmpty();
+        assertThat(mine.store.messages().findByKey("t", "your3", 10, 0, Long.MAX_VALUE))
+                .hasSize(1);
+        assertThat(mine.store.messages().findByKey("t", "mine3", 10, 0, Long.MAX_VALUE))
+                .isEmpty();
         assertThat(mine.bodies("t")).startsWith("your0", "your1").hasSize(10);
         mine.close();
     }
@@ -384,13 +405,13 @@ class ViewsDamageTest {
         for (int i = 0; i < 60; i++) {
             other.put("t", "your" + i + "y".repeat(400));
         }
-        assertThat(mine.store.oldestPosition()).isPositive();
+        assertThat(mine.store.status().oldestPosition()).isPositive();
         mine.store.close();
         other.store.close();
         mine.settings = Simulation.SMALL;
         mine.files = other.files.copy();
         mine.open();
-        assertThat(mine.store.oldestPosition()).isZero();
+        assertThat(mine.store.status().oldestPosition()).isZero();
         assertThat(mine.bodies("t")).hasSize(60);
         mine.close();
     }
@@ -405,10 +426,14 @@ class ViewsDamageTest {
         sim.kill();
         sim.files.flipBit(FIRST, (last.position() + 90) * 8);
         sim.open();
-        assertThat(sim.store.range("t", 0).maxOffset())
+        assertThat(sim.store.queues().offsetRange("t", 0).maxOffset())
                 .as("not cut as a torn tail")
                 .isEqualTo(2);
-        assertThat(sim.store.read("t", 0, 1, 10, 10_000, null, null).status()).isEqualTo(ReadResult.Status.DAMAGED);
+        assertThat(sim.store
+                        .queues()
+                        .readQueue("t", 0, 1, 10, 10_000, null, null)
+                        .status())
+                .isEqualTo(ReadResult.Status.DAMAGED);
         assertThat(sim.put("t", "c").queueOffset()).isEqualTo(2);
         sim.store.close();
     }
@@ -417,11 +442,11 @@ class ViewsDamageTest {
     void damageFoundWhileStartingIsNoReasonNotTo() throws Exception {
         for (String table : List.of("queue", "keys", "due", "transactions", "unique", "pop", "meta")) {
             Simulation sim = Simulation.sync();
-            Stored half = sim.stored((s, done) -> s.putHalf(draft("t", "h"), "g", 1, done));
+            Stored half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done));
             everything(sim, 0, null, null);
             sim.checkpoint();
-            sim.outcome((s, done) ->
-                    s.decide(half.handle(), Decision.COMMIT, false, "me", draft("t", "committed"), 0, done));
+            sim.outcome((s, done) -> s.transactions()
+                    .decide(half.handle(), Decision.COMMIT, false, "me", draft("t", "committed"), 0, done));
             sim.kill();
             sim.backend.damage(table);
             sim.open();
@@ -437,12 +462,12 @@ class ViewsDamageTest {
         Simulation sim = Simulation.sync();
         PopKey key = new PopKey("g", "t", 0);
         sim.put("t", "a");
-        sim.stored((s, done) -> s.pop(List.of(new PopDelta(key, List.of(new PopChange.Start(0)))), done));
+        sim.stored((s, done) -> s.pops().recordPops(List.of(new PopDelta(key, List.of(new PopChange.Start(0)))), done));
         sim.checkpoint();
         sim.backend.damage("pop");
-        assertThatThrownBy(() -> sim.store.popState(key)).isInstanceOf(ViewsDamaged.class);
+        assertThatThrownBy(() -> sim.store.pops().popState(key)).isInstanceOf(ViewsDamaged.class);
         sim.duties.advance(61_000);
-        assertThat(sim.store.popState(key)).isNotNull();
+        assertThat(sim.store.pops().popState(key)).isNotNull();
         sim.close();
     }
 }

@@ -69,7 +69,7 @@ final class AskClients {
     /** 309; without a client id some member consumes it. */
     Reply consumeDirectly(Request request, ConsumeDirectlyHeader header) {
         ClientChannelInfo member = member(header.consumerGroup(), header.clientId());
-        ByteBuffer message = store.readAt(position(header.msgId()));
+        ByteBuffer message = store.messages().readAt(position(header.msgId()));
         if (message == null) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message " + header.msgId() + " here");
         }

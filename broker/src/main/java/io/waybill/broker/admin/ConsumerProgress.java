@@ -136,7 +136,7 @@ public final class ConsumerProgress implements Feature {
                 queues.put(
                         new MessageQueue(name, brokerName, queueId),
                         new ConsumeStats.QueueProgress(
-                                store.range(name, queueId).maxOffset(),
+                                store.queues().offsetRange(name, queueId).maxOffset(),
                                 committed,
                                 committed,
                                 StoreTimes.at(store, name, queueId, committed - 1)));

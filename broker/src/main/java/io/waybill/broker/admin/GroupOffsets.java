@@ -73,8 +73,8 @@ final class GroupOffsets {
         JsonWriter json =
                 new JsonWriter().beginObject().name("consumeTimeSpanSet").beginArray();
         for (int queueId = 0; queueId < topic.writeQueueNums(); queueId++) {
-            QueueRange range = store.range(name, queueId);
-            long first = store.earliestStoreTime(name, queueId);
+            QueueRange range = store.queues().offsetRange(name, queueId);
+            long first = store.queues().earliestStoreTime(name, queueId);
             long committed = offsets.query(group, name, queueId);
             boolean behind = committed < range.maxOffset() && range.maxOffset() > range.minOffset();
             long next = Math.max(committed, range.minOffset());
@@ -84,7 +84,9 @@ final class GroupOffsets {
                             committed > 0 ? StoreTimes.at(store, name, queueId, committed - 1) : first)
                     .field(
                             "delayTime",
-                            behind ? Math.max(0, store.nowMillis() - StoreTimes.at(store, name, queueId, next)) : 0)
+                            behind
+                                    ? Math.max(0, store.clock().nowMillis() - StoreTimes.at(store, name, queueId, next))
+                                    : 0)
                     .field("maxTimeStamp", StoreTimes.at(store, name, queueId, range.maxOffset() - 1))
                     .name("messageQueue");
             new MessageQueue(name, brokerName, queueId).write(json);

@@ -33,7 +33,7 @@ final class Housekeeping {
     /** 13: where the next record of the log will stand. */
     Reply endOfLog(Request request) {
         return Reply.of(Command.response(ResponseCode.SUCCESS, null)
-                .header(new OffsetReply(store.positions().confirmed()))
+                .header(new OffsetReply(store.status().positions().confirmed()))
                 .build());
     }
 
@@ -59,7 +59,7 @@ final class Housekeeping {
         if (topics.find(entry.topic()) != null) {
             return false;
         }
-        QueueRange range = store.keptRange(entry.topic(), entry.queueId());
+        QueueRange range = store.queues().keptOffsetRange(entry.topic(), entry.queueId());
         return range.minOffset() == range.maxOffset();
     }
 }

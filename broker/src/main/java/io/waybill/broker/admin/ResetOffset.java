@@ -123,14 +123,14 @@ final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
     }
 
     private long target(ResetOffsetHeader header, int queueId) {
-        QueueRange range = store.range(header.topic(), queueId);
+        QueueRange range = store.queues().offsetRange(header.topic(), queueId);
         long wanted;
         if (header.queueId() >= 0 && header.offset() >= 0) {
             wanted = Math.max(range.minOffset(), Math.min(header.offset(), range.maxOffset()));
         } else if (header.timestamp() < 0) {
             wanted = range.maxOffset();
         } else {
-            wanted = store.offsetByTime(header.topic(), queueId, header.timestamp(), Boundary.LOWER);
+            wanted = store.queues().offsetByTime(header.topic(), queueId, header.timestamp(), Boundary.LOWER);
         }
         long current = offsets.query(header.group(), header.topic(), queueId);
         return !header.isForce() && current >= 0 ? Math.min(current, wanted) : wanted;

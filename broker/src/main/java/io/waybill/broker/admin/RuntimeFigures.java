@@ -57,7 +57,7 @@ final class RuntimeFigures {
         }
         long earliest = clock.wallMillis();
         for (QueueKey queue : queues) {
-            long millis = store.earliestStoreTime(queue.topic(), queue.queueId());
+            long millis = store.queues().earliestStoreTime(queue.topic(), queue.queueId());
             earliest = millis < 0 ? earliest : Math.min(earliest, millis);
         }
         return earliest;
@@ -129,7 +129,7 @@ final class RuntimeFigures {
         table.put("msgGetTotalTodayNow", Long.toString(totals.messages(true)));
         table.put("timerEnqueueTps", "0.0");
         table.put("timerDequeueTps", "0.0");
-        LogStats stats = store.stats();
+        LogStats stats = store.status().statistics();
         long putTimes = totals.messages(false);
         long putBytes = totals.bytes(false);
         table.put("putMessageTimesTotal", Long.toString(putTimes));
@@ -140,12 +140,12 @@ final class RuntimeFigures {
         table.put("getMessageEntireTimeMax", Long.toString(totals.longestMillis(true)));
         table.put("sendThreadPoolQueueSize", Integer.toString(stats.waiting()));
         table.put("sendThreadPoolQueueCapacity", Integer.toString(stats.maxWaiting()));
-        Positions positions = store.positions();
+        Positions positions = store.status().positions();
         table.put("dispatchBehindBytes", Long.toString(Math.max(0, positions.confirmed() - positions.applied())));
         table.put("remainHowManyDataToFlush", bytes(Math.max(0, positions.appended() - positions.flushed())));
         table.put("logBytes", Long.toString(stats.bytes()));
-        table.put("commitLogMinOffset", Long.toString(store.oldestPosition()));
-        table.put("commitLogMaxOffset", Long.toString(store.positions().confirmed()));
+        table.put("commitLogMinOffset", Long.toString(store.status().oldestPosition()));
+        table.put("commitLogMaxOffset", Long.toString(store.status().positions().confirmed()));
         if (stats.diskBytes() > 0) {
             // The log and the queues are on one file system.
             String ratio = String.format(
@@ -157,15 +157,15 @@ final class RuntimeFigures {
                     "Total : " + bytes(stats.diskBytes()) + ", Free : " + bytes(stats.usableDiskBytes()) + ".");
         }
         putIfKnown(table, "earliestMessageTimeStamp", this::earliestMillis);
-        putIfKnown(table, "openTransactions", store::openHalfCount);
-        putIfKnown(table, "pendingDelayedMessages", store::pendingDueCount);
+        putIfKnown(table, "openTransactions", store.transactions()::openHalfCount);
+        putIfKnown(table, "pendingDelayedMessages", store.timers()::pendingTimerCount);
         table.put("sharedClientIdsFound", Long.toString(members.shared().count()));
-        table.put("storeAheadOfClockMillis", Long.toString(store.aheadMillis()));
-        table.put("storeState", store.state().kind().name());
-        String trouble = store.viewsTrouble();
+        table.put("storeAheadOfClockMillis", Long.toString(store.clock().aheadMillis()));
+        table.put("storeState", store.status().state().kind().name());
+        String trouble = store.status().viewsTrouble();
         table.put("viewsState", trouble.isEmpty() ? "OK" : trouble);
-        table.put("viewsRebuilds", Long.toString(store.viewsRebuilds()));
-        table.put("brokerActive", Boolean.toString(store.state().isOpen()));
+        table.put("viewsRebuilds", Long.toString(store.status().viewsRebuilds()));
+        table.put("brokerActive", Boolean.toString(store.status().state().isOpen()));
         table.put("brokerVersionDesc", "V5_5_0");
         table.put("brokerVersion", Integer.toString(Command.CURRENT_VERSION));
         table.put("bootTimestamp", Long.toString(bootMillis));

@@ -14,7 +14,7 @@ final class StoreTimes {
         if (offset < 0) {
             return 0;
         }
-        ReadResult read = store.read(topic, queueId, offset, 1, 1, null, null);
+        ReadResult read = store.queues().readQueue(topic, queueId, offset, 1, 1, null, null);
         return read.status() == ReadResult.Status.FOUND
                 ? StoredMessage.storeTimestamp(
                         read.slices().get(0), read.slices().get(0).position())

@@ -42,7 +42,7 @@ final class TopicStatus implements RouteHandler<TopicHeader> {
     private TopicStats stats(TopicConfig topic) {
         Map<MessageQueue, TopicStats.QueueRange> queues = new TreeMap<>();
         for (int queueId = 0; queueId < topic.writeQueueNums(); queueId++) {
-            QueueRange range = store.range(topic.topicName(), queueId);
+            QueueRange range = store.queues().offsetRange(topic.topicName(), queueId);
             queues.put(
                     new MessageQueue(topic.topicName(), brokerName, queueId),
                     new TopicStats.QueueRange(

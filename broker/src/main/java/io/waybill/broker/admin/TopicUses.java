@@ -39,18 +39,18 @@ public final class TopicUses {
         for (ConsumerGroup group : members.consumerGroups()) {
             connected += group.subscription(topic) == null ? 0 : group.members().size();
         }
-        long pending = store.pendingDueCount(topic) + openHalves(topic);
+        long pending = store.timers().pendingTimerCount(topic) + openHalves(topic);
         return new TopicUse(queues.messages(), queues.unread(), queues.isRead(), connected, pending);
     }
 
     /** Only what stands in its queues from this id on. */
     public TopicUse ofQueues(String topic, int fromQueue) {
-        List<QueueKey> queues = store.queuesOf(topic).stream()
+        List<QueueKey> queues = store.queues().queuesOf(topic).stream()
                 .filter(queue -> queue.queueId() >= fromQueue)
                 .toList();
         long messages = 0;
         for (QueueKey queue : queues) {
-            QueueRange range = store.range(topic, queue.queueId());
+            QueueRange range = store.queues().offsetRange(topic, queue.queueId());
             messages += range.maxOffset() - range.minOffset();
         }
         Set<String> groups = new TreeSet<>(offsets.groupsOf(topic));
@@ -63,7 +63,7 @@ public final class TopicUses {
         for (String group : groups) {
             long left = 0;
             for (QueueKey queue : queues) {
-                QueueRange range = store.range(topic, queue.queueId());
+                QueueRange range = store.queues().offsetRange(topic, queue.queueId());
                 long committed = offsets.query(group, topic, queue.queueId());
                 left += Math.max(0, range.maxOffset() - Math.max(committed, range.minOffset()));
             }
@@ -76,8 +76,8 @@ public final class TopicUses {
 
     private long openHalves(String topic) {
         long count = 0;
-        for (PendingHalf half : store.openHalves(MOST_HALVES)) {
-            ByteBuffer stored = store.readPending(half.handle());
+        for (PendingHalf half : store.transactions().openHalves(MOST_HALVES)) {
+            ByteBuffer stored = store.messages().readPending(half.handle());
             count += stored != null && StoredMessage.topicEquals(stored, 0, topic) ? 1 : 0;
         }
         return count;

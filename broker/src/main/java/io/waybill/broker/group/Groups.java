@@ -60,15 +60,16 @@ public final class Groups {
     public Groups(Store store, BrokerSettings settings) {
         this.store = store;
         this.settings = settings;
-        store.catalogAll(CatalogKind.GROUP)
+        store.catalog()
+                .catalogValues(CatalogKind.GROUP)
                 .forEach((name, value) -> table.put(name, SubscriptionGroupConfig.parse(ByteBuffer.wrap(value))));
-        store.catalogAll(CatalogKind.SETTING).forEach((name, value) -> {
+        store.catalog().catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
             if (name.startsWith(FORBIDDEN)) {
                 String topics = new String(value, StandardCharsets.UTF_8);
                 forbidden.put(name.substring(FORBIDDEN.length()), Set.of(topics.split(" ")));
             }
         });
-        version = new DataVersion(0, store.nowMillis(), 0);
+        version = new DataVersion(0, store.clock().nowMillis(), 0);
     }
 
     /** Notifies somebody, by the name of the group, of settings that are in force from now on or gone. */
@@ -101,7 +102,7 @@ public final class Groups {
             return raced;
         }
         changed();
-        store.putCatalog(CatalogKind.GROUP, group, fresh.toJson(), outcome -> {
+        store.catalog().putCatalog(CatalogKind.GROUP, group, fresh.toJson(), outcome -> {
             if (!(outcome instanceof Stored)) {
                 log.warn("The settings of the new group {} are only in memory: {}", group, outcome);
             }
@@ -199,7 +200,7 @@ public final class Groups {
 
     /** Sets a group's settings, which {@link #refusal} was asked about; in force once stored. {@code then} is called exactly once. */
     public void put(SubscriptionGroupConfig config, Consumer<Outcome> then) {
-        store.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
+        store.catalog().putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(config.groupName(), config);
                 listeners.forEach(listener -> listener.accept(config.groupName()));
@@ -212,13 +213,13 @@ public final class Groups {
     /** Forgets a group's settings, and what it may not read. {@code then} is called exactly once. */
     public void delete(String group, Consumer<Outcome> then) {
         if (forbidden.containsKey(group)) {
-            store.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, null, outcome -> {
+            store.catalog().putCatalog(CatalogKind.SETTING, FORBIDDEN + group, null, outcome -> {
                 if (outcome instanceof Stored) {
                     forbidden.remove(group);
                 }
             });
         }
-        store.putCatalog(CatalogKind.GROUP, group, null, outcome -> {
+        store.catalog().putCatalog(CatalogKind.GROUP, group, null, outcome -> {
             if (outcome instanceof Stored) {
                 table.remove(group);
                 listeners.forEach(listener -> listener.accept(group));
@@ -252,7 +253,7 @@ public final class Groups {
         }
         byte[] value = topics.isEmpty() ? null : String.join(" ", topics).getBytes(StandardCharsets.UTF_8);
         beingForbidden.put(group, topics);
-        store.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
+        store.catalog().putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
             synchronized (this) {
                 if (beingForbidden.get(group) == topics) {
                     beingForbidden.remove(group);
@@ -285,6 +286,6 @@ public final class Groups {
     }
 
     private synchronized void changed() {
-        version = version.next(store.nowMillis());
+        version = version.next(store.clock().nowMillis());
     }
 }

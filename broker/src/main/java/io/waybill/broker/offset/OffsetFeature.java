@@ -83,14 +83,14 @@ public final class OffsetFeature implements Feature {
         lanes.run(
                 Lane.BLOCKING,
                 request,
-                () -> store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
+                () -> store.queues().logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
                         ? reply(new OffsetReply(0))
                         : unknown(header));
         return Reply.LATER;
     }
 
     private boolean keepsItsFirst(String topic, int queueId) {
-        QueueRange range = store.range(topic, queueId);
+        QueueRange range = store.queues().offsetRange(topic, queueId);
         return range.minOffset() == 0 && range.maxOffset() > 0;
     }
 
@@ -110,7 +110,7 @@ public final class OffsetFeature implements Feature {
         // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made
         // smaller.
         boolean known = topics.find(header.topic()) != null
-                && store.range(header.topic(), header.queueId()).maxOffset() > 0;
+                && store.queues().offsetRange(header.topic(), header.queueId()).maxOffset() > 0;
         if (!known) {
             requireQueue(header.topic(), header.queueId());
         }
@@ -135,26 +135,26 @@ public final class OffsetFeature implements Feature {
 
     private Reply max(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
-        return reply(
-                new OffsetReply(store.range(header.topic(), header.queueId()).maxOffset()));
+        return reply(new OffsetReply(
+                store.queues().offsetRange(header.topic(), header.queueId()).maxOffset()));
     }
 
     private Reply min(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
-        return reply(
-                new OffsetReply(store.range(header.topic(), header.queueId()).minOffset()));
+        return reply(new OffsetReply(
+                store.queues().offsetRange(header.topic(), header.queueId()).minOffset()));
     }
 
     private Reply search(Request request, SearchOffsetHeader header) {
         requireQueue(header.topic(), header.queueId());
         Boundary boundary = "UPPER".equalsIgnoreCase(header.boundaryType()) ? Boundary.UPPER : Boundary.LOWER;
-        return reply(
-                new OffsetReply(store.offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary)));
+        return reply(new OffsetReply(
+                store.queues().offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary)));
     }
 
     private Reply earliest(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
-        return reply(new TimestampReply(store.earliestStoreTime(header.topic(), header.queueId())));
+        return reply(new TimestampReply(store.queues().earliestStoreTime(header.topic(), header.queueId())));
     }
 
     private void requireQueue(String name, int queueId) {

@@ -107,7 +107,7 @@ public final class Offsets {
         this.store = store;
         this.isOnline = isOnline;
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().offsetFlushMillis());
-        this.startMillis = store.nowMillis();
+        this.startMillis = store.clock().nowMillis();
         this.count.set(store.offsets().offsetCount());
         for (PendingReset reset : store.offsets().pendingResets()) {
             Key key = new Key(reset.group(), reset.topic(), reset.queueId());
@@ -153,7 +153,7 @@ public final class Offsets {
                             + " offsets of groups are kept, the limit; delete groups that nobody uses",
                     false);
         }
-        long end = store.range(topic, queueId).maxOffset();
+        long end = store.queues().offsetRange(topic, queueId).maxOffset();
         long offset = Math.min(wanted, end);
         if (!commit(group, topic, queueId, offset)) {
             return new Committed(false, "ignored: the offset was reset meanwhile", false);
@@ -243,10 +243,10 @@ public final class Offsets {
      * misses nothing. May block on the disk.
      */
     public boolean isYoung(String topic, int queueId) {
-        QueueRange range = store.range(topic, queueId);
+        QueueRange range = store.queues().offsetRange(topic, queueId);
         return range.minOffset() == 0
                 && range.maxOffset() > 0
-                && store.logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
+                && store.queues().logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
     }
 
     /** The groups that have committed something for the topic. */
@@ -303,7 +303,7 @@ public final class Offsets {
      */
     public void reset(String group, String topic, int queueId, long offset, Consumer<Outcome> then) {
         Key key = new Key(group, topic, queueId);
-        boolean tell = isOnline.test(group) || store.nowMillis() - startMillis < RETURN_MILLIS;
+        boolean tell = isOnline.test(group) || store.clock().nowMillis() - startMillis < RETURN_MILLIS;
         List<PendingReset> marks = new ArrayList<>();
         synchronized (recording) {
             if (tell) {
@@ -338,7 +338,9 @@ public final class Offsets {
             memberResets.remove(key);
             return;
         }
-        memberResets.put(key, new MemberResets(offset, Set.copyOf(clientIds), store.nowMillis() + TELL_MILLIS));
+        memberResets.put(
+                key,
+                new MemberResets(offset, Set.copyOf(clientIds), store.clock().nowMillis() + TELL_MILLIS));
         listeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
@@ -432,7 +434,7 @@ public final class Offsets {
 
     void recordChanges() {
         if (!memberResets.isEmpty()) {
-            long nowMillis = store.nowMillis();
+            long nowMillis = store.clock().nowMillis();
             memberResets.values().removeIf(resets -> resets.untilMillis() < nowMillis);
         }
         flush();

@@ -40,7 +40,7 @@ final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
     }
 
     private byte[] entries(QueryConsumeQueueHeader header) {
-        QueueRange range = store.range(header.topic(), header.queueId());
+        QueueRange range = store.queues().offsetRange(header.topic(), header.queueId());
         Subscription subscription =
                 header.consumerGroup() == null ? null : subscriptions.apply(header.consumerGroup(), header.topic());
         JsonWriter json = new JsonWriter()
@@ -49,14 +49,15 @@ final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
                 .field("minQueueIndex", range.minOffset())
                 .name("queueData")
                 .beginArray();
-        ReadResult read = store.read(
-                header.topic(),
-                header.queueId(),
-                Math.max(header.index(), range.minOffset()),
-                Math.min(header.count(), MOST_ENTRIES),
-                MOST_BYTES,
-                null,
-                null);
+        ReadResult read = store.queues()
+                .readQueue(
+                        header.topic(),
+                        header.queueId(),
+                        Math.max(header.index(), range.minOffset()),
+                        Math.min(header.count(), MOST_ENTRIES),
+                        MOST_BYTES,
+                        null,
+                        null);
         for (ByteBuffer slice : read.slices()) {
             int size;
             for (int at = slice.position(); at < slice.limit(); at += size) {

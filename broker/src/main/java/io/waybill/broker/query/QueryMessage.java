@@ -60,12 +60,19 @@ final class QueryMessage implements RouteHandler<QueryMessageHeader> {
     /** The store's index holds both kinds of keys; here only the asked kind counts. */
     private List<ByteBuffer> find(QueryMessageHeader header, boolean unique, int most) {
         String key = header.key();
-        return store.byKey(
-                header.topic(), key, most, MOST_BYTES, header.beginTimestamp(), header.endTimestamp(), message -> {
-                    IndexTerms terms = StoredMessage.indexTerms(message, 0);
-                    return unique
-                            ? key.equals(terms.uniqueKey())
-                            : Arrays.asList(terms.keys()).contains(key);
-                });
+        return store.messages()
+                .findByKey(
+                        header.topic(),
+                        key,
+                        most,
+                        MOST_BYTES,
+                        header.beginTimestamp(),
+                        header.endTimestamp(),
+                        message -> {
+                            IndexTerms terms = StoredMessage.indexTerms(message, 0);
+                            return unique
+                                    ? key.equals(terms.uniqueKey())
+                                    : Arrays.asList(terms.keys()).contains(key);
+                        });
     }
 }

@@ -24,7 +24,7 @@ final class ViewMessage implements RouteHandler<ViewMessageHeader> {
 
     @Override
     public Reply handle(Request request, ViewMessageHeader header) {
-        ByteBuffer message = store.readAt(header.offset());
+        ByteBuffer message = store.messages().readAt(header.offset());
         if (message == null) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
         }

@@ -66,12 +66,14 @@ record CancelCondition(String topic, String key, String tag) {
      * @throws java.io.UncheckedIOException when a message that may do so cannot be read
      */
     ByteBuffer fulfilledBy(Store store, long sinceMillis, long fromPosition) {
-        return store.newestByKey(
-                topic,
-                key,
-                sinceMillis,
-                fromPosition,
-                message -> tag == null || tag.equals(StoredMessage.property(message, 0, MessageProperties.TAGS)));
+        return store.messages()
+                .findNewestByKey(
+                        topic,
+                        key,
+                        sinceMillis,
+                        fromPosition,
+                        message ->
+                                tag == null || tag.equals(StoredMessage.property(message, 0, MessageProperties.TAGS)));
     }
 
     @Override

@@ -30,7 +30,8 @@ final class CancelConditionCache {
 
     /** The message that fulfils the condition, or null; throws as {@link CancelCondition#fulfilledBy} does. */
     ByteBuffer find(CancelCondition unless, long sinceMillis) {
-        long applied = store.positions().applied(); // before the look: what comes meanwhile is looked at next time
+        long applied =
+                store.status().positions().applied(); // before the look: what comes meanwhile is looked at next time
         Seen seen = known.get(unless);
         if (seen == null || sinceMillis < seen.sinceMillis()) {
             ByteBuffer found = unless.fulfilledBy(store, sinceMillis, 0);

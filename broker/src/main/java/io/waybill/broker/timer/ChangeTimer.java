@@ -147,15 +147,15 @@ final class ChangeTimer {
             List<Long> pending = pending(wanted);
             // What is neither pending nor seen as ended may have been delivered by a record the views are just taking
             // in.
-            long confirmed = store.positions().confirmed();
+            long confirmed = store.status().positions().confirmed();
             if (pending.isEmpty()) {
-                if (store.positions().applied() < confirmed && looks < MOST_LOOKS) {
+                if (store.status().positions().applied() < confirmed && looks < MOST_LOOKS) {
                     lanes.run(Lane.OPERATOR, request, () -> begin(request, wanted, looks + 1));
                     return Reply.LATER;
                 }
                 ended = ended(wanted);
             }
-            PendingTimer first = pending.isEmpty() ? null : store.due(pending.get(0));
+            PendingTimer first = pending.isEmpty() ? null : store.timers().pendingTimer(pending.get(0));
             AdminLog.before(
                     request,
                     pending.size() + " pending" + (first == null ? "" : ", the first due at " + first.dueMillis()));
@@ -176,12 +176,12 @@ final class ChangeTimer {
 
     private List<Long> pending(Wanted wanted) {
         if (wanted.handle() >= 0) {
-            PendingTimer due = store.due(wanted.handle());
+            PendingTimer due = store.timers().pendingTimer(wanted.handle());
             return due == null || !due.topic().equals(wanted.topic()) ? List.of() : List.of(wanted.handle());
         }
         List<Long> handles = wanted.key() != null
-                ? store.pendingByKey(wanted.topic(), wanted.key())
-                : store.pendingByUniqueKey(wanted.topic(), wanted.uniqueKey());
+                ? store.timers().handlesByKey(wanted.topic(), wanted.key())
+                : store.timers().handlesByUniqueKey(wanted.topic(), wanted.uniqueKey());
         return handles.size() > MOST_CHANGED ? handles.subList(0, MOST_CHANGED) : handles;
     }
 
@@ -193,15 +193,15 @@ final class ChangeTimer {
             return ended;
         }
         String key = wanted.key() == null ? wanted.uniqueKey() : wanted.key();
-        for (ByteBuffer visible : store.byKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer visible : store.messages().findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
             boolean meant = wanted.key() != null || key.equals(uniqueKey(visible));
             if (meant && wasDelayed(visible)) {
                 ended.add(delivered(-1, visible));
             }
         }
-        List<CancelledTimer> cancelled = store.cancelledByKey(wanted.topic(), key);
+        List<CancelledTimer> cancelled = store.timers().cancelledByKey(wanted.topic(), key);
         for (CancelledTimer one : cancelled.subList(Math.max(0, cancelled.size() - MOST_ENDED), cancelled.size())) {
-            ByteBuffer message = store.onceStored(one.handle());
+            ByteBuffer message = store.messages().readUnverified(one.handle());
             boolean meant = wanted.key() != null || message == null || key.equals(uniqueKey(message));
             if (meant) {
                 ended.add(described(one.handle(), message, Answer.ALREADY_CANCELLED, -1));
@@ -212,21 +212,21 @@ final class ChangeTimer {
 
     private void endedByHandle(Wanted wanted, List<Changed> ended) {
         long handle = wanted.handle();
-        if (store.due(handle) != null) {
+        if (store.timers().pendingTimer(handle) != null) {
             return;
         }
-        ByteBuffer once = store.onceStored(handle); // proven below by what is known under its key
+        ByteBuffer once = store.messages().readUnverified(handle); // proven below by what is known under its key
         String key = once == null ? null : uniqueKey(once);
         if (key == null) {
             return;
         }
-        for (CancelledTimer one : store.cancelledByKey(wanted.topic(), key)) {
+        for (CancelledTimer one : store.timers().cancelledByKey(wanted.topic(), key)) {
             if (one.handle() == handle) {
                 ended.add(described(handle, once, Answer.ALREADY_CANCELLED, -1));
                 return;
             }
         }
-        for (ByteBuffer visible : store.byKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer visible : store.messages().findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
             if (key.equals(uniqueKey(visible)) && wasDelayed(visible) && StoredMessage.position(visible, 0) > handle) {
                 ended.add(delivered(handle, visible));
                 return;
@@ -272,17 +272,19 @@ final class ChangeTimer {
             return;
         }
         long handle = pending.get(next);
-        ByteBuffer message = store.readPending(handle);
+        ByteBuffer message = store.messages().readPending(handle);
         if (wanted.isCancel()) {
-            store.cancel(
-                    handle,
-                    "cancelled by " + wanted.by(),
-                    outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
+            store.timers()
+                    .cancel(
+                            handle,
+                            "cancelled by " + wanted.by(),
+                            outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
         } else {
-            store.reschedule(
-                    handle,
-                    wanted.deliverMillis(),
-                    outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
+            store.timers()
+                    .reschedule(
+                            handle,
+                            wanted.deliverMillis(),
+                            outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
         }
     }
 
@@ -300,7 +302,8 @@ final class ChangeTimer {
             Answer answer = wanted.isCancel() ? Answer.CANCELLED : Answer.MOVED;
             changed.add(described(handle, message, answer, wanted.isCancel() ? -1 : wanted.deliverMillis()));
         } else if (outcome instanceof Refused) {
-            Answer answer = store.cancelled(handle) == null ? Answer.ALREADY_DELIVERED : Answer.ALREADY_CANCELLED;
+            Answer answer =
+                    store.timers().cancelledTimer(handle) == null ? Answer.ALREADY_DELIVERED : Answer.ALREADY_CANCELLED;
             changed.add(described(handle, message, answer, -1));
         } else {
             request.refuse(Outcomes.code(outcome), changed.size() + " changed, then: " + Outcomes.text(outcome));

@@ -58,11 +58,13 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
     }
 
     private byte[] list(String topic, String key, int max) {
-        long pending = topic == null ? store.pendingDueCount() : store.pendingDueCount(topic);
+        long pending = topic == null
+                ? store.timers().pendingTimerCount()
+                : store.timers().pendingTimerCount(topic);
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("pending", pending).name("timers").beginArray();
         for (PendingTimer due : key == null ? next(topic, max) : withKey(topic, key, max)) {
-            ByteBuffer stored = store.readPending(due.handle());
+            ByteBuffer stored = store.messages().readPending(due.handle());
             if (stored != null) { // else it was delivered or cancelled in the meantime
                 timer(json, due, stored);
             }
@@ -72,12 +74,15 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
 
     private List<PendingTimer> next(String topic, int max) {
         List<PendingTimer> found = new ArrayList<>();
-        int scanned = topic == null ? (int) Math.min(MOST_SCANNED, max + store.openHalfCount()) : MOST_SCANNED;
-        for (DueItem item : store.dueUpTo(Long.MAX_VALUE, scanned).items()) {
+        int scanned = topic == null
+                ? (int) Math.min(MOST_SCANNED, max + store.transactions().openHalfCount())
+                : MOST_SCANNED;
+        for (DueItem item : store.timers().dueUpTo(Long.MAX_VALUE, scanned).items()) {
             if (found.size() == max) {
                 break;
             }
-            PendingTimer due = item.kind() == DueItem.Kind.DELIVER ? store.due(item.handle()) : null;
+            PendingTimer due =
+                    item.kind() == DueItem.Kind.DELIVER ? store.timers().pendingTimer(item.handle()) : null;
             if (due != null && (topic == null || topic.equals(due.topic()))) {
                 found.add(due);
             }
@@ -87,8 +92,8 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
 
     private List<PendingTimer> withKey(String topic, String key, int max) {
         List<PendingTimer> found = new ArrayList<>();
-        for (long handle : store.pendingByKey(topic, key)) {
-            PendingTimer due = store.due(handle);
+        for (long handle : store.timers().handlesByKey(topic, key)) {
+            PendingTimer due = store.timers().pendingTimer(handle);
             if (due != null) {
                 found.add(due);
             }

@@ -39,11 +39,11 @@ public final class RecallSigner {
 
     /** The signer of this store. Its secret stands in the log before the first message that is signed with it. */
     public static RecallSigner of(Store store, RandomSource random) {
-        byte[] secret = store.catalog(CatalogKind.SETTING, SETTING);
+        byte[] secret = store.catalog().catalogValue(CatalogKind.SETTING, SETTING);
         if (secret == null || secret.length != SECRET_BYTES) {
             secret = new byte[SECRET_BYTES];
             random.nextSecret(secret);
-            store.putCatalog(CatalogKind.SETTING, SETTING, secret, outcome -> {
+            store.catalog().putCatalog(CatalogKind.SETTING, SETTING, secret, outcome -> {
                 if (!(outcome instanceof Stored)) {
                     LOG.warn("Recall handles made now are not good after the next start: {}", outcome);
                 }

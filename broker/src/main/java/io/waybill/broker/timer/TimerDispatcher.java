@@ -102,7 +102,7 @@ public final class TimerDispatcher implements Duty {
     /** Starts the duty and asks the store to wake it when something nearer is stored. */
     public DutyHandle start(Duties duties) {
         duty = duties.start(this);
-        store.onDueEarlier(this::wake);
+        store.timers().onDueEarlier(this::wake);
         return duty;
     }
 
@@ -122,7 +122,7 @@ public final class TimerDispatcher implements Duty {
     @Override
     public long run() {
         wakeAsked.set(false);
-        if (!store.state().isOpen()) {
+        if (!store.status().state().isOpen()) {
             return WHEN_WOKEN;
         }
         long nowMillis = clock.wallMillis();
@@ -137,7 +137,7 @@ public final class TimerDispatcher implements Duty {
         int started = 0;
         List<DueItem> due;
         try {
-            due = store.dueUpTo(nowMillis, inWork.size() + room).items();
+            due = store.timers().dueUpTo(nowMillis, inWork.size() + room).items();
         } catch (ViewsDamaged e) {
             LOG.warn("what is due cannot be read at the moment: {}", e.getMessage());
             return TimeUnit.MILLISECONDS.toNanos(HOLD_MILLIS);
@@ -180,7 +180,7 @@ public final class TimerDispatcher implements Duty {
         if (!clockWatched) {
             clockWatched = true;
             farthestAhead = ahead;
-            wasSetBack = store.nowMillis() - nowMillis > SET_BACK_MILLIS;
+            wasSetBack = store.clock().nowMillis() - nowMillis > SET_BACK_MILLIS;
         } else if (farthestAhead - ahead > SET_BACK_MILLIS) {
             farthestAhead = ahead;
             wasSetBack = true;
@@ -214,12 +214,12 @@ public final class TimerDispatcher implements Duty {
     private long firstNotInWorkMillis() {
         int busy = inWork.size();
         if (busy == 0) {
-            return store.nextDueMillis();
+            return store.timers().nextDueMillis();
         }
         if (busy > BATCH) {
             return Long.MAX_VALUE;
         }
-        for (DueItem item : store.dueUpTo(Long.MAX_VALUE, busy + 1).items()) {
+        for (DueItem item : store.timers().dueUpTo(Long.MAX_VALUE, busy + 1).items()) {
             if (!inWork.containsKey(item.handle())) {
                 return item.dueMillis();
             }
@@ -270,13 +270,13 @@ public final class TimerDispatcher implements Duty {
             return false;
         }
         try {
-            PendingTimer due = store.due(handle);
+            PendingTimer due = store.timers().pendingTimer(handle);
             if (due == null) { // recalled since the index was read
                 finish(handle);
                 return true;
             }
-            ByteBuffer stored = store.readPending(handle);
-            if (stored == null && store.due(handle) == null) {
+            ByteBuffer stored = store.messages().readPending(handle);
+            if (stored == null && store.timers().pendingTimer(handle) == null) {
                 finish(handle);
                 return true;
             }
@@ -290,9 +290,9 @@ public final class TimerDispatcher implements Duty {
             if (instead != null) {
                 String id =
                         MessageIds.offsetId(StoredMessage.storeHost(instead, 0), StoredMessage.position(instead, 0));
-                store.cancel(handle, "unless " + unless + ": " + id, outcome -> fired(handle, outcome));
+                store.timers().cancel(handle, "unless " + unless + ": " + id, outcome -> fired(handle, outcome));
             } else {
-                store.fire(handle, visibleCopy(stored, due), outcome -> fired(handle, outcome));
+                store.timers().fire(handle, visibleCopy(stored, due), outcome -> fired(handle, outcome));
             }
         } catch (RuntimeException e) {
             LOG.error(

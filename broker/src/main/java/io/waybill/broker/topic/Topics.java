@@ -79,15 +79,16 @@ public final class Topics {
         this.settings = settings;
         this.builtIn = BuiltInTopics.of(settings);
         table.putAll(builtIn);
-        store.catalogAll(CatalogKind.TOPIC).forEach((name, value) -> {
+        store.catalog().catalogValues(CatalogKind.TOPIC).forEach((name, value) -> {
             if (settings.topics().autoCreate() || !name.equals(Names.DEFAULT_TOPIC)) {
                 table.put(name, TopicConfig.parse(ByteBuffer.wrap(value)));
             }
         });
-        store.catalogAll(CatalogKind.DELETED_TOPIC)
+        store.catalog()
+                .catalogValues(CatalogKind.DELETED_TOPIC)
                 .forEach((name, value) -> deleted.put(name, DeletedTopic.parse(value)));
         // The time of the start makes the version differ from that of the run before, whose counter is not kept.
-        version = new DataVersion(0, store.nowMillis(), 0);
+        version = new DataVersion(0, store.clock().nowMillis(), 0);
     }
 
     /** Sets who is told about changes; once, before the first request. */
@@ -286,7 +287,7 @@ public final class Topics {
                             + settings.topics().most()));
             return;
         }
-        store.putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
+        store.catalog().putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
             if (isNew) {
                 beingStored.decrementAndGet();
             }
@@ -335,8 +336,8 @@ public final class Topics {
             return;
         }
         // First: a crash in between leaves a topic that is there and has nothing hidden.
-        DeletedTopic kept = new DeletedTopic(known, store.nowMillis(), by);
-        store.putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
+        DeletedTopic kept = new DeletedTopic(known, store.clock().nowMillis(), by);
+        store.catalog().putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
             if (!(outcome instanceof Stored)) {
                 end.accept(failed(outcome));
                 return;
@@ -361,7 +362,7 @@ public final class Topics {
 
     private void deleteNow(TopicConfig known, Consumer<TopicChange> then) {
         String topic = known.topicName();
-        store.putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
+        store.catalog().putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
             if (!(outcome instanceof Stored)) {
                 then.accept(failed(outcome));
                 return;
@@ -373,9 +374,9 @@ public final class Topics {
     }
 
     private boolean isWorthKeeping(String topic) {
-        return store.pendingDueCount(topic) > 0
-                || store.queuesOf(topic).stream().anyMatch(queue -> {
-                    QueueRange range = store.keptRange(topic, queue.queueId());
+        return store.timers().pendingTimerCount(topic) > 0
+                || store.queues().queuesOf(topic).stream().anyMatch(queue -> {
+                    QueueRange range = store.queues().keptOffsetRange(topic, queue.queueId());
                     return range.minOffset() < range.maxOffset();
                 });
     }
@@ -384,9 +385,10 @@ public final class Topics {
     long deletedMessages(String topic) {
         boolean exists = table.containsKey(topic);
         long messages = 0;
-        for (QueueKey queue : store.queuesOf(topic)) {
-            QueueRange kept = store.keptRange(topic, queue.queueId());
-            long end = exists ? store.range(topic, queue.queueId()).minOffset() : kept.maxOffset();
+        for (QueueKey queue : store.queues().queuesOf(topic)) {
+            QueueRange kept = store.queues().keptOffsetRange(topic, queue.queueId());
+            long end =
+                    exists ? store.queues().offsetRange(topic, queue.queueId()).minOffset() : kept.maxOffset();
             messages += Math.max(0, end - kept.minOffset());
         }
         return messages;
@@ -396,8 +398,8 @@ public final class Topics {
     Map<String, DeletedTopic> deleted() {
         Map<String, DeletedTopic> known = new TreeMap<>(deleted);
         known.keySet().removeIf(topic -> {
-            boolean isOver =
-                    deletedMessages(topic) == 0 && (table.containsKey(topic) || store.pendingDueCount(topic) == 0);
+            boolean isOver = deletedMessages(topic) == 0
+                    && (table.containsKey(topic) || store.timers().pendingTimerCount(topic) == 0);
             if (!isOver || !inBetween.add(topic)) {
                 return false;
             }
@@ -413,7 +415,7 @@ public final class Topics {
 
     private void forgetDeleted(String topic, Consumer<Outcome> then) {
         DeletedTopic known = deleted.get(topic);
-        store.putCatalog(CatalogKind.DELETED_TOPIC, topic, null, outcome -> {
+        store.catalog().putCatalog(CatalogKind.DELETED_TOPIC, topic, null, outcome -> {
             if (outcome instanceof Stored && known != null) {
                 deleted.remove(topic, known);
             }
@@ -457,7 +459,7 @@ public final class Topics {
 
     private void changed(Runnable then) {
         synchronized (this) {
-            version = version.next(store.nowMillis());
+            version = version.next(store.clock().nowMillis());
         }
         publisher.publish(then);
     }

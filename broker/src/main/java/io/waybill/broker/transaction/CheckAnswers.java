@@ -136,7 +136,7 @@ final class CheckAnswers {
     }
 
     private void record(long handle, String client, String answer) {
-        store.checkAnswered(handle, client, answer, outcome -> {
+        store.transactions().recordCheckAnswer(handle, client, answer, outcome -> {
             if (outcome instanceof Failed failed) {
                 LOG.warn("an answer about transaction {} was not recorded: {}", handle, failed.text());
             }

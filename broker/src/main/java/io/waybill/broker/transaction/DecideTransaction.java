@@ -95,11 +95,12 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
         } else {
             resumption.resume(request, found.stored(), by, handle -> {
                 JsonWriter json = new JsonWriter().beginObject().field("state", "OPEN");
-                ByteBuffer half = store.readPending(handle);
+                ByteBuffer half = store.messages().readPending(handle);
                 if (half != null) { // not decided meanwhile
                     json.name("transaction");
                     Message message = Message.decode(half, 0);
-                    TransactionJson.transaction(json, handle, store.half(handle), message, clock.wallMillis());
+                    TransactionJson.transaction(
+                            json, handle, store.transactions().openHalf(handle), message, clock.wallMillis());
                 }
                 return json.endObject().toByteArray();
             });
@@ -130,7 +131,7 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     }
 
     private void answer(Request request, TransactionLookup.Found found, Outcome outcome) {
-        DecisionRecord decision = store.decisionOf(found.handle());
+        DecisionRecord decision = store.transactions().decisionOf(found.handle());
         if (outcome instanceof Refused && decision != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(decision));
             return;

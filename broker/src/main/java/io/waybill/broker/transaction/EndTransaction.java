@@ -96,7 +96,7 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
                 reply(request, "the producer does not know yet: nothing is decided by this");
             }
             case COMMIT, ROLLBACK -> {
-                if (store.positions().confirmed() - header.commitLogOffset() < RECENT_BYTES) {
+                if (store.status().positions().confirmed() - header.commitLogOffset() < RECENT_BYTES) {
                     end(request, header);
                 } else {
                     lanes.run(Lane.RETURN, request, () -> {
@@ -118,10 +118,10 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     private void end(Request request, EndTransactionHeader header) {
         long handle = header.commitLogOffset();
         Decision wanted = header.commitOrRollback() == COMMIT ? Decision.COMMIT : Decision.ROLLBACK;
-        PendingHalf half = store.half(handle);
-        ByteBuffer stored = half == null ? null : store.readPending(handle);
+        PendingHalf half = store.transactions().openHalf(handle);
+        ByteBuffer stored = half == null ? null : store.messages().readPending(handle);
         if (stored == null) {
-            answerDecided(request, header, wanted, store.decisionOf(handle));
+            answerDecided(request, header, wanted, store.transactions().decisionOf(handle));
             return;
         }
         String refusal = refusal(half.producerGroup(), stored, header);
@@ -202,7 +202,9 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     private void answer(Request request, EndTransactionHeader header, Decision wanted, Outcome outcome) {
         long handle = header.commitLogOffset();
         if (outcome instanceof Refused refused) {
-            DecisionRecord prior = refused.prior() instanceof DecisionRecord first ? first : store.decisionOf(handle);
+            DecisionRecord prior = refused.prior() instanceof DecisionRecord first
+                    ? first
+                    : store.transactions().decisionOf(handle);
             answerDecided(request, header, wanted, prior);
         } else {
             int code = Outcomes.code(outcome);
@@ -225,7 +227,8 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
             // Nobody gets the message: nothing disagrees.
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(prior));
         } else {
-            PublishRecord published = wanted == Decision.COMMIT ? store.published(handle) : null;
+            PublishRecord published =
+                    wanted == Decision.COMMIT ? store.conflicts().publicationOf(handle) : null;
             if (published != null) {
                 reply(request, DecisionText.sentence(published));
             } else {
@@ -268,7 +271,7 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
                     realTopic == null ? StoredMessage.topic(message, 0) : realTopic,
                     group);
             warn("{} of a transaction came too late, see waybill tx list --conflicts: {}{}", wanted, sentence);
-            store.conflict(conflict, outcome -> {
+            store.conflicts().recordConflict(conflict, outcome -> {
                 if (outcome instanceof Failed failed) {
                     LOG.error("a conflict about transaction {} was not recorded: {}", prior.handle(), failed.text());
                 }
@@ -283,9 +286,10 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     /** What is left of a decided transaction's message; null for nothing. */
     private ByteBuffer messageOf(DecisionRecord decision) {
         long handle = decision.handle();
-        ByteBuffer message =
-                decision.outcome() == Decision.ROLLBACK ? store.readRolledBack(handle) : store.readDecided(handle);
-        return message == null ? store.onceStored(handle) : message;
+        ByteBuffer message = decision.outcome() == Decision.ROLLBACK
+                ? store.conflicts().readRolledBack(handle)
+                : store.transactions().readDecided(handle);
+        return message == null ? store.messages().readUnverified(handle) : message;
     }
 
     private static void reply(Request request, String remark) {

@@ -82,7 +82,7 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     private byte[] conflicts(Wish wish, int max) {
         long nowMillis = clock.wallMillis();
         Deque<DecisionConflict> found = new ArrayDeque<>();
-        store.visitConflicts(conflict -> {
+        store.conflicts().visitConflicts(conflict -> {
             if (wish.fits(conflict.producerGroup(), conflict.atMillis(), nowMillis)
                     && (wish.topic() == null || wish.topic().equals(conflict.topic()))) {
                 found.add(conflict);
@@ -93,9 +93,11 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
             return true;
         });
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
-        json.field("open", store.openHalfCount()).name("conflicts").beginArray();
+        json.field("open", store.transactions().openHalfCount())
+                .name("conflicts")
+                .beginArray();
         for (DecisionConflict conflict : found) {
-            TransactionJson.conflict(json, conflict, store.published(conflict.handle()));
+            TransactionJson.conflict(json, conflict, store.conflicts().publicationOf(conflict.handle()));
         }
         return json.endArray().endObject().toByteArray();
     }
@@ -103,17 +105,19 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     private byte[] list(Wish wish, int max) {
         long nowMillis = clock.wallMillis();
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
-        json.field("open", store.openHalfCount()).name("transactions").beginArray();
+        json.field("open", store.transactions().openHalfCount())
+                .name("transactions")
+                .beginArray();
         int listed = 0;
         int bytes = 0;
-        for (PendingHalf half : store.openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
+        for (PendingHalf half : store.transactions().openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
             if (listed == max) {
                 break;
             }
             if (!wish.fits(half.producerGroup(), half.storeTimeMillis(), nowMillis)) {
                 continue;
             }
-            ByteBuffer stored = store.readPending(half.handle());
+            ByteBuffer stored = store.messages().readPending(half.handle());
             if (stored == null || wish.topic() != null && !StoredMessage.topicEquals(stored, 0, wish.topic())) {
                 continue; // decided in the meantime, or another topic
             }

@@ -69,12 +69,12 @@ final class PublishTransaction {
 
     private void publish(Request request, TransactionLookup.Found found, String by) {
         long handle = found.handle();
-        PublishRecord prior = store.published(handle);
+        PublishRecord prior = store.conflicts().publicationOf(handle);
         if (prior != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(prior));
             return;
         }
-        RolledBack half = store.rolledBack(handle);
+        RolledBack half = store.conflicts().rolledBackHalf(handle);
         if (half == null || found.stored() == null) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,
@@ -100,7 +100,7 @@ final class PublishTransaction {
         String key = own == null ? StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY) : own;
         return windowMillis == 0 || key == null
                 ? null
-                : new UniqueKey(topic.topicName(), key, store.keyTimeMillis() + windowMillis);
+                : new UniqueKey(topic.topicName(), key, store.clock().keyTimeMillis() + windowMillis);
     }
 
     private void answer(Request request, long handle, ByteBuffer stored, String by, Outcome outcome) {
@@ -120,7 +120,7 @@ final class PublishTransaction {
                 .field("state", DecisionText.state(Decision.ROLLBACK))
                 .name("transaction");
         TransactionJson.transaction(json, handle, null, Message.decode(stored, 0), clock.wallMillis());
-        TransactionJson.late(json, List.of(), store.published(handle));
+        TransactionJson.late(json, List.of(), store.conflicts().publicationOf(handle));
         request.reply(Command.response(ResponseCode.SUCCESS, null)
                 .body(json.endObject().toByteArray())
                 .build());

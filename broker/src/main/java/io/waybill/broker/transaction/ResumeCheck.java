@@ -54,7 +54,7 @@ final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
     public Reply handle(Request request, ResumeCheckHeader header) {
         try {
             long position = MessageIds.decode(header.msgId()).position();
-            resume(request, store.readAt(position), "tool at " + RequestOrigin.address(request), null);
+            resume(request, store.messages().readAt(position), "tool at " + RequestOrigin.address(request), null);
             return Reply.LATER;
         } catch (BadValue e) {
             return Reply.refused(ResponseCode.INVALID_PARAMETER, e.getMessage());

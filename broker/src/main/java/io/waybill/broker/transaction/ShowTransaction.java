@@ -53,10 +53,13 @@ final class ShowTransaction implements RouteHandler<JsonObject> {
                 json.field("body", Base64.getEncoder().encodeToString(shown));
             }
         }
-        TransactionJson.checks(json, store.checksOf(found.handle()), sender, found.decision());
+        TransactionJson.checks(json, store.transactions().checksOf(found.handle()), sender, found.decision());
         if (!open) {
             TransactionJson.decision(json, found.decision());
-            TransactionJson.late(json, store.conflictsOf(found.handle()), store.published(found.handle()));
+            TransactionJson.late(
+                    json,
+                    store.conflicts().conflictsOf(found.handle()),
+                    store.conflicts().publicationOf(found.handle()));
         }
         return Reply.success(json.endObject().toByteArray());
     }

@@ -248,12 +248,12 @@ public final class TransactionChecks implements TransactionCheckCallback {
     }
 
     private void check(long handle, TimerCompletion done) {
-        PendingHalf half = store.half(handle);
+        PendingHalf half = store.transactions().openHalf(handle);
         if (half == null) { // decided since the index was read
             done.done(true);
             return;
         }
-        ByteBuffer stored = store.readPending(handle);
+        ByteBuffer stored = store.messages().readPending(handle);
         if (stored == null) {
             LOG.error("half message {} cannot be read at log position {}", handle, half.position());
             postpone(handle, done);
@@ -273,14 +273,15 @@ public final class TransactionChecks implements TransactionCheckCallback {
         }
         noLongerWaiting(half, asked);
         int number = half.checks() + 1;
-        store.checked(
-                handle,
-                number,
-                clock.wallMillis() + settings.intervalMillis(number),
-                DecisionText.cut(members.nameOf(half.producerGroup(), asked.connection())),
-                asked.reason(),
-                half.sender().isEmpty() ? asked.sender() : "",
-                o -> settle(o, done));
+        store.transactions()
+                .recordCheck(
+                        handle,
+                        number,
+                        clock.wallMillis() + settings.intervalMillis(number),
+                        DecisionText.cut(members.nameOf(half.producerGroup(), asked.connection())),
+                        asked.reason(),
+                        half.sender().isEmpty() ? asked.sender() : "",
+                        o -> settle(o, done));
         answers.recorded(handle);
     }
 
@@ -402,14 +403,15 @@ public final class TransactionChecks implements TransactionCheckCallback {
         // The interval grows with the age, so that a group that is gone for good costs ever less.
         long grown = Math.max(
                 settings.checkMillis(), Math.min((nowMillis - half.storeTimeMillis()) / 8, LONGEST_WAIT_MILLIS));
-        store.checked(
-                half.handle(),
-                half.checks(),
-                nowMillis + (choice.awaited() == null ? grown : choice.waitMillis()),
-                "",
-                CheckReason.WAITING,
-                half.sender().isEmpty() ? choice.sender() : "",
-                o -> settle(o, done));
+        store.transactions()
+                .recordCheck(
+                        half.handle(),
+                        half.checks(),
+                        nowMillis + (choice.awaited() == null ? grown : choice.waitMillis()),
+                        "",
+                        CheckReason.WAITING,
+                        half.sender().isEmpty() ? choice.sender() : "",
+                        o -> settle(o, done));
     }
 
     private void noLongerWaiting(PendingHalf half, Choice asked) {
@@ -440,17 +442,20 @@ public final class TransactionChecks implements TransactionCheckCallback {
 
     private void postpone(long handle, TimerCompletion done) {
         try {
-            PendingHalf half = store.half(handle);
+            PendingHalf half = store.transactions().openHalf(handle);
             if (half == null) {
                 done.done(true);
                 return;
             }
-            store.checked(
-                    handle,
-                    half.checks(),
-                    clock.wallMillis() + Math.max(settings.checkMillis(), LONGEST_WAIT_MILLIS),
-                    "",
-                    o -> settle(o, done));
+            store.transactions()
+                    .recordCheck(
+                            handle,
+                            half.checks(),
+                            clock.wallMillis() + Math.max(settings.checkMillis(), LONGEST_WAIT_MILLIS),
+                            "",
+                            CheckReason.NONE,
+                            "",
+                            o -> settle(o, done));
         } catch (RuntimeException e) {
             LOG.error("transaction {} could not be put off", handle, e);
             done.done(false);
@@ -479,11 +484,22 @@ public final class TransactionChecks implements TransactionCheckCallback {
             if (half.waits()) {
                 awaitGroup(half);
             } else if (isTooFarAhead(half, nowMillis)) {
-                store.checked(half.handle(), half.checks(), nowMillis + delayMillis(half), "", outcome -> {
-                    if (outcome instanceof Failed failed) {
-                        LOG.warn("the check of transaction {} was not moved: {}", half.handle(), failed.text());
-                    }
-                });
+                store.transactions()
+                        .recordCheck(
+                                half.handle(),
+                                half.checks(),
+                                nowMillis + delayMillis(half),
+                                "",
+                                CheckReason.NONE,
+                                "",
+                                outcome -> {
+                                    if (outcome instanceof Failed failed) {
+                                        LOG.warn(
+                                                "the check of transaction {} was not moved: {}",
+                                                half.handle(),
+                                                failed.text());
+                                    }
+                                });
             }
             lastTakenUp = half.handle();
             takenUp++;
@@ -523,7 +539,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
         long nowMillis = clock.wallMillis();
         List<PendingHalf> farAway = new ArrayList<>();
         try {
-            for (PendingHalf half : store.openHalves(MAX_SET_BACK)) {
+            for (PendingHalf half : store.transactions().openHalves(MAX_SET_BACK)) {
                 if (isTooFarAhead(half, nowMillis)) {
                     farAway.add(half);
                 }
@@ -541,19 +557,27 @@ public final class TransactionChecks implements TransactionCheckCallback {
         AtomicInteger open = new AtomicInteger(farAway.size());
         AtomicBoolean settled = new AtomicBoolean(true);
         for (PendingHalf half : farAway) {
-            store.checked(half.handle(), half.checks(), nowMillis + delayMillis(half), "", outcome -> {
-                if (outcome instanceof Failed) {
-                    settled.set(false);
-                }
-                if (open.decrementAndGet() == 0) {
-                    done.done(settled.get());
-                }
-            });
+            store.transactions()
+                    .recordCheck(
+                            half.handle(),
+                            half.checks(),
+                            nowMillis + delayMillis(half),
+                            "",
+                            CheckReason.NONE,
+                            "",
+                            outcome -> {
+                                if (outcome instanceof Failed) {
+                                    settled.set(false);
+                                }
+                                if (open.decrementAndGet() == 0) {
+                                    done.done(settled.get());
+                                }
+                            });
         }
     }
 
     private long firstCheckDelayMillis(PendingHalf half) {
-        ByteBuffer stored = store.readPending(half.handle());
+        ByteBuffer stored = store.messages().readPending(half.handle());
         return stored == null
                 ? settings.timeoutMillis()
                 : HalfMessageWriter.firstCheckDelayMillis(

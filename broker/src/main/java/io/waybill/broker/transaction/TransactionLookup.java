@@ -72,20 +72,21 @@ final class TransactionLookup {
         if (handle < 0) {
             return null;
         }
-        PendingHalf half = store.half(handle);
+        PendingHalf half = store.transactions().openHalf(handle);
         if (half != null) {
-            return new Found(handle, half, store.readPending(handle), null);
+            return new Found(handle, half, store.messages().readPending(handle), null);
         }
         return decided(handle);
     }
 
     private Found decided(long handle) {
-        DecisionRecord decision = store.decisionOf(handle);
+        DecisionRecord decision = store.transactions().decisionOf(handle);
         if (decision == null) {
             return null;
         }
-        ByteBuffer stored =
-                decision.outcome() == Decision.ROLLBACK ? store.readRolledBack(handle) : store.readDecided(handle);
+        ByteBuffer stored = decision.outcome() == Decision.ROLLBACK
+                ? store.conflicts().readRolledBack(handle)
+                : store.transactions().readDecided(handle);
         return new Found(handle, null, stored, decision);
     }
 
@@ -95,7 +96,7 @@ final class TransactionLookup {
         long[] late = {handle == null ? -1 : handle};
         if (handle == null) {
             int[] looked = new int[1];
-            store.visitConflicts(conflict -> {
+            store.conflicts().visitConflicts(conflict -> {
                 if (conflict.messageId().equals(uniqueKey)) {
                     late[0] = conflict.handle();
                 }
@@ -106,8 +107,8 @@ final class TransactionLookup {
     }
 
     Found openByUniqueKey(String uniqueKey) {
-        for (PendingHalf half : store.openHalves(MOST_SCANNED)) {
-            ByteBuffer stored = store.readPending(half.handle());
+        for (PendingHalf half : store.transactions().openHalves(MOST_SCANNED)) {
+            ByteBuffer stored = store.messages().readPending(half.handle());
             if (stored != null && uniqueKey.equals(StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY))) {
                 return new Found(half.handle(), half, stored, null);
             }
@@ -127,20 +128,22 @@ final class TransactionLookup {
     private Found decidedByUniqueKey(String topic, String uniqueKey) {
         Found[] found = {null};
         int[] left = {32};
-        store.visitByKey(
-                topic,
-                uniqueKey,
-                0,
-                Long.MAX_VALUE,
-                visible -> { // newest first
-                    long handle = StoredMessage.preparedTransactionOffset(visible, 0);
-                    DecisionRecord decision = store.decisionOf(handle);
-                    if (decision != null
-                            && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
-                        found[0] = new Found(handle, null, visible, decision);
-                    }
-                    return found[0] == null && --left[0] > 0;
-                });
+        store.messages()
+                .visitByKey(
+                        topic,
+                        uniqueKey,
+                        0,
+                        Long.MAX_VALUE,
+                        visible -> { // newest first
+                            long handle = StoredMessage.preparedTransactionOffset(visible, 0);
+                            DecisionRecord decision = store.transactions().decisionOf(handle);
+                            if (decision != null
+                                    && uniqueKey.equals(
+                                            StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
+                                found[0] = new Found(handle, null, visible, decision);
+                            }
+                            return found[0] == null && --left[0] > 0;
+                        });
         return found[0];
     }
 }

@@ -58,7 +58,7 @@ final class TransactionResolver {
      */
     void commit(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
         Final last = visible(half.handle(), half.checks(), stored);
-        store.decide(half.handle(), Decision.COMMIT, fromCheck, by, last.copy(), last.dueMillis(), done);
+        store.transactions().decide(half.handle(), Decision.COMMIT, fromCheck, by, last.copy(), last.dueMillis(), done);
     }
 
     /**
@@ -69,7 +69,7 @@ final class TransactionResolver {
      */
     void publish(RolledBack half, ByteBuffer stored, UniqueKey unique, String by, Completion done) {
         Final last = visible(half.handle(), half.checks(), stored);
-        store.publish(half.handle(), by, unique, last.copy(), last.dueMillis(), done);
+        store.conflicts().publish(half.handle(), by, unique, last.copy(), last.dueMillis(), done);
     }
 
     private record Final(MessageDraft copy, long dueMillis) {}
@@ -86,7 +86,7 @@ final class TransactionResolver {
                     delay,
                     StoredMessage.topic(stored, 0),
                     StoredMessage.queueId(stored, 0),
-                    store.nowMillis(),
+                    store.clock().nowMillis(),
                     properties);
             DelayedMessageWriter.unlessSince(properties, StoredMessage.storeTimestamp(stored, 0));
             copy.properties(properties);
@@ -101,7 +101,7 @@ final class TransactionResolver {
     }
 
     void rollback(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
-        store.decide(half.handle(), Decision.ROLLBACK, fromCheck, by, null, 0, outcome -> {
+        store.transactions().decide(half.handle(), Decision.ROLLBACK, fromCheck, by, null, 0, outcome -> {
             if (outcome instanceof Stored) {
                 remember(half.handle(), stored);
             }
@@ -117,7 +117,7 @@ final class TransactionResolver {
                 .topic(Names.TRANS_CHECK_MAX_TIME_TOPIC)
                 .queueId(0)
                 .build();
-        store.decide(half.handle(), Decision.EXHAUSTED, true, by, copy, 0, done);
+        store.transactions().decide(half.handle(), Decision.EXHAUSTED, true, by, copy, 0, done);
     }
 
     private void remember(long handle, ByteBuffer stored) {

@@ -75,7 +75,7 @@ class AdminQueriesTest {
         broker.offsets.commit("shipping", "orders", 0, 2);
         Command end = ask(Command.request(RequestCode.QUERY_BROKER_OFFSET));
         assertThat(end.fields().requireLong("offset"))
-                .isEqualTo(broker.store.positions().confirmed());
+                .isEqualTo(broker.store.status().positions().confirmed());
         for (int code : new int[] {
             RequestCode.TRIGGER_DELETE_FILES,
             RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE,
@@ -120,8 +120,10 @@ class AdminQueriesTest {
                 .isEqualTo(4);
         broker.crash(4);
         assertThat(broker.visible("orders", 0)).hasSize(1);
-        assertThat(broker.store.byKey("orders", "k1", 10, 0, Long.MAX_VALUE)).isEmpty();
-        assertThat(broker.store.byKey("orders", "n", 10, 0, Long.MAX_VALUE)).hasSize(1);
+        assertThat(broker.store.messages().findByKey("orders", "k1", 10, 0, Long.MAX_VALUE))
+                .isEmpty();
+        assertThat(broker.store.messages().findByKey("orders", "n", 10, 0, Long.MAX_VALUE))
+                .hasSize(1);
         assertThat(ask(Command.request(RequestCode.DELETE_TOPIC_IN_BROKER).field("topic", "nowhere"))
                         .code())
                 .isZero();

@@ -121,7 +121,8 @@ class AdministrationTest {
         resetTo(start + 1_000);
         broker.restart();
         assertThat(broker.offsets.query("shipping", "orders", 0)).isEqualTo(1);
-        assertThat(broker.store.progress("shipping", "orders", 1)).isZero();
+        assertThat(broker.store.offsets().committedOffset("shipping", "orders", 1))
+                .isZero();
     }
 
     @Test

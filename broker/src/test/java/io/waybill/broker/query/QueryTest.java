@@ -58,8 +58,9 @@ class QueryTest {
         }
         assertThat(keys(query("big", 64, 0, Long.MAX_VALUE, "K", false)))
                 .containsExactly("large19", "large18", "large17", "large16");
-        assertThat(broker.store.byKey("orders", "big", 64, 0, Long.MAX_VALUE)).hasSize(9);
-        assertThat(broker.store.byKey("orders", "big", 64, 1, 0, Long.MAX_VALUE, message -> true))
+        assertThat(broker.store.messages().findByKey("orders", "big", 64, 0, Long.MAX_VALUE))
+                .hasSize(9);
+        assertThat(broker.store.messages().findByKey("orders", "big", 64, 1, 0, Long.MAX_VALUE, message -> true))
                 .as("one always fits")
                 .hasSize(1);
     }

@@ -147,18 +147,20 @@ class RetryTest {
     @Test
     void aCommittedTransactionIsRetriedAsAPlainMessage() {
         long handle = broker.half("orders-service", "orders", 3, SimulatedBroker.properties("u1"));
-        broker.stored(done -> broker.store.decide(
-                handle,
-                Decision.COMMIT,
-                false,
-                "test",
-                broker.draft("orders", 3, "an order")
-                        .sysFlag(SysFlag.TRANSACTION_COMMIT)
-                        .preparedTransactionOffset(handle)
-                        .properties(SimulatedBroker.properties("u1"))
-                        .build(),
-                0,
-                done));
+        broker.stored(done -> broker.store
+                .transactions()
+                .decide(
+                        handle,
+                        Decision.COMMIT,
+                        false,
+                        "test",
+                        broker.draft("orders", 3, "an order")
+                                .sysFlag(SysFlag.TRANSACTION_COMMIT)
+                                .preparedTransactionOffset(handle)
+                                .properties(SimulatedBroker.properties("u1"))
+                                .build(),
+                        0,
+                        done));
         sendBack(broker.visible("orders", 3).get(0).position(), 1, 16);
         broker.pass(1_000);
         Message retry = broker.visible(RETRY, 0).get(0);

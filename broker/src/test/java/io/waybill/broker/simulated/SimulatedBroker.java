@@ -141,7 +141,7 @@ public final class SimulatedBroker implements AutoCloseable {
         TimerDispatcher due = new TimerDispatcher(store, clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
-        store.onStored(stats::stored);
+        store.messages().onStored(stats::stored);
         Lanes lanes = new Lanes(lane -> blocking, clock);
         Routes routes = new Routes(lanes);
         TopicUses uses = new TopicUses(store, members, offsets);
@@ -302,7 +302,7 @@ public final class SimulatedBroker implements AutoCloseable {
     /** Stores a visible message. */
     public Stored put(String topic, int queueId, String body, Map<String, String> properties) {
         MessageDraft draft = draft(topic, queueId, body).properties(properties).build();
-        return stored(done -> store.put(draft, done));
+        return stored(done -> store.messages().append(draft, done));
     }
 
     /** A half message of somebody who is gone; its handle. */
@@ -355,9 +355,9 @@ public final class SimulatedBroker implements AutoCloseable {
     /** What consumers can read of a queue. */
     public List<Message> visible(String topic, int queueId) {
         List<Message> messages = new ArrayList<>();
-        long offset = store.range(topic, queueId).minOffset();
+        long offset = store.queues().offsetRange(topic, queueId).minOffset();
         while (true) {
-            ReadResult read = store.read(topic, queueId, offset, 1_000, 1 << 20, null, null);
+            ReadResult read = store.queues().readQueue(topic, queueId, offset, 1_000, 1 << 20, null, null);
             if (read.status() != ReadResult.Status.FOUND) {
                 return messages;
             }

@@ -74,7 +74,7 @@ class CancelConditionTest {
     }
 
     private String cancelledBy(String uniqueKey) {
-        List<CancelledTimer> ended = broker.store.cancelledByKey("orders", uniqueKey);
+        List<CancelledTimer> ended = broker.store.timers().cancelledByKey("orders", uniqueKey);
         return ended.isEmpty() ? null : ended.get(0).by();
     }
 
@@ -82,10 +82,10 @@ class CancelConditionTest {
     void manyThatWaitForTheSameLookAtAMessageOnce() {
         CancelConditionCache conditions = new CancelConditionCache(broker.store);
         CancelCondition unless = CancelCondition.parse("payments|hot|PAID");
-        long since = broker.store.nowMillis();
+        long since = broker.store.clock().nowMillis();
         paid("hot", "REFUSED");
         assertThat(conditions.find(unless, since)).isNull();
-        long seen = broker.store.positions().applied();
+        long seen = broker.store.status().positions().applied();
         assertThat(conditions.begin(unless, since)).isEqualTo(seen).isPositive();
         assertThat(conditions.begin(unless, since + 5)).isEqualTo(seen);
         assertThat(conditions.begin(unless, since - 1)).isZero();
@@ -96,7 +96,8 @@ class CancelConditionTest {
         assertThat(conditions.find(unless, since)).isNotNull();
         assertThat(conditions.find(unless, since - 1)).isNotNull();
         broker.pass(10);
-        assertThat(conditions.find(unless, broker.store.nowMillis() + 1)).isNull();
+        assertThat(conditions.find(unless, broker.store.clock().nowMillis() + 1))
+                .isNull();
         assertThat(conditions.find(unless, since)).as("what came before").isNotNull();
     }
 
@@ -108,13 +109,13 @@ class CancelConditionTest {
                 CancelCondition.parse("payments|a|PAID"),
                 CancelCondition.parse("payments|a|LATE"),
                 CancelCondition.parse("payments|b"));
-        long begin = broker.store.nowMillis();
+        long begin = broker.store.clock().nowMillis();
         for (int round = 0; round < 2_000; round++) {
             if (random.nextInt(10) == 0) {
                 paid(random.nextInt(4) == 0 ? "b" : "a", random.nextInt(5) == 0 ? "PAID" : "REFUSED");
             }
             CancelCondition unless = asked.get(random.nextInt(asked.size()));
-            int age = (int) (broker.store.nowMillis() - begin) + 2;
+            int age = (int) (broker.store.clock().nowMillis() - begin) + 2;
             long since = begin + (random.nextInt(3) == 0 ? random.nextInt(age) : Math.max(0, age - random.nextInt(8)));
             ByteBuffer found = conditions.find(unless, since);
             ByteBuffer right = unless.fulfilledBy(broker.store, since, 0);
@@ -150,7 +151,7 @@ class CancelConditionTest {
                 .allSatisfy(m -> assertThat(m.properties()).doesNotContainKey(CONDITION));
         assertThat(cancelledBy("DELAYpayments|order-2|PAID")).startsWith("unless payments|order-2|PAID: 7F000001");
         assertThat(cancelledBy("DELAYpayments|order-1")).startsWith("unless payments|order-1: ");
-        assertThat(broker.store.pendingDueCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
     }
 
     @Test
@@ -236,7 +237,7 @@ class CancelConditionTest {
         broker.crash(5);
         broker.pass(100_000);
         assertThat(broker.visible("orders", 1)).isEmpty();
-        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        assertThat(broker.store.timers().pendingTimerCount()).isEqualTo(1);
         broker.close();
         flipABit("unreadable-key");
         broker.crash(6);
@@ -272,7 +273,7 @@ class CancelConditionTest {
             assertThat(reply.code()).as(bad).isEqualTo(ResponseCode.MESSAGE_ILLEGAL);
             assertThat(reply.remark()).contains("WAYBILL_UNLESS").contains("topic|key");
         }
-        assertThat(broker.store.pendingDueCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
     }
 
     /** Conditions are as long as peers write them: 4,096 of 30 KB were 240 MB. */

@@ -80,7 +80,8 @@ class ChangeTimerTest {
                 .isEqualTo("NEVER_EXISTED");
         broker.pass(5_000);
         assertThat(broker.visibleKeys("orders", 1)).containsExactly("u1", "u3");
-        assertThat(broker.store.cancelledByKey("orders", "u2").get(0).by()).contains("anna");
+        assertThat(broker.store.timers().cancelledByKey("orders", "u2").get(0).by())
+                .contains("anna");
     }
 
     @Test
@@ -122,7 +123,7 @@ class ChangeTimerTest {
     void aHandleNamesOneMessageOfItsTopic() {
         broker.topic("bills", 1);
         delayed("u1", "a", 10_000);
-        long handle = broker.store.pendingByUniqueKey("orders", "u1").get(0);
+        long handle = broker.store.timers().handlesByUniqueKey("orders", "u1").get(0);
         assertThat(answer("{'topic':'bills','handle':" + handle + ",'action':'CANCEL'}"))
                 .isEqualTo("NEVER_EXISTED");
         assertThat(answer("{'topic':'orders','handle':" + (handle + 1) + ",'action':'CANCEL'}"))
@@ -132,7 +133,7 @@ class ChangeTimerTest {
         assertThat(answer("{'topic':'orders','handle':" + handle + ",'action':'CANCEL'}"))
                 .isEqualTo("ALREADY_CANCELLED");
         delayed("u2", "a", 10);
-        long second = broker.store.pendingByUniqueKey("orders", "u2").get(0);
+        long second = broker.store.timers().handlesByUniqueKey("orders", "u2").get(0);
         broker.pass(10);
         assertThat(answer("{'topic':'orders','handle':" + second + ",'action':'CANCEL'}"))
                 .isEqualTo("ALREADY_DELIVERED");

@@ -81,7 +81,7 @@ class TimerModelTest {
         broker.pass(10_000);
         fire();
         compare();
-        assertThat(broker.store.pendingDueCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
         broker.close();
     }
 
@@ -136,7 +136,7 @@ class TimerModelTest {
             properties.put(MessageProperties.UNLESS, "payments|" + condition + "|PAID");
         }
         long due = broker.now() + delay;
-        long stored = broker.store.nowMillis();
+        long stored = broker.store.clock().nowMillis();
         Command reply = sendTo("orders", properties);
         Timer timer = new Timer(stored, due, condition, reply.fields().get("recallHandle"));
         timers.put(key, timer);
@@ -174,7 +174,7 @@ class TimerModelTest {
 
     private void pay() {
         String key = "k" + random.nextInt(KEYS);
-        long stored = broker.store.nowMillis();
+        long stored = broker.store.clock().nowMillis();
         Map<String, String> properties = SimulatedBroker.properties("p" + sent++);
         properties.put(MessageProperties.KEYS, key);
         properties.put(MessageProperties.TAGS, random.nextInt(4) == 0 ? "REFUSED" : "PAID");
@@ -252,7 +252,7 @@ class TimerModelTest {
             }
         });
         assertThat(delivered).containsExactlyInAnyOrderElementsOf(expected);
-        assertThat(broker.store.pendingDueCount())
+        assertThat(broker.store.timers().pendingTimerCount())
                 .isEqualTo(timers.values().stream()
                         .filter(t -> t.state.equals("PENDING"))
                         .count());

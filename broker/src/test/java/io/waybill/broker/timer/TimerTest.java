@@ -88,12 +88,12 @@ class TimerTest {
         delayed("u1", "TIMER_DELIVER_MS", Long.toString(due));
         broker.pass(15 * 86_400_000L);
         broker.restart();
-        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        assertThat(broker.store.timers().pendingTimerCount()).isEqualTo(1);
         broker.pass(15 * 86_400_000L - 1);
         assertThat(broker.visible("orders", 2)).isEmpty();
         broker.pass(1);
         assertThat(broker.visible("orders", 2).get(0).storeTimestamp()).isEqualTo(due);
-        assertThat(broker.store.pendingDueCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
     }
 
     @Test
@@ -222,7 +222,7 @@ class TimerTest {
             assertThat(answer.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
             assertThat(answer.remark()).contains("signed");
         }
-        assertThat(broker.store.pendingDueCount()).isEqualTo(1);
+        assertThat(broker.store.timers().pendingTimerCount()).isEqualTo(1);
         broker.crash(5);
         assertThat(recall("orders", handle).code()).as("also in another life").isZero();
     }
@@ -242,11 +242,11 @@ class TimerTest {
         broker.files().capacityBytes(broker.files().usedBytes());
         broker.pass(5_000);
         assertThat(broker.visible("orders", 2)).hasSizeLessThan(400);
-        assertThat(broker.store.state().isOpen()).isTrue();
+        assertThat(broker.store.status().state().isOpen()).isTrue();
         broker.files().capacityBytes(Long.MAX_VALUE);
         broker.pass(5_000);
         assertThat(broker.visibleKeys("orders", 2)).doesNotHaveDuplicates().hasSize(400);
-        assertThat(broker.store.pendingDueCount()).isZero();
+        assertThat(broker.store.timers().pendingTimerCount()).isZero();
     }
 
     @Test
@@ -273,7 +273,7 @@ class TimerTest {
         delayed("u1", "TIMER_DELAY_SEC", "5");
         broker.files().failFrom(1, Fault.EIO);
         broker.pass(3_600_000);
-        assertThat(broker.store.state().isOpen()).isFalse();
+        assertThat(broker.store.status().state().isOpen()).isFalse();
         broker.files().heal();
         broker.crash(9);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");

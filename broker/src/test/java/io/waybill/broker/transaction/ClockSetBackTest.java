@@ -115,10 +115,10 @@ class ClockSetBackTest {
     void smallStepsAreTheOrdinaryWorkOfTimeServers() {
         FakeConnection producer = broker.producer("shop");
         broker.half("shop", "orders", 0, SimulatedBroker.properties("u1"));
-        long position = broker.store.positions().appended();
+        long position = broker.store.status().positions().appended();
         setClock(-1_900);
         broker.pass(5_000);
-        assertThat(broker.store.positions().appended()).isEqualTo(position);
+        assertThat(broker.store.status().positions().appended()).isEqualTo(position);
         broker.pass(2_900);
         assertThat(checks(producer)).isEqualTo(1);
     }

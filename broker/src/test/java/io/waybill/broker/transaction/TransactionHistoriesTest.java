@@ -124,7 +124,7 @@ class TransactionHistoriesTest {
                     broker.pass(200_000);
                     look();
                 }
-                assertThat(broker.store.openHalves(1)).isEmpty();
+                assertThat(broker.store.transactions().openHalves(1)).isEmpty();
             } finally {
                 broker.close();
             }
@@ -251,7 +251,7 @@ class TransactionHistoriesTest {
             producers.keySet().forEach(this::count);
             producers.clear();
             broker.crash(random.nextLong());
-            boolean kept = broker.store.decisionOf(half.handle) != null;
+            boolean kept = broker.store.transactions().decisionOf(half.handle) != null;
             if (half.decision == null && (answered || kept)) {
                 half.decision = wanted;
             }
@@ -318,7 +318,7 @@ class TransactionHistoriesTest {
             List<String> committed = new ArrayList<>();
             List<String> aside = new ArrayList<>();
             for (Half half : halves.values()) {
-                DecisionRecord decision = broker.store.decisionOf(half.handle);
+                DecisionRecord decision = broker.store.transactions().decisionOf(half.handle);
                 if (half.decision == null && decision != null) {
                     assertThat(decision.outcome()).isEqualTo(Decision.EXHAUSTED);
                     assertThat(half.delivered).isEqualTo(CHECK_MAX);
@@ -326,9 +326,11 @@ class TransactionHistoriesTest {
                 }
                 assertThat(decision == null ? null : decision.outcome()).isEqualTo(half.decision);
                 if (half.decision == null) {
-                    assertThat(broker.store.half(half.handle).checks()).isEqualTo(half.delivered);
+                    assertThat(broker.store.transactions().openHalf(half.handle).checks())
+                            .isEqualTo(half.delivered);
                 } else {
-                    assertThat(broker.store.half(half.handle)).isNull();
+                    assertThat(broker.store.transactions().openHalf(half.handle))
+                            .isNull();
                 }
                 times(half);
                 if (half.decision == Decision.COMMIT) {
@@ -344,7 +346,7 @@ class TransactionHistoriesTest {
 
         /** Every delivered check is in the history, none too early, none too soon after another. */
         private void times(Half half) {
-            List<CheckEvent> events = broker.store.checksOf(half.handle);
+            List<CheckEvent> events = broker.store.transactions().checksOf(half.handle);
             // Answers from elsewhere than was asked stand alone; of each check there is one at most.
             assertThat(events.stream().filter(event -> event.answerOrNull() != null))
                     .hasSizeLessThanOrEqualTo(half.delivered);

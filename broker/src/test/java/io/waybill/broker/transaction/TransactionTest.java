@@ -19,6 +19,7 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.SysFlag;
+import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.Decision;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -111,14 +112,16 @@ class TransactionTest {
                 .containsEntry("WAIT", "true")
                 .containsEntry("TRAN_MSG", "true") // by this a consumer of RocketMQ knows the transaction's id
                 .doesNotContainKeys("REAL_TOPIC", "REAL_QID", "TRANSACTION_CHECK_TIMES");
-        assertThat(broker.store.decisionOf(handle).by()).contains(GROUP).contains("127.0.0.1");
+        assertThat(broker.store.transactions().decisionOf(handle).by())
+                .contains(GROUP)
+                .contains("127.0.0.1");
     }
 
     @Test
     void aRollbackLeavesNothingToSee() {
         long handle = half("u1");
         assertThat(end(handle, "u1", ROLLBACK).code()).isZero();
-        assertThat(broker.store.decisionOf(handle).outcome()).isEqualTo(Decision.ROLLBACK);
+        assertThat(broker.store.transactions().decisionOf(handle).outcome()).isEqualTo(Decision.ROLLBACK);
         FakeConnection producer = broker.producer(GROUP);
         broker.pass(120_000);
         assertThat(checks(producer)).isEmpty();
@@ -140,7 +143,7 @@ class TransactionTest {
     void unknownLeavesItOpen() {
         long handle = half("u1");
         assertThat(end(handle, "u1", UNKNOWN).code()).isZero();
-        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(broker.store.transactions().openHalf(handle)).isNotNull();
         assertThat(end(handle, "u1", 5).code()).isEqualTo(ResponseCode.INVALID_PARAMETER);
     }
 
@@ -151,7 +154,7 @@ class TransactionTest {
                 .isEqualTo(ResponseCode.SYSTEM_ERROR);
         assertThat(end(handle, "of-another-life", COMMIT).code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
         assertThat(end(handle + 1, "u1", COMMIT).code()).isEqualTo(ResponseCode.SYSTEM_ERROR);
-        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(broker.store.transactions().openHalf(handle)).isNotNull();
         assertThat(broker.visible("orders", 1)).isEmpty();
     }
 
@@ -185,7 +188,7 @@ class TransactionTest {
         broker.pass(100_000);
         assertThat(checks(producer)).isEmpty();
         assertThat(broker.visible("orders", 1).get(0).properties()).containsEntry("TRANSACTION_CHECK_TIMES", "2");
-        assertThat(broker.store.decisionOf(handle).fromCheck()).isTrue();
+        assertThat(broker.store.transactions().decisionOf(handle).fromCheck()).isTrue();
     }
 
     @Test
@@ -208,13 +211,13 @@ class TransactionTest {
         long handle = half("u1", "TAGS", "CREATED");
         broker.pass(6_000 + LAST_CHECK_MILLIS);
         assertThat(checks(producer)).hasSize(15);
-        assertThat(broker.store.half(handle).checks()).isEqualTo(15);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(15);
         broker.pass(299_999);
-        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(broker.store.transactions().openHalf(handle)).isNotNull();
         broker.pass(1);
         assertThat(checks(producer)).isEmpty();
-        assertThat(broker.store.half(handle)).isNull();
-        assertThat(broker.store.decisionOf(handle).outcome()).isEqualTo(Decision.EXHAUSTED);
+        assertThat(broker.store.transactions().openHalf(handle)).isNull();
+        assertThat(broker.store.transactions().decisionOf(handle).outcome()).isEqualTo(Decision.EXHAUSTED);
         assertThat(broker.visible("orders", 1)).isEmpty();
         Message aside = broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0).get(0);
         assertThat(aside.properties())
@@ -254,7 +257,7 @@ class TransactionTest {
         long handle = half("u1");
         broker.gone(first);
         broker.pass(24 * 3_600_000L);
-        assertThat(broker.store.half(handle).checks()).isZero();
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isZero();
 
         FakeConnection second = broker.producer(GROUP);
         assertThat(checks(second)).hasSize(1);
@@ -266,9 +269,9 @@ class TransactionTest {
     void waitingForAProducerCostsEverLess() {
         half("u1");
         broker.pass(3_600_000);
-        long before = broker.store.stats().records();
+        long before = broker.store.status().statistics().records();
         broker.pass(24 * 3_600_000L);
-        assertThat(broker.store.stats().records() - before).isLessThan(200);
+        assertThat(broker.store.status().statistics().records() - before).isLessThan(200);
     }
 
     @Test
@@ -277,10 +280,10 @@ class TransactionTest {
         long handle = half("u1");
         first.dieOnSend();
         broker.pass(6_000);
-        assertThat(broker.store.half(handle).checks()).isZero();
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isZero();
         FakeConnection second = broker.producer(GROUP);
         assertThat(checks(second)).hasSize(1);
-        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(1);
     }
 
     /** Two instances of a service: the one that runs the transaction is asked, not the one that knows nothing of it. */
@@ -353,7 +356,7 @@ class TransactionTest {
         assertThat(checks(other)).isEmpty();
         broker.heartbeat(sender, "shop@1", GROUP);
         assertThat(checks(sender)).hasSize(2);
-        assertThat(broker.store.half(handle).sender()).isEqualTo("shop@1");
+        assertThat(broker.store.transactions().openHalf(handle).sender()).isEqualTo("shop@1");
         broker.restart();
         FakeConnection first = broker.producer(GROUP);
         FakeConnection again = broker.connect();
@@ -384,7 +387,7 @@ class TransactionTest {
         FakeConnection again = broker.connect();
         broker.heartbeat(again, "shop@1", GROUP);
         assertThat(checks(again)).hasSize(1);
-        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(1);
     }
 
     @Test
@@ -455,7 +458,7 @@ class TransactionTest {
         broker.pass(6_000);
         assertThat(checks(producer)).hasSize(1);
         broker.restart();
-        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(1);
         FakeConnection other = broker.producer(GROUP);
         broker.pass(30_000);
         assertThat(checks(other)).hasSize(1);
@@ -474,7 +477,7 @@ class TransactionTest {
         FakeConnection producer = broker.producer(GROUP);
         broker.pass(30_000);
         assertThat(checks(producer)).isNotEmpty();
-        assertThat(broker.store.half(handle).checks()).isPositive();
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isPositive();
     }
 
     @Test
@@ -486,7 +489,7 @@ class TransactionTest {
         end(rolledBack, "rolled-back", ROLLBACK);
         broker.crash(3);
         assertThat(broker.visibleKeys("orders", 1)).containsExactly("committed");
-        assertThat(broker.store.openHalves(10))
+        assertThat(broker.store.transactions().openHalves(10))
                 .extracting(half -> half.handle())
                 .containsExactly(open);
         FakeConnection producer = broker.producer(GROUP);
@@ -520,7 +523,7 @@ class TransactionTest {
         }
         broker.pass(600_000);
         assertThat(broker.visibleKeys("orders", 1)).containsExactlyInAnyOrderElementsOf(committed);
-        assertThat(broker.store.openHalves(10)).isEmpty();
+        assertThat(broker.store.transactions().openHalves(10)).isEmpty();
     }
 
     @Test
@@ -612,7 +615,7 @@ class TransactionTest {
         assertThat(checks(producer)).hasSize(10);
         broker.pass(30_000);
         assertThat(broker.visible(Names.TRANS_CHECK_MAX_TIME_TOPIC, 0)).hasSize(10);
-        assertThat(broker.store.openHalves(100)).hasSize(10).allMatch(half -> half.checks() == 0);
+        assertThat(broker.store.transactions().openHalves(100)).hasSize(10).allMatch(half -> half.checks() == 0);
     }
 
     @Test
@@ -624,18 +627,18 @@ class TransactionTest {
             assertThat(checks(producer)).hasSize(i == 1 ? 1 : 0);
             broker.gone(producer);
         }
-        assertThat(broker.store.half(handle).checks()).isEqualTo(1);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(1);
         broker.pass(30_000);
         FakeConnection producer = broker.producer(GROUP);
         assertThat(checks(producer)).hasSize(1);
-        assertThat(broker.store.half(handle).checks()).isEqualTo(2);
+        assertThat(broker.store.transactions().openHalf(handle).checks()).isEqualTo(2);
     }
 
     @Test
     void propertiesThatLeaveNoRoomOrADelayThatCannotBeKeptAreRefusedAtTheSend() {
         assertThatThrownBy(() -> half("u1", "filler", "x".repeat(32_000))).hasMessageContaining("properties");
         assertThatThrownBy(() -> half("u2", "TIMER_DELAY_MS", "soon")).hasMessageContaining("TIMER_DELAY_MS");
-        assertThat(broker.store.openHalves(10)).isEmpty();
+        assertThat(broker.store.transactions().openHalves(10)).isEmpty();
     }
 
     @Test
@@ -670,7 +673,7 @@ class TransactionTest {
         assertThat(late.code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         assertThat(late.remark()).contains("10001 ms old").contains("check");
         assertThat(end(usual, "u3", COMMIT).code()).isZero();
-        assertThat(broker.store.half(handle)).isNotNull();
+        assertThat(broker.store.transactions().openHalf(handle)).isNotNull();
         assertThat(end(producer, handle, GROUP, "u1", COMMIT, true).code()).isZero();
         assertThat(broker.visibleKeys("orders", 1)).containsExactly("u2", "u3", "u1");
     }
@@ -744,7 +747,7 @@ class TransactionTest {
             assertThat(checks).extracting(c -> c.getString("answer")).containsExactly("UNKNOWN", null, "COMMITTED");
             broker.restart();
         }
-        assertThat(broker.store.decisionOf(handle).by()).contains("client-" + third.id());
+        assertThat(broker.store.transactions().decisionOf(handle).by()).contains("client-" + third.id());
     }
 
     @Test
@@ -756,11 +759,15 @@ class TransactionTest {
                 .isTrue();
         assertThat(answers.answered(handle, GROUP, Set.of("u1"), "kim", "UNKNOWN"))
                 .isFalse();
-        assertThat(broker.store.checksOf(handle)).isEmpty();
-        broker.stored(done -> broker.store.checked(handle, 1, broker.now() + 1_000, "kim", done));
+        assertThat(broker.store.transactions().checksOf(handle)).isEmpty();
+        broker.stored(done -> broker.store
+                .transactions()
+                .recordCheck(handle, 1, broker.now() + 1_000, "kim", CheckReason.NONE, "", done));
         answers.recorded(handle);
         broker.settle();
-        assertThat(broker.store.checksOf(handle)).hasSize(1).allMatch(c -> "UNKNOWN".equals(c.answerOrNull()));
+        assertThat(broker.store.transactions().checksOf(handle))
+                .hasSize(1)
+                .allMatch(c -> "UNKNOWN".equals(c.answerOrNull()));
         assertThat(answers.answered(handle, GROUP, Set.of(), "kim", "UNKNOWN")).isFalse();
     }
 
@@ -924,7 +931,7 @@ class TransactionTest {
         assertThat(publish("" + delayed).remark()).contains("delivered after all");
         broker.pass(1_000);
         assertThat(broker.visibleKeys("orders", 1)).containsExactly("committed", "delayed");
-        assertThat(broker.store.half(open)).isNotNull();
+        assertThat(broker.store.transactions().openHalf(open)).isNotNull();
     }
 
     @Test
@@ -1019,10 +1026,12 @@ class TransactionTest {
             broker.crash(seed);
             broker.request(broker.connect(), resume);
             broker.store
+                    .transactions()
                     .openHalves(10)
                     .forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
             broker.request(broker.connect(), resume);
             broker.store
+                    .transactions()
                     .openHalves(10)
                     .forEach(open -> end(broker.producer(GROUP), open.handle(), GROUP, "u1", COMMIT, true));
             assertThat(broker.visibleKeys("orders", 1)).as("seed " + seed).containsExactly("u1");
@@ -1069,7 +1078,7 @@ class TransactionTest {
         assertThat(message.properties())
                 .containsEntry("__SHARDINGKEY", "customer-7")
                 .containsEntry("_SYS_MSG_PRIORITY_", "2");
-        assertThat(broker.store.byKey("orders", "customer-7", 10, 0, Long.MAX_VALUE))
+        assertThat(broker.store.messages().findByKey("orders", "customer-7", 10, 0, Long.MAX_VALUE))
                 .hasSize(1);
         assertThat(end(handle, "u1", ROLLBACK).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
     }

@@ -6,7 +6,7 @@ import java.util.Objects;
 /**
  * The claim of a message to be the only one of its topic with this key, up to a store time.
  *
- * @param untilMillis from then on the key is free again, by {@link io.waybill.store.Store#keyTimeMillis}
+ * @param untilMillis from then on the key is free again, by {@link io.waybill.store.StoreClock#keyTimeMillis}
  */
 public record UniqueKey(String topic, String key, long untilMillis) {
     /** The most characters of a key. */
