@@ -51,18 +51,6 @@ public final class Routes {
         return onCommand(code, lane, command -> null, (request, none) -> handler.apply(request));
     }
 
-    /** The way before lanes; it goes when the last feature has left it. */
-    public Routes on(int code, RequestHandler handler) {
-        RequestHandler guarded = request -> {
-            try {
-                handler.handle(request);
-            } catch (RuntimeException e) {
-                lanes.failures().answer(request, e);
-            }
-        };
-        return bind(code, guarded, handler.getClass().getName());
-    }
-
     private <H> RequestHandler inline(Function<Command, H> reader, RouteHandler<H> handler) {
         return request -> {
             try {
