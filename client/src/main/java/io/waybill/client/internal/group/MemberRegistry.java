@@ -123,7 +123,7 @@ public final class MemberRegistry {
         try {
             part.close();
         } catch (Exception e) {
-            LOG.warn("closing a part of the client failed: {}", e.getMessage());
+            LOG.warn("closing a part of the client failed; the other parts are closed all the same", e);
         }
     }
 }
