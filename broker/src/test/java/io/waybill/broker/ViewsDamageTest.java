@@ -81,4 +81,16 @@ class ViewsDamageTest {
             assertThat(all("orders")).as(table).hasSize(before + 2);
         }
     }
+
+    /** The topic is created first, and what goes on then is called by the store, which answers nobody. */
+    @Test
+    void aRetryThatCreatesItsTopicIsAnsweredAlthoughHoldersOfLocksCannotBeRead() {
+        broker.send("orders", 0, "m0");
+        broker.killIdle();
+        broker.backend.alone(true);
+        broker.backend.damage("state");
+        broker.features.start();
+        Asked sent = broker.ask(TestBroker.sending(TestBroker.sendHeader("%RETRY%shipping", 0, new byte[0]), "again"));
+        assertThat(sent.result()).isEqualTo(ResponseCode.SYSTEM_BUSY);
+    }
 }

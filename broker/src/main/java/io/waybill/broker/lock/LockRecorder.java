@@ -49,15 +49,24 @@ final class LockRecorder {
         } while (seen != 0);
     }
 
+    /** Never throws: whoever came meanwhile counts on this thread to write what was noted. */
     private void write(Change change) {
         try {
             store.recordLocks(change.holders(), change.done());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             LOG.error(
                     "the holders of {} ordered queues could not be recorded",
                     change.holders().size(),
                     e);
-            change.done().done(new Failed(Failed.Cause.REBUILDING, true, e.getMessage()));
+            fail(change, e);
+        }
+    }
+
+    private static void fail(Change change, Throwable why) {
+        try {
+            change.done().done(new Failed(Failed.Cause.REBUILDING, true, why.getMessage()));
+        } catch (RuntimeException | Error e) {
+            LOG.error("a request for locks could not be answered", e);
         }
     }
 }

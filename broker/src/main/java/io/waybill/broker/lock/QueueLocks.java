@@ -304,6 +304,9 @@ public final class QueueLocks implements CommitFence, Duty {
         Set<MessageQueue> held = new TreeSet<>(grant.held());
         synchronized (groups) {
             Map<MessageQueue, LockHold> locks = groups.get(group);
+            if (!isStored && locks != null) {
+                forgetSharing(locks, grant.changes());
+            }
             for (MessageQueue queue : grant.pending()) {
                 LockHold lock = locks == null ? null : locks.get(queue);
                 if (lock == null) {
@@ -322,6 +325,16 @@ public final class QueueLocks implements CommitFence, Duty {
             }
         }
         return held;
+    }
+
+    /** What the log was not told of sharing is to be recorded with the next renewal. */
+    private void forgetSharing(Map<MessageQueue, LockHold> locks, List<QueueLock> unrecorded) {
+        for (QueueLock change : unrecorded) {
+            LockHold lock = locks.get(new MessageQueue(change.topic(), brokerName, change.queueId()));
+            if (lock != null) {
+                lock.isRecordedShared = !change.isShared();
+            }
+        }
     }
 
     private boolean isOurs(MessageQueue queue) {

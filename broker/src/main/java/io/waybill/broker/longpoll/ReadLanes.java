@@ -50,11 +50,11 @@ public final class ReadLanes<R extends HeldRequest> {
         }
     }
 
-    /** Answers a request whose turn failed, and ends it. */
+    /** Answers a request whose turn failed, and ends it. One that ended just before may still be without its answer. */
     public void failed(R request, RuntimeException failure) {
         if (!request.isAnswered()) {
             held.end(request);
-            lanes.failures().answer(request.request(), failure);
         }
+        lanes.failures().answer(request.request(), failure);
     }
 }

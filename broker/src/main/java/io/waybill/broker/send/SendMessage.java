@@ -85,12 +85,19 @@ final class SendMessage {
                         request.refuse(change.code(), change.text());
                         return;
                     }
-                    try {
-                        send(request, header, change.config(), body);
-                    } catch (BadValue e) {
-                        refuse(request, e);
-                    }
+                    guarded(request, () -> send(request, header, change.config(), body));
                 });
+    }
+
+    /** Called by others than the route, who would not answer for what is thrown here. */
+    private void guarded(Request request, Runnable step) {
+        try {
+            step.run();
+        } catch (BadValue e) {
+            refuse(request, e);
+        } catch (RuntimeException e) {
+            replies.lanes().failures().answer(request, e);
+        }
     }
 
     /** A message that breaks a limit of messages is 13, a request that cannot be read is 29. */
@@ -146,10 +153,6 @@ final class SendMessage {
             replies.single(request, outcome, retry.queueId(), uniqueKey, null);
             return;
         }
-        try {
-            act(request, placer.placeRetry(retry));
-        } catch (BadValue e) {
-            refuse(request, e);
-        }
+        guarded(request, () -> act(request, placer.placeRetry(retry)));
     }
 }

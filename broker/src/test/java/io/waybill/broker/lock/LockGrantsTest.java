@@ -20,6 +20,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.store.Store;
 import io.waybill.store.log.StoreException;
 import io.waybill.store.log.StoreSettings;
+import io.waybill.store.record.QueueLock;
 import io.waybill.store.view.ViewsBackend;
 import java.util.Set;
 import java.util.TreeSet;
@@ -35,6 +36,7 @@ class LockGrantsTest {
     private final SimulatedDuties duties = new SimulatedDuties(clock);
     private final FakeConnection one = new FakeConnection(1);
     private final FakeConnection two = new FakeConnection(2);
+    private final FakeConnection three = new FakeConnection(3);
     private Store store;
     private Routes routes;
 
@@ -115,5 +117,29 @@ class LockGrantsTest {
         duties.runUntilIdle();
         assertThat(granted(first)).containsExactly(ZERO);
         assertThat(granted(second)).containsExactly(ZERO);
+    }
+
+    /** A restarted broker must not take the second process for the first one that reconnects. */
+    @Test
+    void sharingThatWasNotRecordedIsRecordedWithTheNextRenewal() {
+        lock(one, "c1");
+        duties.runUntilIdle();
+        assertThat(granted(lock(two, "c1"))).isEmpty();
+        begin(RequestCode.LOCK_BATCH_MQ, three, "c3", Set.of(queue(200)));
+        lockTooMany(one, "c1");
+        duties.runUntilIdle();
+        assertThat(store.locks().locksOf("shipping"))
+                .filteredOn(lock -> lock.queueId() == 0)
+                .singleElement()
+                .extracting(QueueLock::isShared)
+                .isEqualTo(false);
+        FakeRequest renewed = lock(one, "c1");
+        duties.runUntilIdle();
+        assertThat(granted(renewed)).containsExactly(ZERO);
+        assertThat(store.locks().locksOf("shipping"))
+                .filteredOn(lock -> lock.queueId() == 0)
+                .singleElement()
+                .extracting(QueueLock::isShared)
+                .isEqualTo(true);
     }
 }
