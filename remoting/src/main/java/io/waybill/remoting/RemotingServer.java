@@ -62,7 +62,9 @@ public final class RemotingServer implements AutoCloseable {
         this.memory = settings.maxInFlightBytesTotal() == 0
                 ? loops.memory()
                 : MemoryBudgets.of(settings.maxInFlightBytesTotal());
-        this.mostFromOneAddress = Math.max(1, settings.maxConnections() / 2);
+        // Below the whole, so that one address never keeps all others out; well above its half, because a proxy or a
+        // machine full of clients is one address too.
+        this.mostFromOneAddress = Math.max(1, (int) (settings.maxConnections() * 3L / 4));
         this.connections = new DefaultChannelGroup(loops.group().next());
     }
 
@@ -186,7 +188,7 @@ public final class RemotingServer implements AutoCloseable {
         }
         MemoryBudgets.AddressShare share = memory.joined(peer.getAddress(), this, mostFromOneAddress);
         if (share == null) {
-            refuse(channel, mostFromOneAddress + " connections from its address are open, half of the limit");
+            refuse(channel, mostFromOneAddress + " connections from its address are open, three quarters of the limit");
             return;
         }
         channel.closeFuture().addListener(closed -> memory.left(share, this));
