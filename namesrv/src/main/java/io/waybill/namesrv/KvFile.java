@@ -63,7 +63,7 @@ final class KvFile {
                 throw damaged("its checksum or version does not fit");
             }
             JsonObject json = Json.parse(ByteBuffer.wrap(body));
-            for (String namespace : json.names()) {
+            for (String namespace : json.members().keySet()) {
                 table.put(namespace, new TreeMap<>(json.getStringMap(namespace)));
             }
             return table;

@@ -110,7 +110,7 @@ public final class ConsumerProgress implements Feature {
                     continue;
                 }
                 ConsumeStats one = stats(group.groupName(), Set.of(name));
-                json.rawValue(one.toJson());
+                one.write(json);
                 for (ConsumeStats.QueueProgress queue : one.offsetTable().values()) {
                     behind += Math.max(0, queue.brokerOffset() - queue.consumerOffset());
                 }

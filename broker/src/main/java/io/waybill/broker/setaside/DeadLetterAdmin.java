@@ -204,7 +204,7 @@ public final class DeadLetterAdmin implements Feature {
         final String by;
         final double perSecond; // 0 = at once
         final long startNanos;
-        final JsonWriter[] results;
+        final LetterResult[] results;
         final AtomicInteger open;
         int begun; // of the thread that begins the letters
 
@@ -216,13 +216,22 @@ public final class DeadLetterAdmin implements Feature {
             this.by = by;
             this.perSecond = perSecond;
             this.startNanos = now;
-            this.results = new JsonWriter[offsets.size()];
+            this.results = new LetterResult[offsets.size()];
             this.open = new AtomicInteger(offsets.size());
         }
 
         /** When a letter may go out. */
         long atNanos(int index) {
             return startNanos + (long) (index / perSecond * 1e9);
+        }
+    }
+
+    /** What became of one letter; what is null is not written. */
+    private record LetterResult(long offset, String answer, String offsetMsgId, String text) {
+        void write(JsonWriter json) {
+            json.beginObject().field("offset", offset);
+            json.field("answer", answer).field("offsetMsgId", offsetMsgId).field("text", text);
+            json.endObject();
         }
     }
 
@@ -487,9 +496,7 @@ public final class DeadLetterAdmin implements Feature {
     }
 
     private void finish(Job job, int index, String answer, String offsetMsgId, String text) {
-        JsonWriter json = new JsonWriter().beginObject().field("offset", job.offsets.get(index));
-        json.field("answer", answer).field("offsetMsgId", offsetMsgId).field("text", text);
-        job.results[index] = json.endObject();
+        job.results[index] = new LetterResult(job.offsets.get(index), answer, offsetMsgId, text);
         if (job.open.decrementAndGet() == 0) {
             answer(job).send(job.request);
         }
@@ -504,8 +511,8 @@ public final class DeadLetterAdmin implements Feature {
                 job.by);
         JsonWriter json = new JsonWriter().beginObject().field("group", job.group);
         json.name("results").beginArray();
-        for (JsonWriter result : job.results) {
-            json.rawValue(result.toByteArray());
+        for (LetterResult result : job.results) {
+            result.write(json);
         }
         return Reply.success(json.endArray().endObject().toByteArray());
     }

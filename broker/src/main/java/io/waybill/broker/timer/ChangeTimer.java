@@ -99,7 +99,7 @@ final class ChangeTimer {
         }
         String key = name(json, "key");
         String uniqueKey = name(json, "uniqueKey");
-        boolean byHandle = json.has("handle");
+        boolean byHandle = json.get("handle") != null;
         if ((key == null ? 0 : 1) + (uniqueKey == null ? 0 : 1) + (byHandle ? 1 : 0) != 1) {
             throw new BadField("key, uniqueKey, handle", "exactly one of them", json.toString());
         }

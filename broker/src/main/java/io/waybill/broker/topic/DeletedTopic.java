@@ -15,14 +15,13 @@ import java.nio.ByteBuffer;
  */
 record DeletedTopic(TopicConfig config, long deletedMillis, String by) {
     byte[] toJson() {
-        return new JsonWriter()
+        JsonWriter json = new JsonWriter()
                 .beginObject()
                 .field("deletedMillis", deletedMillis)
                 .field("by", by)
-                .name("config")
-                .rawValue(config.toJson())
-                .endObject()
-                .toByteArray();
+                .name("config");
+        config.write(json);
+        return json.endObject().toByteArray();
     }
 
     static DeletedTopic parse(byte[] json) {

@@ -19,7 +19,7 @@ public record Assignment(Set<MessageQueue> queues, String mode) {
     /** @throws io.waybill.protocol.frame.BadField when it is none */
     public static Assignment parse(ByteBuffer body) {
         JsonObject json = Json.parseAnswer(body);
-        if (!json.has("messageQueueAssignments")) {
+        if (json.get("messageQueueAssignments") == null) {
             return new Assignment(null, null);
         }
         Set<MessageQueue> queues = new LinkedHashSet<>();

@@ -84,7 +84,7 @@ public record BatchAckBody(String brokerName, List<Entry> acks) {
     }
 
     private static long number(JsonObject json, String shortName, String longName) {
-        return json.has(shortName) ? json.requireLong(shortName) : json.getLong(longName, 0);
+        return json.get(shortName) != null ? json.requireLong(shortName) : json.getLong(longName, 0);
     }
 
     private static int narrow(String field, long value) {

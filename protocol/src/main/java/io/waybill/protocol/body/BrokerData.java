@@ -52,7 +52,7 @@ public record BrokerData(
             return Collections.emptyMap();
         }
         Map<Long, String> addresses = new TreeMap<>();
-        for (String id : json.names()) {
+        for (String id : json.members().keySet()) {
             try {
                 addresses.put(Long.valueOf(id), json.requireString(id));
             } catch (NumberFormatException e) {

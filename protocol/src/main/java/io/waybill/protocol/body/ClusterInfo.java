@@ -19,8 +19,8 @@ public record ClusterInfo(Map<String, BrokerData> brokerAddrTable, Map<String, S
         Map<String, BrokerData> brokers = new LinkedHashMap<>();
         JsonObject table = json.getObject("brokerAddrTable");
         if (table != null) {
-            for (String name : table.names()) {
-                if (table.has(name)) {
+            for (String name : table.members().keySet()) {
+                if (table.get(name) != null) {
                     brokers.put(name, BrokerData.read(table.getObject(name)));
                 }
             }
@@ -28,7 +28,7 @@ public record ClusterInfo(Map<String, BrokerData> brokerAddrTable, Map<String, S
         Map<String, Set<String>> clusters = new LinkedHashMap<>();
         table = json.getObject("clusterAddrTable");
         if (table != null) {
-            for (String name : table.names()) {
+            for (String name : table.members().keySet()) {
                 clusters.put(name, new LinkedHashSet<>(table.getArray(name).strings("clusterAddrTable")));
             }
         }

@@ -42,8 +42,7 @@ public record ConsumeStats(Map<MessageQueue, QueueProgress> offsetTable, double 
         return new ConsumeStats(queues, json.getDouble("consumeTps", 0));
     }
 
-    public byte[] toJson() {
-        JsonWriter json = new JsonWriter();
+    public void write(JsonWriter json) {
         json.beginObject().field("consumeTps", consumeTps).name("offsetTable").beginObject();
         offsetTable.forEach((queue, progress) -> {
             queue.write(json);
@@ -54,6 +53,12 @@ public record ConsumeStats(Map<MessageQueue, QueueProgress> offsetTable, double 
                     .field("pullOffset", progress.pullOffset())
                     .endObject();
         });
-        return json.endObject().endObject().toByteArray();
+        json.endObject().endObject();
+    }
+
+    public byte[] toJson() {
+        JsonWriter json = new JsonWriter();
+        write(json);
+        return json.toByteArray();
     }
 }

@@ -23,8 +23,8 @@ public record ConsumerConnections(
         Map<String, SubscriptionData> subscriptions = new LinkedHashMap<>();
         JsonObject table = json.getObject("subscriptionTable");
         if (table != null) {
-            for (String topic : table.names()) {
-                if (table.has(topic)) {
+            for (String topic : table.members().keySet()) {
+                if (table.get(topic) != null) {
                     subscriptions.put(topic, SubscriptionData.read(table.getObject(topic)));
                 }
             }

@@ -92,7 +92,7 @@ public record ConsumerRunningInfo(
         Map<String, TopicStatus> statuses = new LinkedHashMap<>();
         JsonObject table = json.getObject("statusTable");
         if (table != null) {
-            for (String topic : table.names()) {
+            for (String topic : table.members().keySet()) {
                 JsonObject status = table.getObject(topic);
                 if (status != null) {
                     statuses.put(

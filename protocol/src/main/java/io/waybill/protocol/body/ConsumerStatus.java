@@ -31,7 +31,7 @@ public record ConsumerStatus(
         Map<String, Map<MessageQueue, Long>> clients = new LinkedHashMap<>();
         JsonObject table = json.getObject("consumerTable");
         if (table != null) {
-            for (String client : table.names()) {
+            for (String client : table.members().keySet()) {
                 clients.put(client, OffsetTable.read(table, client));
             }
         }

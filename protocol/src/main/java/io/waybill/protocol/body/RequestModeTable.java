@@ -19,9 +19,9 @@ public record RequestModeTable(Collection<RequestMode> modes) {
         List<RequestMode> modes = new ArrayList<>();
         JsonObject topics = Json.parseAnswer(body).getObject("messageRequestModeMap");
         if (topics != null) {
-            for (String topic : topics.names()) {
+            for (String topic : topics.members().keySet()) {
                 JsonObject groups = topics.getObject(topic);
-                for (String group : groups.names()) {
+                for (String group : groups.members().keySet()) {
                     modes.add(RequestMode.read(groups.getObject(group)));
                 }
             }

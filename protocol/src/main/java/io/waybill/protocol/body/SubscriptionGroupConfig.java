@@ -98,7 +98,7 @@ public record SubscriptionGroupConfig(
                 .field("consumeTimeoutMinute", consumeTimeoutMinute)
                 .field("groupName", groupName);
         if (groupRetryPolicy != null) {
-            json.name("groupRetryPolicy").rawValue(Json.write(groupRetryPolicy).toByteArray());
+            Json.write(json.name("groupRetryPolicy"), groupRetryPolicy);
         }
         json.field("groupSysFlag", groupSysFlag)
                 .field("notifyConsumerIdsChangedEnable", notifyConsumerIdsChangedEnable)

@@ -18,8 +18,8 @@ public record SubscriptionGroupTable(
         Map<String, SubscriptionGroupConfig> groups = new LinkedHashMap<>();
         JsonObject table = json.getObject("subscriptionGroupTable");
         if (table != null) {
-            for (String name : table.names()) {
-                if (table.has(name)) {
+            for (String name : table.members().keySet()) {
+                if (table.get(name) != null) {
                     groups.put(name, SubscriptionGroupConfig.read(table.getObject(name)));
                 }
             }

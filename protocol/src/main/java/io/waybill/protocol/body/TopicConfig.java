@@ -73,12 +73,7 @@ public record TopicConfig(
     }
 
     private static Map<String, String> attributes(String json) {
-        JsonWriter wrapped = new JsonWriter();
-        wrapped.beginObject().name("attributes");
-        return Json.parse(wrapped.rawValue(json.getBytes(StandardCharsets.UTF_8))
-                        .endObject()
-                        .toByteArray())
-                .getStringMap("attributes");
+        return Json.stringMap("attributes", Json.parseAny(json.getBytes(StandardCharsets.UTF_8)));
     }
 
     public TopicConfig withQueues(int read, int write) {

@@ -20,8 +20,8 @@ public record TopicConfigTable(DataVersion dataVersion, Map<String, TopicConfig>
         Map<String, TopicConfig> topics = new LinkedHashMap<>();
         JsonObject table = json.getObject("topicConfigTable");
         if (table != null) {
-            for (String name : table.names()) {
-                if (table.has(name)) {
+            for (String name : table.members().keySet()) {
+                if (table.get(name) != null) {
                     topics.put(name, TopicConfig.read(table.getObject(name)));
                 }
             }

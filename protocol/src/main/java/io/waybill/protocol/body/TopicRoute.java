@@ -41,7 +41,7 @@ public record TopicRoute(
         Map<String, List<String>> filters = new LinkedHashMap<>();
         JsonObject table = json.getObject("filterServerTable");
         if (table != null) {
-            for (String address : table.names()) {
+            for (String address : table.members().keySet()) {
                 JsonArray servers = table.getArray(address);
                 filters.put(address, servers.strings("filterServerTable"));
             }

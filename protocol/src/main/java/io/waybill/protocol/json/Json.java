@@ -5,6 +5,7 @@ import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Limits;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -91,26 +92,27 @@ public final class Json {
     /** A writer that holds the value's text. */
     public static JsonWriter write(Object value) {
         JsonWriter writer = new JsonWriter();
-        writeAny(writer, value);
+        write(writer, value);
         return writer;
     }
 
-    static void writeAny(JsonWriter writer, Object value) {
+    /** Writes a parsed value where one is due. */
+    public static void write(JsonWriter writer, Object value) {
         if (value instanceof JsonObject object) {
             writer.beginObject();
             for (Map.Entry<String, Object> member : object.members().entrySet()) {
                 writer.name(member.getKey());
-                writeAny(writer, member.getValue());
+                write(writer, member.getValue());
             }
             for (Map.Entry<JsonObject, Object> member : object.keyedByObject()) {
-                writeAny(writer, member.getKey());
-                writeAny(writer, member.getValue());
+                write(writer, member.getKey());
+                write(writer, member.getValue());
             }
             writer.endObject();
         } else if (value instanceof JsonArray array) {
             writer.beginArray();
             for (Object element : array.values()) {
-                writeAny(writer, element);
+                write(writer, element);
             }
             writer.endArray();
         } else if (value instanceof Long number) {
@@ -120,10 +122,29 @@ public final class Json {
         } else if (value instanceof Boolean known) {
             writer.value(known.booleanValue());
         } else if (value == null) {
-            writer.nullValue();
+            writer.value((String) null);
         } else {
             writer.value((String) value);
         }
+    }
+
+    /** A parsed value that maps texts to texts; empty for null. Null values are left out.
+     *
+     * @throws BadField naming {@code field} when it is no object, or naming a member that is no text
+     */
+    public static Map<String, String> stringMap(String field, Object value) {
+        JsonObject object = object(field, value);
+        if (object == null) {
+            return Map.of();
+        }
+        Map<String, String> map = new LinkedHashMap<>();
+        for (String key : object.members().keySet()) {
+            String text = object.getString(key);
+            if (text != null) {
+                map.put(key, text);
+            }
+        }
+        return map;
     }
 
     static String text(String field, Object value) {

@@ -32,14 +32,6 @@ public final class JsonObject {
         keyedByObject.add(new AbstractMap.SimpleImmutableEntry<>(key, value));
     }
 
-    public int size() {
-        return members.size() + keyedByObject.size();
-    }
-
-    public boolean has(String name) {
-        return members.get(name) != null;
-    }
-
     /** The members with text keys, in their order; values may be null. */
     public Map<String, Object> members() {
         return Collections.unmodifiableMap(members);
@@ -48,11 +40,6 @@ public final class JsonObject {
     /** The members whose keys are objects, in their order, duplicates included; values may be null. */
     public List<Map.Entry<JsonObject, Object>> keyedByObject() {
         return Collections.unmodifiableList(keyedByObject);
-    }
-
-    /** The text keys, in their order. */
-    public Set<String> names() {
-        return members().keySet();
     }
 
     /** The value, or null. */
@@ -144,18 +131,7 @@ public final class JsonObject {
 
     /** A member that maps texts to texts; empty when missing. Null values are left out. */
     public Map<String, String> getStringMap(String name) {
-        JsonObject object = getObject(name);
-        if (object == null) {
-            return Map.of();
-        }
-        Map<String, String> map = new LinkedHashMap<>();
-        for (String key : object.names()) {
-            String value = object.getString(key);
-            if (value != null) {
-                map.put(key, value);
-            }
-        }
-        return map;
+        return Json.stringMap(name, members.get(name));
     }
 
     @Override

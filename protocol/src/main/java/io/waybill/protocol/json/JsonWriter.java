@@ -66,11 +66,12 @@ public final class JsonWriter {
 
     /** Null writes the word null. */
     public JsonWriter value(String value) {
-        if (value == null) {
-            return nullValue();
-        }
         beforeValue();
-        string(value);
+        if (value == null) {
+            out.putAscii("null");
+        } else {
+            string(value);
+        }
         return this;
     }
 
@@ -81,28 +82,15 @@ public final class JsonWriter {
     }
 
     /** What is no number becomes 0.0. */
-    public JsonWriter value(double value) {
+    JsonWriter value(double value) {
         beforeValue();
         out.putAscii(Double.isFinite(value) ? Double.toString(value) : "0.0");
         return this;
     }
 
-    public JsonWriter value(boolean value) {
+    JsonWriter value(boolean value) {
         beforeValue();
         out.putAscii(value ? "true" : "false");
-        return this;
-    }
-
-    public JsonWriter nullValue() {
-        beforeValue();
-        out.putAscii("null");
-        return this;
-    }
-
-    /** A value that is JSON text already; it is not looked at. */
-    public JsonWriter rawValue(byte[] json) {
-        beforeValue();
-        out.put(json, 0, json.length);
         return this;
     }
 

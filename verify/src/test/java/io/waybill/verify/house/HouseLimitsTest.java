@@ -28,8 +28,6 @@ class HouseLimitsTest {
             Map.entry("io.waybill.protocol.frame.Command", 23L),
             Map.entry("io.waybill.client.PullConsumer", 19L),
             Map.entry("io.waybill.client.internal.pull.AssignedPullConsumer", 19L),
-            Map.entry("io.waybill.protocol.json.JsonWriter", 19L),
-            Map.entry("io.waybill.protocol.json.JsonObject", 18L),
             Map.entry("io.waybill.client.internal.message.InboundMessage", 17L),
             Map.entry("io.waybill.broker.offset.Offsets", 16L),
             Map.entry("io.waybill.client.Producer", 16L),

@@ -58,7 +58,7 @@ final class AdminTransactions implements TransactionInspector {
 
     private static List<Conflict> conflicts(String broker, JsonObject answer) {
         List<Conflict> found = new ArrayList<>();
-        if (answer.has("conflicts")) {
+        if (answer.get("conflicts") != null) {
             for (JsonObject one : answer.getArray("conflicts").objects("conflicts")) {
                 JsonObject published = one.getObject("published");
                 found.add(new Conflict(
@@ -134,7 +134,7 @@ final class AdminTransactions implements TransactionInspector {
         TransactionState.Stage stage = stage(word);
         List<Check> checks = new ArrayList<>();
         // With the transaction, or beside it when nothing of the message is left.
-        JsonObject holder = json.has("checkHistory") ? json : answer;
+        JsonObject holder = json.get("checkHistory") != null ? json : answer;
         for (JsonObject one : holder.getArray("checkHistory").objects("checkHistory")) {
             checks.add(new Check(
                     Instant.ofEpochMilli(one.getLong("timestamp", 0)),

@@ -29,7 +29,7 @@ public final class JsonValues {
     public static Map<String, String> texts(JsonObject json) {
         Map<String, String> texts = new LinkedHashMap<>();
         if (json != null) {
-            for (String name : json.names()) {
+            for (String name : json.members().keySet()) {
                 Object value = json.get(name);
                 if (value != null) {
                     texts.put(
