@@ -145,7 +145,7 @@ public final class Broker implements AutoCloseable {
         InetAddress advertised = advertised(settings);
         Store store = Store.open(files, platform, settings.store(), ViewsBackend.rocks(files));
         try {
-            StoreOwner.check(store, settings.brokerName());
+            StoreOwner.check(store.catalog(), settings.brokerName());
         } catch (NameTaken | RuntimeException e) {
             closeQuietly(store);
             throw e;

@@ -6,7 +6,7 @@ import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Wakeup;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.store.Store;
+import io.waybill.store.StoreStatus;
 import io.waybill.store.log.StoreState;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 final class Departure implements Duty, Feature {
     private static final Logger LOG = LoggerFactory.getLogger(Departure.class);
 
-    private final Store store;
+    private final StoreStatus storeStatus;
     private final Supplier<CompletableFuture<Void>> leave;
     private final Clock clock;
     private final Wakeup frozen = new Wakeup();
@@ -31,11 +31,11 @@ final class Departure implements Duty, Feature {
     private CompletableFuture<Void> leaving;
     private long untilNanos;
 
-    Departure(Store store, Supplier<CompletableFuture<Void>> leave, Clock clock, long mostMillis) {
-        this.store = store;
+    Departure(StoreStatus storeStatus, Supplier<CompletableFuture<Void>> leave, Clock clock, long mostMillis) {
+        this.storeStatus = storeStatus;
         this.leave = leave;
         this.clock = clock;
-        store.status().onFrozen(frozen::wake);
+        storeStatus.onFrozen(frozen::wake);
         this.mostNanos = TimeUnit.MILLISECONDS.toNanos(mostMillis);
     }
 
@@ -56,7 +56,7 @@ final class Departure implements Duty, Feature {
 
     @Override
     public long run() {
-        StoreState state = store.status().state();
+        StoreState state = storeStatus.state();
         if (state.kind() != StoreState.Kind.FROZEN || gone.isDone()) {
             return WHEN_WOKEN;
         }

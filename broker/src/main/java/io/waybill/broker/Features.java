@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
+import io.waybill.broker.admin.AskClients;
 import io.waybill.broker.admin.BrokerAdminFeature;
 import io.waybill.broker.admin.ConsumerProgress;
 import io.waybill.broker.admin.GroupAdminFeature;
+import io.waybill.broker.admin.GroupRequests;
+import io.waybill.broker.admin.RuntimeFigures;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.delivery.DeliveryLog;
 import io.waybill.broker.group.ClientChannelInfo;
@@ -14,6 +17,7 @@ import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.MembershipListener;
 import io.waybill.broker.insight.GroupState;
 import io.waybill.broker.insight.Insight;
+import io.waybill.broker.insight.InsightStoreAccess;
 import io.waybill.broker.insight.QuarantinedKeys;
 import io.waybill.broker.lock.QueueLocks;
 import io.waybill.broker.longpoll.Deliveries;
@@ -24,11 +28,14 @@ import io.waybill.broker.offset.OffsetListener;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.pop.AssignmentFeature;
 import io.waybill.broker.pop.PopFeature;
+import io.waybill.broker.pop.PopStoreAccess;
 import io.waybill.broker.pull.DeliveryInterceptors;
 import io.waybill.broker.pull.PullFeature;
 import io.waybill.broker.pull.SubscriptionConflictFeature;
+import io.waybill.broker.pull.SubscriptionConflictStoreAccess;
 import io.waybill.broker.quarantine.Quarantine;
 import io.waybill.broker.quarantine.QuarantineFeature;
+import io.waybill.broker.quarantine.QuarantineStoreAccess;
 import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.AdminChanges;
 import io.waybill.broker.request.BackgroundDuties;
@@ -39,6 +46,7 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.retry.SendBackStoreAccess;
 import io.waybill.broker.route.NameServers;
 import io.waybill.broker.route.Registration;
 import io.waybill.broker.send.MessageStamp;
@@ -59,6 +67,8 @@ import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
+import io.waybill.broker.transaction.TransactionResolver;
+import io.waybill.broker.transaction.TransactionStoreAccess;
 import io.waybill.platform.Clock;
 import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
@@ -112,8 +122,8 @@ final class Features {
         String broker = settings.brokerName();
         Executor blocking = lanes.executor(Lane.BLOCKING);
 
-        topics = new Topics(store, settings);
-        Groups groups = new Groups(store, settings);
+        topics = new Topics(store.queues(), store.timers(), store.catalog(), store.clock(), settings);
+        Groups groups = new Groups(store.catalog(), store.clock(), settings);
         members = new ClientRegistry(groups, settings, clock);
         QueueLocks locks = new QueueLocks(
                 store.locks(),
@@ -122,7 +132,13 @@ final class Features {
                 broker,
                 queue -> topics.hasQueue(queue.topic(), queue.queueId()),
                 members::clientId);
-        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, locks);
+        offsets = new Offsets(
+                store.queues(),
+                store.offsets(),
+                store.clock(),
+                settings,
+                group -> members.consumerGroup(group) != null,
+                locks);
         DeliveryLog deliveries = new DeliveryLog(
                 store.deliveries()::recordDeliveries,
                 store.deliveries()::deliveriesOf,
@@ -147,29 +163,61 @@ final class Features {
         topics.publishTo(registration);
 
         TimerSettings timers = settings.timers();
-        RecallSigner signer = RecallSigner.of(store, platform.random());
+        RecallSigner signer = RecallSigner.of(store.catalog(), platform.random());
         DelayedMessageWriter delays =
                 new DelayedMessageWriter(store.timers(), store.clock(), timers, broker, signer, topics::readableQueue);
         TransactionSettings transactions = settings.transactions();
-        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, broker);
+        TransactionResolver decisions =
+                new TransactionResolver(store.transactions(), store.conflicts(), store.clock(), clock, delays);
+        TransactionChecks checks = new TransactionChecks(
+                store.messages(), store.transactions(), decisions, clock, transactions, members, broker);
         HalfMessageWriter halves =
                 new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
-        timerDispatcher = new TimerDispatcher(store, clock, checks, topics::readableQueue);
+        timerDispatcher = new TimerDispatcher(
+                store.messages(), store.timers(), store.status(), store.clock(), clock, checks, topics::readableQueue);
         checks.onOverdue(timerDispatcher::wake);
         ClientRetryPublisher retries = new ClientRetryPublisher(groups, locks::isOrdered, members::nameOf, clock);
         Rules rules = new Rules();
         ReadRules readRules = new ReadRules(topics, groups, members, rules, clock);
         Deliveries delivered = new Deliveries(deliveries, stats);
-        SubscriptionConflictFeature conflicts =
-                new SubscriptionConflictFeature(store, topics, offsets, readRules, delivered, lanes, broker, clock);
-        quarantine =
-                new QuarantineFeature(store, topics, offsets, group -> groups.find(group) != null, rules, clock, lanes);
+        SubscriptionConflictFeature conflicts = new SubscriptionConflictFeature(
+                new SubscriptionConflictStoreAccess(
+                        store.queues(), store.messages(), store.timers(), store.pops(), store.clock()),
+                topics,
+                offsets,
+                readRules,
+                delivered,
+                lanes,
+                broker,
+                clock);
+        quarantine = new QuarantineFeature(
+                new QuarantineStoreAccess(
+                        store.queues(),
+                        store.messages(),
+                        store.catalog(),
+                        store.pops(),
+                        store.settlements(),
+                        store.clock()),
+                topics,
+                offsets,
+                group -> groups.find(group) != null,
+                rules,
+                clock,
+                lanes);
         interceptors.add(conflicts.interceptor());
         interceptors.add(quarantine.interceptor());
         retries.onGivenUp(quarantine.failures());
 
         pulls = new PullFeature(store.queues(), offsets, readRules, interceptors, delivered, lanes, settings, clock);
-        pops = new PopFeature(store, topics, offsets, readRules, delivered, lanes, settings, platform);
+        pops = new PopFeature(
+                new PopStoreAccess(store.queues(), store.offsets(), store.pops(), store.clock()),
+                topics,
+                offsets,
+                readRules,
+                delivered,
+                lanes,
+                settings,
+                platform);
         store.queues().onVisible((topic, queueId, newMaxOffset) -> {
             pulls.longPolling().wake(topic, queueId);
             pops.longPolling().wake(topic, queueId);
@@ -208,23 +256,56 @@ final class Features {
         features.add(pops);
         features.add(new AssignmentFeature(store.catalog(), topics, members, nameServers, settings, clock));
         features.add(new GroupFeature(groups, members, topics, lanes));
-        features.add(new OffsetFeature(store, offsets, topics, group -> groups.find(group) != null, lanes));
+        features.add(new OffsetFeature(store.queues(), offsets, topics, group -> groups.find(group) != null, lanes));
         locks.register(routes);
         background.add(locks);
-        TopicUses uses = new TopicUses(store, members, offsets);
+        TopicUses uses =
+                new TopicUses(store.queues(), store.messages(), store.transactions(), store.timers(), members, offsets);
         features.add(new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes));
-        TransactionFeature halfRequests =
-                new TransactionFeature(store, topics, checks, clock, delays, members::nameOf, broker, lanes);
+        TransactionFeature halfRequests = new TransactionFeature(
+                new TransactionStoreAccess(
+                        store.messages(),
+                        store.transactions(),
+                        store.conflicts(),
+                        store.settlements(),
+                        store.status(),
+                        store.clock()),
+                topics,
+                checks,
+                clock,
+                decisions,
+                members::nameOf,
+                broker,
+                lanes);
         features.add(halfRequests);
-        features.add(new TimerFeature(store, clock, timers, broker, lanes));
+        features.add(new TimerFeature(
+                store.messages(), store.transactions(), store.timers(), store.status(), clock, timers, broker, lanes));
         features.add(new RecallMessage(store.timers(), timers, broker, signer, topic -> topics.find(topic) != null));
-        features.add(
-                new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats));
-        features.add(new QueryFeature(store, members::subscription));
-        features.add(new GroupAdminFeature(store, topics, groups, members, offsets, quarantine::forget, broker, lanes));
-        features.add(new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock));
+        features.add(new SendBack(
+                new SendBackStoreAccess(store.messages(), store.transactions(), store.timers()),
+                topics,
+                groups,
+                timers.levels(),
+                clock,
+                platform.random(),
+                members::nameOf,
+                stats));
+        features.add(new QueryFeature(store.queues(), store.messages(), members::subscription));
+        features.add(new GroupAdminFeature(store.queues(), store.clock(), topics, groups, members, offsets, broker));
+        features.add(new GroupRequests(groups, offsets, quarantine::forget, lanes));
+        features.add(new AskClients(store.messages(), topics, groups, members, broker, lanes));
+        features.add(new BrokerAdminFeature(store.queues(), store.status(), topics, offsets, stats, settings));
+        features.add(new RuntimeFigures(
+                store.queues(),
+                store.transactions(),
+                store.timers(),
+                store.status(),
+                store.clock(),
+                stats,
+                members,
+                clock));
         features.add(new ConsumerProgress(
-                store,
+                store.queues(),
                 topics,
                 groups,
                 members,
@@ -233,16 +314,33 @@ final class Features {
                 broker,
                 address.getAddress().getHostAddress() + ":" + address.getPort()));
         features.add(new DeadLetterAdmin(
-                store, topics, clock, platform.random(), settings.messages().maxBytes(), lanes));
+                store.queues(),
+                store.messages(),
+                store.settlements(),
+                topics,
+                clock,
+                platform.random(),
+                settings.messages().maxBytes(),
+                lanes));
         features.add(quarantine);
+        InsightStoreAccess reads = new InsightStoreAccess(
+                store.queues(),
+                store.messages(),
+                store.transactions(),
+                store.conflicts(),
+                store.timers(),
+                store.pops(),
+                store.settlements(),
+                store.status(),
+                store.clock());
         GroupState state =
-                new GroupState(store, topics, groups, members, offsets, deliveries, locks, this::quarantinedKey);
-        features.add(new Insight(store, state, halfRequests::rolledBack, broker));
+                new GroupState(reads, topics, groups, members, offsets, deliveries, locks, this::quarantinedKey);
+        features.add(new Insight(reads, state, halfRequests::rolledBack, broker));
         features.add(Feature.background(stats));
         features.add(Feature.background(deliveries));
         features.add(registration);
-        departure =
-                new Departure(store, this::leave, clock, settings.registration().timeoutMillis());
+        departure = new Departure(
+                store.status(), this::leave, clock, settings.registration().timeoutMillis());
         features.add(departure);
         for (Feature feature : features) {
             feature.routes(routes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
-import io.waybill.store.Store;
+import io.waybill.store.CatalogStore;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
 import java.nio.charset.StandardCharsets;
@@ -23,11 +23,11 @@ final class StoreOwner {
      *
      * @throws NameTaken when the store belongs to another name
      */
-    static void check(Store store, String brokerName) throws NameTaken {
-        byte[] owner = store.catalog().catalogValue(CatalogKind.SETTING, SETTING);
+    static void check(CatalogStore store, String brokerName) throws NameTaken {
+        byte[] owner = store.catalogValue(CatalogKind.SETTING, SETTING);
         if (owner == null) {
             byte[] name = brokerName.getBytes(StandardCharsets.UTF_8);
-            store.catalog().putCatalog(CatalogKind.SETTING, SETTING, name, outcome -> {
+            store.putCatalog(CatalogKind.SETTING, SETTING, name, outcome -> {
                 if (!(outcome instanceof Stored)) {
                     LOG.warn("That this store belongs to broker {} is not written down: {}", brokerName, outcome);
                 }

@@ -49,11 +49,11 @@ class NameConflictTest {
 
     @Test
     void theStoreKeepsItsOwnersNameOverACrash() throws NameTaken {
-        StoreOwner.check(broker.store, "broker-a");
+        StoreOwner.check(broker.store.catalog(), "broker-a");
         broker.settle();
         broker.crash(3);
-        StoreOwner.check(broker.store, "broker-a");
-        assertThatThrownBy(() -> StoreOwner.check(broker.store, "broker-b"))
+        StoreOwner.check(broker.store.catalog(), "broker-a");
+        assertThatThrownBy(() -> StoreOwner.check(broker.store.catalog(), "broker-b"))
                 .isInstanceOf(NameTaken.class)
                 .hasMessageContaining("'broker-a', not to 'broker-b'");
     }

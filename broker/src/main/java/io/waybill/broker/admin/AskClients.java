@@ -4,9 +4,12 @@ package io.waybill.broker.admin;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestRefused;
+import io.waybill.broker.request.Routes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
@@ -24,7 +27,7 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.RemotingException;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -37,23 +40,39 @@ import java.util.concurrent.CompletableFuture;
  * What only a running consumer can answer: how it is doing (307), what it makes of one message (309), which offsets it holds (223). The question
  * is passed to it and its answer passed back as it is; 206 when it is not online, 207 when it does not answer within ten seconds.
  */
-final class AskClients {
+public final class AskClients implements Feature {
     private static final long TIMEOUT_MILLIS = 10_000;
 
-    private final Store store;
+    private final MessageStore store;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
     private final String brokerName;
     private final Lanes lanes;
 
-    AskClients(Store store, Topics topics, Groups groups, ClientRegistry members, String brokerName, Lanes lanes) {
+    public AskClients(
+            MessageStore store, Topics topics, Groups groups, ClientRegistry members, String brokerName, Lanes lanes) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
         this.members = members;
         this.brokerName = brokerName;
         this.lanes = lanes;
+    }
+
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.GET_CONSUMER_RUNNING_INFO, Lane.INLINE, RunningInfoHeader::read, this::runningInfo)
+                .on(
+                        RequestCode.CONSUME_MESSAGE_DIRECTLY,
+                        Lane.OPERATOR,
+                        ConsumeDirectlyHeader::read,
+                        this::consumeDirectly)
+                .on(
+                        RequestCode.INVOKE_BROKER_TO_GET_CONSUMER_STATUS,
+                        Lane.INLINE,
+                        ConsumerStatusHeader::read,
+                        this::consumerStatus);
     }
 
     /** 307. */
@@ -69,7 +88,7 @@ final class AskClients {
     /** 309; without a client id some member consumes it. */
     Reply consumeDirectly(Request request, ConsumeDirectlyHeader header) {
         ClientChannelInfo member = member(header.consumerGroup(), header.clientId());
-        ByteBuffer message = store.messages().readAt(position(header.msgId()));
+        ByteBuffer message = store.readAt(position(header.msgId()));
         if (message == null) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message " + header.msgId() + " here");
         }

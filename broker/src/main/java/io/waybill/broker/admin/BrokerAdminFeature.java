@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.admin;
 
-import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Lane;
@@ -9,39 +8,35 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.topic.Topics;
-import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.header.TopicHeader;
 import io.waybill.protocol.header.ViewStatsHeader;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreStatus;
 
-/** The requests of operators and their tools about the broker as a whole: its figures, its settings, what is cleaned up. */
+/** The requests of operators and their tools about the broker as a whole: its topics, its settings, what is cleaned up. */
 public final class BrokerAdminFeature implements Feature {
     private final TopicStatus topicStatus;
-    private final RuntimeFigures figures;
     private final ViewStats viewStats;
     private final BrokerConfig config;
     private final Housekeeping housekeeping;
 
     public BrokerAdminFeature(
-            Store store,
+            QueueStore queueStore,
+            StoreStatus storeStatus,
             Topics topics,
-            ClientRegistry members,
             Offsets offsets,
             Stats stats,
-            BrokerSettings settings,
-            Clock clock) {
-        this.topicStatus = new TopicStatus(store, topics, stats, settings.brokerName());
-        this.figures = new RuntimeFigures(store, stats, members, clock);
+            BrokerSettings settings) {
+        this.topicStatus = new TopicStatus(queueStore, topics, stats, settings.brokerName());
         this.viewStats = new ViewStats(stats);
         this.config = new BrokerConfig(settings);
-        this.housekeeping = new Housekeeping(store, topics, offsets);
+        this.housekeeping = new Housekeeping(queueStore, storeStatus, topics, offsets);
     }
 
     @Override
     public void routes(Routes routes) {
         routes.on(RequestCode.GET_TOPIC_STATS_INFO, Lane.OPERATOR, TopicHeader::read, topicStatus)
-                .on(RequestCode.GET_BROKER_RUNTIME_INFO, Lane.OPERATOR, figures::all)
                 .on(RequestCode.VIEW_BROKER_STATS_DATA, Lane.INLINE, ViewStatsHeader::read, viewStats)
                 .on(RequestCode.GET_BROKER_CONFIG, Lane.INLINE, config::get)
                 .on(RequestCode.UPDATE_BROKER_CONFIG, Lane.INLINE, config::update)

@@ -20,7 +20,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ConsumeStatsHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
 import io.waybill.store.record.ConsumerOffset;
 import java.util.Arrays;
 import java.util.Map;
@@ -33,7 +33,7 @@ import java.util.TreeSet;
  * GET_BROKER_CONSUME_STATS (317): the same of every group.
  */
 public final class ConsumerProgress implements Feature {
-    private final Store store;
+    private final QueueStore store;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
@@ -44,7 +44,7 @@ public final class ConsumerProgress implements Feature {
 
     /** @param address of this broker, host and port */
     public ConsumerProgress(
-            Store store,
+            QueueStore store,
             Topics topics,
             Groups groups,
             ClientRegistry members,
@@ -136,7 +136,7 @@ public final class ConsumerProgress implements Feature {
                 queues.put(
                         new MessageQueue(name, brokerName, queueId),
                         new ConsumeStats.QueueProgress(
-                                store.queues().offsetRange(name, queueId).maxOffset(),
+                                store.offsetRange(name, queueId).maxOffset(),
                                 committed,
                                 committed,
                                 StoreTimes.at(store, name, queueId, committed - 1)));

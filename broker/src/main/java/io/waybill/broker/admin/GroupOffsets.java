@@ -15,7 +15,8 @@ import io.waybill.protocol.header.GroupNameHeader;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.record.ConsumerOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,14 +28,22 @@ import java.util.TreeSet;
 
 /** What is asked about the progress of groups, read only: 43, 303, 308, 343, 345. */
 final class GroupOffsets {
-    private final Store store;
+    private final QueueStore queueStore;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
 
-    GroupOffsets(Store store, Topics topics, ClientRegistry members, Offsets offsets, String brokerName) {
-        this.store = store;
+    GroupOffsets(
+            QueueStore queueStore,
+            StoreClock storeClock,
+            Topics topics,
+            ClientRegistry members,
+            Offsets offsets,
+            String brokerName) {
+        this.queueStore = queueStore;
+        this.storeClock = storeClock;
         this.topics = topics;
         this.members = members;
         this.offsets = offsets;
@@ -73,21 +82,22 @@ final class GroupOffsets {
         JsonWriter json =
                 new JsonWriter().beginObject().name("consumeTimeSpanSet").beginArray();
         for (int queueId = 0; queueId < topic.writeQueueNums(); queueId++) {
-            QueueRange range = store.queues().offsetRange(name, queueId);
-            long first = store.queues().earliestStoreTime(name, queueId);
+            QueueRange range = queueStore.offsetRange(name, queueId);
+            long first = queueStore.earliestStoreTime(name, queueId);
             long committed = offsets.query(group, name, queueId);
             boolean behind = committed < range.maxOffset() && range.maxOffset() > range.minOffset();
             long next = Math.max(committed, range.minOffset());
             json.beginObject()
                     .field(
                             "consumeTimeStamp",
-                            committed > 0 ? StoreTimes.at(store, name, queueId, committed - 1) : first)
+                            committed > 0 ? StoreTimes.at(queueStore, name, queueId, committed - 1) : first)
                     .field(
                             "delayTime",
                             behind
-                                    ? Math.max(0, store.clock().nowMillis() - StoreTimes.at(store, name, queueId, next))
+                                    ? Math.max(
+                                            0, storeClock.nowMillis() - StoreTimes.at(queueStore, name, queueId, next))
                                     : 0)
-                    .field("maxTimeStamp", StoreTimes.at(store, name, queueId, range.maxOffset() - 1))
+                    .field("maxTimeStamp", StoreTimes.at(queueStore, name, queueId, range.maxOffset() - 1))
                     .name("messageQueue");
             new MessageQueue(name, brokerName, queueId).write(json);
             json.field("minTimeStamp", first).endObject();

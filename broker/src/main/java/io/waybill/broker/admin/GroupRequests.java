@@ -3,11 +3,14 @@ package io.waybill.broker.admin;
 
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.offset.Offsets;
+import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.Routes;
 import io.waybill.protocol.Names;
+import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
@@ -25,7 +28,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /** The requests of operators that change groups: delete (207), many at once (225), forbid a topic (353). */
-final class GroupRequests {
+public final class GroupRequests implements Feature {
     private static final int MOST_AT_ONCE = 1_000;
     private static final int MOST_SHOWN = 400;
 
@@ -34,11 +37,19 @@ final class GroupRequests {
     private final QuarantinedMessages quarantined;
     private final Lanes lanes;
 
-    GroupRequests(Groups groups, Offsets offsets, QuarantinedMessages quarantined, Lanes lanes) {
+    /** @param quarantined forgets what a deleted group has set aside */
+    public GroupRequests(Groups groups, Offsets offsets, QuarantinedMessages quarantined, Lanes lanes) {
         this.groups = groups;
         this.offsets = offsets;
         this.quarantined = quarantined;
         this.lanes = lanes;
+    }
+
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.DELETE_SUBSCRIPTIONGROUP, Lane.OPERATOR, DeleteGroupHeader::read, this::delete)
+                .on(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST, Lane.INLINE, this::putAll)
+                .on(RequestCode.UPDATE_AND_GET_GROUP_FORBIDDEN, Lane.INLINE, this::forbidden);
     }
 
     /**

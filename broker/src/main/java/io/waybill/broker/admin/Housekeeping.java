@@ -10,7 +10,8 @@ import io.waybill.protocol.header.OffsetReply;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreStatus;
 import io.waybill.store.record.ConsumerOffset;
 import java.util.List;
 
@@ -20,12 +21,14 @@ import java.util.List;
  * and have no message left.
  */
 final class Housekeeping {
-    private final Store store;
+    private final QueueStore queueStore;
+    private final StoreStatus storeStatus;
     private final Topics topics;
     private final Offsets offsets;
 
-    Housekeeping(Store store, Topics topics, Offsets offsets) {
-        this.store = store;
+    Housekeeping(QueueStore queueStore, StoreStatus storeStatus, Topics topics, Offsets offsets) {
+        this.queueStore = queueStore;
+        this.storeStatus = storeStatus;
         this.topics = topics;
         this.offsets = offsets;
     }
@@ -33,7 +36,7 @@ final class Housekeeping {
     /** 13: where the next record of the log will stand. */
     Reply endOfLog(Request request) {
         return Reply.of(Command.response(ResponseCode.SUCCESS, null)
-                .header(new OffsetReply(store.status().positions().confirmed()))
+                .header(new OffsetReply(storeStatus.positions().confirmed()))
                 .build());
     }
 
@@ -59,7 +62,7 @@ final class Housekeeping {
         if (topics.find(entry.topic()) != null) {
             return false;
         }
-        QueueRange range = store.queues().keptOffsetRange(entry.topic(), entry.queueId());
+        QueueRange range = queueStore.keptOffsetRange(entry.topic(), entry.queueId());
         return range.minOffset() == range.maxOffset();
     }
 }

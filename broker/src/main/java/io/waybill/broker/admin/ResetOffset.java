@@ -17,7 +17,7 @@ import io.waybill.protocol.header.ResetOffsetHeader;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.view.Boundary;
@@ -41,14 +41,20 @@ import java.util.concurrent.atomic.AtomicReference;
 final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
     private static final int MOST_SHOWN = 400;
 
-    private final Store store;
+    private final QueueStore store;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
     private final Offsets offsets;
     private final String brokerName;
 
-    ResetOffset(Store store, Topics topics, Groups groups, ClientRegistry members, Offsets offsets, String brokerName) {
+    ResetOffset(
+            QueueStore store,
+            Topics topics,
+            Groups groups,
+            ClientRegistry members,
+            Offsets offsets,
+            String brokerName) {
         this.store = store;
         this.topics = topics;
         this.groups = groups;
@@ -123,14 +129,14 @@ final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
     }
 
     private long target(ResetOffsetHeader header, int queueId) {
-        QueueRange range = store.queues().offsetRange(header.topic(), queueId);
+        QueueRange range = store.offsetRange(header.topic(), queueId);
         long wanted;
         if (header.queueId() >= 0 && header.offset() >= 0) {
             wanted = Math.max(range.minOffset(), Math.min(header.offset(), range.maxOffset()));
         } else if (header.timestamp() < 0) {
             wanted = range.maxOffset();
         } else {
-            wanted = store.queues().offsetByTime(header.topic(), queueId, header.timestamp(), Boundary.LOWER);
+            wanted = store.offsetByTime(header.topic(), queueId, header.timestamp(), Boundary.LOWER);
         }
         long current = offsets.query(header.group(), header.topic(), queueId);
         return !header.isForce() && current >= 0 ? Math.min(current, wanted) : wanted;

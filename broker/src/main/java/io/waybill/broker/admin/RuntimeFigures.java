@@ -2,14 +2,22 @@
 package io.waybill.broker.admin;
 
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Reply;
+import io.waybill.broker.request.Routes;
 import io.waybill.broker.stats.Stats;
 import io.waybill.broker.stats.StatsTotals;
 import io.waybill.platform.Clock;
+import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.KvTable;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreClock;
+import io.waybill.store.StoreStatus;
+import io.waybill.store.TimerStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.LogStats;
 import io.waybill.store.log.Positions;
 import io.waybill.store.record.QueueKey;
@@ -28,36 +36,57 @@ import java.util.function.LongSupplier;
  * those queues have size, capacity and waiting time 0; the queue of sends is the one of the log's writer. There is no pool of transient
  * buffers and no lock of the page cache: 0 too. Figures of a part that has no like here (putLatency99, scheduleMessageOffset) are absent.
  */
-final class RuntimeFigures {
+public final class RuntimeFigures implements Feature {
     private static final int MOST_QUEUES = 4096;
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final TransactionStore transactionStore;
+    private final TimerStore timerStore;
+    private final StoreStatus storeStatus;
+    private final StoreClock storeClock;
     private final StatsTotals totals;
     private final ClientRegistry members;
     private final Clock clock;
     private final long bootMillis;
 
-    RuntimeFigures(Store store, Stats stats, ClientRegistry members, Clock clock) {
+    public RuntimeFigures(
+            QueueStore queueStore,
+            TransactionStore transactionStore,
+            TimerStore timerStore,
+            StoreStatus storeStatus,
+            StoreClock storeClock,
+            Stats stats,
+            ClientRegistry members,
+            Clock clock) {
         this.members = members;
         this.totals = stats.totals();
-        this.store = store;
+        this.queueStore = queueStore;
+        this.transactionStore = transactionStore;
+        this.timerStore = timerStore;
+        this.storeStatus = storeStatus;
+        this.storeClock = storeClock;
         this.clock = clock;
         this.bootMillis = clock.wallMillis();
     }
 
-    Reply all(Request request) {
+    @Override
+    public void routes(Routes routes) {
+        routes.on(RequestCode.GET_BROKER_RUNTIME_INFO, Lane.OPERATOR, this::all);
+    }
+
+    private Reply all(Request request) {
         return Reply.success(new KvTable(figures()).toJson());
     }
 
     /** Store time of the oldest message, now when there is none; -1 when there are too many queues to look at. */
     private long earliestMillis() {
-        List<QueueKey> queues = store.queues().allQueues();
+        List<QueueKey> queues = queueStore.allQueues();
         if (queues.size() > MOST_QUEUES) {
             return -1;
         }
         long earliest = clock.wallMillis();
         for (QueueKey queue : queues) {
-            long millis = store.queues().earliestStoreTime(queue.topic(), queue.queueId());
+            long millis = queueStore.earliestStoreTime(queue.topic(), queue.queueId());
             earliest = millis < 0 ? earliest : Math.min(earliest, millis);
         }
         return earliest;
@@ -129,7 +158,7 @@ final class RuntimeFigures {
         table.put("msgGetTotalTodayNow", Long.toString(totals.messages(true)));
         table.put("timerEnqueueTps", "0.0");
         table.put("timerDequeueTps", "0.0");
-        LogStats stats = store.status().statistics();
+        LogStats stats = storeStatus.statistics();
         long putTimes = totals.messages(false);
         long putBytes = totals.bytes(false);
         table.put("putMessageTimesTotal", Long.toString(putTimes));
@@ -140,12 +169,12 @@ final class RuntimeFigures {
         table.put("getMessageEntireTimeMax", Long.toString(totals.longestMillis(true)));
         table.put("sendThreadPoolQueueSize", Integer.toString(stats.waiting()));
         table.put("sendThreadPoolQueueCapacity", Integer.toString(stats.maxWaiting()));
-        Positions positions = store.status().positions();
+        Positions positions = storeStatus.positions();
         table.put("dispatchBehindBytes", Long.toString(Math.max(0, positions.confirmed() - positions.applied())));
         table.put("remainHowManyDataToFlush", bytes(Math.max(0, positions.appended() - positions.flushed())));
         table.put("logBytes", Long.toString(stats.bytes()));
-        table.put("commitLogMinOffset", Long.toString(store.status().oldestPosition()));
-        table.put("commitLogMaxOffset", Long.toString(store.status().positions().confirmed()));
+        table.put("commitLogMinOffset", Long.toString(storeStatus.oldestPosition()));
+        table.put("commitLogMaxOffset", Long.toString(storeStatus.positions().confirmed()));
         if (stats.diskBytes() > 0) {
             // The log and the queues are on one file system.
             String ratio = String.format(
@@ -157,15 +186,15 @@ final class RuntimeFigures {
                     "Total : " + bytes(stats.diskBytes()) + ", Free : " + bytes(stats.usableDiskBytes()) + ".");
         }
         putIfKnown(table, "earliestMessageTimeStamp", this::earliestMillis);
-        putIfKnown(table, "openTransactions", store.transactions()::openHalfCount);
-        putIfKnown(table, "pendingDelayedMessages", store.timers()::pendingTimerCount);
+        putIfKnown(table, "openTransactions", transactionStore::openHalfCount);
+        putIfKnown(table, "pendingDelayedMessages", timerStore::pendingTimerCount);
         table.put("sharedClientIdsFound", Long.toString(members.shared().count()));
-        table.put("storeAheadOfClockMillis", Long.toString(store.clock().aheadMillis()));
-        table.put("storeState", store.status().state().kind().name());
-        String trouble = store.status().viewsTrouble();
+        table.put("storeAheadOfClockMillis", Long.toString(storeClock.aheadMillis()));
+        table.put("storeState", storeStatus.state().kind().name());
+        String trouble = storeStatus.viewsTrouble();
         table.put("viewsState", trouble.isEmpty() ? "OK" : trouble);
-        table.put("viewsRebuilds", Long.toString(store.status().viewsRebuilds()));
-        table.put("brokerActive", Boolean.toString(store.status().state().isOpen()));
+        table.put("viewsRebuilds", Long.toString(storeStatus.viewsRebuilds()));
+        table.put("brokerActive", Boolean.toString(storeStatus.state().isOpen()));
         table.put("brokerVersionDesc", "V5_5_0");
         table.put("brokerVersion", Integer.toString(Command.CURRENT_VERSION));
         table.put("bootTimestamp", Long.toString(bootMillis));

@@ -12,18 +12,18 @@ import io.waybill.protocol.body.TopicStats;
 import io.waybill.protocol.header.TopicHeader;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
 import java.util.Map;
 import java.util.TreeMap;
 
 /** GET_TOPIC_STATS_INFO (202): first and next offset of each queue of a topic, and when it was last written. */
 final class TopicStatus implements RouteHandler<TopicHeader> {
-    private final Store store;
+    private final QueueStore store;
     private final Topics topics;
     private final Stats stats;
     private final String brokerName;
 
-    TopicStatus(Store store, Topics topics, Stats stats, String brokerName) {
+    TopicStatus(QueueStore store, Topics topics, Stats stats, String brokerName) {
         this.stats = stats;
         this.store = store;
         this.topics = topics;
@@ -42,7 +42,7 @@ final class TopicStatus implements RouteHandler<TopicHeader> {
     private TopicStats stats(TopicConfig topic) {
         Map<MessageQueue, TopicStats.QueueRange> queues = new TreeMap<>();
         for (int queueId = 0; queueId < topic.writeQueueNums(); queueId++) {
-            QueueRange range = store.queues().offsetRange(topic.topicName(), queueId);
+            QueueRange range = store.offsetRange(topic.topicName(), queueId);
             queues.put(
                     new MessageQueue(topic.topicName(), brokerName, queueId),
                     new TopicStats.QueueRange(

@@ -6,8 +6,11 @@ import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.TopicUse;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.MessageStore;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.TimerStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.QueueKey;
 import java.nio.ByteBuffer;
@@ -22,12 +25,24 @@ public final class TopicUses {
     /** Open transactions that are looked at: reading each of a million would keep the answer for minutes. */
     private static final int MOST_HALVES = 1_000;
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
+    private final TimerStore timerStore;
     private final ClientRegistry members;
     private final Offsets offsets;
 
-    public TopicUses(Store store, ClientRegistry members, Offsets offsets) {
-        this.store = store;
+    public TopicUses(
+            QueueStore queueStore,
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            TimerStore timerStore,
+            ClientRegistry members,
+            Offsets offsets) {
+        this.queueStore = queueStore;
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
+        this.timerStore = timerStore;
         this.members = members;
         this.offsets = offsets;
     }
@@ -39,18 +54,18 @@ public final class TopicUses {
         for (ConsumerGroup group : members.consumerGroups()) {
             connected += group.subscription(topic) == null ? 0 : group.members().size();
         }
-        long pending = store.timers().pendingTimerCount(topic) + openHalves(topic);
+        long pending = timerStore.pendingTimerCount(topic) + openHalves(topic);
         return new TopicUse(queues.messages(), queues.unread(), queues.isRead(), connected, pending);
     }
 
     /** Only what stands in its queues from this id on. */
     public TopicUse ofQueues(String topic, int fromQueue) {
-        List<QueueKey> queues = store.queues().queuesOf(topic).stream()
+        List<QueueKey> queues = queueStore.queuesOf(topic).stream()
                 .filter(queue -> queue.queueId() >= fromQueue)
                 .toList();
         long messages = 0;
         for (QueueKey queue : queues) {
-            QueueRange range = store.queues().offsetRange(topic, queue.queueId());
+            QueueRange range = queueStore.offsetRange(topic, queue.queueId());
             messages += range.maxOffset() - range.minOffset();
         }
         Set<String> groups = new TreeSet<>(offsets.groupsOf(topic));
@@ -63,7 +78,7 @@ public final class TopicUses {
         for (String group : groups) {
             long left = 0;
             for (QueueKey queue : queues) {
-                QueueRange range = store.queues().offsetRange(topic, queue.queueId());
+                QueueRange range = queueStore.offsetRange(topic, queue.queueId());
                 long committed = offsets.query(group, topic, queue.queueId());
                 left += Math.max(0, range.maxOffset() - Math.max(committed, range.minOffset()));
             }
@@ -76,8 +91,8 @@ public final class TopicUses {
 
     private long openHalves(String topic) {
         long count = 0;
-        for (PendingHalf half : store.transactions().openHalves(MOST_HALVES)) {
-            ByteBuffer stored = store.messages().readPending(half.handle());
+        for (PendingHalf half : transactionStore.openHalves(MOST_HALVES)) {
+            ByteBuffer stored = messageStore.readPending(half.handle());
             count += stored != null && StoredMessage.topicEquals(stored, 0, topic) ? 1 : 0;
         }
         return count;

@@ -7,7 +7,8 @@ import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.BadField;
-import io.waybill.store.Store;
+import io.waybill.store.CatalogStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
@@ -44,7 +45,8 @@ public final class Groups {
     /** With its retry policy and attributes, which are kept as they come. */
     private static final int MAX_JSON_LENGTH = 16 * 1024;
 
-    private final Store store;
+    private final CatalogStore catalogStore;
+    private final StoreClock storeClock;
     private final BrokerSettings settings;
     private final Map<String, SubscriptionGroupConfig> table = new ConcurrentHashMap<>();
     /** By group the topics it may not read; each set is replaced, never changed. */
@@ -57,19 +59,20 @@ public final class Groups {
     private volatile DataVersion version;
 
     /** Reads the catalog; an entry that cannot be read stops the start. */
-    public Groups(Store store, BrokerSettings settings) {
-        this.store = store;
+    public Groups(CatalogStore catalogStore, StoreClock storeClock, BrokerSettings settings) {
+        this.catalogStore = catalogStore;
+        this.storeClock = storeClock;
         this.settings = settings;
-        store.catalog()
+        catalogStore
                 .catalogValues(CatalogKind.GROUP)
                 .forEach((name, value) -> table.put(name, SubscriptionGroupConfig.parse(ByteBuffer.wrap(value))));
-        store.catalog().catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
+        catalogStore.catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
             if (name.startsWith(FORBIDDEN)) {
                 String topics = new String(value, StandardCharsets.UTF_8);
                 forbidden.put(name.substring(FORBIDDEN.length()), Set.of(topics.split(" ")));
             }
         });
-        version = new DataVersion(0, store.clock().nowMillis(), 0);
+        version = new DataVersion(0, storeClock.nowMillis(), 0);
     }
 
     /** Notifies somebody, by the name of the group, of settings that are in force from now on or gone. */
@@ -102,7 +105,7 @@ public final class Groups {
             return raced;
         }
         changed();
-        store.catalog().putCatalog(CatalogKind.GROUP, group, fresh.toJson(), outcome -> {
+        catalogStore.putCatalog(CatalogKind.GROUP, group, fresh.toJson(), outcome -> {
             if (!(outcome instanceof Stored)) {
                 log.warn("The settings of the new group {} are only in memory: {}", group, outcome);
             }
@@ -200,7 +203,7 @@ public final class Groups {
 
     /** Sets a group's settings, which {@link #refusal} was asked about; in force once stored. {@code then} is called exactly once. */
     public void put(SubscriptionGroupConfig config, Consumer<Outcome> then) {
-        store.catalog().putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
+        catalogStore.putCatalog(CatalogKind.GROUP, config.groupName(), config.toJson(), outcome -> {
             if (outcome instanceof Stored) {
                 table.put(config.groupName(), config);
                 listeners.forEach(listener -> listener.accept(config.groupName()));
@@ -213,13 +216,13 @@ public final class Groups {
     /** Forgets a group's settings, and what it may not read. {@code then} is called exactly once. */
     public void delete(String group, Consumer<Outcome> then) {
         if (forbidden.containsKey(group)) {
-            store.catalog().putCatalog(CatalogKind.SETTING, FORBIDDEN + group, null, outcome -> {
+            catalogStore.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, null, outcome -> {
                 if (outcome instanceof Stored) {
                     forbidden.remove(group);
                 }
             });
         }
-        store.catalog().putCatalog(CatalogKind.GROUP, group, null, outcome -> {
+        catalogStore.putCatalog(CatalogKind.GROUP, group, null, outcome -> {
             if (outcome instanceof Stored) {
                 table.remove(group);
                 listeners.forEach(listener -> listener.accept(group));
@@ -253,7 +256,7 @@ public final class Groups {
         }
         byte[] value = topics.isEmpty() ? null : String.join(" ", topics).getBytes(StandardCharsets.UTF_8);
         beingForbidden.put(group, topics);
-        store.catalog().putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
+        catalogStore.putCatalog(CatalogKind.SETTING, FORBIDDEN + group, value, outcome -> {
             synchronized (this) {
                 if (beingForbidden.get(group) == topics) {
                     beingForbidden.remove(group);
@@ -286,6 +289,6 @@ public final class Groups {
     }
 
     private synchronized void changed() {
-        version = version.next(store.clock().nowMillis());
+        version = version.next(storeClock.nowMillis());
     }
 }

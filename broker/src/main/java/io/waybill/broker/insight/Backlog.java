@@ -10,7 +10,6 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.ReadResult;
-import io.waybill.store.Store;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.Settlement;
@@ -34,7 +33,7 @@ final class Backlog {
 
     private static final int PAGE_BYTES = 1 << 20;
 
-    private final Store store;
+    private final InsightStoreAccess store;
     private final GroupState state;
     private final String group;
     private final Map<String, Row> rows = new TreeMap<>();
@@ -81,11 +80,11 @@ final class Backlog {
         }
     }
 
-    Backlog(Store store, GroupState state, String group) {
+    Backlog(InsightStoreAccess store, GroupState state, String group) {
         this(store, state, group, MOST_ENTRIES, MOST_MESSAGES);
     }
 
-    Backlog(Store store, GroupState state, String group, long mostEntries, long mostMessages) {
+    Backlog(InsightStoreAccess store, GroupState state, String group, long mostEntries, long mostMessages) {
         this.store = store;
         this.state = state;
         this.group = group;
@@ -232,7 +231,7 @@ final class Backlog {
 
     private void setAside(Settlement.Kind kind, String topic) {
         for (int queueId : state.queuesOf(topic)) {
-            SetAsideQueue queue = SetAsideQueue.of(store, kind, topic, queueId);
+            SetAsideQueue queue = SetAsideQueue.of(store.queues(), store.settlements(), kind, topic, queueId);
             Row own = row(topic);
             walk(topic, queueId, queue.min(), queue.max(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
                 if (queue.settlementAt(offset) == null) {

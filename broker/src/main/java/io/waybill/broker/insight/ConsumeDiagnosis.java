@@ -6,7 +6,6 @@ import io.waybill.broker.group.Groups;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.MessageProperties;
-import io.waybill.store.Store;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.CheckEvent;
 import io.waybill.store.record.Decision;
@@ -26,7 +25,7 @@ import java.util.Map;
 final class ConsumeDiagnosis {
     static final String UNLESS = "WAYBILL_UNLESS";
 
-    private final Store store;
+    private final InsightStoreAccess store;
     private final Groups groups;
     private final ClientRegistry members;
     private final GroupState state;
@@ -35,7 +34,7 @@ final class ConsumeDiagnosis {
     private final long nowMillis;
     private final QueueDiagnosis queues;
 
-    ConsumeDiagnosis(Store store, GroupState state, String group, long nowMillis) {
+    ConsumeDiagnosis(InsightStoreAccess store, GroupState state, String group, long nowMillis) {
         this.store = store;
         this.groups = state.groups();
         this.members = state.members();
@@ -43,7 +42,7 @@ final class ConsumeDiagnosis {
         this.quarantinedKeys = state.quarantinedKeys();
         this.group = group;
         this.nowMillis = nowMillis;
-        this.queues = new QueueDiagnosis(store, state, group, nowMillis);
+        this.queues = new QueueDiagnosis(store.queues(), state, group, nowMillis);
     }
 
     // ---- one message
@@ -292,6 +291,7 @@ final class ConsumeDiagnosis {
 
     /** The group's worst queues, worst first; what waits elsewhere after that. */
     List<Finding> ofGroup(String onlyTopic, Map<String, Backlog.Row> rows) {
-        return new GroupDiagnosis(store, state, group, nowMillis, queues).findings(onlyTopic, rows);
+        return new GroupDiagnosis(store.queues(), store.conflicts(), store.clock(), state, group, nowMillis, queues)
+                .findings(onlyTopic, rows);
     }
 }

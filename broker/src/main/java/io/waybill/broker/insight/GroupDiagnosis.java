@@ -8,8 +8,10 @@ import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.StoredMessage;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.QueueStore;
 import io.waybill.store.ReadResult;
-import io.waybill.store.Store;
+import io.waybill.store.StoreClock;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionConflict;
 import java.nio.ByteBuffer;
@@ -26,7 +28,9 @@ final class GroupDiagnosis {
     private static final int MOST_QUEUES = 10;
     private static final long MUCH_AHEAD_MILLIS = 60_000;
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final ConflictStore conflictStore;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
@@ -35,8 +39,17 @@ final class GroupDiagnosis {
     private final long nowMillis;
     private final QueueDiagnosis queues;
 
-    GroupDiagnosis(Store store, GroupState state, String group, long nowMillis, QueueDiagnosis queues) {
-        this.store = store;
+    GroupDiagnosis(
+            QueueStore queueStore,
+            ConflictStore conflictStore,
+            StoreClock storeClock,
+            GroupState state,
+            String group,
+            long nowMillis,
+            QueueDiagnosis queues) {
+        this.queueStore = queueStore;
+        this.conflictStore = conflictStore;
+        this.storeClock = storeClock;
         this.topics = state.topics();
         this.groups = state.groups();
         this.members = state.members();
@@ -79,7 +92,7 @@ final class GroupDiagnosis {
 
     /** A step of a time server is not worth a finding. */
     private void clock(List<Finding> findings) {
-        long ahead = store.clock().aheadMillis();
+        long ahead = storeClock.aheadMillis();
         if (ahead > MUCH_AHEAD_MILLIS) {
             findings.add(new Finding(Cause.CLOCK_AHEAD, null)
                     .fact("aheadMillis", ahead)
@@ -157,16 +170,15 @@ final class GroupDiagnosis {
 
     /** The first message the queue still has for the group; among the next few thousand, null when there is none. */
     private StoredCopy head(GroupQueueSnapshot snapshot, SubscriptionFilter wants) {
-        ReadResult read = store.queues()
-                .readQueue(
-                        snapshot.topic(),
-                        snapshot.queueId(),
-                        snapshot.start(),
-                        1,
-                        1 << 20,
-                        wants.isAll() ? null : wants::mayMatch,
-                        (buffer, at) -> snapshot.placeOf(StoredMessage.queueOffset(buffer, at))
-                                        != GroupQueueSnapshot.Place.PASSED
+        ReadResult read = queueStore.readQueue(
+                snapshot.topic(),
+                snapshot.queueId(),
+                snapshot.start(),
+                1,
+                1 << 20,
+                wants.isAll() ? null : wants::mayMatch,
+                (buffer, at) ->
+                        snapshot.placeOf(StoredMessage.queueOffset(buffer, at)) != GroupQueueSnapshot.Place.PASSED
                                 && wants.matches(buffer, at));
         if (read.status() != ReadResult.Status.FOUND) {
             return null;
@@ -180,8 +192,8 @@ final class GroupDiagnosis {
         int[] count = new int[2];
         int[] looked = new int[1];
         DecisionConflict[] last = new DecisionConflict[1];
-        store.conflicts().visitConflicts(conflict -> {
-            if (conflict.topic().equals(topic) && store.conflicts().publicationOf(conflict.handle()) == null) {
+        conflictStore.visitConflicts(conflict -> {
+            if (conflict.topic().equals(topic) && conflictStore.publicationOf(conflict.handle()) == null) {
                 count[conflict.late() == Decision.COMMIT ? 0 : 1]++;
                 last[0] = conflict;
             }

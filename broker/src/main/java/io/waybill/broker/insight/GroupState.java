@@ -15,7 +15,6 @@ import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
@@ -30,7 +29,7 @@ import java.util.TreeSet;
 public final class GroupState {
     static final String QUARANTINE_PREFIX = Names.QUARANTINE_PREFIX;
 
-    private final Store store;
+    private final InsightStoreAccess store;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
@@ -40,7 +39,7 @@ public final class GroupState {
     private final QuarantinedKeys quarantinedKeys;
 
     public GroupState(
-            Store store,
+            InsightStoreAccess store,
             Topics topics,
             Groups groups,
             ClientRegistry members,

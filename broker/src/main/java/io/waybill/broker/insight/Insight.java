@@ -14,7 +14,6 @@ import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -24,16 +23,17 @@ public final class Insight implements Feature {
     /** Of an id or a key: properties are no longer. */
     private static final int MOST_CHARACTERS = Short.MAX_VALUE;
 
-    private final Store store;
+    private final InsightStoreAccess store;
     private final GroupState state;
     private final MessageHistoryFinder histories;
     private final String brokerName;
 
     /** @param rolledBack handle of a transaction rolled back lately, by unique key; null when it is not known */
-    public Insight(Store store, GroupState state, Function<String, Long> rolledBack, String brokerName) {
+    public Insight(InsightStoreAccess store, GroupState state, Function<String, Long> rolledBack, String brokerName) {
         this.store = store;
         this.state = state;
-        this.histories = new MessageHistoryFinder(store, state.topics(), rolledBack);
+        this.histories = new MessageHistoryFinder(
+                store.messages(), store.transactions(), store.timers(), state.topics(), rolledBack);
         this.brokerName = brokerName;
     }
 
@@ -131,7 +131,7 @@ public final class Insight implements Feature {
             json.field("keys", face.property("KEYS")).field("tags", face.property("TAGS"));
         }
         json.name("events").beginArray();
-        new Trace(store, state).of(history).forEach(event -> event.write(json));
+        new Trace(store.transactions(), store.conflicts(), state).of(history).forEach(event -> event.write(json));
         json.endArray().endObject();
     }
 

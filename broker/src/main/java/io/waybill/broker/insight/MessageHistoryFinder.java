@@ -8,7 +8,8 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.MessageStore;
-import io.waybill.store.Store;
+import io.waybill.store.TimerStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.PendingHalf;
@@ -40,13 +41,22 @@ final class MessageHistoryFinder {
     private static final int MOST_HALVES = 100_000;
     private static final int MOST_TOPICS = 50_000;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
+    private final TimerStore timerStore;
     private final Topics topics;
     private final Function<String, Long> rolledBack;
 
     /** @param rolledBack handle of a transaction rolled back lately, by unique key; null when it is not known */
-    MessageHistoryFinder(Store store, Topics topics, Function<String, Long> rolledBack) {
-        this.store = store;
+    MessageHistoryFinder(
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            TimerStore timerStore,
+            Topics topics,
+            Function<String, Long> rolledBack) {
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
+        this.timerStore = timerStore;
         this.topics = topics;
         this.rolledBack = rolledBack;
     }
@@ -87,20 +97,20 @@ final class MessageHistoryFinder {
         for (String name : topicsToLookIn(topic)) {
             Set<Name> names = new LinkedHashSet<>();
             List<StoredCopy> nameless = new ArrayList<>();
-            for (ByteBuffer bytes : store.messages().findByKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
+            for (ByteBuffer bytes : messageStore.findByKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
                 StoredCopy copy = StoredCopy.visible(bytes);
                 if (copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
-            for (long handle : last(store.timers().handlesByKey(name, key))) {
+            for (long handle : last(timerStore.handlesByKey(name, key))) {
                 StoredCopy copy = waiting(handle);
                 if (copy != null && copy.hasKey(key)) {
                     addName(copy, names, nameless);
                 }
             }
-            for (CancelledTimer ended : last(store.timers().cancelledByKey(name, key))) {
-                ByteBuffer bytes = store.messages().readUnverified(ended.handle());
+            for (CancelledTimer ended : last(timerStore.cancelledByKey(name, key))) {
+                ByteBuffer bytes = messageStore.readUnverified(ended.handle());
                 if (bytes != null) {
                     addName(StoredCopy.gone(bytes, ended.handle()), names, nameless);
                 }
@@ -174,26 +184,26 @@ final class MessageHistoryFinder {
     }
 
     private StoredCopy at(long position) {
-        PendingHalf half = store.transactions().openHalf(position);
+        PendingHalf half = transactionStore.openHalf(position);
         if (half != null) {
-            ByteBuffer bytes = store.messages().readPending(position);
+            ByteBuffer bytes = messageStore.readPending(position);
             return bytes == null ? null : StoredCopy.half(bytes, half);
         }
         StoredCopy waiting = waiting(position);
         if (waiting != null) {
             return waiting;
         }
-        ByteBuffer bytes = store.messages().readAt(position);
+        ByteBuffer bytes = messageStore.readAt(position);
         if (bytes != null) {
             return StoredCopy.visible(bytes);
         }
-        bytes = store.messages().readUnverified(position);
+        bytes = messageStore.readUnverified(position);
         return bytes == null ? null : StoredCopy.gone(bytes, position);
     }
 
     private StoredCopy waiting(long handle) {
-        PendingTimer due = store.timers().pendingTimer(handle);
-        ByteBuffer bytes = due == null ? null : store.messages().readPending(handle);
+        PendingTimer due = timerStore.pendingTimer(handle);
+        ByteBuffer bytes = due == null ? null : messageStore.readPending(handle);
         return bytes == null ? null : StoredCopy.waiting(bytes, due);
     }
 
@@ -217,8 +227,8 @@ final class MessageHistoryFinder {
 
     private Map<String, StoredCopy> halves(Predicate<StoredCopy> wanted) {
         Map<String, StoredCopy> found = new LinkedHashMap<>();
-        for (PendingHalf half : store.transactions().openHalves(MOST_HALVES)) {
-            ByteBuffer bytes = store.messages().readPending(half.handle());
+        for (PendingHalf half : transactionStore.openHalves(MOST_HALVES)) {
+            ByteBuffer bytes = messageStore.readPending(half.handle());
             StoredCopy copy = bytes == null ? null : StoredCopy.half(bytes, half);
             if (copy != null && wanted.test(copy) && hasRoom(found, copy)) {
                 found.put(copy.offsetId(), copy);
@@ -285,12 +295,12 @@ final class MessageHistoryFinder {
     }
 
     private void decision(long handle, Name name, Map<Long, StoredCopy> own, Map<Long, DecisionRecord> decided) {
-        DecisionRecord decision = store.transactions().decisionOf(handle);
+        DecisionRecord decision = transactionStore.decisionOf(handle);
         boolean isNamed = name.uniqueKey() != null || handle > 0; // 0 is what a message without a transaction says
         if (decision == null || !isNamed || decided.containsKey(handle)) {
             return;
         }
-        ByteBuffer bytes = store.messages().readUnverified(handle);
+        ByteBuffer bytes = messageStore.readUnverified(handle);
         StoredCopy half = bytes == null ? null : StoredCopy.gone(bytes, handle);
         boolean isOther = half == null
                 ? own.isEmpty() // nothing links it to the message
@@ -306,10 +316,10 @@ final class MessageHistoryFinder {
     }
 
     private void collect(String topic, Name name, Map<Long, StoredCopy> into) {
-        for (ByteBuffer bytes : store.messages().findByKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer bytes : messageStore.findByKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
             add(StoredCopy.visible(bytes), name, into);
         }
-        for (long handle : store.timers().handlesByUniqueKey(topic, name.uniqueKey())) {
+        for (long handle : timerStore.handlesByUniqueKey(topic, name.uniqueKey())) {
             StoredCopy copy = waiting(handle);
             if (copy != null) {
                 add(copy, name, into);
@@ -326,8 +336,8 @@ final class MessageHistoryFinder {
     }
 
     private void cancelled(Name name, Map<Long, StoredCopy> own, List<CancelledTimer> cancelled) {
-        for (CancelledTimer ended : last(store.timers().cancelledByKey(name.topic(), name.uniqueKey()))) {
-            ByteBuffer bytes = store.messages().readUnverified(ended.handle());
+        for (CancelledTimer ended : last(timerStore.cancelledByKey(name.topic(), name.uniqueKey()))) {
+            ByteBuffer bytes = messageStore.readUnverified(ended.handle());
             StoredCopy copy = bytes == null ? null : StoredCopy.gone(bytes, ended.handle());
             if (copy == null || name.uniqueKey().equals(copy.uniqueKey())) {
                 cancelled.add(ended);

@@ -15,8 +15,8 @@ import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageProperties;
+import io.waybill.store.QueueStore;
 import io.waybill.store.ReadResult;
-import io.waybill.store.Store;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.record.PopState;
 import java.util.List;
@@ -33,7 +33,7 @@ final class QueueDiagnosis {
 
     private static final int MOST_ENTRIES = 4_096;
 
-    private final Store store;
+    private final QueueStore store;
     private final Topics topics;
     private final Groups groups;
     private final ClientRegistry members;
@@ -44,7 +44,7 @@ final class QueueDiagnosis {
     private final String group;
     private final long nowMillis;
 
-    QueueDiagnosis(Store store, GroupState state, String group, long nowMillis) {
+    QueueDiagnosis(QueueStore store, GroupState state, String group, long nowMillis) {
         this.store = store;
         this.topics = state.topics();
         this.groups = state.groups();
@@ -444,8 +444,7 @@ final class QueueDiagnosis {
     }
 
     private StoredCopy copyAt(GroupQueueSnapshot snapshot, long offset) {
-        ReadResult read =
-                store.queues().readQueue(snapshot.topic(), snapshot.queueId(), offset, 1, 1 << 20, null, null);
+        ReadResult read = store.readQueue(snapshot.topic(), snapshot.queueId(), offset, 1, 1 << 20, null, null);
         return read.status() == ReadResult.Status.FOUND
                 ? StoredCopy.visible(read.slices().get(0))
                 : null;

@@ -7,7 +7,8 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.SysFlag;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.CheckEvent;
 import io.waybill.store.record.Decision;
@@ -29,7 +30,8 @@ final class Trace {
     /** On a message that was given back from quarantine, and on what is quarantined. */
     private static final String QUARANTINED_ORIGIN = "WAYBILL_QUARANTINE_ORIGIN";
 
-    private final Store store;
+    private final TransactionStore transactionStore;
+    private final ConflictStore conflictStore;
     private final DeliveryLog deliveries;
     private final GroupState state;
     private final List<Event> events = new ArrayList<>();
@@ -38,8 +40,9 @@ final class Trace {
     /** A read of the group passed this copy without handing it out: whatever the delivery log says of later, it speaks of the messages around. */
     private record Quarantining(StoredCopy passed, String group, long atMillis) {}
 
-    Trace(Store store, GroupState state) {
-        this.store = store;
+    Trace(TransactionStore transactionStore, ConflictStore conflictStore, GroupState state) {
+        this.transactionStore = transactionStore;
+        this.conflictStore = conflictStore;
         this.deliveries = state.deliveries();
         this.state = state;
     }
@@ -127,7 +130,7 @@ final class Trace {
     }
 
     private void gone(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
-        DecisionRecord decision = store.transactions().decisionOf(copy.handle());
+        DecisionRecord decision = transactionStore.decisionOf(copy.handle());
         boolean isDelayed = history.cancelled().stream().anyMatch(ended -> ended.handle() == copy.handle())
                 || copy.property(MessageProperties.REAL_TOPIC) != null;
         if (decision != null) {
@@ -142,7 +145,7 @@ final class Trace {
 
     private void visible(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
         long handle = StoredMessage.preparedTransactionOffset(copy.bytes(), 0);
-        DecisionRecord decision = store.transactions().decisionOf(handle);
+        DecisionRecord decision = transactionStore.decisionOf(handle);
         boolean isTransaction = decision != null
                 && (SysFlag.transactionState(StoredMessage.sysFlag(copy.bytes(), 0)) == SysFlag.TRANSACTION_COMMIT
                         || copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC));
@@ -204,7 +207,7 @@ final class Trace {
     }
 
     private void checks(long handle, StoredCopy copy) {
-        for (CheckEvent check : store.transactions().checksOf(handle)) {
+        for (CheckEvent check : transactionStore.checksOf(handle)) {
             String answer = check.answerOrNull() == null
                     ? "no answer is known"
                     : "it answered " + check.answerOrNull() + " on " + Times.at(check.answeredMillis());
@@ -221,7 +224,7 @@ final class Trace {
 
     /** What came after the decision. */
     private void late(long handle, StoredCopy copy) {
-        for (DecisionConflict conflict : store.conflicts().conflictsOf(handle)) {
+        for (DecisionConflict conflict : conflictStore.conflictsOf(handle)) {
             String word = conflict.late() == Decision.COMMIT ? "a commit" : "a rollback";
             add(
                     conflict.atMillis(),
@@ -231,7 +234,7 @@ final class Trace {
                     null,
                     word + " of its transaction came too late and changed nothing, by " + conflict.by());
         }
-        PublishRecord published = store.conflicts().publicationOf(handle);
+        PublishRecord published = conflictStore.publicationOf(handle);
         if (published != null) {
             add(
                     published.atMillis(),

@@ -23,7 +23,7 @@ import io.waybill.protocol.header.UpdateOffsetHeader;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
 import io.waybill.store.view.Boundary;
 import java.util.function.Predicate;
 
@@ -32,14 +32,14 @@ public final class OffsetFeature implements Feature {
     /** A queue whose first message has no more than this behind it in the log is young. */
     static final long YOUNG_BYTES = 256L << 20;
 
-    private final Store store;
+    private final QueueStore store;
     private final Offsets offsets;
     private final Topics topics;
     private final Predicate<String> groupExists;
     private final Lanes lanes;
 
     /** @param groupExists whether a consumer group has settings */
-    public OffsetFeature(Store store, Offsets offsets, Topics topics, Predicate<String> groupExists, Lanes lanes) {
+    public OffsetFeature(QueueStore store, Offsets offsets, Topics topics, Predicate<String> groupExists, Lanes lanes) {
         this.store = store;
         this.offsets = offsets;
         this.topics = topics;
@@ -83,14 +83,14 @@ public final class OffsetFeature implements Feature {
         lanes.run(
                 Lane.BLOCKING,
                 request,
-                () -> store.queues().logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
+                () -> store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
                         ? reply(new OffsetReply(0))
                         : unknown(header));
         return Reply.LATER;
     }
 
     private boolean keepsItsFirst(String topic, int queueId) {
-        QueueRange range = store.queues().offsetRange(topic, queueId);
+        QueueRange range = store.offsetRange(topic, queueId);
         return range.minOffset() == 0 && range.maxOffset() > 0;
     }
 
@@ -110,7 +110,7 @@ public final class OffsetFeature implements Feature {
         // A queue beyond those of its topic counts as long as it has messages: it is from before the topic was made
         // smaller.
         boolean known = topics.find(header.topic()) != null
-                && store.queues().offsetRange(header.topic(), header.queueId()).maxOffset() > 0;
+                && store.offsetRange(header.topic(), header.queueId()).maxOffset() > 0;
         if (!known) {
             requireQueue(header.topic(), header.queueId());
         }
@@ -136,25 +136,25 @@ public final class OffsetFeature implements Feature {
     private Reply max(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
         return reply(new OffsetReply(
-                store.queues().offsetRange(header.topic(), header.queueId()).maxOffset()));
+                store.offsetRange(header.topic(), header.queueId()).maxOffset()));
     }
 
     private Reply min(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
         return reply(new OffsetReply(
-                store.queues().offsetRange(header.topic(), header.queueId()).minOffset()));
+                store.offsetRange(header.topic(), header.queueId()).minOffset()));
     }
 
     private Reply search(Request request, SearchOffsetHeader header) {
         requireQueue(header.topic(), header.queueId());
         Boundary boundary = "UPPER".equalsIgnoreCase(header.boundaryType()) ? Boundary.UPPER : Boundary.LOWER;
-        return reply(new OffsetReply(
-                store.queues().offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary)));
+        return reply(
+                new OffsetReply(store.offsetByTime(header.topic(), header.queueId(), header.timestamp(), boundary)));
     }
 
     private Reply earliest(Request request, QueueHeader header) {
         requireQueue(header.topic(), header.queueId());
-        return reply(new TimestampReply(store.queues().earliestStoreTime(header.topic(), header.queueId())));
+        return reply(new TimestampReply(store.earliestStoreTime(header.topic(), header.queueId())));
     }
 
     private void requireQueue(String name, int queueId) {

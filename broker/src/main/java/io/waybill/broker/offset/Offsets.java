@@ -4,8 +4,10 @@ package io.waybill.broker.offset;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Duty;
 import io.waybill.remoting.Connection;
+import io.waybill.store.OffsetStore;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.record.ConsumerOffset;
@@ -61,7 +63,9 @@ public final class Offsets {
 
     private record Key(String group, String topic, int queueId) {}
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final OffsetStore offsetStore;
+    private final StoreClock storeClock;
     private final long flushNanos;
     private final long startMillis;
     /** {@link #NONE} = removed, and the log may not know it yet. */
@@ -90,12 +94,20 @@ public final class Offsets {
      * @param isOnline whether a group has consumers connected
      * @param fence may keep a commit of a client from counting
      */
-    public Offsets(Store store, BrokerSettings settings, Predicate<String> isOnline, CommitFence fence) {
-        this(store, settings, isOnline, fence, MOST_OFFSETS, MOST_CACHED);
+    public Offsets(
+            QueueStore queueStore,
+            OffsetStore offsetStore,
+            StoreClock storeClock,
+            BrokerSettings settings,
+            Predicate<String> isOnline,
+            CommitFence fence) {
+        this(queueStore, offsetStore, storeClock, settings, isOnline, fence, MOST_OFFSETS, MOST_CACHED);
     }
 
     Offsets(
-            Store store,
+            QueueStore queueStore,
+            OffsetStore offsetStore,
+            StoreClock storeClock,
             BrokerSettings settings,
             Predicate<String> isOnline,
             CommitFence fence,
@@ -104,12 +116,14 @@ public final class Offsets {
         this.fence = fence;
         this.mostOffsets = mostOffsets;
         this.mostCached = mostCached;
-        this.store = store;
+        this.queueStore = queueStore;
+        this.offsetStore = offsetStore;
+        this.storeClock = storeClock;
         this.isOnline = isOnline;
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().offsetFlushMillis());
-        this.startMillis = store.clock().nowMillis();
-        this.count.set(store.offsets().offsetCount());
-        for (PendingReset reset : store.offsets().pendingResets()) {
+        this.startMillis = storeClock.nowMillis();
+        this.count.set(offsetStore.offsetCount());
+        for (PendingReset reset : offsetStore.pendingResets()) {
             Key key = new Key(reset.group(), reset.topic(), reset.queueId());
             resets.put(key, reset.offset());
             // A commit from before may stand behind the reset in the log.
@@ -153,7 +167,7 @@ public final class Offsets {
                             + " offsets of groups are kept, the limit; delete groups that nobody uses",
                     false);
         }
-        long end = store.queues().offsetRange(topic, queueId).maxOffset();
+        long end = queueStore.offsetRange(topic, queueId).maxOffset();
         long offset = Math.min(wanted, end);
         if (!commit(group, topic, queueId, offset)) {
             return new Committed(false, "ignored: the offset was reset meanwhile", false);
@@ -192,7 +206,7 @@ public final class Offsets {
         if (state.changed) {
             // And after the value: whoever takes the mark away must find the new value.
             dirty.add(key);
-            if (state.isNew && store.offsets().committedOffset(group, topic, queueId) < 0) {
+            if (state.isNew && offsetStore.committedOffset(group, topic, queueId) < 0) {
                 count.incrementAndGet();
             }
         }
@@ -218,7 +232,7 @@ public final class Offsets {
             listeners.forEach(listener -> listener.reading(group, topic, queueId));
             offset = table.get(key);
         }
-        return offset != null ? offset : store.offsets().committedOffset(group, topic, queueId);
+        return offset != null ? offset : offsetStore.committedOffset(group, topic, queueId);
     }
 
     /** Sets the offset of a group as a run before left it, which the log has not; nothing if it was set in this run. */
@@ -227,7 +241,7 @@ public final class Offsets {
         dirty.add(key); // before and after the value, as in commit
         if (table.putIfAbsent(key, offset) == null) {
             dirty.add(key);
-            if (store.offsets().committedOffset(group, topic, queueId) < 0) {
+            if (offsetStore.committedOffset(group, topic, queueId) < 0) {
                 count.incrementAndGet();
             }
         }
@@ -243,10 +257,10 @@ public final class Offsets {
      * misses nothing. May block on the disk.
      */
     public boolean isYoung(String topic, int queueId) {
-        QueueRange range = store.queues().offsetRange(topic, queueId);
+        QueueRange range = queueStore.offsetRange(topic, queueId);
         return range.minOffset() == 0
                 && range.maxOffset() > 0
-                && store.queues().logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
+                && queueStore.logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
     }
 
     /** The groups that have committed something for the topic. */
@@ -264,7 +278,7 @@ public final class Offsets {
     public List<ConsumerOffset> all() {
         listeners.forEach(OffsetListener::readingAll);
         Map<Key, Long> all = new HashMap<>();
-        for (ConsumerOffset entry : store.offsets().allOffsets()) {
+        for (ConsumerOffset entry : offsetStore.allOffsets()) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
         }
         all.putAll(table);
@@ -285,7 +299,7 @@ public final class Offsets {
     public List<ConsumerOffset> of(String group) {
         listeners.forEach(OffsetListener::readingAll);
         Map<Key, Long> all = new HashMap<>();
-        for (ConsumerOffset entry : store.offsets().offsetsOf(group)) {
+        for (ConsumerOffset entry : offsetStore.offsetsOf(group)) {
             all.put(new Key(entry.group(), entry.topic(), entry.queueId()), entry.offset());
         }
         table.forEach((key, offset) -> {
@@ -303,7 +317,7 @@ public final class Offsets {
      */
     public void reset(String group, String topic, int queueId, long offset, Consumer<Outcome> then) {
         Key key = new Key(group, topic, queueId);
-        boolean tell = isOnline.test(group) || store.clock().nowMillis() - startMillis < RETURN_MILLIS;
+        boolean tell = isOnline.test(group) || storeClock.nowMillis() - startMillis < RETURN_MILLIS;
         List<PendingReset> marks = new ArrayList<>();
         synchronized (recording) {
             if (tell) {
@@ -318,7 +332,7 @@ public final class Offsets {
             table.put(key, offset);
             // First: what pops keep of this queue must not outlive the reset in the log.
             listeners.forEach(listener -> listener.set(group, topic, queueId, offset, true));
-            store.offsets().commitOffsetsAndResets(List.of(entry(key, offset)), marks, outcome -> {
+            offsetStore.commitOffsetsAndResets(List.of(entry(key, offset)), marks, outcome -> {
                 if (outcome instanceof Failed) {
                     dirty.add(key);
                 }
@@ -338,9 +352,7 @@ public final class Offsets {
             memberResets.remove(key);
             return;
         }
-        memberResets.put(
-                key,
-                new MemberResets(offset, Set.copyOf(clientIds), store.clock().nowMillis() + TELL_MILLIS));
+        memberResets.put(key, new MemberResets(offset, Set.copyOf(clientIds), storeClock.nowMillis() + TELL_MILLIS));
         listeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
@@ -398,7 +410,7 @@ public final class Offsets {
                 gone.add(entry(key, NONE));
                 listeners.forEach(listener -> listener.set(key.group(), key.topic(), key.queueId(), NONE, true));
             }
-            store.offsets().commitOffsetsAndResets(gone, marks, then::accept);
+            offsetStore.commitOffsetsAndResets(gone, marks, then::accept);
         }
     }
 
@@ -434,7 +446,7 @@ public final class Offsets {
 
     void recordChanges() {
         if (!memberResets.isEmpty()) {
-            long nowMillis = store.clock().nowMillis();
+            long nowMillis = storeClock.nowMillis();
             memberResets.values().removeIf(resets -> resets.untilMillis() < nowMillis);
         }
         flush();
@@ -482,8 +494,7 @@ public final class Offsets {
                 }
             }
             if (!entries.isEmpty() || !marks.isEmpty()) {
-                store.offsets()
-                        .commitOffsetsAndResets(entries, marks, outcome -> recorded(outcome, keys, ended, entries));
+                offsetStore.commitOffsetsAndResets(entries, marks, outcome -> recorded(outcome, keys, ended, entries));
             }
         }
     }

@@ -20,7 +20,6 @@ import io.waybill.platform.Platform;
 import io.waybill.protocol.RequestCode;
 import io.waybill.remoting.Connection;
 import io.waybill.store.QueueStore;
-import io.waybill.store.Store;
 
 /** The feature "pop": its requests, the queues that groups pop, and the pops that wait. */
 public final class PopFeature implements Feature {
@@ -30,7 +29,7 @@ public final class PopFeature implements Feature {
     private final AckRequests acks;
 
     public PopFeature(
-            Store store,
+            PopStoreAccess store,
             Topics topics,
             Offsets offsets,
             ReadRules rules,
@@ -40,7 +39,7 @@ public final class PopFeature implements Feature {
             Platform platform) {
         QueueStore queues = store.queues();
         PopClock popClock = new PopClock(platform.clock());
-        PopQueues popQueues = new PopQueues(store, offsets, popClock);
+        PopQueues popQueues = new PopQueues(store.offsets(), store.pops(), store.clock(), offsets, popClock);
         InvisibilityClock invisibilities = new InvisibilityClock(popClock, wakeup);
         HeldPops heldPops = new HeldPops(
                 queues,

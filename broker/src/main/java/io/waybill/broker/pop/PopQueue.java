@@ -8,7 +8,6 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.OffsetStore;
 import io.waybill.store.PopStore;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
@@ -98,10 +97,16 @@ final class PopQueue {
     private volatile boolean evicted;
 
     /** @param all where the messages in flight of all queues are counted */
-    PopQueue(PopKey key, Store store, Offsets offsets, PopClock clock, AtomicInteger all) {
+    PopQueue(
+            PopKey key,
+            OffsetStore recordedOffsets,
+            PopStore pops,
+            Offsets offsets,
+            PopClock clock,
+            AtomicInteger all) {
         this.key = key;
-        this.pops = store.pops();
-        this.recordedOffsets = store.offsets();
+        this.pops = pops;
+        this.recordedOffsets = recordedOffsets;
         this.offsets = offsets;
         this.clock = clock;
         this.leases = new Leases(all);

@@ -8,7 +8,7 @@ import io.waybill.platform.Duty;
 import io.waybill.protocol.Names;
 import io.waybill.store.OffsetStore;
 import io.waybill.store.PopStore;
-import io.waybill.store.Store;
+import io.waybill.store.StoreClock;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
@@ -39,7 +39,6 @@ final class PopQueues implements OffsetListener {
 
     private static final long REBUILD_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private final Store store;
     private final PopStore pops;
     private final OffsetStore recordedOffsets;
     private final Offsets offsets;
@@ -60,14 +59,13 @@ final class PopQueues implements OffsetListener {
     /** The last state of the newest step. Guarded by this. */
     private PopKey lastSettled;
 
-    PopQueues(Store store, Offsets offsets, PopClock clock) {
-        this.store = store;
-        this.pops = store.pops();
-        this.recordedOffsets = store.offsets();
+    PopQueues(OffsetStore recordedOffsets, PopStore pops, StoreClock storeClock, Offsets offsets, PopClock clock) {
+        this.pops = pops;
+        this.recordedOffsets = recordedOffsets;
         this.offsets = offsets;
         this.clock = clock;
-        if (store.clock().aheadMillis() > 0) {
-            clock.named(store.clock().nowMillis()); // as the wall clock of a run before, which may have been ahead
+        if (storeClock.aheadMillis() > 0) {
+            clock.named(storeClock.nowMillis()); // as the wall clock of a run before, which may have been ahead
         }
         for (ConsumerOffset reset : offsets.pendingResets()) {
             takeIfStale(reset);
@@ -174,7 +172,8 @@ final class PopQueues implements OffsetListener {
         }
         known.putIfAbsent(key, Boolean.TRUE);
         while (true) {
-            PopQueue queue = table.computeIfAbsent(key, same -> new PopQueue(key, store, offsets, clock, inFlight));
+            PopQueue queue = table.computeIfAbsent(
+                    key, same -> new PopQueue(key, recordedOffsets, pops, offsets, clock, inFlight));
             if (queue.touch()) {
                 return queue;
             }

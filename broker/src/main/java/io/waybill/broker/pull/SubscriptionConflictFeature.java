@@ -11,7 +11,6 @@ import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
-import io.waybill.store.Store;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +25,7 @@ public final class SubscriptionConflictFeature implements Feature {
     private final UnreadQueues unreadQueues;
 
     public SubscriptionConflictFeature(
-            Store store,
+            SubscriptionConflictStoreAccess store,
             Topics topics,
             Offsets offsets,
             ReadRules rules,
@@ -34,7 +33,8 @@ public final class SubscriptionConflictFeature implements Feature {
             Lanes lanes,
             String brokerName,
             Clock clock) {
-        router = new SubscriptionConflictRouter(store, topics, offsets, clock);
+        router =
+                new SubscriptionConflictRouter(store.messages(), store.timers(), store.clock(), topics, offsets, clock);
         UnreadQueueScan scan =
                 new UnreadQueueScan(store.queues(), store.pops(), store.clock(), offsets, rules, deliveries);
         unreadQueues = new UnreadQueues(

@@ -23,7 +23,6 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
 import io.waybill.store.MessageStore;
-import io.waybill.store.Store;
 import io.waybill.store.StoreClock;
 import io.waybill.store.TimerStore;
 import io.waybill.store.log.Completion;
@@ -90,10 +89,16 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
     /** Offsets whose messages were copied, and which the group has not committed yet. */
     private final Map<GroupQueue, TreeSet<Long>> copied = new ConcurrentHashMap<>();
 
-    SubscriptionConflictRouter(Store store, Topics topics, Offsets offsets, Clock clock) {
-        messageStore = store.messages();
-        timers = store.timers();
-        storeClock = store.clock();
+    SubscriptionConflictRouter(
+            MessageStore messageStore,
+            TimerStore timers,
+            StoreClock storeClock,
+            Topics topics,
+            Offsets offsets,
+            Clock clock) {
+        this.messageStore = messageStore;
+        this.timers = timers;
+        this.storeClock = storeClock;
         this.topics = topics;
         this.offsets = offsets;
         this.clock = clock;

@@ -10,7 +10,7 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
@@ -41,7 +41,7 @@ final class OrderedFailures implements ConsumeFailureHandler {
     private static final long GIVEN_UP_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final Quarantine quarantine;
-    private final Store store;
+    private final MessageStore store;
     private final Offsets offsets;
     private final Clock clock;
     private final Executor blocking;
@@ -55,7 +55,7 @@ final class OrderedFailures implements ConsumeFailureHandler {
     /** @param answersLater called when {@link #answerDue} has something to do */
     OrderedFailures(
             Quarantine quarantine,
-            Store store,
+            MessageStore store,
             Offsets offsets,
             Clock clock,
             Executor blocking,
@@ -95,7 +95,7 @@ final class OrderedFailures implements ConsumeFailureHandler {
     private void take(String group, String topic, String uniqueKey, String key, String client, Consumer<Outcome> then) {
         ByteBuffer message = givenBack(group, uniqueKey);
         if (message == null) {
-            List<ByteBuffer> first = store.messages().findByKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
+            List<ByteBuffer> first = store.findByKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
             message = first.isEmpty() ? null : first.get(0);
         }
         if (message == null) {
@@ -136,7 +136,7 @@ final class OrderedFailures implements ConsumeFailureHandler {
     /** The copy that was given back and not consumed yet, or null. */
     private ByteBuffer givenBack(String group, String uniqueKey) {
         String retryTopic = Names.retryTopic(group);
-        for (ByteBuffer copy : store.messages().findByKey(retryTopic, uniqueKey, 1, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer copy : store.findByKey(retryTopic, uniqueKey, 1, 0, Long.MAX_VALUE)) {
             long committed = offsets.query(group, retryTopic, StoredMessage.queueId(copy, 0));
             if (QuarantinedMessage.originOf(copy, 0) != null && StoredMessage.queueOffset(copy, 0) >= committed) {
                 return copy;

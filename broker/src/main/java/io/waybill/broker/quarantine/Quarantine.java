@@ -8,7 +8,10 @@ import io.waybill.broker.setaside.SetAsideQueue;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.CatalogStore;
+import io.waybill.store.QueueStore;
+import io.waybill.store.SettlementStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
@@ -44,7 +47,10 @@ public final class Quarantine {
 
     private static final String CATALOG_PREFIX = "quarantine/";
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final CatalogStore catalogStore;
+    private final SettlementStore settlementStore;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final Rules rules;
     private final Executor blocking;
@@ -56,12 +62,22 @@ public final class Quarantine {
      * @param rules told when what a group may get has changed
      * @param blocking for what may wait for the disk
      */
-    public Quarantine(Store store, Topics topics, Rules rules, Executor blocking) {
-        this.store = store;
+    public Quarantine(
+            QueueStore queueStore,
+            CatalogStore catalogStore,
+            SettlementStore settlementStore,
+            StoreClock storeClock,
+            Topics topics,
+            Rules rules,
+            Executor blocking) {
+        this.queueStore = queueStore;
+        this.catalogStore = catalogStore;
+        this.settlementStore = settlementStore;
+        this.storeClock = storeClock;
         this.topics = topics;
         this.rules = rules;
         this.blocking = blocking;
-        store.catalog().catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
+        catalogStore.catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
             String[] parts = name.startsWith(CATALOG_PREFIX) ? name.split("/", 4) : new String[0];
             if (parts.length == 4) {
                 group(parts[1]).add(QuarantinedKey.parse(parts[2], parts[3], value));
@@ -92,20 +108,13 @@ public final class Quarantine {
     private void findQuarantined(String name) {
         QuarantinedGroup group = group(name);
         List<Long> twice = new ArrayList<>();
-        SetAsideQueue.ofQuarantine(store, name).readOpen(message -> {
+        SetAsideQueue.ofQuarantine(queueStore, settlementStore, name).readOpen(message -> {
             long quarantinedAt = StoredMessage.queueOffset(message, 0);
             String key = QuarantinedMessage.keyOf(message, 0);
             String topic = QuarantinedMessage.topicOf(message, 0, Names.quarantineTopic(name));
             Origin origin = QuarantinedMessage.originOf(message, 0);
             boolean isComplete = key != null && topic != null && origin != null;
-            if (isComplete
-                    && !group.setAside(
-                            topic,
-                            key,
-                            origin,
-                            quarantinedAt,
-                            false,
-                            store.clock().nowMillis())) {
+            if (isComplete && !group.setAside(topic, key, origin, quarantinedAt, false, storeClock.nowMillis())) {
                 twice.add(quarantinedAt);
             }
             return true;
@@ -116,8 +125,7 @@ public final class Quarantine {
     /** Copies that are one too many are never given back. */
     void settleDuplicates(String group, List<Long> offsets) {
         if (!offsets.isEmpty()) {
-            store.settlements()
-                    .settle(List.of(), settlements(group, offsets, How.DUPLICATE, "broker"), Completion.NONE);
+            settlementStore.settle(List.of(), settlements(group, offsets, How.DUPLICATE, "broker"), Completion.NONE);
         }
     }
 
@@ -195,11 +203,11 @@ public final class Quarantine {
                 return;
             }
             if (isNew) {
-                quarantined = new QuarantinedKey(topic, key, store.clock().nowMillis(), reason, by);
+                quarantined = new QuarantinedKey(topic, key, storeClock.nowMillis(), reason, by);
                 group.add(quarantined);
             } else { // what was given back fails again
                 quarantined.releasing = false;
-                quarantined.sinceMillis = store.clock().nowMillis();
+                quarantined.sinceMillis = storeClock.nowMillis();
                 quarantined.reason = reason;
                 quarantined.by = by;
             }
@@ -223,13 +231,13 @@ public final class Quarantine {
         synchronized (group) {
             json = key.toJson();
         }
-        store.catalog().putCatalog(CatalogKind.SETTING, catalogName(group.name, key), json, then::accept);
+        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(group.name, key), json, then::accept);
     }
 
     /** Takes a key out of the catalog, which has left the quarantine. */
     void drop(QuarantinedGroup group, QuarantinedKey key) {
         log.info("Key {} of topic {} is out of quarantine for group {}", key.key, key.topic, group.name);
-        store.catalog().putCatalog(CatalogKind.SETTING, catalogName(group.name, key), null, outcome -> {
+        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(group.name, key), null, outcome -> {
             if (!(outcome instanceof Stored)) {
                 log.warn("That key {} left its quarantine is only in memory: {}", key.key, Outcomes.text(outcome));
             }
@@ -263,7 +271,7 @@ public final class Quarantine {
             forgetMessages(name, then);
             return;
         }
-        store.catalog().putCatalog(CatalogKind.SETTING, catalogName(name, gone.get(done)), null, outcome -> {
+        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(name, gone.get(done)), null, outcome -> {
             if (!(outcome instanceof Stored)) {
                 synchronized (group(name)) { // they are quarantined still
                     gone.subList(done, gone.size()).forEach(group(name)::add);
@@ -287,13 +295,12 @@ public final class Quarantine {
                 then.accept(change.text());
                 return;
             }
-            store.settlements()
-                    .forget(
-                            Settlement.Kind.QUARANTINE,
-                            topic,
-                            0,
-                            why,
-                            outcome -> then.accept(outcome instanceof Stored ? null : Outcomes.text(outcome)));
+            settlementStore.forget(
+                    Settlement.Kind.QUARANTINE,
+                    topic,
+                    0,
+                    why,
+                    outcome -> then.accept(outcome instanceof Stored ? null : Outcomes.text(outcome)));
         });
     }
 }

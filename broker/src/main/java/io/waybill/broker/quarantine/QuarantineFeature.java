@@ -14,7 +14,6 @@ import io.waybill.broker.retry.ConsumeFailureHandler;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
-import io.waybill.store.Store;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -30,7 +29,7 @@ public final class QuarantineFeature implements Feature {
 
     /** @param lanes for reads of old messages */
     public QuarantineFeature(
-            Store store,
+            QuarantineStoreAccess store,
             Topics topics,
             Offsets offsets,
             Predicate<String> groupExists,
@@ -38,11 +37,13 @@ public final class QuarantineFeature implements Feature {
             Clock clock,
             Lanes lanes) {
         Executor blocking = lanes.executor(Lane.BLOCKING);
-        quarantine = new Quarantine(store, topics, rules, blocking);
-        router = new QuarantineRouter(quarantine, store, topics, clock, wakeup::wake);
-        failures = new OrderedFailures(quarantine, store, offsets, clock, blocking, wakeup::wake);
-        release = new QuarantineRelease(quarantine, store, topics, offsets, clock, blocking, wakeup::wake);
-        requests = new QuarantineRequests(quarantine, release, store, groupExists);
+        quarantine = new Quarantine(
+                store.queues(), store.catalog(), store.settlements(), store.clock(), topics, rules, blocking);
+        router = new QuarantineRouter(quarantine, store.pops(), store.clock(), topics, clock, wakeup::wake);
+        failures = new OrderedFailures(quarantine, store.messages(), offsets, clock, blocking, wakeup::wake);
+        release = new QuarantineRelease(
+                quarantine, store.queues(), store.settlements(), topics, offsets, clock, blocking, wakeup::wake);
+        requests = new QuarantineRequests(quarantine, release, store.queues(), groupExists);
     }
 
     @Override

@@ -10,7 +10,8 @@ import io.waybill.platform.Duty;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.SettlementStore;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.Settlement.How;
 import java.nio.ByteBuffer;
@@ -44,7 +45,8 @@ final class QuarantineRelease {
     private static final int DISCARDED_COUNT = 1_000;
 
     private final Quarantine quarantine;
-    private final Store store;
+    private final QueueStore queueStore;
+    private final SettlementStore settlementStore;
     private final Topics topics;
     private final Offsets offsets;
     private final Clock clock;
@@ -54,14 +56,16 @@ final class QuarantineRelease {
     /** @param released called when {@link #endConsumed} has something to look at */
     QuarantineRelease(
             Quarantine quarantine,
-            Store store,
+            QueueStore queueStore,
+            SettlementStore settlementStore,
             Topics topics,
             Offsets offsets,
             Clock clock,
             Executor blocking,
             Runnable released) {
         this.quarantine = quarantine;
-        this.store = store;
+        this.queueStore = queueStore;
+        this.settlementStore = settlementStore;
         this.topics = topics;
         this.offsets = offsets;
         this.clock = clock;
@@ -174,8 +178,7 @@ final class QuarantineRelease {
                         && copies.size() < RELEASED_COUNT
                         && bytes < RELEASED_BYTES) {
                     long offset = offered.get(done + taken.size());
-                    ByteBuffer message =
-                            SetAsideQueue.read(store.queues(), Names.quarantineTopic(group.name), 0, offset);
+                    ByteBuffer message = SetAsideQueue.read(queueStore, Names.quarantineTopic(group.name), 0, offset);
                     if (message != null) {
                         copies.add(QuarantinedMessage.released(group.name, quarantined.retryQueue, message));
                         bytes += message.limit();
@@ -193,7 +196,7 @@ final class QuarantineRelease {
                 end(done, null);
                 return;
             }
-            store.settlements().settle(copies, Quarantine.settlements(group.name, taken, How.REDRIVEN, by), outcome -> {
+            settlementStore.settle(copies, Quarantine.settlements(group.name, taken, How.REDRIVEN, by), outcome -> {
                 if (!(outcome instanceof Stored stored)) {
                     end(done, Outcomes.text(outcome));
                     return;
@@ -241,17 +244,16 @@ final class QuarantineRelease {
                 discarded(done, null);
                 return;
             }
-            store.settlements()
-                    .settle(List.of(), Quarantine.settlements(group.name, piece, How.DISCARDED, by), outcome -> {
-                        if (!(outcome instanceof Stored)) {
-                            discarded(done, Outcomes.text(outcome));
-                            return;
-                        }
-                        synchronized (group) {
-                            quarantined.waiting.values().removeAll(new HashSet<>(piece));
-                        }
-                        discardNext(offered, done + piece.size());
-                    });
+            settlementStore.settle(List.of(), Quarantine.settlements(group.name, piece, How.DISCARDED, by), outcome -> {
+                if (!(outcome instanceof Stored)) {
+                    discarded(done, Outcomes.text(outcome));
+                    return;
+                }
+                synchronized (group) {
+                    quarantined.waiting.values().removeAll(new HashSet<>(piece));
+                }
+                discardNext(offered, done + piece.size());
+            });
         }
 
         private void discarded(int messages, String refusal) {

@@ -17,8 +17,8 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
+import io.waybill.store.QueueStore;
 import io.waybill.store.ReadResult;
-import io.waybill.store.Store;
 import java.nio.ByteBuffer;
 import java.util.function.Predicate;
 
@@ -28,10 +28,11 @@ final class QuarantineRequests {
 
     private final Quarantine quarantine;
     private final QuarantineRelease release;
-    private final Store store;
+    private final QueueStore store;
     private final Predicate<String> groupExists;
 
-    QuarantineRequests(Quarantine quarantine, QuarantineRelease release, Store store, Predicate<String> groupExists) {
+    QuarantineRequests(
+            Quarantine quarantine, QuarantineRelease release, QueueStore store, Predicate<String> groupExists) {
         this.quarantine = quarantine;
         this.release = release;
         this.store = store;
@@ -105,7 +106,7 @@ final class QuarantineRequests {
         if (!Names.isRetry(topic) || queueId < 0 || offset < 0) {
             return topic;
         }
-        ReadResult read = store.queues().readQueue(topic, queueId, offset, 1, 1, null, null);
+        ReadResult read = store.readQueue(topic, queueId, offset, 1, 1, null, null);
         for (ByteBuffer slice : read.slices()) {
             String first = StoredMessage.property(slice, slice.position(), MessageProperties.RETRY_TOPIC);
             return first == null ? topic : first;

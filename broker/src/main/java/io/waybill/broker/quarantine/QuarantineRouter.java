@@ -13,7 +13,8 @@ import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
-import io.waybill.store.Store;
+import io.waybill.store.PopStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
@@ -31,15 +32,23 @@ import java.util.function.Consumer;
  */
 final class QuarantineRouter implements DeliveryInterceptor {
     private final Quarantine quarantine;
-    private final Store store;
+    private final PopStore popStore;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final Clock clock;
     private final Runnable routed;
 
     /** @param routed called when a read has set aside what it met, or failed to */
-    QuarantineRouter(Quarantine quarantine, Store store, Topics topics, Clock clock, Runnable routed) {
+    QuarantineRouter(
+            Quarantine quarantine,
+            PopStore popStore,
+            StoreClock storeClock,
+            Topics topics,
+            Clock clock,
+            Runnable routed) {
         this.quarantine = quarantine;
-        this.store = store;
+        this.popStore = popStore;
+        this.storeClock = storeClock;
         this.topics = topics;
         this.clock = clock;
         this.routed = routed;
@@ -139,7 +148,7 @@ final class QuarantineRouter implements DeliveryInterceptor {
                     ended(null, List.of(), "a message cannot be quarantined: " + e.getMessage(), then);
                     return;
                 }
-                store.pops().appendAndRecordPops(copies, List.of(), outcome -> ended(outcome, messages, null, then));
+                popStore.appendAndRecordPops(copies, List.of(), outcome -> ended(outcome, messages, null, then));
             });
         }
 
@@ -181,7 +190,7 @@ final class QuarantineRouter implements DeliveryInterceptor {
                     origin(message, 0),
                     quarantinedAt,
                     !Names.isRetry(topic),
-                    store.clock().nowMillis());
+                    storeClock.nowMillis());
         }
     }
 }

@@ -10,8 +10,8 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
 import io.waybill.store.QueueRange;
+import io.waybill.store.QueueStore;
 import io.waybill.store.ReadResult;
-import io.waybill.store.Store;
 import java.nio.ByteBuffer;
 import java.util.function.BiFunction;
 
@@ -23,10 +23,10 @@ final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
     private static final int MOST_ENTRIES = 1_000;
     private static final int MOST_BYTES = 64 << 20;
 
-    private final Store store;
+    private final QueueStore store;
     private final BiFunction<String, String, Subscription> subscriptions;
 
-    QueryConsumeQueue(Store store, BiFunction<String, String, Subscription> subscriptions) {
+    QueryConsumeQueue(QueueStore store, BiFunction<String, String, Subscription> subscriptions) {
         this.store = store;
         this.subscriptions = subscriptions;
     }
@@ -40,7 +40,7 @@ final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
     }
 
     private byte[] entries(QueryConsumeQueueHeader header) {
-        QueueRange range = store.queues().offsetRange(header.topic(), header.queueId());
+        QueueRange range = store.offsetRange(header.topic(), header.queueId());
         Subscription subscription =
                 header.consumerGroup() == null ? null : subscriptions.apply(header.consumerGroup(), header.topic());
         JsonWriter json = new JsonWriter()
@@ -49,15 +49,14 @@ final class QueryConsumeQueue implements RouteHandler<QueryConsumeQueueHeader> {
                 .field("minQueueIndex", range.minOffset())
                 .name("queueData")
                 .beginArray();
-        ReadResult read = store.queues()
-                .readQueue(
-                        header.topic(),
-                        header.queueId(),
-                        Math.max(header.index(), range.minOffset()),
-                        Math.min(header.count(), MOST_ENTRIES),
-                        MOST_BYTES,
-                        null,
-                        null);
+        ReadResult read = store.readQueue(
+                header.topic(),
+                header.queueId(),
+                Math.max(header.index(), range.minOffset()),
+                Math.min(header.count(), MOST_ENTRIES),
+                MOST_BYTES,
+                null,
+                null);
         for (ByteBuffer slice : read.slices()) {
             int size;
             for (int at = slice.position(); at < slice.limit(); at += size) {

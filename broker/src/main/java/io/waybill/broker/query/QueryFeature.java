@@ -9,7 +9,8 @@ import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.header.QueryConsumeQueueHeader;
 import io.waybill.protocol.header.QueryMessageHeader;
 import io.waybill.protocol.header.ViewMessageHeader;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.QueueStore;
 import java.util.function.BiFunction;
 
 /** The requests that look for single messages. They may read the disk. */
@@ -19,10 +20,11 @@ public final class QueryFeature implements Feature {
     private final ViewMessage ids;
 
     /** @param subscriptions what an online group wants of a topic, or null */
-    public QueryFeature(Store store, BiFunction<String, String, Subscription> subscriptions) {
-        queues = new QueryConsumeQueue(store, subscriptions);
-        keys = new QueryMessage(store);
-        ids = new ViewMessage(store);
+    public QueryFeature(
+            QueueStore queueStore, MessageStore messageStore, BiFunction<String, String, Subscription> subscriptions) {
+        queues = new QueryConsumeQueue(queueStore, subscriptions);
+        keys = new QueryMessage(messageStore);
+        ids = new ViewMessage(messageStore);
     }
 
     @Override

@@ -10,7 +10,7 @@ import io.waybill.protocol.header.QueryMessageReply;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -29,9 +29,9 @@ final class QueryMessage implements RouteHandler<QueryMessageHeader> {
     /** Body bytes of one answer; one message always fits. */
     private static final int MOST_BYTES = 4 << 20;
 
-    private final Store store;
+    private final MessageStore store;
 
-    QueryMessage(Store store) {
+    QueryMessage(MessageStore store) {
         this.store = store;
     }
 
@@ -60,19 +60,12 @@ final class QueryMessage implements RouteHandler<QueryMessageHeader> {
     /** The store's index holds both kinds of keys; here only the asked kind counts. */
     private List<ByteBuffer> find(QueryMessageHeader header, boolean unique, int most) {
         String key = header.key();
-        return store.messages()
-                .findByKey(
-                        header.topic(),
-                        key,
-                        most,
-                        MOST_BYTES,
-                        header.beginTimestamp(),
-                        header.endTimestamp(),
-                        message -> {
-                            IndexTerms terms = StoredMessage.indexTerms(message, 0);
-                            return unique
-                                    ? key.equals(terms.uniqueKey())
-                                    : Arrays.asList(terms.keys()).contains(key);
-                        });
+        return store.findByKey(
+                header.topic(), key, most, MOST_BYTES, header.beginTimestamp(), header.endTimestamp(), message -> {
+                    IndexTerms terms = StoredMessage.indexTerms(message, 0);
+                    return unique
+                            ? key.equals(terms.uniqueKey())
+                            : Arrays.asList(terms.keys()).contains(key);
+                });
     }
 }

@@ -7,7 +7,7 @@ import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.header.ViewMessageHeader;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import java.nio.ByteBuffer;
 import java.util.List;
 
@@ -16,15 +16,15 @@ import java.util.List;
  * undecided can be viewed too: whoever sent it got its id.
  */
 final class ViewMessage implements RouteHandler<ViewMessageHeader> {
-    private final Store store;
+    private final MessageStore store;
 
-    ViewMessage(Store store) {
+    ViewMessage(MessageStore store) {
         this.store = store;
     }
 
     @Override
     public Reply handle(Request request, ViewMessageHeader header) {
-        ByteBuffer message = store.messages().readAt(header.offset());
+        ByteBuffer message = store.readAt(header.offset());
         if (message == null) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "there is no message at log position " + header.offset());
         }

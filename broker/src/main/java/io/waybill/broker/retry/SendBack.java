@@ -26,7 +26,6 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import java.nio.ByteBuffer;
@@ -41,7 +40,7 @@ import java.util.function.BiFunction;
  * it is stored.
  */
 public final class SendBack implements Feature {
-    private final Store store;
+    private final SendBackStoreAccess store;
     private final Topics topics;
     private final Groups groups;
     private final DelayLevels levels;
@@ -52,7 +51,7 @@ public final class SendBack implements Feature {
 
     /** @param clientNames who speaks for a group on a connection */
     public SendBack(
-            Store store,
+            SendBackStoreAccess store,
             Topics topics,
             Groups groups,
             DelayLevels levels,

@@ -31,7 +31,9 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.QueueStore;
+import io.waybill.store.SettlementStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
@@ -83,7 +85,9 @@ public final class DeadLetterAdmin implements Feature {
 
     private static final long BUSY_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final MessageStore messageStore;
+    private final SettlementStore settlementStore;
     private final Topics topics;
     private final Clock clock;
     private final RandomSource random;
@@ -97,8 +101,17 @@ public final class DeadLetterAdmin implements Feature {
 
     /** @param lanes for the work that goes on at a rate */
     public DeadLetterAdmin(
-            Store store, Topics topics, Clock clock, RandomSource random, int maxMessageBytes, Lanes lanes) {
-        this.store = store;
+            QueueStore queueStore,
+            MessageStore messageStore,
+            SettlementStore settlementStore,
+            Topics topics,
+            Clock clock,
+            RandomSource random,
+            int maxMessageBytes,
+            Lanes lanes) {
+        this.queueStore = queueStore;
+        this.messageStore = messageStore;
+        this.settlementStore = settlementStore;
         this.topics = topics;
         this.clock = clock;
         this.random = random;
@@ -132,7 +145,7 @@ public final class DeadLetterAdmin implements Feature {
 
     private void checkKnown(String group) {
         boolean unknown = topics.find(Names.deadLetterTopic(group)) == null
-                && store.queues().offsetRange(Names.deadLetterTopic(group), 0).maxOffset() == 0;
+                && queueStore.offsetRange(Names.deadLetterTopic(group), 0).maxOffset() == 0;
         if (unknown) {
             throw new RequestRefused(ResponseCode.QUERY_NOT_FOUND, "group " + group + " has no dead letters here");
         }
@@ -146,7 +159,7 @@ public final class DeadLetterAdmin implements Feature {
         int most = Math.max(1, Math.min(wanted.getInt("max", USUALLY_LISTED), MOST_LISTED));
         boolean withSettled = wanted.getBoolean("settled", false);
         checkKnown(group);
-        SetAsideQueue queue = SetAsideQueue.ofDeadLetters(store, group);
+        SetAsideQueue queue = SetAsideQueue.ofDeadLetters(queueStore, settlementStore, group);
         JsonWriter json = new JsonWriter().beginObject().field("group", group);
         json.field("total", queue.total()).field("open", queue.open());
         json.name("letters").beginArray();
@@ -266,7 +279,10 @@ public final class DeadLetterAdmin implements Feature {
             default -> throw new BadField("action", "REDRIVE or DISCARD", action);
         };
         checkKnown(group);
-        List<Long> offsets = all ? SetAsideQueue.ofDeadLetters(store, group).offsets(0, most, false) : asked;
+        List<Long> offsets = all
+                ? SetAsideQueue.ofDeadLetters(queueStore, settlementStore, group)
+                        .offsets(0, most, false)
+                : asked;
         return begin(new Job(request, group, offsets, redrive, why, perSecond, clock.nanoTime()));
     }
 
@@ -396,7 +412,7 @@ public final class DeadLetterAdmin implements Feature {
         SetAsideQueue queue = null;
         for (int i = from; i < upTo; i++) {
             try {
-                queue = queue == null ? SetAsideQueue.ofDeadLetters(store, job.group) : queue;
+                queue = queue == null ? SetAsideQueue.ofDeadLetters(queueStore, settlementStore, job.group) : queue;
                 settleOne(job, i, queue);
             } catch (BadValue e) {
                 finish(job, i, "FAILED", null, e.getMessage());
@@ -463,11 +479,11 @@ public final class DeadLetterAdmin implements Feature {
         String uniqueKey = StoredMessage.property(letter, 0, MessageProperties.UNIQ_KEY);
         String firstId = StoredMessage.property(letter, 0, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
         ByteBuffer first = MessageIds.isOffsetId(firstId)
-                ? store.messages().readAt(MessageIds.decode(firstId).position())
+                ? messageStore.readAt(MessageIds.decode(firstId).position())
                 : null;
         if (!isCopyOf(first, topic, uniqueKey)) {
             List<ByteBuffer> same =
-                    uniqueKey == null ? List.of() : store.messages().findByKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
+                    uniqueKey == null ? List.of() : messageStore.findByKey(topic, uniqueKey, 1, 0, Long.MAX_VALUE);
             first = same.isEmpty() ? null : same.get(0);
         }
         if (first != null && StoredMessage.queueId(first, 0) < queues) {

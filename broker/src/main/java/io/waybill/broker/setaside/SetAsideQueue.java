@@ -8,7 +8,6 @@ import io.waybill.store.QueueRange;
 import io.waybill.store.QueueStore;
 import io.waybill.store.ReadResult;
 import io.waybill.store.SettlementStore;
-import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.Settlement.How;
@@ -45,9 +44,10 @@ public final class SetAsideQueue {
     /** By first offset; the ranges do not overlap. */
     private final TreeMap<Long, Settlement> settled = new TreeMap<>();
 
-    private SetAsideQueue(Store store, Settlement.Kind kind, String topic, int queueId) {
-        this.queues = store.queues();
-        this.settlements = store.settlements();
+    private SetAsideQueue(
+            QueueStore queues, SettlementStore settlements, Settlement.Kind kind, String topic, int queueId) {
+        this.queues = queues;
+        this.settlements = settlements;
         this.kind = kind;
         this.topic = topic;
         this.queueId = queueId;
@@ -60,18 +60,19 @@ public final class SetAsideQueue {
     }
 
     /** The dead letters of a group. */
-    public static SetAsideQueue ofDeadLetters(Store store, String group) {
-        return new SetAsideQueue(store, Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group), 0);
+    public static SetAsideQueue ofDeadLetters(QueueStore queues, SettlementStore settlements, String group) {
+        return new SetAsideQueue(queues, settlements, Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group), 0);
     }
 
     /** The messages of a group's quarantined keys. */
-    public static SetAsideQueue ofQuarantine(Store store, String group) {
-        return new SetAsideQueue(store, Settlement.Kind.QUARANTINE, Names.quarantineTopic(group), 0);
+    public static SetAsideQueue ofQuarantine(QueueStore queues, SettlementStore settlements, String group) {
+        return new SetAsideQueue(queues, settlements, Settlement.Kind.QUARANTINE, Names.quarantineTopic(group), 0);
     }
 
     /** Any queue of a topic of set-aside messages; the broker itself uses queue 0 only. */
-    public static SetAsideQueue of(Store store, Settlement.Kind kind, String topic, int queueId) {
-        return new SetAsideQueue(store, kind, topic, queueId);
+    public static SetAsideQueue of(
+            QueueStore queues, SettlementStore settlements, Settlement.Kind kind, String topic, int queueId) {
+        return new SetAsideQueue(queues, settlements, kind, topic, queueId);
     }
 
     /** Offsets of messages that are kept: the first one. */

@@ -5,7 +5,7 @@ import io.waybill.protocol.Names;
 import io.waybill.protocol.message.BadValue;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
 import java.nio.ByteBuffer;
 import java.util.Map;
 
@@ -65,15 +65,13 @@ record CancelCondition(String topic, String key, String tag) {
      *
      * @throws java.io.UncheckedIOException when a message that may do so cannot be read
      */
-    ByteBuffer fulfilledBy(Store store, long sinceMillis, long fromPosition) {
-        return store.messages()
-                .findNewestByKey(
-                        topic,
-                        key,
-                        sinceMillis,
-                        fromPosition,
-                        message ->
-                                tag == null || tag.equals(StoredMessage.property(message, 0, MessageProperties.TAGS)));
+    ByteBuffer fulfilledBy(MessageStore store, long sinceMillis, long fromPosition) {
+        return store.findNewestByKey(
+                topic,
+                key,
+                sinceMillis,
+                fromPosition,
+                message -> tag == null || tag.equals(StoredMessage.property(message, 0, MessageProperties.TAGS)));
     }
 
     @Override

@@ -2,7 +2,8 @@
 package io.waybill.broker.timer;
 
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.StoreStatus;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -20,27 +21,29 @@ final class CancelConditionCache {
     /** No message that was stored since then and stands before the position fulfils the condition. */
     private record Seen(long sinceMillis, long upTo) {}
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final StoreStatus storeStatus;
     private final Map<CancelCondition, Seen> known = new LinkedHashMap<>(16, 0.75f, true);
     private long characters;
 
-    CancelConditionCache(Store store) {
-        this.store = store;
+    CancelConditionCache(MessageStore messageStore, StoreStatus storeStatus) {
+        this.messageStore = messageStore;
+        this.storeStatus = storeStatus;
     }
 
     /** The message that fulfils the condition, or null; throws as {@link CancelCondition#fulfilledBy} does. */
     ByteBuffer find(CancelCondition unless, long sinceMillis) {
         long applied =
-                store.status().positions().applied(); // before the look: what comes meanwhile is looked at next time
+                storeStatus.positions().applied(); // before the look: what comes meanwhile is looked at next time
         Seen seen = known.get(unless);
         if (seen == null || sinceMillis < seen.sinceMillis()) {
-            ByteBuffer found = unless.fulfilledBy(store, sinceMillis, 0);
+            ByteBuffer found = unless.fulfilledBy(messageStore, sinceMillis, 0);
             if (found == null) {
                 remember(unless, new Seen(sinceMillis, applied));
             }
             return found;
         }
-        ByteBuffer newest = unless.fulfilledBy(store, seen.sinceMillis(), seen.upTo());
+        ByteBuffer newest = unless.fulfilledBy(messageStore, seen.sinceMillis(), seen.upTo());
         if (newest != null && StoredMessage.storeTimestamp(newest, 0) >= sinceMillis) {
             return newest;
         }

@@ -20,7 +20,9 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.StoreStatus;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
@@ -70,13 +72,23 @@ final class ChangeTimer {
     /** @param handle negative if not known */
     private record Changed(long handle, String uniqueKey, String offsetId, Answer answer, long deliverMillis) {}
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TimerStore timerStore;
+    private final StoreStatus storeStatus;
     private final Clock clock;
     private final TimerSettings settings;
     private final Lanes lanes;
 
-    ChangeTimer(Store store, Clock clock, TimerSettings settings, Lanes lanes) {
-        this.store = store;
+    ChangeTimer(
+            MessageStore messageStore,
+            TimerStore timerStore,
+            StoreStatus storeStatus,
+            Clock clock,
+            TimerSettings settings,
+            Lanes lanes) {
+        this.messageStore = messageStore;
+        this.timerStore = timerStore;
+        this.storeStatus = storeStatus;
         this.clock = clock;
         this.settings = settings;
         this.lanes = lanes;
@@ -147,15 +159,15 @@ final class ChangeTimer {
             List<Long> pending = pending(wanted);
             // What is neither pending nor seen as ended may have been delivered by a record the views are just taking
             // in.
-            long confirmed = store.status().positions().confirmed();
+            long confirmed = storeStatus.positions().confirmed();
             if (pending.isEmpty()) {
-                if (store.status().positions().applied() < confirmed && looks < MOST_LOOKS) {
+                if (storeStatus.positions().applied() < confirmed && looks < MOST_LOOKS) {
                     lanes.run(Lane.OPERATOR, request, () -> begin(request, wanted, looks + 1));
                     return Reply.LATER;
                 }
                 ended = ended(wanted);
             }
-            PendingTimer first = pending.isEmpty() ? null : store.timers().pendingTimer(pending.get(0));
+            PendingTimer first = pending.isEmpty() ? null : timerStore.pendingTimer(pending.get(0));
             AdminLog.before(
                     request,
                     pending.size() + " pending" + (first == null ? "" : ", the first due at " + first.dueMillis()));
@@ -176,12 +188,12 @@ final class ChangeTimer {
 
     private List<Long> pending(Wanted wanted) {
         if (wanted.handle() >= 0) {
-            PendingTimer due = store.timers().pendingTimer(wanted.handle());
+            PendingTimer due = timerStore.pendingTimer(wanted.handle());
             return due == null || !due.topic().equals(wanted.topic()) ? List.of() : List.of(wanted.handle());
         }
         List<Long> handles = wanted.key() != null
-                ? store.timers().handlesByKey(wanted.topic(), wanted.key())
-                : store.timers().handlesByUniqueKey(wanted.topic(), wanted.uniqueKey());
+                ? timerStore.handlesByKey(wanted.topic(), wanted.key())
+                : timerStore.handlesByUniqueKey(wanted.topic(), wanted.uniqueKey());
         return handles.size() > MOST_CHANGED ? handles.subList(0, MOST_CHANGED) : handles;
     }
 
@@ -193,15 +205,15 @@ final class ChangeTimer {
             return ended;
         }
         String key = wanted.key() == null ? wanted.uniqueKey() : wanted.key();
-        for (ByteBuffer visible : store.messages().findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer visible : messageStore.findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
             boolean meant = wanted.key() != null || key.equals(uniqueKey(visible));
             if (meant && wasDelayed(visible)) {
                 ended.add(delivered(-1, visible));
             }
         }
-        List<CancelledTimer> cancelled = store.timers().cancelledByKey(wanted.topic(), key);
+        List<CancelledTimer> cancelled = timerStore.cancelledByKey(wanted.topic(), key);
         for (CancelledTimer one : cancelled.subList(Math.max(0, cancelled.size() - MOST_ENDED), cancelled.size())) {
-            ByteBuffer message = store.messages().readUnverified(one.handle());
+            ByteBuffer message = messageStore.readUnverified(one.handle());
             boolean meant = wanted.key() != null || message == null || key.equals(uniqueKey(message));
             if (meant) {
                 ended.add(described(one.handle(), message, Answer.ALREADY_CANCELLED, -1));
@@ -212,21 +224,21 @@ final class ChangeTimer {
 
     private void endedByHandle(Wanted wanted, List<Changed> ended) {
         long handle = wanted.handle();
-        if (store.timers().pendingTimer(handle) != null) {
+        if (timerStore.pendingTimer(handle) != null) {
             return;
         }
-        ByteBuffer once = store.messages().readUnverified(handle); // proven below by what is known under its key
+        ByteBuffer once = messageStore.readUnverified(handle); // proven below by what is known under its key
         String key = once == null ? null : uniqueKey(once);
         if (key == null) {
             return;
         }
-        for (CancelledTimer one : store.timers().cancelledByKey(wanted.topic(), key)) {
+        for (CancelledTimer one : timerStore.cancelledByKey(wanted.topic(), key)) {
             if (one.handle() == handle) {
                 ended.add(described(handle, once, Answer.ALREADY_CANCELLED, -1));
                 return;
             }
         }
-        for (ByteBuffer visible : store.messages().findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
+        for (ByteBuffer visible : messageStore.findByKey(wanted.topic(), key, MOST_ENDED, 0, Long.MAX_VALUE)) {
             if (key.equals(uniqueKey(visible)) && wasDelayed(visible) && StoredMessage.position(visible, 0) > handle) {
                 ended.add(delivered(handle, visible));
                 return;
@@ -272,19 +284,17 @@ final class ChangeTimer {
             return;
         }
         long handle = pending.get(next);
-        ByteBuffer message = store.messages().readPending(handle);
+        ByteBuffer message = messageStore.readPending(handle);
         if (wanted.isCancel()) {
-            store.timers()
-                    .cancel(
-                            handle,
-                            "cancelled by " + wanted.by(),
-                            outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
+            timerStore.cancel(
+                    handle,
+                    "cancelled by " + wanted.by(),
+                    outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
         } else {
-            store.timers()
-                    .reschedule(
-                            handle,
-                            wanted.deliverMillis(),
-                            outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
+            timerStore.reschedule(
+                    handle,
+                    wanted.deliverMillis(),
+                    outcome -> changed(request, wanted, pending, next, changed, ended, message, outcome));
         }
     }
 
@@ -303,7 +313,7 @@ final class ChangeTimer {
             changed.add(described(handle, message, answer, wanted.isCancel() ? -1 : wanted.deliverMillis()));
         } else if (outcome instanceof Refused) {
             Answer answer =
-                    store.timers().cancelledTimer(handle) == null ? Answer.ALREADY_DELIVERED : Answer.ALREADY_CANCELLED;
+                    timerStore.cancelledTimer(handle) == null ? Answer.ALREADY_DELIVERED : Answer.ALREADY_CANCELLED;
             changed.add(described(handle, message, answer, -1));
         } else {
             request.refuse(Outcomes.code(outcome), changed.size() + " changed, then: " + Outcomes.text(outcome));

@@ -12,7 +12,9 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.TimerStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.view.DueItem;
 import java.nio.ByteBuffer;
@@ -28,11 +30,15 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
     /** Entries of the due index looked through, the next ones first. */
     static final int MOST_SCANNED = 100_000;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
+    private final TimerStore timerStore;
     private final String brokerName;
 
-    ListTimers(Store store, String brokerName) {
-        this.store = store;
+    ListTimers(MessageStore messageStore, TransactionStore transactionStore, TimerStore timerStore, String brokerName) {
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
+        this.timerStore = timerStore;
         this.brokerName = brokerName;
     }
 
@@ -58,13 +64,11 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
     }
 
     private byte[] list(String topic, String key, int max) {
-        long pending = topic == null
-                ? store.timers().pendingTimerCount()
-                : store.timers().pendingTimerCount(topic);
+        long pending = topic == null ? timerStore.pendingTimerCount() : timerStore.pendingTimerCount(topic);
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("pending", pending).name("timers").beginArray();
         for (PendingTimer due : key == null ? next(topic, max) : withKey(topic, key, max)) {
-            ByteBuffer stored = store.messages().readPending(due.handle());
+            ByteBuffer stored = messageStore.readPending(due.handle());
             if (stored != null) { // else it was delivered or cancelled in the meantime
                 timer(json, due, stored);
             }
@@ -74,15 +78,13 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
 
     private List<PendingTimer> next(String topic, int max) {
         List<PendingTimer> found = new ArrayList<>();
-        int scanned = topic == null
-                ? (int) Math.min(MOST_SCANNED, max + store.transactions().openHalfCount())
-                : MOST_SCANNED;
-        for (DueItem item : store.timers().dueUpTo(Long.MAX_VALUE, scanned).items()) {
+        int scanned =
+                topic == null ? (int) Math.min(MOST_SCANNED, max + transactionStore.openHalfCount()) : MOST_SCANNED;
+        for (DueItem item : timerStore.dueUpTo(Long.MAX_VALUE, scanned).items()) {
             if (found.size() == max) {
                 break;
             }
-            PendingTimer due =
-                    item.kind() == DueItem.Kind.DELIVER ? store.timers().pendingTimer(item.handle()) : null;
+            PendingTimer due = item.kind() == DueItem.Kind.DELIVER ? timerStore.pendingTimer(item.handle()) : null;
             if (due != null && (topic == null || topic.equals(due.topic()))) {
                 found.add(due);
             }
@@ -92,8 +94,8 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
 
     private List<PendingTimer> withKey(String topic, String key, int max) {
         List<PendingTimer> found = new ArrayList<>();
-        for (long handle : store.timers().handlesByKey(topic, key)) {
-            PendingTimer due = store.timers().pendingTimer(handle);
+        for (long handle : timerStore.handlesByKey(topic, key)) {
+            PendingTimer due = timerStore.pendingTimer(handle);
             if (due != null) {
                 found.add(due);
             }

@@ -2,7 +2,7 @@
 package io.waybill.broker.timer;
 
 import io.waybill.platform.RandomSource;
-import io.waybill.store.Store;
+import io.waybill.store.CatalogStore;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
 import java.nio.charset.StandardCharsets;
@@ -38,12 +38,12 @@ public final class RecallSigner {
     }
 
     /** The signer of this store. Its secret stands in the log before the first message that is signed with it. */
-    public static RecallSigner of(Store store, RandomSource random) {
-        byte[] secret = store.catalog().catalogValue(CatalogKind.SETTING, SETTING);
+    public static RecallSigner of(CatalogStore store, RandomSource random) {
+        byte[] secret = store.catalogValue(CatalogKind.SETTING, SETTING);
         if (secret == null || secret.length != SECRET_BYTES) {
             secret = new byte[SECRET_BYTES];
             random.nextSecret(secret);
-            store.catalog().putCatalog(CatalogKind.SETTING, SETTING, secret, outcome -> {
+            store.putCatalog(CatalogKind.SETTING, SETTING, secret, outcome -> {
                 if (!(outcome instanceof Stored)) {
                     LOG.warn("Recall handles made now are not good after the next start: {}", outcome);
                 }

@@ -9,7 +9,10 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.StoreClock;
+import io.waybill.store.StoreStatus;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.record.PendingTimer;
@@ -56,7 +59,10 @@ public final class TimerDispatcher implements Duty {
     /** The longest sleep while something is pending: the wall clock may be set while the monotonic one runs on. */
     private static final long LONGEST_SLEEP_MILLIS = 5_000;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TimerStore timerStore;
+    private final StoreStatus storeStatus;
+    private final StoreClock storeClock;
     private final Clock clock;
     private final TransactionCheckCallback checks;
     private final TargetQueueSelector placement;
@@ -91,18 +97,28 @@ public final class TimerDispatcher implements Duty {
     private volatile boolean wasSetBack;
     private volatile boolean judging;
 
-    public TimerDispatcher(Store store, Clock clock, TransactionCheckCallback checks, TargetQueueSelector placement) {
-        this.store = store;
+    public TimerDispatcher(
+            MessageStore messageStore,
+            TimerStore timerStore,
+            StoreStatus storeStatus,
+            StoreClock storeClock,
+            Clock clock,
+            TransactionCheckCallback checks,
+            TargetQueueSelector placement) {
+        this.messageStore = messageStore;
+        this.timerStore = timerStore;
+        this.storeStatus = storeStatus;
+        this.storeClock = storeClock;
         this.clock = clock;
         this.checks = checks;
         this.placement = placement;
-        this.conditions = new CancelConditionCache(store);
+        this.conditions = new CancelConditionCache(messageStore, storeStatus);
     }
 
     /** Starts the duty and asks the store to wake it when something nearer is stored. */
     public DutyHandle start(Duties duties) {
         duty = duties.start(this);
-        store.timers().onDueEarlier(this::wake);
+        timerStore.onDueEarlier(this::wake);
         return duty;
     }
 
@@ -122,7 +138,7 @@ public final class TimerDispatcher implements Duty {
     @Override
     public long run() {
         wakeAsked.set(false);
-        if (!store.status().state().isOpen()) {
+        if (!storeStatus.state().isOpen()) {
             return WHEN_WOKEN;
         }
         long nowMillis = clock.wallMillis();
@@ -137,7 +153,7 @@ public final class TimerDispatcher implements Duty {
         int started = 0;
         List<DueItem> due;
         try {
-            due = store.timers().dueUpTo(nowMillis, inWork.size() + room).items();
+            due = timerStore.dueUpTo(nowMillis, inWork.size() + room).items();
         } catch (ViewsDamaged e) {
             LOG.warn("what is due cannot be read at the moment: {}", e.getMessage());
             return TimeUnit.MILLISECONDS.toNanos(HOLD_MILLIS);
@@ -180,7 +196,7 @@ public final class TimerDispatcher implements Duty {
         if (!clockWatched) {
             clockWatched = true;
             farthestAhead = ahead;
-            wasSetBack = store.clock().nowMillis() - nowMillis > SET_BACK_MILLIS;
+            wasSetBack = storeClock.nowMillis() - nowMillis > SET_BACK_MILLIS;
         } else if (farthestAhead - ahead > SET_BACK_MILLIS) {
             farthestAhead = ahead;
             wasSetBack = true;
@@ -214,12 +230,12 @@ public final class TimerDispatcher implements Duty {
     private long firstNotInWorkMillis() {
         int busy = inWork.size();
         if (busy == 0) {
-            return store.timers().nextDueMillis();
+            return timerStore.nextDueMillis();
         }
         if (busy > BATCH) {
             return Long.MAX_VALUE;
         }
-        for (DueItem item : store.timers().dueUpTo(Long.MAX_VALUE, busy + 1).items()) {
+        for (DueItem item : timerStore.dueUpTo(Long.MAX_VALUE, busy + 1).items()) {
             if (!inWork.containsKey(item.handle())) {
                 return item.dueMillis();
             }
@@ -270,13 +286,13 @@ public final class TimerDispatcher implements Duty {
             return false;
         }
         try {
-            PendingTimer due = store.timers().pendingTimer(handle);
+            PendingTimer due = timerStore.pendingTimer(handle);
             if (due == null) { // recalled since the index was read
                 finish(handle);
                 return true;
             }
-            ByteBuffer stored = store.messages().readPending(handle);
-            if (stored == null && store.timers().pendingTimer(handle) == null) {
+            ByteBuffer stored = messageStore.readPending(handle);
+            if (stored == null && timerStore.pendingTimer(handle) == null) {
                 finish(handle);
                 return true;
             }
@@ -290,9 +306,9 @@ public final class TimerDispatcher implements Duty {
             if (instead != null) {
                 String id =
                         MessageIds.offsetId(StoredMessage.storeHost(instead, 0), StoredMessage.position(instead, 0));
-                store.timers().cancel(handle, "unless " + unless + ": " + id, outcome -> fired(handle, outcome));
+                timerStore.cancel(handle, "unless " + unless + ": " + id, outcome -> fired(handle, outcome));
             } else {
-                store.timers().fire(handle, visibleCopy(stored, due), outcome -> fired(handle, outcome));
+                timerStore.fire(handle, visibleCopy(stored, due), outcome -> fired(handle, outcome));
             }
         } catch (RuntimeException e) {
             LOG.error(

@@ -8,16 +8,27 @@ import io.waybill.broker.request.Routes;
 import io.waybill.broker.settings.TimerSettings;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.StoreStatus;
+import io.waybill.store.TimerStore;
+import io.waybill.store.TransactionStore;
 
 /** The requests of people and tools about delayed messages that wait. */
 public final class TimerFeature implements Feature {
     private final ChangeTimer change;
     private final ListTimers list;
 
-    public TimerFeature(Store store, Clock clock, TimerSettings settings, String brokerName, Lanes lanes) {
-        change = new ChangeTimer(store, clock, settings, lanes);
-        list = new ListTimers(store, brokerName);
+    public TimerFeature(
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            TimerStore timerStore,
+            StoreStatus storeStatus,
+            Clock clock,
+            TimerSettings settings,
+            String brokerName,
+            Lanes lanes) {
+        change = new ChangeTimer(messageStore, timerStore, storeStatus, clock, settings, lanes);
+        list = new ListTimers(messageStore, transactionStore, timerStore, brokerName);
     }
 
     @Override

@@ -9,8 +9,11 @@ import io.waybill.protocol.body.DataVersion;
 import io.waybill.protocol.body.Perm;
 import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.body.TopicConfigTable;
+import io.waybill.store.CatalogStore;
 import io.waybill.store.QueueRange;
-import io.waybill.store.Store;
+import io.waybill.store.QueueStore;
+import io.waybill.store.StoreClock;
+import io.waybill.store.TimerStore;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.CatalogKind;
@@ -52,7 +55,10 @@ public final class Topics {
     /** A retry topic of a group with members of a unit. */
     private static final int UNIT_READERS_FLAG = 2;
 
-    private final Store store;
+    private final QueueStore queueStore;
+    private final TimerStore timerStore;
+    private final CatalogStore catalogStore;
+    private final StoreClock storeClock;
     private final BrokerSettings settings;
     private final Map<String, TopicConfig> table = new ConcurrentHashMap<>();
     private final Map<String, TopicConfig> builtIn;
@@ -74,21 +80,29 @@ public final class Topics {
     private volatile Snapshot latest;
 
     /** Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it. */
-    public Topics(Store store, BrokerSettings settings) {
-        this.store = store;
+    public Topics(
+            QueueStore queueStore,
+            TimerStore timerStore,
+            CatalogStore catalogStore,
+            StoreClock storeClock,
+            BrokerSettings settings) {
+        this.queueStore = queueStore;
+        this.timerStore = timerStore;
+        this.catalogStore = catalogStore;
+        this.storeClock = storeClock;
         this.settings = settings;
         this.builtIn = BuiltInTopics.of(settings);
         table.putAll(builtIn);
-        store.catalog().catalogValues(CatalogKind.TOPIC).forEach((name, value) -> {
+        catalogStore.catalogValues(CatalogKind.TOPIC).forEach((name, value) -> {
             if (settings.topics().autoCreate() || !name.equals(Names.DEFAULT_TOPIC)) {
                 table.put(name, TopicConfig.parse(ByteBuffer.wrap(value)));
             }
         });
-        store.catalog()
+        catalogStore
                 .catalogValues(CatalogKind.DELETED_TOPIC)
                 .forEach((name, value) -> deleted.put(name, DeletedTopic.parse(value)));
         // The time of the start makes the version differ from that of the run before, whose counter is not kept.
-        version = new DataVersion(0, store.clock().nowMillis(), 0);
+        version = new DataVersion(0, storeClock.nowMillis(), 0);
     }
 
     /** Sets who is told about changes; once, before the first request. */
@@ -287,7 +301,7 @@ public final class Topics {
                             + settings.topics().most()));
             return;
         }
-        store.catalog().putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
+        catalogStore.putCatalog(CatalogKind.TOPIC, config.topicName(), config.toJson(), outcome -> {
             if (isNew) {
                 beingStored.decrementAndGet();
             }
@@ -336,8 +350,8 @@ public final class Topics {
             return;
         }
         // First: a crash in between leaves a topic that is there and has nothing hidden.
-        DeletedTopic kept = new DeletedTopic(known, store.clock().nowMillis(), by);
-        store.catalog().putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
+        DeletedTopic kept = new DeletedTopic(known, storeClock.nowMillis(), by);
+        catalogStore.putCatalog(CatalogKind.DELETED_TOPIC, topic, kept.toJson(), outcome -> {
             if (!(outcome instanceof Stored)) {
                 end.accept(failed(outcome));
                 return;
@@ -362,7 +376,7 @@ public final class Topics {
 
     private void deleteNow(TopicConfig known, Consumer<TopicChange> then) {
         String topic = known.topicName();
-        store.catalog().putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
+        catalogStore.putCatalog(CatalogKind.TOPIC, topic, null, outcome -> {
             if (!(outcome instanceof Stored)) {
                 then.accept(failed(outcome));
                 return;
@@ -374,9 +388,9 @@ public final class Topics {
     }
 
     private boolean isWorthKeeping(String topic) {
-        return store.timers().pendingTimerCount(topic) > 0
-                || store.queues().queuesOf(topic).stream().anyMatch(queue -> {
-                    QueueRange range = store.queues().keptOffsetRange(topic, queue.queueId());
+        return timerStore.pendingTimerCount(topic) > 0
+                || queueStore.queuesOf(topic).stream().anyMatch(queue -> {
+                    QueueRange range = queueStore.keptOffsetRange(topic, queue.queueId());
                     return range.minOffset() < range.maxOffset();
                 });
     }
@@ -385,10 +399,9 @@ public final class Topics {
     long deletedMessages(String topic) {
         boolean exists = table.containsKey(topic);
         long messages = 0;
-        for (QueueKey queue : store.queues().queuesOf(topic)) {
-            QueueRange kept = store.queues().keptOffsetRange(topic, queue.queueId());
-            long end =
-                    exists ? store.queues().offsetRange(topic, queue.queueId()).minOffset() : kept.maxOffset();
+        for (QueueKey queue : queueStore.queuesOf(topic)) {
+            QueueRange kept = queueStore.keptOffsetRange(topic, queue.queueId());
+            long end = exists ? queueStore.offsetRange(topic, queue.queueId()).minOffset() : kept.maxOffset();
             messages += Math.max(0, end - kept.minOffset());
         }
         return messages;
@@ -399,7 +412,7 @@ public final class Topics {
         Map<String, DeletedTopic> known = new TreeMap<>(deleted);
         known.keySet().removeIf(topic -> {
             boolean isOver = deletedMessages(topic) == 0
-                    && (table.containsKey(topic) || store.timers().pendingTimerCount(topic) == 0);
+                    && (table.containsKey(topic) || timerStore.pendingTimerCount(topic) == 0);
             if (!isOver || !inBetween.add(topic)) {
                 return false;
             }
@@ -415,7 +428,7 @@ public final class Topics {
 
     private void forgetDeleted(String topic, Consumer<Outcome> then) {
         DeletedTopic known = deleted.get(topic);
-        store.catalog().putCatalog(CatalogKind.DELETED_TOPIC, topic, null, outcome -> {
+        catalogStore.putCatalog(CatalogKind.DELETED_TOPIC, topic, null, outcome -> {
             if (outcome instanceof Stored && known != null) {
                 deleted.remove(topic, known);
             }
@@ -459,7 +472,7 @@ public final class Topics {
 
     private void changed(Runnable then) {
         synchronized (this) {
-            version = version.next(store.clock().nowMillis());
+            version = version.next(storeClock.nowMillis());
         }
         publisher.publish(then);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.transaction;
 
-import io.waybill.store.Store;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.Failed;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -42,14 +42,14 @@ final class CheckAnswers {
         }
     }
 
-    private final Store store;
+    private final TransactionStore store;
 
     /** Checks without an answer, by handle. Guarded by itself, with what is in it. */
     private final Map<Long, Asked> open = new LinkedHashMap<>();
 
     private int bytes;
 
-    CheckAnswers(Store store) {
+    CheckAnswers(TransactionStore store) {
         this.store = store;
     }
 
@@ -136,7 +136,7 @@ final class CheckAnswers {
     }
 
     private void record(long handle, String client, String answer) {
-        store.transactions().recordCheckAnswer(handle, client, answer, outcome -> {
+        store.recordCheckAnswer(handle, client, answer, outcome -> {
             if (outcome instanceof Failed failed) {
                 LOG.warn("an answer about transaction {} was not recorded: {}", handle, failed.text());
             }

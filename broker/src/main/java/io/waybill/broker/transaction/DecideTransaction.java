@@ -14,7 +14,8 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
@@ -36,7 +37,8 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     private static final int MAX_TEXT_LENGTH = 256;
     private static final Set<String> WORDS = Set.of("COMMIT", "ROLLBACK", "RESUME", "PUBLISH");
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
     private final TransactionLookup lookup;
     private final TransactionResolver decisions;
     private final ResumeCheck resumption;
@@ -44,13 +46,15 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     private final Clock clock;
 
     DecideTransaction(
-            Store store,
+            MessageStore messageStore,
+            TransactionStore transactionStore,
             TransactionLookup lookup,
             TransactionResolver decisions,
             ResumeCheck resumption,
             PublishTransaction publication,
             Clock clock) {
-        this.store = store;
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
         this.lookup = lookup;
         this.decisions = decisions;
         this.resumption = resumption;
@@ -95,12 +99,12 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
         } else {
             resumption.resume(request, found.stored(), by, handle -> {
                 JsonWriter json = new JsonWriter().beginObject().field("state", "OPEN");
-                ByteBuffer half = store.messages().readPending(handle);
+                ByteBuffer half = messageStore.readPending(handle);
                 if (half != null) { // not decided meanwhile
                     json.name("transaction");
                     Message message = Message.decode(half, 0);
                     TransactionJson.transaction(
-                            json, handle, store.transactions().openHalf(handle), message, clock.wallMillis());
+                            json, handle, transactionStore.openHalf(handle), message, clock.wallMillis());
                 }
                 return json.endObject().toByteArray();
             });
@@ -131,7 +135,7 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     }
 
     private void answer(Request request, TransactionLookup.Found found, Outcome outcome) {
-        DecisionRecord decision = store.transactions().decisionOf(found.handle());
+        DecisionRecord decision = transactionStore.decisionOf(found.handle());
         if (outcome instanceof Refused && decision != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(decision));
             return;

@@ -17,7 +17,6 @@ import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.LogRateLimiter;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
@@ -52,7 +51,7 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     /** A half within this distance of the log's end is read from memory, so its end needs no other thread. */
     private static final long RECENT_BYTES = 16 << 20;
 
-    private final Store store;
+    private final TransactionStoreAccess store;
     private final TransactionResolver decisions;
     private final TransactionChecks checks;
     private final CheckAnswers answers;
@@ -63,7 +62,7 @@ final class EndTransaction implements RouteHandler<EndTransactionHeader> {
     private final LogRateLimiter refusals;
 
     EndTransaction(
-            Store store,
+            TransactionStoreAccess store,
             TransactionResolver decisions,
             TransactionChecks checks,
             Clock clock,

@@ -12,7 +12,9 @@ import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.MessageStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.PendingHalf;
 import java.nio.ByteBuffer;
@@ -29,12 +31,21 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     /** Of properties, most of which an answer may repeat. */
     private static final int MOST_BYTES = 4 << 20;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
+    private final ConflictStore conflictStore;
     private final Clock clock;
     private final String brokerName;
 
-    ListTransactions(Store store, Clock clock, String brokerName) {
-        this.store = store;
+    ListTransactions(
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            ConflictStore conflictStore,
+            Clock clock,
+            String brokerName) {
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
+        this.conflictStore = conflictStore;
         this.clock = clock;
         this.brokerName = brokerName;
     }
@@ -82,7 +93,7 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     private byte[] conflicts(Wish wish, int max) {
         long nowMillis = clock.wallMillis();
         Deque<DecisionConflict> found = new ArrayDeque<>();
-        store.conflicts().visitConflicts(conflict -> {
+        conflictStore.visitConflicts(conflict -> {
             if (wish.fits(conflict.producerGroup(), conflict.atMillis(), nowMillis)
                     && (wish.topic() == null || wish.topic().equals(conflict.topic()))) {
                 found.add(conflict);
@@ -93,11 +104,9 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
             return true;
         });
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
-        json.field("open", store.transactions().openHalfCount())
-                .name("conflicts")
-                .beginArray();
+        json.field("open", transactionStore.openHalfCount()).name("conflicts").beginArray();
         for (DecisionConflict conflict : found) {
-            TransactionJson.conflict(json, conflict, store.conflicts().publicationOf(conflict.handle()));
+            TransactionJson.conflict(json, conflict, conflictStore.publicationOf(conflict.handle()));
         }
         return json.endArray().endObject().toByteArray();
     }
@@ -105,19 +114,19 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     private byte[] list(Wish wish, int max) {
         long nowMillis = clock.wallMillis();
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
-        json.field("open", store.transactions().openHalfCount())
+        json.field("open", transactionStore.openHalfCount())
                 .name("transactions")
                 .beginArray();
         int listed = 0;
         int bytes = 0;
-        for (PendingHalf half : store.transactions().openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
+        for (PendingHalf half : transactionStore.openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
             if (listed == max) {
                 break;
             }
             if (!wish.fits(half.producerGroup(), half.storeTimeMillis(), nowMillis)) {
                 continue;
             }
-            ByteBuffer stored = store.messages().readPending(half.handle());
+            ByteBuffer stored = messageStore.readPending(half.handle());
             if (stored == null || wish.topic() != null && !StoredMessage.topicEquals(stored, 0, wish.topic())) {
                 continue; // decided in the meantime, or another topic
             }

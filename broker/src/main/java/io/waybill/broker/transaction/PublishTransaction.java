@@ -14,7 +14,8 @@ import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.StoreClock;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
@@ -34,15 +35,22 @@ import org.slf4j.LoggerFactory;
 final class PublishTransaction {
     private static final Logger LOG = LoggerFactory.getLogger(PublishTransaction.class);
 
-    private final Store store;
+    private final ConflictStore conflictStore;
+    private final StoreClock storeClock;
     private final Topics topics;
     private final TransactionLookup lookup;
     private final TransactionResolver decisions;
     private final Clock clock;
 
     PublishTransaction(
-            Store store, Topics topics, TransactionLookup lookup, TransactionResolver decisions, Clock clock) {
-        this.store = store;
+            ConflictStore conflictStore,
+            StoreClock storeClock,
+            Topics topics,
+            TransactionLookup lookup,
+            TransactionResolver decisions,
+            Clock clock) {
+        this.conflictStore = conflictStore;
+        this.storeClock = storeClock;
         this.topics = topics;
         this.lookup = lookup;
         this.decisions = decisions;
@@ -69,12 +77,12 @@ final class PublishTransaction {
 
     private void publish(Request request, TransactionLookup.Found found, String by) {
         long handle = found.handle();
-        PublishRecord prior = store.conflicts().publicationOf(handle);
+        PublishRecord prior = conflictStore.publicationOf(handle);
         if (prior != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(prior));
             return;
         }
-        RolledBack half = store.conflicts().rolledBackHalf(handle);
+        RolledBack half = conflictStore.rolledBackHalf(handle);
         if (half == null || found.stored() == null) {
             request.refuse(
                     ResponseCode.ILLEGAL_OPERATION,
@@ -100,7 +108,7 @@ final class PublishTransaction {
         String key = own == null ? StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY) : own;
         return windowMillis == 0 || key == null
                 ? null
-                : new UniqueKey(topic.topicName(), key, store.clock().keyTimeMillis() + windowMillis);
+                : new UniqueKey(topic.topicName(), key, storeClock.keyTimeMillis() + windowMillis);
     }
 
     private void answer(Request request, long handle, ByteBuffer stored, String by, Outcome outcome) {
@@ -120,7 +128,7 @@ final class PublishTransaction {
                 .field("state", DecisionText.state(Decision.ROLLBACK))
                 .name("transaction");
         TransactionJson.transaction(json, handle, null, Message.decode(stored, 0), clock.wallMillis());
-        TransactionJson.late(json, List.of(), store.conflicts().publicationOf(handle));
+        TransactionJson.late(json, List.of(), conflictStore.publicationOf(handle));
         request.reply(Command.response(ResponseCode.SUCCESS, null)
                 .body(json.endObject().toByteArray())
                 .build());

@@ -17,7 +17,8 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.SettlementStore;
 import io.waybill.store.log.Refused;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.Settlement;
@@ -40,12 +41,14 @@ final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
     /** Who resumed it, and why. */
     static final String RESUMED_BY = "RESUMED_BY";
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final SettlementStore settlementStore;
     private final TransactionLookup lookup;
     private final Clock clock;
 
-    ResumeCheck(Store store, TransactionLookup lookup, Clock clock) {
-        this.store = store;
+    ResumeCheck(MessageStore messageStore, SettlementStore settlementStore, TransactionLookup lookup, Clock clock) {
+        this.messageStore = messageStore;
+        this.settlementStore = settlementStore;
         this.lookup = lookup;
         this.clock = clock;
     }
@@ -54,7 +57,7 @@ final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
     public Reply handle(Request request, ResumeCheckHeader header) {
         try {
             long position = MessageIds.decode(header.msgId()).position();
-            resume(request, store.messages().readAt(position), "tool at " + RequestOrigin.address(request), null);
+            resume(request, messageStore.readAt(position), "tool at " + RequestOrigin.address(request), null);
             return Reply.LATER;
         } catch (BadValue e) {
             return Reply.refused(ResponseCode.INVALID_PARAMETER, e.getMessage());
@@ -113,24 +116,19 @@ final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
                 by);
         long firstCheckMillis = clock.wallMillis();
         MessageDraft again = half.build();
-        store.settlements()
-                .settleAsHalf(null, again, producerGroup, "", firstCheckMillis, List.of(resumed), outcome -> {
-                    if (outcome instanceof Refused) {
-                        request.refuse(
-                                ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " was resumed before");
-                        return;
-                    }
-                    if (!(outcome instanceof Stored stored)) {
-                        request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
-                        return;
-                    }
-                    LOG.info(
-                            "transaction {} that was given up is asked about again as {} by {}",
-                            handle,
-                            stored.position(),
-                            by);
-                    Command.Builder reply = Command.response(ResponseCode.SUCCESS, null);
-                    request.reply((then == null ? reply : reply.body(then.apply(stored.position()))).build());
-                });
+        settlementStore.settleAsHalf(null, again, producerGroup, "", firstCheckMillis, List.of(resumed), outcome -> {
+            if (outcome instanceof Refused) {
+                request.refuse(ResponseCode.ILLEGAL_OPERATION, "transaction " + uniqueKey + " was resumed before");
+                return;
+            }
+            if (!(outcome instanceof Stored stored)) {
+                request.refuse(Outcomes.code(outcome), Outcomes.text(outcome));
+                return;
+            }
+            LOG.info(
+                    "transaction {} that was given up is asked about again as {} by {}", handle, stored.position(), by);
+            Command.Builder reply = Command.response(ResponseCode.SUCCESS, null);
+            request.reply((then == null ? reply : reply.body(then.apply(stored.position()))).build());
+        });
     }
 }

@@ -9,7 +9,8 @@ import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.Message;
 import io.waybill.remoting.Request;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.TransactionStore;
 import java.util.Arrays;
 import java.util.Base64;
 
@@ -18,12 +19,15 @@ final class ShowTransaction implements RouteHandler<JsonObject> {
     /** Of a longer body only the beginning is shown. */
     private static final int MOST_BODY_BYTES = 64 << 10;
 
-    private final Store store;
+    private final TransactionStore transactionStore;
+    private final ConflictStore conflictStore;
     private final TransactionLookup lookup;
     private final Clock clock;
 
-    ShowTransaction(Store store, TransactionLookup lookup, Clock clock) {
-        this.store = store;
+    ShowTransaction(
+            TransactionStore transactionStore, ConflictStore conflictStore, TransactionLookup lookup, Clock clock) {
+        this.transactionStore = transactionStore;
+        this.conflictStore = conflictStore;
         this.lookup = lookup;
         this.clock = clock;
     }
@@ -53,13 +57,11 @@ final class ShowTransaction implements RouteHandler<JsonObject> {
                 json.field("body", Base64.getEncoder().encodeToString(shown));
             }
         }
-        TransactionJson.checks(json, store.transactions().checksOf(found.handle()), sender, found.decision());
+        TransactionJson.checks(json, transactionStore.checksOf(found.handle()), sender, found.decision());
         if (!open) {
             TransactionJson.decision(json, found.decision());
             TransactionJson.late(
-                    json,
-                    store.conflicts().conflictsOf(found.handle()),
-                    store.conflicts().publicationOf(found.handle()));
+                    json, conflictStore.conflictsOf(found.handle()), conflictStore.publicationOf(found.handle()));
         }
         return Reply.success(json.endObject().toByteArray());
     }

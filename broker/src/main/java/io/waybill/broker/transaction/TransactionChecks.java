@@ -4,7 +4,6 @@ package io.waybill.broker.transaction;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.settings.TransactionSettings;
-import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.timer.TimerCompletion;
 import io.waybill.broker.timer.TransactionCheckCallback;
 import io.waybill.platform.Clock;
@@ -17,7 +16,8 @@ import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.remoting.Connection;
-import io.waybill.store.Store;
+import io.waybill.store.MessageStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Outcome;
 import io.waybill.store.record.CheckReason;
@@ -75,7 +75,8 @@ public final class TransactionChecks implements TransactionCheckCallback {
     /** Open halves of an earlier run that are taken up in one run of the duty. */
     private static final int TAKE_UP_PAGE = 500;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
     private final Clock clock;
     private final TransactionSettings settings;
     private final ClientRegistry members;
@@ -128,18 +129,20 @@ public final class TransactionChecks implements TransactionCheckCallback {
     private record Choice(Connection connection, CheckReason reason, String sender, String awaited, long waitMillis) {}
 
     public TransactionChecks(
-            Store store,
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            TransactionResolver decisions,
             Clock clock,
             TransactionSettings settings,
             ClientRegistry members,
-            DelayedMessageWriter delays,
             String brokerName) {
-        this.store = store;
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
         this.clock = clock;
         this.settings = settings;
         this.members = members;
-        this.answers = new CheckAnswers(store);
-        this.decisions = new TransactionResolver(store, clock, delays);
+        this.answers = new CheckAnswers(transactionStore);
+        this.decisions = decisions;
         this.brokerName = brokerName;
     }
 
@@ -248,12 +251,12 @@ public final class TransactionChecks implements TransactionCheckCallback {
     }
 
     private void check(long handle, TimerCompletion done) {
-        PendingHalf half = store.transactions().openHalf(handle);
+        PendingHalf half = transactionStore.openHalf(handle);
         if (half == null) { // decided since the index was read
             done.done(true);
             return;
         }
-        ByteBuffer stored = store.messages().readPending(handle);
+        ByteBuffer stored = messageStore.readPending(handle);
         if (stored == null) {
             LOG.error("half message {} cannot be read at log position {}", handle, half.position());
             postpone(handle, done);
@@ -273,15 +276,14 @@ public final class TransactionChecks implements TransactionCheckCallback {
         }
         noLongerWaiting(half, asked);
         int number = half.checks() + 1;
-        store.transactions()
-                .recordCheck(
-                        handle,
-                        number,
-                        clock.wallMillis() + settings.intervalMillis(number),
-                        DecisionText.cut(members.nameOf(half.producerGroup(), asked.connection())),
-                        asked.reason(),
-                        half.sender().isEmpty() ? asked.sender() : "",
-                        o -> settle(o, done));
+        transactionStore.recordCheck(
+                handle,
+                number,
+                clock.wallMillis() + settings.intervalMillis(number),
+                DecisionText.cut(members.nameOf(half.producerGroup(), asked.connection())),
+                asked.reason(),
+                half.sender().isEmpty() ? asked.sender() : "",
+                o -> settle(o, done));
         answers.recorded(handle);
     }
 
@@ -403,15 +405,14 @@ public final class TransactionChecks implements TransactionCheckCallback {
         // The interval grows with the age, so that a group that is gone for good costs ever less.
         long grown = Math.max(
                 settings.checkMillis(), Math.min((nowMillis - half.storeTimeMillis()) / 8, LONGEST_WAIT_MILLIS));
-        store.transactions()
-                .recordCheck(
-                        half.handle(),
-                        half.checks(),
-                        nowMillis + (choice.awaited() == null ? grown : choice.waitMillis()),
-                        "",
-                        CheckReason.WAITING,
-                        half.sender().isEmpty() ? choice.sender() : "",
-                        o -> settle(o, done));
+        transactionStore.recordCheck(
+                half.handle(),
+                half.checks(),
+                nowMillis + (choice.awaited() == null ? grown : choice.waitMillis()),
+                "",
+                CheckReason.WAITING,
+                half.sender().isEmpty() ? choice.sender() : "",
+                o -> settle(o, done));
     }
 
     private void noLongerWaiting(PendingHalf half, Choice asked) {
@@ -442,20 +443,19 @@ public final class TransactionChecks implements TransactionCheckCallback {
 
     private void postpone(long handle, TimerCompletion done) {
         try {
-            PendingHalf half = store.transactions().openHalf(handle);
+            PendingHalf half = transactionStore.openHalf(handle);
             if (half == null) {
                 done.done(true);
                 return;
             }
-            store.transactions()
-                    .recordCheck(
-                            handle,
-                            half.checks(),
-                            clock.wallMillis() + Math.max(settings.checkMillis(), LONGEST_WAIT_MILLIS),
-                            "",
-                            CheckReason.NONE,
-                            "",
-                            o -> settle(o, done));
+            transactionStore.recordCheck(
+                    handle,
+                    half.checks(),
+                    clock.wallMillis() + Math.max(settings.checkMillis(), LONGEST_WAIT_MILLIS),
+                    "",
+                    CheckReason.NONE,
+                    "",
+                    o -> settle(o, done));
         } catch (RuntimeException e) {
             LOG.error("transaction {} could not be put off", handle, e);
             done.done(false);
@@ -478,28 +478,24 @@ public final class TransactionChecks implements TransactionCheckCallback {
     @Override
     public boolean takeUpNext() {
         List<PendingHalf> page =
-                store.transactions().openHalvesAfter(lastTakenUp, Math.min(TAKE_UP_PAGE, MAX_WAITING - takenUp));
+                transactionStore.openHalvesAfter(lastTakenUp, Math.min(TAKE_UP_PAGE, MAX_WAITING - takenUp));
         long nowMillis = clock.wallMillis();
         for (PendingHalf half : page) {
             if (half.waits()) {
                 awaitGroup(half);
             } else if (isTooFarAhead(half, nowMillis)) {
-                store.transactions()
-                        .recordCheck(
-                                half.handle(),
-                                half.checks(),
-                                nowMillis + delayMillis(half),
-                                "",
-                                CheckReason.NONE,
-                                "",
-                                outcome -> {
-                                    if (outcome instanceof Failed failed) {
-                                        LOG.warn(
-                                                "the check of transaction {} was not moved: {}",
-                                                half.handle(),
-                                                failed.text());
-                                    }
-                                });
+                transactionStore.recordCheck(
+                        half.handle(),
+                        half.checks(),
+                        nowMillis + delayMillis(half),
+                        "",
+                        CheckReason.NONE,
+                        "",
+                        outcome -> {
+                            if (outcome instanceof Failed failed) {
+                                LOG.warn("the check of transaction {} was not moved: {}", half.handle(), failed.text());
+                            }
+                        });
             }
             lastTakenUp = half.handle();
             takenUp++;
@@ -539,7 +535,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
         long nowMillis = clock.wallMillis();
         List<PendingHalf> farAway = new ArrayList<>();
         try {
-            for (PendingHalf half : store.transactions().openHalves(MAX_SET_BACK)) {
+            for (PendingHalf half : transactionStore.openHalves(MAX_SET_BACK)) {
                 if (isTooFarAhead(half, nowMillis)) {
                     farAway.add(half);
                 }
@@ -557,27 +553,20 @@ public final class TransactionChecks implements TransactionCheckCallback {
         AtomicInteger open = new AtomicInteger(farAway.size());
         AtomicBoolean settled = new AtomicBoolean(true);
         for (PendingHalf half : farAway) {
-            store.transactions()
-                    .recordCheck(
-                            half.handle(),
-                            half.checks(),
-                            nowMillis + delayMillis(half),
-                            "",
-                            CheckReason.NONE,
-                            "",
-                            outcome -> {
-                                if (outcome instanceof Failed) {
-                                    settled.set(false);
-                                }
-                                if (open.decrementAndGet() == 0) {
-                                    done.done(settled.get());
-                                }
-                            });
+            transactionStore.recordCheck(
+                    half.handle(), half.checks(), nowMillis + delayMillis(half), "", CheckReason.NONE, "", outcome -> {
+                        if (outcome instanceof Failed) {
+                            settled.set(false);
+                        }
+                        if (open.decrementAndGet() == 0) {
+                            done.done(settled.get());
+                        }
+                    });
         }
     }
 
     private long firstCheckDelayMillis(PendingHalf half) {
-        ByteBuffer stored = store.messages().readPending(half.handle());
+        ByteBuffer stored = messageStore.readPending(half.handle());
         return stored == null
                 ? settings.timeoutMillis()
                 : HalfMessageWriter.firstCheckDelayMillis(

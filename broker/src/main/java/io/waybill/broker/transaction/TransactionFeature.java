@@ -5,7 +5,6 @@ import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
-import io.waybill.broker.timer.DelayedMessageWriter;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.RequestCode;
@@ -15,7 +14,6 @@ import io.waybill.protocol.header.ResumeCheckHeader;
 import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.remoting.Connection;
-import io.waybill.store.Store;
 import java.util.function.BiFunction;
 
 /** The requests about transactions: a producer's decision, and what operators ask and decide. */
@@ -29,22 +27,25 @@ public final class TransactionFeature implements Feature {
 
     /** @param clientNames who speaks for a group on a connection */
     public TransactionFeature(
-            Store store,
+            TransactionStoreAccess store,
             Topics topics,
             TransactionChecks checks,
             Clock clock,
-            DelayedMessageWriter delays,
+            TransactionResolver decisions,
             BiFunction<String, Connection, String> clientNames,
             String brokerName,
             Lanes lanes) {
-        decisions = new TransactionResolver(store, clock, delays);
-        TransactionLookup lookup = new TransactionLookup(store, decisions, topics);
+        this.decisions = decisions;
+        TransactionLookup lookup =
+                new TransactionLookup(store.messages(), store.transactions(), store.conflicts(), decisions, topics);
         end = new EndTransaction(store, decisions, checks, clock, clientNames, lanes);
-        list = new ListTransactions(store, clock, brokerName);
-        show = new ShowTransaction(store, lookup, clock);
-        resume = new ResumeCheck(store, lookup, clock);
-        PublishTransaction publish = new PublishTransaction(store, topics, lookup, decisions, clock);
-        decide = new DecideTransaction(store, lookup, decisions, resume, publish, clock);
+        list = new ListTransactions(store.messages(), store.transactions(), store.conflicts(), clock, brokerName);
+        show = new ShowTransaction(store.transactions(), store.conflicts(), lookup, clock);
+        resume = new ResumeCheck(store.messages(), store.settlements(), lookup, clock);
+        PublishTransaction publish =
+                new PublishTransaction(store.conflicts(), store.clock(), topics, lookup, decisions, clock);
+        decide = new DecideTransaction(
+                store.messages(), store.transactions(), lookup, decisions, resume, publish, clock);
     }
 
     /** The handle of a transaction rolled back lately, by unique key; null when none is known. */

@@ -6,7 +6,9 @@ import io.waybill.protocol.body.TopicConfig;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.MessageStore;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.record.Decision;
 import io.waybill.store.record.DecisionRecord;
 import io.waybill.store.record.PendingHalf;
@@ -20,12 +22,21 @@ final class TransactionLookup {
     /** Open halves looked through for a unique key, oldest first. */
     static final int MOST_SCANNED = 100_000;
 
-    private final Store store;
+    private final MessageStore messageStore;
+    private final TransactionStore transactionStore;
+    private final ConflictStore conflictStore;
     private final TransactionResolver decisions;
     private final Topics topics;
 
-    TransactionLookup(Store store, TransactionResolver decisions, Topics topics) {
-        this.store = store;
+    TransactionLookup(
+            MessageStore messageStore,
+            TransactionStore transactionStore,
+            ConflictStore conflictStore,
+            TransactionResolver decisions,
+            Topics topics) {
+        this.messageStore = messageStore;
+        this.transactionStore = transactionStore;
+        this.conflictStore = conflictStore;
         this.decisions = decisions;
         this.topics = topics;
     }
@@ -72,21 +83,21 @@ final class TransactionLookup {
         if (handle < 0) {
             return null;
         }
-        PendingHalf half = store.transactions().openHalf(handle);
+        PendingHalf half = transactionStore.openHalf(handle);
         if (half != null) {
-            return new Found(handle, half, store.messages().readPending(handle), null);
+            return new Found(handle, half, messageStore.readPending(handle), null);
         }
         return decided(handle);
     }
 
     private Found decided(long handle) {
-        DecisionRecord decision = store.transactions().decisionOf(handle);
+        DecisionRecord decision = transactionStore.decisionOf(handle);
         if (decision == null) {
             return null;
         }
         ByteBuffer stored = decision.outcome() == Decision.ROLLBACK
-                ? store.conflicts().readRolledBack(handle)
-                : store.transactions().readDecided(handle);
+                ? conflictStore.readRolledBack(handle)
+                : transactionStore.readDecided(handle);
         return new Found(handle, null, stored, decision);
     }
 
@@ -96,7 +107,7 @@ final class TransactionLookup {
         long[] late = {handle == null ? -1 : handle};
         if (handle == null) {
             int[] looked = new int[1];
-            store.conflicts().visitConflicts(conflict -> {
+            conflictStore.visitConflicts(conflict -> {
                 if (conflict.messageId().equals(uniqueKey)) {
                     late[0] = conflict.handle();
                 }
@@ -107,8 +118,8 @@ final class TransactionLookup {
     }
 
     Found openByUniqueKey(String uniqueKey) {
-        for (PendingHalf half : store.transactions().openHalves(MOST_SCANNED)) {
-            ByteBuffer stored = store.messages().readPending(half.handle());
+        for (PendingHalf half : transactionStore.openHalves(MOST_SCANNED)) {
+            ByteBuffer stored = messageStore.readPending(half.handle());
             if (stored != null && uniqueKey.equals(StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY))) {
                 return new Found(half.handle(), half, stored, null);
             }
@@ -128,22 +139,20 @@ final class TransactionLookup {
     private Found decidedByUniqueKey(String topic, String uniqueKey) {
         Found[] found = {null};
         int[] left = {32};
-        store.messages()
-                .visitByKey(
-                        topic,
-                        uniqueKey,
-                        0,
-                        Long.MAX_VALUE,
-                        visible -> { // newest first
-                            long handle = StoredMessage.preparedTransactionOffset(visible, 0);
-                            DecisionRecord decision = store.transactions().decisionOf(handle);
-                            if (decision != null
-                                    && uniqueKey.equals(
-                                            StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
-                                found[0] = new Found(handle, null, visible, decision);
-                            }
-                            return found[0] == null && --left[0] > 0;
-                        });
+        messageStore.visitByKey(
+                topic,
+                uniqueKey,
+                0,
+                Long.MAX_VALUE,
+                visible -> { // newest first
+                    long handle = StoredMessage.preparedTransactionOffset(visible, 0);
+                    DecisionRecord decision = transactionStore.decisionOf(handle);
+                    if (decision != null
+                            && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
+                        found[0] = new Found(handle, null, visible, decision);
+                    }
+                    return found[0] == null && --left[0] > 0;
+                });
         return found[0];
     }
 }

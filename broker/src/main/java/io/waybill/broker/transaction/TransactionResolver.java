@@ -9,7 +9,9 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.protocol.message.SysFlag;
-import io.waybill.store.Store;
+import io.waybill.store.ConflictStore;
+import io.waybill.store.StoreClock;
+import io.waybill.store.TransactionStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.Decision;
@@ -26,14 +28,16 @@ import java.util.Map;
  *
  * <p>The store lets the first decision win; the later ones complete with a refusal that carries the first. Thread-safe.
  */
-final class TransactionResolver {
+public final class TransactionResolver {
     /** Rolled back transactions that are found by their unique key; with {@link #LONGEST_KEY} some 1 MiB at most. */
     private static final int MOST_REMEMBERED = 2_000;
 
     /** One with a longer key is found by its handle only. */
     private static final int LONGEST_KEY = 255;
 
-    private final Store store;
+    private final TransactionStore transactionStore;
+    private final ConflictStore conflictStore;
+    private final StoreClock storeClock;
     private final Clock clock;
     private final DelayedMessageWriter delays;
 
@@ -45,8 +49,15 @@ final class TransactionResolver {
         }
     };
 
-    TransactionResolver(Store store, Clock clock, DelayedMessageWriter delays) {
-        this.store = store;
+    public TransactionResolver(
+            TransactionStore transactionStore,
+            ConflictStore conflictStore,
+            StoreClock storeClock,
+            Clock clock,
+            DelayedMessageWriter delays) {
+        this.transactionStore = transactionStore;
+        this.conflictStore = conflictStore;
+        this.storeClock = storeClock;
         this.clock = clock;
         this.delays = delays;
     }
@@ -58,7 +69,7 @@ final class TransactionResolver {
      */
     void commit(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
         Final last = visible(half.handle(), half.checks(), stored);
-        store.transactions().decide(half.handle(), Decision.COMMIT, fromCheck, by, last.copy(), last.dueMillis(), done);
+        transactionStore.decide(half.handle(), Decision.COMMIT, fromCheck, by, last.copy(), last.dueMillis(), done);
     }
 
     /**
@@ -69,7 +80,7 @@ final class TransactionResolver {
      */
     void publish(RolledBack half, ByteBuffer stored, UniqueKey unique, String by, Completion done) {
         Final last = visible(half.handle(), half.checks(), stored);
-        store.conflicts().publish(half.handle(), by, unique, last.copy(), last.dueMillis(), done);
+        conflictStore.publish(half.handle(), by, unique, last.copy(), last.dueMillis(), done);
     }
 
     private record Final(MessageDraft copy, long dueMillis) {}
@@ -86,7 +97,7 @@ final class TransactionResolver {
                     delay,
                     StoredMessage.topic(stored, 0),
                     StoredMessage.queueId(stored, 0),
-                    store.clock().nowMillis(),
+                    storeClock.nowMillis(),
                     properties);
             DelayedMessageWriter.unlessSince(properties, StoredMessage.storeTimestamp(stored, 0));
             copy.properties(properties);
@@ -101,7 +112,7 @@ final class TransactionResolver {
     }
 
     void rollback(PendingHalf half, ByteBuffer stored, boolean fromCheck, String by, Completion done) {
-        store.transactions().decide(half.handle(), Decision.ROLLBACK, fromCheck, by, null, 0, outcome -> {
+        transactionStore.decide(half.handle(), Decision.ROLLBACK, fromCheck, by, null, 0, outcome -> {
             if (outcome instanceof Stored) {
                 remember(half.handle(), stored);
             }
@@ -117,7 +128,7 @@ final class TransactionResolver {
                 .topic(Names.TRANS_CHECK_MAX_TIME_TOPIC)
                 .queueId(0)
                 .build();
-        store.transactions().decide(half.handle(), Decision.EXHAUSTED, true, by, copy, 0, done);
+        transactionStore.decide(half.handle(), Decision.EXHAUSTED, true, by, copy, 0, done);
     }
 
     private void remember(long handle, ByteBuffer stored) {

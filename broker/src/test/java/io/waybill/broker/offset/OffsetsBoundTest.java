@@ -35,7 +35,15 @@ class OffsetsBoundTest {
     }
 
     private void reopen() {
-        offsets = new Offsets(store, BrokerSettings.defaults(), group -> false, CommitFence.NONE, 100, 10);
+        offsets = new Offsets(
+                store.queues(),
+                store.offsets(),
+                store.clock(),
+                BrokerSettings.defaults(),
+                group -> false,
+                CommitFence.NONE,
+                100,
+                10);
     }
 
     @AfterEach

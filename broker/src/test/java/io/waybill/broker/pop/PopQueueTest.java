@@ -46,8 +46,9 @@ class PopQueueTest {
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(1 << 20), ViewsBackend.memory());
         queue = new PopQueue(
                 new PopKey("g", "t", 0),
-                store,
-                new Offsets(store, settings, group -> false, CommitFence.NONE),
+                store.offsets(),
+                store.pops(),
+                new Offsets(store.queues(), store.offsets(), store.clock(), settings, group -> false, CommitFence.NONE),
                 popClock,
                 all);
     }
@@ -112,7 +113,17 @@ class PopQueueTest {
     @Test
     void whatNobodyUsesIsPutAwayAndWhatIsHeldStays() {
         PopQueues queues = new PopQueues(
-                store, new Offsets(store, BrokerSettings.defaults(), group -> false, CommitFence.NONE), popClock);
+                store.offsets(),
+                store.pops(),
+                store.clock(),
+                new Offsets(
+                        store.queues(),
+                        store.offsets(),
+                        store.clock(),
+                        BrokerSettings.defaults(),
+                        group -> false,
+                        CommitFence.NONE),
+                popClock);
         for (int i = 0; i < 1_000; i++) {
             queues.of("g" + i, "t", 0);
         }
@@ -136,7 +147,17 @@ class PopQueueTest {
     @Test
     void manyThreadsAndTheSweepNeverHaveTwoOfOneQueue() throws Exception {
         PopQueues queues = new PopQueues(
-                store, new Offsets(store, BrokerSettings.defaults(), group -> false, CommitFence.NONE), popClock);
+                store.offsets(),
+                store.pops(),
+                store.clock(),
+                new Offsets(
+                        store.queues(),
+                        store.offsets(),
+                        store.clock(),
+                        BrokerSettings.defaults(),
+                        group -> false,
+                        CommitFence.NONE),
+                popClock);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger worst = new AtomicInteger();
         AtomicInteger putAway = new AtomicInteger();

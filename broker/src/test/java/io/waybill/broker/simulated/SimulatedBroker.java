@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.simulated;
 
+import io.waybill.broker.admin.AskClients;
 import io.waybill.broker.admin.BrokerAdminFeature;
 import io.waybill.broker.admin.ConsumerProgress;
 import io.waybill.broker.admin.GroupAdminFeature;
+import io.waybill.broker.admin.GroupRequests;
 import io.waybill.broker.admin.QuarantinedMessages;
+import io.waybill.broker.admin.RuntimeFigures;
 import io.waybill.broker.admin.TopicUses;
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
@@ -19,6 +22,7 @@ import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.SendBack;
+import io.waybill.broker.retry.SendBackStoreAccess;
 import io.waybill.broker.send.MessageStamp;
 import io.waybill.broker.send.SendFeature;
 import io.waybill.broker.send.SendReplies;
@@ -39,6 +43,8 @@ import io.waybill.broker.transaction.HalfMessage;
 import io.waybill.broker.transaction.HalfMessageWriter;
 import io.waybill.broker.transaction.TransactionChecks;
 import io.waybill.broker.transaction.TransactionFeature;
+import io.waybill.broker.transaction.TransactionResolver;
+import io.waybill.broker.transaction.TransactionStoreAccess;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
@@ -117,15 +123,24 @@ public final class SimulatedBroker implements AutoCloseable {
             throw new AssertionError(e);
         }
         Executor blocking = duties.executor("reads", 1);
-        topics = new Topics(store, settings);
-        groups = new Groups(store, settings);
+        topics = new Topics(store.queues(), store.timers(), store.catalog(), store.clock(), settings);
+        groups = new Groups(store.catalog(), store.clock(), settings);
         members = new ClientRegistry(groups, settings, clock);
-        offsets = new Offsets(store, settings, group -> members.consumerGroup(group) != null, CommitFence.NONE);
+        offsets = new Offsets(
+                store.queues(),
+                store.offsets(),
+                store.clock(),
+                settings,
+                group -> members.consumerGroup(group) != null,
+                CommitFence.NONE);
         TimerSettings timers = TimerSettings.defaults();
-        RecallSigner signer = RecallSigner.of(store, platform.random());
+        RecallSigner signer = RecallSigner.of(store.catalog(), platform.random());
         delays = new DelayedMessageWriter(store.timers(), store.clock(), timers, NAME, signer, topics::readableQueue);
         TransactionSettings transactions = settings.transactions();
-        TransactionChecks checks = new TransactionChecks(store, clock, transactions, members, delays, NAME);
+        TransactionResolver decisions =
+                new TransactionResolver(store.transactions(), store.conflicts(), store.clock(), clock, delays);
+        TransactionChecks checks = new TransactionChecks(
+                store.messages(), store.transactions(), decisions, clock, transactions, members, NAME);
         members.addListener(new MembershipListener() {
             @Override
             public void producerJoined(String group, ClientChannelInfo member) {
@@ -138,33 +153,86 @@ public final class SimulatedBroker implements AutoCloseable {
             }
         });
         halves = new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
-        TimerDispatcher due = new TimerDispatcher(store, clock, checks, topics::readableQueue);
+        TimerDispatcher due = new TimerDispatcher(
+                store.messages(), store.timers(), store.status(), store.clock(), clock, checks, topics::readableQueue);
         checks.onOverdue(due::wake);
         Stats stats = new Stats(clock);
         store.messages().onStored(stats::stored);
         Lanes lanes = new Lanes(lane -> blocking, clock);
         Routes routes = new Routes(lanes);
-        TopicUses uses = new TopicUses(store, members, offsets);
+        TopicUses uses =
+                new TopicUses(store.queues(), store.messages(), store.transactions(), store.timers(), members, offsets);
         new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes).routes(routes);
         clients = new GroupFeature(groups, members, topics, lanes);
         clients.routes(routes);
-        new TimerFeature(store, clock, timers, NAME, lanes).routes(routes);
+        new TimerFeature(
+                        store.messages(),
+                        store.transactions(),
+                        store.timers(),
+                        store.status(),
+                        clock,
+                        timers,
+                        NAME,
+                        lanes)
+                .routes(routes);
         new RecallMessage(store.timers(), timers, NAME, signer, topic -> topics.find(topic) != null).routes(routes);
-        new TransactionFeature(store, topics, checks, clock, delays, members::nameOf, NAME, lanes).routes(routes);
-        new SendBack(store, topics, groups, timers.levels(), clock, platform.random(), members::nameOf, stats)
+        new TransactionFeature(
+                        new TransactionStoreAccess(
+                                store.messages(),
+                                store.transactions(),
+                                store.conflicts(),
+                                store.settlements(),
+                                store.status(),
+                                store.clock()),
+                        topics,
+                        checks,
+                        clock,
+                        decisions,
+                        members::nameOf,
+                        NAME,
+                        lanes)
+                .routes(routes);
+        new SendBack(
+                        new SendBackStoreAccess(store.messages(), store.transactions(), store.timers()),
+                        topics,
+                        groups,
+                        timers.levels(),
+                        clock,
+                        platform.random(),
+                        members::nameOf,
+                        stats)
                 .routes(routes);
         retries = new ClientRetryPublisher(groups, inOrderGroups::contains, members::nameOf, clock);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), HOST);
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
         new SendFeature(store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies)
                 .routes(routes);
-        new QueryFeature(store, members::subscription).routes(routes);
-        new GroupAdminFeature(store, topics, groups, members, offsets, QuarantinedMessages.NONE, NAME, lanes)
+        new QueryFeature(store.queues(), store.messages(), members::subscription).routes(routes);
+        new GroupAdminFeature(store.queues(), store.clock(), topics, groups, members, offsets, NAME).routes(routes);
+        new GroupRequests(groups, offsets, QuarantinedMessages.NONE, lanes).routes(routes);
+        new AskClients(store.messages(), topics, groups, members, NAME, lanes).routes(routes);
+        new BrokerAdminFeature(store.queues(), store.status(), topics, offsets, stats, settings).routes(routes);
+        new RuntimeFigures(
+                        store.queues(),
+                        store.transactions(),
+                        store.timers(),
+                        store.status(),
+                        store.clock(),
+                        stats,
+                        members,
+                        clock)
                 .routes(routes);
-        new BrokerAdminFeature(store, topics, members, offsets, stats, settings, clock).routes(routes);
-        new ConsumerProgress(store, topics, groups, members, offsets, stats, NAME, "127.0.0.1:10911").routes(routes);
+        new ConsumerProgress(store.queues(), topics, groups, members, offsets, stats, NAME, "127.0.0.1:10911")
+                .routes(routes);
         DeadLetterAdmin deadLetters = new DeadLetterAdmin(
-                store, topics, clock, platform.random(), settings.messages().maxBytes(), lanes);
+                store.queues(),
+                store.messages(),
+                store.settlements(),
+                topics,
+                clock,
+                platform.random(),
+                settings.messages().maxBytes(),
+                lanes);
         deadLetters.routes(routes);
         handler = routes.handler();
         BackgroundDuties background = new BackgroundDuties();

@@ -80,7 +80,7 @@ class CancelConditionTest {
 
     @Test
     void manyThatWaitForTheSameLookAtAMessageOnce() {
-        CancelConditionCache conditions = new CancelConditionCache(broker.store);
+        CancelConditionCache conditions = new CancelConditionCache(broker.store.messages(), broker.store.status());
         CancelCondition unless = CancelCondition.parse("payments|hot|PAID");
         long since = broker.store.clock().nowMillis();
         paid("hot", "REFUSED");
@@ -104,7 +104,7 @@ class CancelConditionTest {
     @Test
     void whatIsRememberedOfConditionsNeverChangesAnAnswer() {
         RandomSource random = RandomSource.seeded(20_261_122);
-        CancelConditionCache conditions = new CancelConditionCache(broker.store);
+        CancelConditionCache conditions = new CancelConditionCache(broker.store.messages(), broker.store.status());
         List<CancelCondition> asked = List.of(
                 CancelCondition.parse("payments|a|PAID"),
                 CancelCondition.parse("payments|a|LATE"),
@@ -118,7 +118,7 @@ class CancelConditionTest {
             int age = (int) (broker.store.clock().nowMillis() - begin) + 2;
             long since = begin + (random.nextInt(3) == 0 ? random.nextInt(age) : Math.max(0, age - random.nextInt(8)));
             ByteBuffer found = conditions.find(unless, since);
-            ByteBuffer right = unless.fulfilledBy(broker.store, since, 0);
+            ByteBuffer right = unless.fulfilledBy(broker.store.messages(), since, 0);
             assertThat(found == null ? -1 : StoredMessage.position(found, 0))
                     .as("round %d: %s since %d", round, unless, since)
                     .isEqualTo(right == null ? -1 : StoredMessage.position(right, 0));
@@ -279,7 +279,7 @@ class CancelConditionTest {
     /** Conditions are as long as peers write them: 4,096 of 30 KB were 240 MB. */
     @Test
     void longConditionsAreForgottenEarlier() {
-        CancelConditionCache conditions = new CancelConditionCache(broker.store);
+        CancelConditionCache conditions = new CancelConditionCache(broker.store.messages(), broker.store.status());
         for (int i = 0; i < 200; i++) {
             CancelCondition unless = CancelCondition.parse("orders|" + "k".repeat(30_000) + i);
             assertThat(conditions.find(unless, 0)).isNull();

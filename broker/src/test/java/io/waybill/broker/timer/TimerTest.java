@@ -202,7 +202,7 @@ class TimerTest {
         assertThat(recall("nowhere", handle).code()).isEqualTo(ResponseCode.TOPIC_NOT_EXIST);
         assertThat(recall("orders", "bm9uc2Vuc2U=").code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         String elsewhere = new RecallHandle("orders", "broker-b", broker.now() + 60_000, "u1")
-                .encode(RecallSigner.of(broker.store, RandomSource.seeded(1)));
+                .encode(RecallSigner.of(broker.store.catalog(), RandomSource.seeded(1)));
         assertThat(recall("orders", elsewhere).code()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         broker.pass(60_000);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");

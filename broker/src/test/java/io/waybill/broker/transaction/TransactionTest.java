@@ -752,7 +752,7 @@ class TransactionTest {
 
     @Test
     void anAnswerThatOvertakesTheRecordOfItsCheckStandsBehindIt() {
-        CheckAnswers answers = new CheckAnswers(broker.store);
+        CheckAnswers answers = new CheckAnswers(broker.store.transactions());
         long handle = half("u1");
         answers.asking(handle, GROUP, "u1");
         assertThat(answers.answered(handle, GROUP, Set.of("u1"), "kim", "UNKNOWN"))
@@ -936,7 +936,7 @@ class TransactionTest {
 
     @Test
     void whatTellsOfPeersIsKeptWithinBytes() {
-        CheckAnswers answers = new CheckAnswers(broker.store);
+        CheckAnswers answers = new CheckAnswers(broker.store.transactions());
         String longest = "k".repeat(32_000);
         for (int i = 0; i < 1_000; i++) {
             answers.asking(i, GROUP, longest);

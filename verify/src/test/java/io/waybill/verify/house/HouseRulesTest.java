@@ -158,6 +158,17 @@ class HouseRulesTest {
                 .isEmpty();
     }
 
+    /** Who opens the store and who puts the features together know it; a feature gets only those of its doors that it uses. */
+    @Test
+    void inTheBrokerOnlyTheCompositionKnowsTheWholeStore() {
+        Set<String> knowing = Set.of("io.waybill.broker.Broker", "io.waybill.broker.Features");
+        assertThat(arrows(
+                        from -> "broker".equals(moduleOf.get(from))
+                                && !knowing.contains(from.replaceFirst("\\$.*", "")),
+                        to -> to.equals("io.waybill.store.Store")))
+                .isEmpty();
+    }
+
     @Test
     void packagesOfTheBrokerStandInAWingAndUseNoHigherOne() {
         Set<String> homeless = new TreeSet<>();
