@@ -3,6 +3,7 @@ package io.waybill.broker;
 
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.frame.MalformedFrame;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
@@ -20,7 +21,7 @@ final class Asked implements Request {
     private Command reply;
 
     Asked(Command command, FakeConnection connection) {
-        this.frame = command.encode();
+        this.frame = FrameEncoder.encode(command);
         this.connection = connection;
         try {
             this.command =
@@ -89,7 +90,8 @@ final class Asked implements Request {
             throw new AssertionError("a second reply to " + command + ": " + response);
         }
         try {
-            byte[] encoded = response.withOpaque(command.opaque()).encode();
+            byte[] encoded = FrameEncoder.encode(
+                    Command.like(response).opaque(command.opaque()).build());
             reply = Command.decode(
                     ByteBuffer.wrap(encoded, 4, encoded.length - 4).slice());
         } catch (MalformedFrame e) {
@@ -102,7 +104,7 @@ final class Asked implements Request {
         int size = body.stream().mapToInt(ByteBuffer::remaining).sum();
         ByteBuffer joined = ByteBuffer.allocate(size);
         body.forEach(slice -> joined.put(slice.duplicate()));
-        reply(head.withBody(joined.flip()));
+        reply(Command.like(head).body(joined.flip()).build());
         released.run();
     }
 }

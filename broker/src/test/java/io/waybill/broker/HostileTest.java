@@ -13,6 +13,7 @@ import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.body.TopicConfigTable;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import io.waybill.protocol.message.BatchBody;
@@ -393,11 +394,10 @@ class HostileTest {
             try (Socket socket = connect()) {
                 for (int i = 0; i < MOST_HELD + 10; i++) {
                     socket.getOutputStream()
-                            .write(Command.request(11)
+                            .write(FrameEncoder.encode(Command.request(11)
                                     .opaque(i)
                                     .header(sink -> pull.forEach(sink::put))
-                                    .build()
-                                    .encode());
+                                    .build()));
                 }
                 Command refused = response(socket);
                 assertThat(refused.code()).isEqualTo(ResponseCode.SYSTEM_BUSY);
@@ -418,13 +418,14 @@ class HostileTest {
         try (Socket socket = connect()) {
             for (int opaque = 0; opaque < 5_000; opaque++) {
                 socket.getOutputStream()
-                        .write(Command.response(random.nextInt(30), noise())
+                        .write(FrameEncoder.encode(Command.response(random.nextInt(30), noise())
                                 .opaque(opaque)
                                 .field("offset", noise())
-                                .build()
-                                .encode());
+                                .build()));
             }
-            socket.getOutputStream().write(with(30, "queueId", 0).withOpaque(77).encode());
+            socket.getOutputStream()
+                    .write(FrameEncoder.encode(
+                            Command.like(with(30, "queueId", 0)).opaque(77).build()));
             assertThat(response(socket).opaque()).isEqualTo(77);
         }
     }
@@ -434,9 +435,8 @@ class HostileTest {
     @Test
     void mutatedFramesCostAtMostTheirOwnConnection() throws Exception {
         List<byte[]> frames = new ArrayList<>();
-        FINE.forEach(
-                (code, fields) -> frames.add(command(code, fields, new byte[20]).encode()));
-        frames.add(send("orders", "body").encode());
+        FINE.forEach((code, fields) -> frames.add(FrameEncoder.encode(command(code, fields, new byte[20]))));
+        frames.add(FrameEncoder.encode(send("orders", "body")));
         int closed = 0;
         for (int round = 0; round < 500; round++) {
             byte[] frame = frames.get(random.nextInt(frames.size())).clone();
@@ -446,7 +446,9 @@ class HostileTest {
             try (Socket socket = connect()) {
                 socket.getOutputStream().write(frame);
                 socket.getOutputStream()
-                        .write(with(30, "queueId", 0).withOpaque(424_242).encode());
+                        .write(FrameEncoder.encode(Command.like(with(30, "queueId", 0))
+                                .opaque(424_242)
+                                .build()));
                 closed += answered(socket, 424_242) ? 0 : 1;
             }
         }
@@ -478,7 +480,7 @@ class HostileTest {
         for (int i = 0; i < 2_000; i++) {
             try (Socket socket = connect()) {
                 if (i % 3 == 0) {
-                    socket.getOutputStream().write(with(38, "consumerGroup", i).encode());
+                    socket.getOutputStream().write(FrameEncoder.encode(with(38, "consumerGroup", i)));
                 }
                 if (i % 7 == 0) {
                     socket.setSoLinger(true, 0); // a reset, not an orderly end

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.simulated.FakeConnection;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.frame.MalformedFrame;
 import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
@@ -24,7 +25,7 @@ class OnewayTest {
         private int ends;
 
         Oneway(Command command, Connection connection) throws MalformedFrame {
-            byte[] frame = command.encode();
+            byte[] frame = FrameEncoder.encode(command);
             this.command =
                     Command.decode(ByteBuffer.wrap(frame, 4, frame.length - 4).slice());
             this.connection = connection;

@@ -14,6 +14,7 @@ import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.SubscriptionData;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.server.EmbeddedBroker;
 import java.net.Socket;
 import java.time.Duration;
@@ -210,7 +211,7 @@ class GroupCommandsTest {
 
     @Test
     void twoProcessesWithOneClientIdAreToldOf() throws Exception {
-        byte[] heartbeat = Command.request(RequestCode.HEART_BEAT)
+        byte[] heartbeat = FrameEncoder.encode(Command.request(RequestCode.HEART_BEAT)
                 .body(new HeartbeatData(
                                 "10.0.0.7@1",
                                 List.of(new ConsumerData(
@@ -222,8 +223,7 @@ class GroupCommandsTest {
                                         false)),
                                 List.of())
                         .toJson())
-                .build()
-                .encode();
+                .build());
         String[] address = broker.brokerAddress().split(":");
         try (Socket one = new Socket(address[0], Integer.parseInt(address[1]));
                 Socket other = new Socket(address[0], Integer.parseInt(address[1]))) {

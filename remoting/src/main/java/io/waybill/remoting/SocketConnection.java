@@ -17,6 +17,7 @@ import io.waybill.platform.Clock;
 import io.waybill.protocol.ResponseCode;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.frame.MalformedFrame;
 import io.waybill.protocol.message.BadValue;
 import java.io.IOException;
@@ -757,8 +758,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
                         .build();
                 slices = null;
             }
-            command = command.withOpaque(item.opaque(this));
-            inPlace = writeFrame(command, slices, item);
+            inPlace = writeFrame(command, item.opaque(this), slices, item);
         } catch (OutOfMemoryError e) {
             closeBecause("no memory for what is sent to it: " + e.getMessage());
             item.dropped(
@@ -770,7 +770,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
                 String why = e instanceof IllegalArgumentException ? e.getMessage() : "the log says why";
                 Command instead = Command.response(ResponseCode.SYSTEM_ERROR, "reply not sent: " + why)
                         .build();
-                writeFrame(instead.withOpaque(item.opaque(this)), null, item);
+                writeFrame(instead, item.opaque(this), null, item);
             } else {
                 item.dropped(this, e);
                 return;
@@ -786,11 +786,11 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     /** Returns true when slices are sent from where they lie and are released by the socket later. */
-    private boolean writeFrame(Command command, List<ByteBuffer> slices, Outgoing item) {
+    private boolean writeFrame(Command command, int opaque, List<ByteBuffer> slices, Outgoing item) {
         int bodyBytes = slices == null ? command.bodyLength() : bytesOf(slices);
         boolean copied =
                 slices == null || bodyBytes <= Math.min(COPIED_BODY_BYTES, (long) slices.size() * COPIED_SLICE_BYTES);
-        int headRoom = command.maxHeadLength();
+        int headRoom = FrameEncoder.maxHeadLength(command);
         if ((long) headRoom + bodyBytes > limits.maxFrameBytes) {
             throw new IllegalArgumentException("frame of up to " + ((long) headRoom + bodyBytes)
                     + " bytes exceeds the limit of " + limits.maxFrameBytes);
@@ -800,7 +800,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         int start = target.writerIndex();
         ByteBuffer bytes = target.internalNioBuffer(start, room);
         int from = bytes.position();
-        command.encodeHead(bytes, bodyBytes);
+        FrameEncoder.encodeHead(command, opaque, bodyBytes, bytes);
         if (copied) {
             if (slices == null) {
                 bytes.put(command.body());

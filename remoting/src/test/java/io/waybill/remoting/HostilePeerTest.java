@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -78,7 +79,8 @@ class HostilePeerTest {
                     assertThat(isClosed(socket)).isTrue();
                 }
             }
-            good.getOutputStream().write(Command.request(1).opaque(77).build().encode());
+            good.getOutputStream()
+                    .write(FrameEncoder.encode(Command.request(1).opaque(77).build()));
             assertThat(response(good).opaque()).isEqualTo(77);
         }
         Awaitility.await()
@@ -89,7 +91,8 @@ class HostilePeerTest {
     @Test
     void aFrameCutOffByTheEndOfTheConnectionLeavesNothing() throws Exception {
         RemotingServer server = bench.server(HostilePeerTest::ok);
-        byte[] frame = Command.request(10).body(new byte[100_000]).build().encode();
+        byte[] frame =
+                FrameEncoder.encode(Command.request(10).body(new byte[100_000]).build());
         try (Socket socket = connect(server)) {
             socket.getOutputStream().write(frame, 0, 60_000);
             Awaitility.await()
@@ -102,7 +105,8 @@ class HostilePeerTest {
     @Test
     void aFrameMayComeByteByByte() throws Exception {
         RemotingServer server = bench.server(HostilePeerTest::ok);
-        byte[] frame = Command.request(10).opaque(5).body(new byte[40]).build().encode();
+        byte[] frame = FrameEncoder.encode(
+                Command.request(10).opaque(5).body(new byte[40]).build());
         try (Socket socket = connect(server)) {
             socket.setTcpNoDelay(true);
             for (int round = 0; round < 3; round++) {
@@ -193,7 +197,8 @@ class HostilePeerTest {
             try (Socket third = connectFrom("127.0.0.3", server)) {
                 assertThat(isClosed(third)).isTrue();
             }
-            second.getOutputStream().write(Command.request(1).opaque(3).build().encode());
+            second.getOutputStream()
+                    .write(FrameEncoder.encode(Command.request(1).opaque(3).build()));
             assertThat(response(second).opaque()).isEqualTo(3);
             first.close();
             Awaitility.await()
@@ -245,7 +250,8 @@ class HostilePeerTest {
                 Bench.settings().withMaxInFlightBytes(1 << 20, 1 << 20), HostilePeerTest::ok, ConnectionListener.NONE);
         List<Socket> hogs = new ArrayList<>();
         try {
-            byte[] frame = Command.request(10).body(new byte[900_000]).build().encode();
+            byte[] frame = FrameEncoder.encode(
+                    Command.request(10).body(new byte[900_000]).build());
             for (int i = 0; i < 24; i++) {
                 Socket hog = connect(server);
                 hogs.add(hog);
@@ -258,11 +264,10 @@ class HostilePeerTest {
             // Larger than what is left: it waits until those who do not move on are closed, and is never refused.
             try (Socket honest = connect(server)) {
                 honest.getOutputStream()
-                        .write(Command.request(10)
+                        .write(FrameEncoder.encode(Command.request(10)
                                 .opaque(7)
                                 .body(new byte[400_000])
-                                .build()
-                                .encode());
+                                .build()));
                 Command answer = response(honest);
                 assertThat(answer.opaque()).isEqualTo(7);
                 assertThat(answer.code()).isZero();
@@ -281,8 +286,8 @@ class HostilePeerTest {
         RemotingServer server = bench.server(
                 Bench.settings().withMaxInFlightBytes(50_000, 1 << 20), held::add, ConnectionListener.NONE);
         try (Socket socket = connect(server)) {
-            byte[] send =
-                    Command.request(10).oneway().body(new byte[20_000]).build().encode();
+            byte[] send = FrameEncoder.encode(
+                    Command.request(10).oneway().body(new byte[20_000]).build());
             Thread writer = new Thread(() -> {
                 try {
                     for (int i = 0; i < 200; i++) {
@@ -331,11 +336,10 @@ class HostilePeerTest {
                 ConnectionListener.NONE);
         try (Socket socket = connect(server);
                 Socket honest = connect(server)) {
-            byte[] pull = Command.request(11)
+            byte[] pull = FrameEncoder.encode(Command.request(11)
                     .field("subscription", "x".repeat(60_000))
                     .opaque(9)
-                    .build()
-                    .encode();
+                    .build());
             for (int i = 0; i < 100; i++) {
                 socket.getOutputStream().write(pull); // 6 MB of headers against 1 MiB
             }
@@ -343,11 +347,10 @@ class HostilePeerTest {
             Awaitility.await()
                     .untilAsserted(() -> assertThat(server.inFlightBytes()).isEqualTo(100 * (100 + 512)));
             honest.getOutputStream()
-                    .write(Command.request(10)
+                    .write(FrameEncoder.encode(Command.request(10)
                             .opaque(3)
                             .body(new byte[300_000])
-                            .build()
-                            .encode());
+                            .build()));
             assertThat(response(honest).code()).isZero();
             held.remove().reply(Command.response(0, null).build());
             assertThat(response(socket).opaque()).isEqualTo(9);
@@ -372,7 +375,7 @@ class HostilePeerTest {
                 ConnectionListener.NONE);
         List<Socket> slow = new ArrayList<>();
         try {
-            byte[] pull = Command.request(11).build().encode();
+            byte[] pull = FrameEncoder.encode(Command.request(11).build());
             for (int i = 0; i < 12; i++) {
                 Socket socket = new Socket();
                 socket.setReceiveBufferSize(4096);
@@ -385,7 +388,8 @@ class HostilePeerTest {
             try (Socket honest = connect(server)) {
                 for (int i = 0; i < 5; i++) {
                     honest.getOutputStream()
-                            .write(Command.request(10).opaque(i).build().encode());
+                            .write(FrameEncoder.encode(
+                                    Command.request(10).opaque(i).build()));
                     assertThat(response(honest).opaque()).isEqualTo(i);
                     assertThat(server.unsentBytes()).isLessThanOrEqualTo(limit + 12 * 2 * 300_000L);
                 }
@@ -418,7 +422,7 @@ class HostilePeerTest {
             try (Socket elsewhere = connectFrom("127.0.0.2", server)) {
                 elsewhere
                         .getOutputStream()
-                        .write(Command.request(1).opaque(3).build().encode());
+                        .write(FrameEncoder.encode(Command.request(1).opaque(3).build()));
                 assertThat(response(elsewhere).opaque()).isEqualTo(3);
             }
             first.close();
@@ -426,7 +430,7 @@ class HostilePeerTest {
                     .untilAsserted(() -> assertThat(server.connectionCount()).isEqualTo(2));
             try (Socket again = connect(server)) {
                 again.getOutputStream()
-                        .write(Command.request(1).opaque(4).build().encode());
+                        .write(FrameEncoder.encode(Command.request(1).opaque(4).build()));
                 assertThat(response(again).opaque()).isEqualTo(4);
             }
         }
@@ -439,8 +443,8 @@ class HostilePeerTest {
                 Bench.settings().withMaxFrameBytes(1 << 20).withMaxInFlightBytes(1 << 20, 2_400_000),
                 HostilePeerTest::ok,
                 ConnectionListener.NONE);
-        byte[] frame =
-                Command.request(10).opaque(7).body(new byte[1_000_000]).build().encode();
+        byte[] frame = FrameEncoder.encode(
+                Command.request(10).opaque(7).body(new byte[1_000_000]).build());
         List<Socket> producers = new ArrayList<>();
         try {
             for (int i = 0; i < 3; i++) {
@@ -490,11 +494,10 @@ class HostilePeerTest {
                 ConnectionListener.NONE);
         try (Socket socket = connect(server)) {
             socket.getOutputStream()
-                    .write(Command.request(10)
+                    .write(FrameEncoder.encode(Command.request(10)
                             .opaque(7)
                             .body(new byte[1_000_000])
-                            .build()
-                            .encode());
+                            .build()));
             assertThat(response(socket).opaque()).isEqualTo(7);
         }
     }
@@ -511,7 +514,7 @@ class HostilePeerTest {
                 ConnectionListener.NONE);
         List<Socket> slow = new ArrayList<>();
         try {
-            byte[] ask = Command.request(11).build().encode();
+            byte[] ask = FrameEncoder.encode(Command.request(11).build());
             for (int i = 0; i < 40; i++) {
                 Socket socket = new Socket();
                 socket.setReceiveBufferSize(4096);
@@ -524,7 +527,8 @@ class HostilePeerTest {
             try (Socket honest = connect(server)) {
                 for (int i = 0; i < 5; i++) {
                     honest.getOutputStream()
-                            .write(Command.request(10).opaque(i).build().encode());
+                            .write(FrameEncoder.encode(
+                                    Command.request(10).opaque(i).build()));
                     assertThat(response(honest).opaque()).isEqualTo(i);
                 }
                 assertThat(server.unsentBytes()).isLessThanOrEqualTo(limit + 40 * 64 * 1024L);
@@ -558,9 +562,9 @@ class HostilePeerTest {
         try (Socket slow = connect(server)) {
             ByteArrayOutputStream requests = new ByteArrayOutputStream();
             for (int i = 0; i < 4; i++) {
-                requests.writeBytes(Command.request(10).build().encode());
+                requests.writeBytes(FrameEncoder.encode(Command.request(10).build()));
             }
-            requests.writeBytes(Command.request(11).build().encode());
+            requests.writeBytes(FrameEncoder.encode(Command.request(11).build()));
             slow.getOutputStream().write(requests.toByteArray());
             for (int i = 0; i < 4; i++) {
                 assertThat(response(slow).code()).isZero();
@@ -583,7 +587,7 @@ class HostilePeerTest {
                 Socket four = connect(second)) {
             for (Socket socket : List.of(one, two, three, four)) {
                 socket.getOutputStream()
-                        .write(Command.request(1).opaque(3).build().encode());
+                        .write(FrameEncoder.encode(Command.request(1).opaque(3).build()));
                 assertThat(response(socket).opaque()).isEqualTo(3);
             }
         }
@@ -611,10 +615,12 @@ class HostilePeerTest {
                     }
                 },
                 ConnectionListener.NONE);
-        byte[] small = Command.request(1).body(new byte[100]).build().encode();
-        byte[] oneway =
-                Command.request(1).oneway().body(new byte[3_000]).build().encode();
-        byte[] large = Command.request(1).body(new byte[50_000]).build().encode();
+        byte[] small =
+                FrameEncoder.encode(Command.request(1).body(new byte[100]).build());
+        byte[] oneway = FrameEncoder.encode(
+                Command.request(1).oneway().body(new byte[3_000]).build());
+        byte[] large =
+                FrameEncoder.encode(Command.request(1).body(new byte[50_000]).build());
         for (int i = 0; i < 3_000; i++) {
             try (Socket socket = connect(server)) {
                 if (i % 3 == 0) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.platform.RandomSource;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import java.io.DataInputStream;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -140,7 +141,7 @@ class SliceReplyTest {
             OutputStream out = socket.getOutputStream();
             int count = 40;
             for (int i = 0; i < count; i++) {
-                out.write(Command.request(11).opaque(i).build().encode());
+                out.write(FrameEncoder.encode(Command.request(11).opaque(i).build()));
             }
             List<Request> requests = new ArrayList<>();
             for (int i = 0; i < count; i++) {
@@ -172,7 +173,7 @@ class SliceReplyTest {
             int count = 300;
             for (int i = 0; i < count; i++) {
                 socket.getOutputStream()
-                        .write(Command.request(11).opaque(i).build().encode());
+                        .write(FrameEncoder.encode(Command.request(11).opaque(i).build()));
             }
             // 60 MB of replies: far beyond the bound and what the kernel holds, so the handler has to be held back.
             Awaitility.await().untilAsserted(() -> assertThat(handled).hasPositiveValue());

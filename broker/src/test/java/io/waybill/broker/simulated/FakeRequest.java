@@ -50,7 +50,7 @@ public final class FakeRequest implements Request {
         int size = body.stream().mapToInt(ByteBuffer::remaining).sum();
         ByteBuffer joined = ByteBuffer.allocate(size);
         body.forEach(slice -> joined.put(slice.duplicate()));
-        reply(head.withBody(joined.flip()));
+        reply(Command.like(head).body(joined.flip()).build());
         released.run();
     }
 }

@@ -2,7 +2,6 @@
 package io.waybill.protocol.frame;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 
 /**
  * One frame, a request or a response, in either direction. Immutable: it owns its header bytes, so fields and remark stay readable for ever;
@@ -26,19 +25,7 @@ public final class Command {
 
     static final int MIN_FRAME_LENGTH = 4;
 
-    private static final int WORDS_LENGTH = 8;
-    private static final int MAX_JSON_FIXED_LENGTH = 192;
-    private static final int MAX_BINARY_FIXED_LENGTH = 21;
     private static final ByteBuffer NO_BODY = ByteBuffer.allocate(0).asReadOnlyBuffer();
-
-    private static final byte[] JSON_CODE = ascii("{\"code\":");
-    private static final byte[] JSON_FIELDS = ascii(",\"extFields\":{");
-    private static final byte[] JSON_FLAG = ascii("},\"flag\":");
-    private static final byte[] JSON_LANGUAGE = ascii(",\"language\":\"");
-    private static final byte[] JSON_OPAQUE = ascii("\",\"opaque\":");
-    private static final byte[] JSON_REMARK = ascii(",\"remark\":\"");
-    private static final byte[] JSON_REMARK_END = ascii("\"");
-    private static final byte[] JSON_TYPE = ascii(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
 
     private final int code;
     private final int opaque;
@@ -50,25 +37,29 @@ public final class Command {
     private final RawFields fields;
     private final ByteBuffer body;
 
-    private Command(
-            int code,
-            int opaque,
-            int flag,
-            int version,
-            byte language,
-            SerializeType serializeType,
-            String remark,
-            RawFields fields,
-            ByteBuffer body) {
-        this.code = code;
-        this.opaque = opaque;
-        this.flag = flag;
-        this.version = version;
-        this.language = language;
+    /** What was read from a header. */
+    private Command(HeaderScan header, SerializeType serializeType, ByteBuffer body) {
+        this.code = header.code;
+        this.opaque = header.opaque;
+        this.flag = header.flag;
+        this.version = header.version;
+        this.language = header.language;
         this.serializeType = serializeType;
-        this.remark = remark;
-        this.fields = fields;
+        this.remark = header.remark;
+        this.fields = header.fields;
         this.body = body;
+    }
+
+    private Command(Builder parts) {
+        this.code = parts.code;
+        this.opaque = parts.opaque;
+        this.flag = parts.flag;
+        this.version = parts.version;
+        this.language = parts.language;
+        this.serializeType = parts.serializeType;
+        this.remark = parts.remark;
+        this.fields = parts.sink == null ? parts.fields : parts.sink.toFields();
+        this.body = parts.body;
     }
 
     /**
@@ -103,16 +94,8 @@ public final class Command {
             scan.readBinary();
         }
         int bodyLength = room - headerLength;
-        return new Command(
-                scan.code,
-                scan.opaque,
-                scan.flag,
-                scan.version,
-                scan.language,
-                encoding,
-                scan.remark,
-                scan.fields,
-                bodyLength == 0 ? NO_BODY : frame.slice(headerFrom + headerLength, bodyLength));
+        ByteBuffer body = bodyLength == 0 ? NO_BODY : frame.slice(headerFrom + headerLength, bodyLength);
+        return new Command(scan, encoding, body);
     }
 
     public static Builder request(int code) {
@@ -126,6 +109,18 @@ public final class Command {
     public static Builder response(int code, String remark) {
         boolean tooLong = remark != null && remark.length() > MAX_REMARK_LENGTH;
         return new Builder(code, FLAG_RESPONSE, tooLong ? remark.substring(0, MAX_REMARK_LENGTH - 3) + "..." : remark);
+    }
+
+    /** A command that equals another until something is changed; the bytes of the header and the body are shared. */
+    public static Builder like(Command other) {
+        Builder parts = new Builder(other.code, other.flag, other.remark);
+        parts.opaque = other.opaque;
+        parts.version = other.version;
+        parts.language = other.language;
+        parts.serializeType = other.serializeType;
+        parts.fields = other.fields;
+        parts.body = other.body;
+        return parts;
     }
 
     /** The request code, or of a response the response code. */
@@ -172,6 +167,10 @@ public final class Command {
         return fields;
     }
 
+    RawFields rawFields() {
+        return fields;
+    }
+
     /**
      * A new read-only view of the body, possibly empty, never null. Of a request from a socket it is valid only until the handler returns;
      * copy what must live longer.
@@ -191,75 +190,18 @@ public final class Command {
         return copy;
     }
 
-    /** The same command with another opaque; header and body bytes are shared. */
-    public Command withOpaque(int value) {
-        return new Command(code, value, flag, version, language, serializeType, remark, fields, body);
-    }
-
     /** The same command without remark, fields and body, which it no longer holds. */
     public Command withoutContent() {
-        return new Command(code, opaque, flag, version, language, serializeType, null, RawFields.NONE, NO_BODY);
-    }
-
-    /** The same command with other flag bits; header and body bytes are shared. */
-    public Command withFlag(int value) {
-        return new Command(code, opaque, value, version, language, serializeType, remark, fields, body);
-    }
-
-    /** The same command with another header encoding; the fields are translated when it is written. */
-    public Command withSerializeType(SerializeType type) {
-        return new Command(code, opaque, flag, version, language, type, remark, fields, body);
-    }
-
-    /** The same command with another body. */
-    public Command withBody(ByteBuffer value) {
-        return new Command(code, opaque, flag, version, language, serializeType, remark, fields, value.slice());
+        Builder parts = like(this);
+        parts.remark = null;
+        parts.fields = RawFields.NONE;
+        parts.body = NO_BODY;
+        return parts.build();
     }
 
     /** The same command with a body of its own, independent of any socket's buffer. */
     public Command detached() {
-        return body.remaining() == 0 ? this : withBody(ByteBuffer.wrap(bodyBytes()));
-    }
-
-    /** At most this many bytes are written by {@link #encodeHead}. */
-    public int maxHeadLength() {
-        if (serializeType == SerializeType.JSON) {
-            int growth = fields.encoding() == SerializeType.JSON ? 1 : 6;
-            int remarkLength = remark == null ? 0 : remark.length() * 6;
-            return WORDS_LENGTH + MAX_JSON_FIXED_LENGTH + remarkLength + fields.length() * growth;
-        }
-        int remarkLength = remark == null ? 0 : remark.length() * 3;
-        // A JSON entry takes at least five bytes of punctuation, a binary one six of lengths.
-        return WORDS_LENGTH + MAX_BINARY_FIXED_LENGTH + remarkLength + fields.length() + fields.size() * 6;
-    }
-
-    /** Writes both words and the header into the big-endian target at its position; the body has to follow. */
-    public void encodeHead(ByteBuffer target) {
-        encodeHead(target, body.remaining());
-    }
-
-    /** Like {@link #encodeHead(ByteBuffer)} for a body that is sent from elsewhere, such as slices of the log. */
-    public void encodeHead(ByteBuffer target, int bodyLength) {
-        int start = target.position();
-        target.position(start + WORDS_LENGTH);
-        if (serializeType == SerializeType.JSON) {
-            writeJson(target);
-        } else {
-            writeBinary(target);
-        }
-        int headerLength = target.position() - start - WORDS_LENGTH;
-        target.putInt(start, 4 + headerLength + bodyLength);
-        target.putInt(start + 4, serializeType.code() << 24 | headerLength);
-    }
-
-    /** The whole frame, length word included, in a new array. */
-    public byte[] encode() {
-        ByteBuffer target = ByteBuffer.allocate(maxHeadLength() + body.remaining());
-        encodeHead(target);
-        target.put(body.duplicate());
-        byte[] frame = new byte[target.position()];
-        target.get(0, frame);
-        return frame;
+        return body.remaining() == 0 ? this : like(this).body(bodyBytes()).build();
     }
 
     @Override
@@ -267,72 +209,6 @@ public final class Command {
         return (isResponse() ? "response " : "request ") + code + " opaque " + opaque
                 + (isOneway() ? " one-way" : "") + (remark == null ? "" : " \"" + remark + "\"") + ", "
                 + fields.size() + " fields, " + body.remaining() + " bytes of body";
-    }
-
-    private void writeJson(ByteBuffer out) {
-        out.put(JSON_CODE);
-        putNumber(out, code);
-        out.put(JSON_FIELDS);
-        RawFields json = fields.encoding() == SerializeType.JSON ? fields : toJson(fields);
-        out.put(json.array(), json.from(), json.length());
-        out.put(JSON_FLAG);
-        putNumber(out, flag);
-        out.put(JSON_LANGUAGE).put(Language.encoded(language)).put(JSON_OPAQUE);
-        putNumber(out, opaque);
-        if (remark != null) {
-            Utf8Sink text = new Utf8Sink(remark.length() + 16);
-            text.putEscaped(remark);
-            out.put(JSON_REMARK).put(text.array(), 0, text.size()).put(JSON_REMARK_END);
-        }
-        out.put(JSON_TYPE);
-        putNumber(out, version);
-        out.put((byte) '}');
-    }
-
-    private void writeBinary(ByteBuffer out) {
-        out.putShort((short) code)
-                .put(language)
-                .putShort((short) version)
-                .putInt(opaque)
-                .putInt(flag);
-        byte[] text = remark == null ? new byte[0] : remark.getBytes(StandardCharsets.UTF_8);
-        out.putInt(text.length).put(text);
-        if (fields.encoding() == SerializeType.ROCKETMQ) {
-            out.putInt(fields.length()).put(fields.array(), fields.from(), fields.length());
-            return;
-        }
-        int lengthAt = out.position();
-        out.putInt(0);
-        fields.forEach((key, value) -> {
-            byte[] keyBytes = key.copyBytesUnescaped();
-            byte[] valueBytes = value.copyBytesUnescaped();
-            out.putShort((short) keyBytes.length).put(keyBytes);
-            out.putInt(valueBytes.length).put(valueBytes);
-        });
-        out.putInt(lengthAt, out.position() - lengthAt - 4);
-    }
-
-    private static RawFields toJson(RawFields binary) {
-        JsonFieldSink sink = new JsonFieldSink(binary.length() * 2);
-        binary.forEach((key, value) -> sink.put(key.toString(), value.copyBytesUnescaped()));
-        return sink.toFields();
-    }
-
-    private static void putNumber(ByteBuffer out, int value) {
-        if (value < 0) {
-            out.put((byte) '-');
-        }
-        int divisor = 1;
-        for (int rest = value / 10; rest != 0; rest /= 10) {
-            divisor *= 10;
-        }
-        for (; divisor != 0; divisor /= 10) {
-            out.put((byte) ('0' + Math.abs(value / divisor % 10)));
-        }
-    }
-
-    private static byte[] ascii(String text) {
-        return text.getBytes(StandardCharsets.US_ASCII);
     }
 
     /** Gathers one command. Fields are turned into bytes as they come. Not thread-safe. */
@@ -344,7 +220,8 @@ public final class Command {
         private byte language = Language.JAVA;
         private SerializeType serializeType = SerializeType.JSON;
         private String remark;
-        private JsonFieldSink sink;
+        private RawFields fields = RawFields.NONE;
+        private JsonFieldSink sink; // null = the fields stay as they are
         private ByteBuffer body = NO_BODY;
 
         private Builder(int code, int flag, String remark) {
@@ -419,21 +296,15 @@ public final class Command {
         }
 
         public Command build() {
-            return new Command(
-                    code,
-                    opaque,
-                    flag,
-                    version,
-                    language,
-                    serializeType,
-                    remark,
-                    sink == null ? RawFields.NONE : sink.toFields(),
-                    body);
+            return new Command(this);
         }
 
         private JsonFieldSink sink() {
             if (sink == null) {
                 sink = new JsonFieldSink(256);
+                if (fields.size() > 0) {
+                    fields.forEach((key, value) -> sink.put(key.toString(), value.copyBytesUnescaped()));
+                }
             }
             return sink;
         }

@@ -10,6 +10,7 @@ import io.waybill.protocol.RequestCode;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -78,7 +79,7 @@ class CommandTest {
         Command.Builder builder = Command.request(1).remark(command.remark());
         fields.toMap().forEach(builder::field);
         builder.field("odd", "\uDE00\uD83D").field("nul", "\u0000\u007f");
-        Command again = Fixtures.decode(builder.build().encode());
+        Command again = Fixtures.decode(FrameEncoder.encode(builder.build()));
         assertThat(again.remark()).isEqualTo(command.remark());
         assertThat(again.fields().toMap())
                 .containsAllEntriesOf(fields.toMap())
@@ -106,7 +107,7 @@ class CommandTest {
                 .field("no", "maybe")
                 .field("one", "1")
                 .build();
-        Fields fields = Fixtures.decode(command.encode()).fields();
+        Fields fields = Fixtures.decode(FrameEncoder.encode(command)).fields();
         assertThat(fields.requireLong("max")).isEqualTo(Long.MAX_VALUE);
         assertThat(fields.requireLong("min")).isEqualTo(Long.MIN_VALUE);
         assertThat(fields.requireInt("zero")).isZero();
@@ -158,12 +159,14 @@ class CommandTest {
 
     @Test
     void theNumberOfFieldsIsLimited() {
-        assertThat(Fixtures.decode(fields(256).encode()).fields().size()).isEqualTo(256);
-        byte[] tooMany = fields(257).encode();
+        assertThat(Fixtures.decode(FrameEncoder.encode(fields(256))).fields().size())
+                .isEqualTo(256);
+        byte[] tooMany = FrameEncoder.encode(fields(257));
         assertThatThrownBy(() -> Command.decode(ByteBuffer.wrap(tooMany, 4, tooMany.length - 4)))
                 .isInstanceOf(MalformedFrame.class)
                 .hasMessageContaining("256");
-        byte[] binary = fields(257).withSerializeType(SerializeType.ROCKETMQ).encode();
+        byte[] binary = FrameEncoder.encode(
+                Command.like(fields(257)).serializeType(SerializeType.ROCKETMQ).build());
         assertThatThrownBy(() -> Command.decode(ByteBuffer.wrap(binary, 4, binary.length - 4)))
                 .isInstanceOf(MalformedFrame.class)
                 .hasMessageContaining("256");
@@ -210,28 +213,23 @@ class CommandTest {
     void cutOffCodesOfBinaryHeadersComeBack() {
         List<Integer> codes = new ArrayList<>(List.of(200050, 200056, 200070, 200079, 200151, 310, 30561));
         for (int code : codes) {
-            byte[] frame = Command.request(code)
-                    .serializeType(SerializeType.ROCKETMQ)
-                    .build()
-                    .encode();
+            byte[] frame = FrameEncoder.encode(
+                    Command.request(code).serializeType(SerializeType.ROCKETMQ).build());
             assertThat(Fixtures.decode(frame).code()).isEqualTo(code);
         }
-        byte[] reply = Command.response(-1, null)
-                .serializeType(SerializeType.ROCKETMQ)
-                .build()
-                .encode();
+        byte[] reply = FrameEncoder.encode(
+                Command.response(-1, null).serializeType(SerializeType.ROCKETMQ).build());
         assertThat(Fixtures.decode(reply).code()).isEqualTo(-1);
         assertThat(RequestCode.fromShort(3449)).isEqualTo(3449);
     }
 
     @Test
     void aBinaryEntryWithoutAValueIsNone() {
-        byte[] frame = Command.request(1)
+        byte[] frame = FrameEncoder.encode(Command.request(1)
                 .field("a", "")
                 .field("b", "x")
                 .serializeType(SerializeType.ROCKETMQ)
-                .build()
-                .encode();
+                .build());
         Fields fields = Fixtures.decode(frame).fields();
         assertThat(fields.get("a")).isNull();
         assertThat(fields.toMap()).hasSize(1).containsEntry("b", "x");
@@ -239,9 +237,9 @@ class CommandTest {
 
     @Test
     void aHeadCanBeWrittenForABodySentFromElsewhere() throws MalformedFrame {
-        Command command = Command.response(0, "FOUND").field("x", 1).build().withOpaque(-2147483648);
-        ByteBuffer target = ByteBuffer.allocateDirect(command.maxHeadLength() + 5);
-        command.encodeHead(target, 5);
+        Command command = Command.response(0, "FOUND").field("x", 1).build();
+        ByteBuffer target = ByteBuffer.allocateDirect(FrameEncoder.maxHeadLength(command) + 5);
+        FrameEncoder.encodeHead(command, Integer.MIN_VALUE, 5, target);
         target.put("12345".getBytes(UTF_8)).flip();
         assertThat(target.getInt()).isEqualTo(target.remaining());
         Command seen = Command.decode(target);
@@ -251,7 +249,8 @@ class CommandTest {
 
     @Test
     void theBodyIsAReadOnlyViewAndCanBeDetached() {
-        byte[] frame = Command.request(1).body("abc".getBytes(UTF_8)).build().encode();
+        byte[] frame = FrameEncoder.encode(
+                Command.request(1).body("abc".getBytes(UTF_8)).build());
         Command command = Fixtures.decode(frame);
         Command detached = command.detached();
         frame[frame.length - 1] = 'z';
@@ -270,16 +269,49 @@ class CommandTest {
                 .field(nasty.substring(0, 5), nasty)
                 .build();
         for (SerializeType type : SerializeType.values()) {
-            Command typed = command.withSerializeType(type);
-            ByteBuffer target = ByteBuffer.allocate(typed.maxHeadLength());
-            typed.encodeHead(target);
-            Command seen = Fixtures.decode(typed.encode());
+            Command typed = Command.like(command).serializeType(type).build();
+            writeHead(typed);
+            Command seen = Fixtures.decode(FrameEncoder.encode(typed));
             assertThat(seen.remark()).isEqualTo(nasty);
             assertThat(seen.fields().toMap()).isEqualTo(command.fields().toMap());
             for (SerializeType other : SerializeType.values()) {
-                Command back = seen.withSerializeType(other);
-                back.encodeHead(ByteBuffer.allocate(back.maxHeadLength()));
+                writeHead(Command.like(seen).serializeType(other).build());
             }
+        }
+    }
+
+    /** Fails when the greatest length is too small. */
+    private static void writeHead(Command command) {
+        ByteBuffer target = ByteBuffer.allocate(FrameEncoder.maxHeadLength(command));
+        FrameEncoder.encodeHead(command, command.opaque(), command.bodyLength(), target);
+    }
+
+    @Test
+    void aCommandLikeAnotherDiffersInWhatWasChangedOnly() {
+        Command command = Command.request(11)
+                .oneway()
+                .opaque(7)
+                .version(3)
+                .language((byte) 4)
+                .remark("r")
+                .field("a", "1")
+                .body("abc".getBytes(UTF_8))
+                .build();
+        for (SerializeType type : SerializeType.values()) {
+            Command seen = Fixtures.decode(FrameEncoder.encode(
+                    Command.like(command).serializeType(type).build()));
+            Command changed = Fixtures.decode(FrameEncoder.encode(
+                    Command.like(seen).opaque(8).field("b", "\"2\"").build()));
+            assertThat(changed.toString())
+                    .isEqualTo(seen.toString().replace("opaque 7", "opaque 8").replace("1 fields", "2 fields"));
+            assertThat(changed.version()).isEqualTo(3);
+            assertThat(changed.language()).isEqualTo((byte) 4);
+            assertThat(changed.serializeType()).isEqualTo(type);
+            assertThat(changed.fields().toMap()).isEqualTo(Map.of("a", "1", "b", "\"2\""));
+            assertThat(changed.bodyBytes()).isEqualTo(command.bodyBytes());
+            Command bare = seen.withoutContent();
+            assertThat(bare.toString()).isEqualTo("request 11 opaque 7 one-way, 0 fields, 0 bytes of body");
+            assertThat(seen.bodyLength()).isEqualTo(3);
         }
     }
 }

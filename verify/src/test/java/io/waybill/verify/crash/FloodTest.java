@@ -10,6 +10,7 @@ import io.waybill.client.WaybillClient;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.RegisterBrokerBody;
 import io.waybill.protocol.frame.Command;
+import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.header.PullHeader;
 import io.waybill.protocol.header.SendMessageHeader;
 import java.io.ByteArrayOutputStream;
@@ -88,11 +89,10 @@ class FloodTest {
                 write(one, many.toByteArray(), many.size());
             });
             held(producer, "held pulls with headers of 60 KB, 100 MB", () -> {
-                byte[] pull = Command.request(RequestCode.PULL_MESSAGE)
+                byte[] pull = FrameEncoder.encode(Command.request(RequestCode.PULL_MESSAGE)
                         .header(new PullHeader("hog", "orders", 3, 0, 32, 6, 0, 30_000, "*", 0, "TAG", 0, null))
                         .field("more", "x".repeat(32_000))
-                        .build()
-                        .encode();
+                        .build());
                 ByteArrayOutputStream many = new ByteArrayOutputStream();
                 for (int i = 0; i < 800; i++) {
                     many.writeBytes(pull);
@@ -104,7 +104,8 @@ class FloodTest {
             held(producer, "JSON bodies of nothing but values, 22 MB", () -> {
                 byte[] json = ("{\"a\":[" + "{},".repeat(1_800_000) + "0]}").getBytes(UTF_8);
                 for (int code : new int[] {RequestCode.HEART_BEAT, RequestCode.LOCK_BATCH_MQ}) {
-                    byte[] request = Command.request(code).body(json).build().encode();
+                    byte[] request =
+                            FrameEncoder.encode(Command.request(code).body(json).build());
                     for (int i = 0; i < 2; i++) {
                         write(attacker(broker), request, request.length);
                     }
@@ -121,7 +122,7 @@ class FloodTest {
             held(producer, "registrations that inflate", () -> {
                 byte[] zip = registration(1_200_000);
                 for (int i = 0; i < 6; i++) {
-                    byte[] request = Command.request(RequestCode.REGISTER_BROKER)
+                    byte[] request = FrameEncoder.encode(Command.request(RequestCode.REGISTER_BROKER)
                             .field("brokerName", "hog-" + i)
                             .field("brokerAddr", "10.0.0.1:" + (1000 + i))
                             .field("clusterName", "hogs")
@@ -130,8 +131,7 @@ class FloodTest {
                             .field("compressed", true)
                             .field("bodyCrc32", RegisterBrokerBody.crc(ByteBuffer.wrap(zip)))
                             .body(zip)
-                            .build()
-                            .encode();
+                            .build());
                     write(attacker(server.namesrv()), request, request.length);
                 }
             });
@@ -158,7 +158,7 @@ class FloodTest {
         SendMessageHeader header = new SendMessageHeader(
                 "hog", topic, "TBW102", 4, 0, 0, 1_000, 7, new byte[0], 0, false, -1, false, "broker-a");
         Command.Builder send = Command.request(RequestCode.SEND_MESSAGE_V2).header(header);
-        return (oneway ? send.oneway() : send).body(body).build().encode();
+        return FrameEncoder.encode((oneway ? send.oneway() : send).body(body).build());
     }
 
     private static byte[] heartbeat(int number) {
@@ -170,10 +170,9 @@ class FloodTest {
                             + "\"subscriptionDataSet\":[{\"topic\":\"orders\",\"subVersion\":1,\"subString\":\"");
             json.append("x".repeat(3_500)).append("\"}]}");
         }
-        return Command.request(RequestCode.HEART_BEAT)
+        return FrameEncoder.encode(Command.request(RequestCode.HEART_BEAT)
                 .body(json.append("],\"producerDataSet\":[]}").toString().getBytes(UTF_8))
-                .build()
-                .encode();
+                .build());
     }
 
     private static byte[] registration(int topics) throws IOException {
