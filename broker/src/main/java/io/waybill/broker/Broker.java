@@ -203,7 +203,7 @@ public final class Broker implements AutoCloseable {
 
     /** Whether the store takes no more changes until it is opened again. */
     public boolean isFrozen() {
-        return store.status().state().kind() == StoreState.Kind.FROZEN;
+        return store.status().state().kind() == StoreState.StoreMode.FROZEN;
     }
 
     @Override

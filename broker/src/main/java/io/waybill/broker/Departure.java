@@ -57,7 +57,7 @@ final class Departure implements Duty, Feature {
     @Override
     public long run() {
         StoreState state = storeStatus.state();
-        if (state.kind() != StoreState.Kind.FROZEN || gone.isDone()) {
+        if (state.kind() != StoreState.StoreMode.FROZEN || gone.isDone()) {
             return WHEN_WOKEN;
         }
         if (leaving == null) {

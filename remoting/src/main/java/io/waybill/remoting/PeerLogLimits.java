@@ -13,7 +13,7 @@ final class PeerLogLimits {
 
     private static final long INTERVAL_MILLIS = 60_000;
 
-    enum Kind {
+    enum PeerEvent {
         BROKEN_FRAME,
         FAILED_CONNECTION,
         FAILED_REQUEST,
@@ -23,16 +23,16 @@ final class PeerLogLimits {
         TOO_MANY_CONNECTIONS
     }
 
-    private final Map<Kind, LogRateLimiter> limiters = new EnumMap<>(Kind.class);
+    private final Map<PeerEvent, LogRateLimiter> limiters = new EnumMap<>(PeerEvent.class);
 
     PeerLogLimits(Clock clock) {
-        for (Kind kind : Kind.values()) {
+        for (PeerEvent kind : PeerEvent.values()) {
             limiters.put(kind, new LogRateLimiter(clock, MOST, INTERVAL_MILLIS));
         }
     }
 
     /** Null when the line must not be written, else what to write behind it. */
-    String admit(Kind kind) {
+    String admit(PeerEvent kind) {
         return limiters.get(kind).admit();
     }
 }

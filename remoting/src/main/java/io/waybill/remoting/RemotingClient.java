@@ -134,14 +134,14 @@ public final class RemotingClient implements AutoCloseable {
     }
 
     private static RemotingException closedClient() {
-        return new RemotingException(RemotingException.Kind.CLOSED, false, "this client is closed");
+        return new RemotingException(RemotingException.CallFailure.CLOSED, false, "this client is closed");
     }
 
     /** One address, its connection, and what waits for it. */
     private final class Endpoint {
         private final String address;
         private volatile SocketConnection connection;
-        private ArrayDeque<Waiting> waiting = new ArrayDeque<>(); // under this
+        private ArrayDeque<QueuedCall> waiting = new ArrayDeque<>(); // under this
         private boolean connecting; // under this
         private boolean abandoned; // under this
 
@@ -160,11 +160,11 @@ public final class RemotingClient implements AutoCloseable {
                     return;
                 } else if (waiting.size() >= settings.maxPendingCalls()) {
                     refusal = new RemotingException(
-                            RemotingException.Kind.OVERLOADED,
+                            RemotingException.CallFailure.OVERLOADED,
                             false,
                             waiting.size() + " calls already wait for a connection to " + address);
                 } else {
-                    waiting.add(new Waiting(item, item instanceof PendingCall ? timer((PendingCall) item) : null));
+                    waiting.add(new QueuedCall(item, item instanceof PendingCall ? timer((PendingCall) item) : null));
                     if (connecting) {
                         return;
                     }
@@ -180,7 +180,9 @@ public final class RemotingClient implements AutoCloseable {
 
         private Future<?> timer(PendingCall call) {
             Runnable expire = () -> call.future.completeExceptionally(new RemotingException(
-                    RemotingException.Kind.TIMEOUT, false, "no connection to " + address + " within the time given"));
+                    RemotingException.CallFailure.TIMEOUT,
+                    false,
+                    "no connection to " + address + " within the time given"));
             try {
                 return loops.group()
                         .next()
@@ -258,7 +260,7 @@ public final class RemotingClient implements AutoCloseable {
 
         private void finish(SocketConnection opened, Throwable failure) {
             RuntimeException reason = null;
-            ArrayDeque<Waiting> served;
+            ArrayDeque<QueuedCall> served;
             synchronized (this) {
                 connecting = false;
                 served = waiting;
@@ -267,13 +269,13 @@ public final class RemotingClient implements AutoCloseable {
                     reason = abandonment();
                 } else if (opened == null) {
                     reason = new RemotingException(
-                            RemotingException.Kind.CONNECT_FAILED,
+                            RemotingException.CallFailure.CONNECT_FAILED,
                             false,
                             "no connection to " + address + ": " + reason(failure),
                             failure);
                 } else {
                     // Handed over before later calls can see the connection: the order of calls is kept.
-                    for (Waiting each : served) {
+                    for (QueuedCall each : served) {
                         each.stopTimer();
                         opened.push(each.item);
                     }
@@ -284,7 +286,7 @@ public final class RemotingClient implements AutoCloseable {
             if (opened != null) {
                 opened.close();
             }
-            for (Waiting each : served) {
+            for (QueuedCall each : served) {
                 each.stopTimer();
                 each.item.dropped(null, reason);
             }
@@ -294,7 +296,9 @@ public final class RemotingClient implements AutoCloseable {
             return closed
                     ? closedClient()
                     : new RemotingException(
-                            RemotingException.Kind.CLOSED, false, "the connection to " + address + " was closed");
+                            RemotingException.CallFailure.CLOSED,
+                            false,
+                            "the connection to " + address + " was closed");
         }
 
         void close() {
@@ -309,7 +313,7 @@ public final class RemotingClient implements AutoCloseable {
         }
     }
 
-    private record Waiting(Outgoing item, Future<?> timer) {
+    private record QueuedCall(Outgoing item, Future<?> timer) {
         void stopTimer() {
             if (timer != null) {
                 timer.cancel(false);

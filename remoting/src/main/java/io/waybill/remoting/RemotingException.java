@@ -4,7 +4,7 @@ package io.waybill.remoting;
 /** Why a call has no response, and whether the peer may have acted on the request all the same. */
 public final class RemotingException extends RuntimeException {
     /** The four ways a call ends without a response. */
-    public enum Kind {
+    public enum CallFailure {
         /** No connection came about. */
         CONNECT_FAILED,
         /** No response within the time given. */
@@ -17,21 +17,21 @@ public final class RemotingException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
-    private final Kind kind;
+    private final CallFailure kind;
     private final boolean maybeDelivered;
 
-    public RemotingException(Kind kind, boolean maybeDelivered, String message) {
+    public RemotingException(CallFailure kind, boolean maybeDelivered, String message) {
         this(kind, maybeDelivered, message, null);
     }
 
-    public RemotingException(Kind kind, boolean maybeDelivered, String message, Throwable cause) {
+    public RemotingException(CallFailure kind, boolean maybeDelivered, String message, Throwable cause) {
         // These are ordinary outcomes made on event loops: the place of creation tells nothing, so no stack is walked.
         super(message, cause, false, false);
         this.kind = kind;
         this.maybeDelivered = maybeDelivered;
     }
 
-    public Kind kind() {
+    public CallFailure kind() {
         return kind;
     }
 

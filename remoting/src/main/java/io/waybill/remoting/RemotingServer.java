@@ -202,7 +202,7 @@ public final class RemotingServer implements AutoCloseable {
     }
 
     private void refuse(Channel channel, String why) {
-        String more = loops.peerLogLimits().admit(PeerLogLimits.Kind.TOO_MANY_CONNECTIONS);
+        String more = loops.peerLogLimits().admit(PeerLogLimits.PeerEvent.TOO_MANY_CONNECTIONS);
         if (more != null) {
             LOG.warn("refusing {}: {}{}", channel.remoteAddress(), why, more);
         }
@@ -214,7 +214,7 @@ public final class RemotingServer implements AutoCloseable {
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
             Channel server = context.channel();
-            String more = loops.peerLogLimits().admit(PeerLogLimits.Kind.FAILED_ACCEPT);
+            String more = loops.peerLogLimits().admit(PeerLogLimits.PeerEvent.FAILED_ACCEPT);
             if (more != null) {
                 LOG.warn("no connection could be accepted at {}: {}{}", server.localAddress(), cause.toString(), more);
             }

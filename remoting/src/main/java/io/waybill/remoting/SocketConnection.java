@@ -20,6 +20,7 @@ import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.frame.FrameEncoder;
 import io.waybill.protocol.frame.MalformedFrame;
 import io.waybill.protocol.message.BadValue;
+import io.waybill.remoting.RemotingException.CallFailure;
 import java.io.IOException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -360,8 +361,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (!calls.isEmpty()) {
             List<PendingCall> lost = new ArrayList<>(calls.values());
             calls.clear();
-            RemotingException reason = new RemotingException(
-                    RemotingException.Kind.CLOSED, true, this + " closed before the response came");
+            RemotingException reason =
+                    new RemotingException(CallFailure.CLOSED, true, this + " closed before the response came");
             lost.forEach(call -> call.future.completeExceptionally(reason));
         }
         List<Runnable> actions;
@@ -382,7 +383,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (cause instanceof IOException) {
             LOG.debug("{} failed: {}", this, cause.toString());
         } else {
-            String more = lines.admit(PeerLogLimits.Kind.FAILED_CONNECTION);
+            String more = lines.admit(PeerLogLimits.PeerEvent.FAILED_CONNECTION);
             if (more != null) {
                 LOG.warn("{} failed{}", this, more, cause);
             }
@@ -391,7 +392,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     private void closeBecause(String reason) {
-        String more = lines.admit(PeerLogLimits.Kind.BROKEN_FRAME);
+        String more = lines.admit(PeerLogLimits.PeerEvent.BROKEN_FRAME);
         if (more != null) {
             LOG.warn("closing {}: {}{}", this, reason, more);
         }
@@ -543,7 +544,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         } catch (BadValue e) {
             refuse(request, ResponseCode.MESSAGE_ILLEGAL, e.getMessage());
         } catch (Exception | LinkageError | AssertionError | StackOverflowError | OutOfMemoryError e) {
-            String more = lines.admit(PeerLogLimits.Kind.FAILED_REQUEST);
+            String more = lines.admit(PeerLogLimits.PeerEvent.FAILED_REQUEST);
             if (more != null) {
                 LOG.warn("{}: request {} of code {} failed{}", this, command.opaque(), command.code(), more, e);
             }
@@ -640,7 +641,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         if (heaviest != null) {
             heaviest.loop.execute(() -> {
                 if (!heaviest.closed && heaviest.open) {
-                    String more = lines.admit(PeerLogLimits.Kind.SCARCE_MEMORY);
+                    String more = lines.admit(PeerLogLimits.PeerEvent.SCARCE_MEMORY);
                     if (more != null) {
                         LOG.warn("closing {}: {} while others wait for memory{}", heaviest, reason, more);
                     }
@@ -664,7 +665,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     }
 
     private void answerForeign(UnsupportedProtocol protocol) {
-        String more = lines.admit(PeerLogLimits.Kind.FOREIGN_PROTOCOL);
+        String more = lines.admit(PeerLogLimits.PeerEvent.FOREIGN_PROTOCOL);
         if (more != null) {
             LOG.warn(
                     "closing {}: its peer speaks {}, and this is a RocketMQ remoting port{}",
@@ -705,7 +706,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         RemotingException reason = null;
         while (item != null) {
             if (reason == null) {
-                reason = new RemotingException(RemotingException.Kind.CLOSED, false, this + " is closed");
+                reason = new RemotingException(CallFailure.CLOSED, false, this + " is closed");
             }
             Outgoing following = item.next;
             item.next = null;
@@ -727,7 +728,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
 
     private void write(Outgoing item) {
         if (closed) {
-            item.dropped(this, new RemotingException(RemotingException.Kind.CLOSED, false, this + " is closed"));
+            item.dropped(this, new RemotingException(CallFailure.CLOSED, false, this + " is closed"));
             return;
         }
         if (!item.wanted()) {
@@ -739,7 +740,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             item.dropped(
                     this,
                     new RemotingException(
-                            RemotingException.Kind.OVERLOADED,
+                            CallFailure.OVERLOADED,
                             false,
                             this + " has " + calls.size() + " calls and " + unsentBytes() + " unsent bytes pending"));
             return;
@@ -761,8 +762,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
             inPlace = writeFrame(command, item.opaque(this), slices, item);
         } catch (OutOfMemoryError e) {
             closeBecause("no memory for what is sent to it: " + e.getMessage());
-            item.dropped(
-                    this, new RemotingException(RemotingException.Kind.CLOSED, false, "no memory to send to " + this));
+            item.dropped(this, new RemotingException(CallFailure.CLOSED, false, "no memory to send to " + this));
             return;
         } catch (RuntimeException e) {
             LOG.warn("{}: a frame of code {} could not be written", this, command.code(), e);
@@ -1059,7 +1059,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
         }
         if (expired != null) {
             RemotingException reason = new RemotingException(
-                    RemotingException.Kind.TIMEOUT, true, "no response on " + this + " within the time given");
+                    CallFailure.TIMEOUT, true, "no response on " + this + " within the time given");
             expired.forEach(call -> call.future.completeExceptionally(reason));
         }
     }

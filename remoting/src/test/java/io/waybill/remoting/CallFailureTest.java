@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.remoting;
 
-import static io.waybill.remoting.RemotingException.Kind.CLOSED;
-import static io.waybill.remoting.RemotingException.Kind.CONNECT_FAILED;
-import static io.waybill.remoting.RemotingException.Kind.OVERLOADED;
-import static io.waybill.remoting.RemotingException.Kind.TIMEOUT;
+import static io.waybill.remoting.RemotingException.CallFailure.CLOSED;
+import static io.waybill.remoting.RemotingException.CallFailure.CONNECT_FAILED;
+import static io.waybill.remoting.RemotingException.CallFailure.OVERLOADED;
+import static io.waybill.remoting.RemotingException.CallFailure.TIMEOUT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

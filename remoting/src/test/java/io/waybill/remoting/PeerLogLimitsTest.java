@@ -11,7 +11,7 @@ class PeerLogLimitsTest {
     private final SimulatedClock clock = new SimulatedClock();
     private final PeerLogLimits lines = new PeerLogLimits(clock);
 
-    private int admitted(PeerLogLimits.Kind kind, int count) {
+    private int admitted(PeerLogLimits.PeerEvent kind, int count) {
         int admitted = 0;
         for (int i = 0; i < count; i++) {
             admitted += lines.admit(kind) == null ? 0 : 1;
@@ -21,12 +21,12 @@ class PeerLogLimitsTest {
 
     @Test
     void aFloodOfOneKindIsCutAndCountedAndHidesNoOther() {
-        assertThat(admitted(PeerLogLimits.Kind.BROKEN_FRAME, 100_000)).isEqualTo(PeerLogLimits.MOST);
-        assertThat(lines.admit(PeerLogLimits.Kind.FAILED_REQUEST)).isEmpty();
+        assertThat(admitted(PeerLogLimits.PeerEvent.BROKEN_FRAME, 100_000)).isEqualTo(PeerLogLimits.MOST);
+        assertThat(lines.admit(PeerLogLimits.PeerEvent.FAILED_REQUEST)).isEmpty();
         clock.advance(TimeUnit.SECONDS.toMillis(59));
-        assertThat(lines.admit(PeerLogLimits.Kind.BROKEN_FRAME)).isNull();
+        assertThat(lines.admit(PeerLogLimits.PeerEvent.BROKEN_FRAME)).isNull();
         clock.advance(TimeUnit.SECONDS.toMillis(1));
-        assertThat(lines.admit(PeerLogLimits.Kind.BROKEN_FRAME)).contains("99991 such lines were left out");
-        assertThat(lines.admit(PeerLogLimits.Kind.BROKEN_FRAME)).isEmpty();
+        assertThat(lines.admit(PeerLogLimits.PeerEvent.BROKEN_FRAME)).contains("99991 such lines were left out");
+        assertThat(lines.admit(PeerLogLimits.PeerEvent.BROKEN_FRAME)).isEmpty();
     }
 }

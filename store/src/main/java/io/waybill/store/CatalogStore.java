@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.CatalogKind;
 import io.waybill.store.view.Views;
 import java.util.Map;
@@ -23,7 +23,7 @@ public final class CatalogStore {
      * offsets go on. With the entry of a deleted topic those that are still kept are shown again.
      */
     public void putCatalog(CatalogKind kind, String name, byte[] valueOrNullToDelete, Completion done) {
-        log.submit(RecordChanges.putCatalog(kind, name, valueOrNullToDelete, done));
+        log.submit(StateWrites.putCatalog(kind, name, valueOrNullToDelete, done));
     }
 
     /** Null if none. */

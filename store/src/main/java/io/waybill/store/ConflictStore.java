@@ -2,9 +2,9 @@
 package io.waybill.store;
 
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.MessageWrites;
 import io.waybill.store.record.DecisionConflict;
 import io.waybill.store.record.PublishRecord;
 import io.waybill.store.record.RolledBack;
@@ -34,7 +34,7 @@ public final class ConflictStore {
      * equal one of the same transaction is known.
      */
     public void recordConflict(DecisionConflict conflict, Completion done) {
-        log.submit(Changes.conflict(conflict, done));
+        log.submit(MessageWrites.conflict(conflict, done));
     }
 
     /** The decisions on a transaction that came too late, as long as the log keeps them. */
@@ -58,7 +58,7 @@ public final class ConflictStore {
      * @param dueMillis 0 = visible now, else the copy is kept as a delayed message
      */
     public void publish(long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
-        log.submit(Changes.publish(handle, by, unique, copy, dueMillis, done));
+        log.submit(MessageWrites.publish(handle, by, unique, copy, dueMillis, done));
     }
 
     /** How a rolled back message was delivered after all; null if it was not, or the log no longer keeps that. */

@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.DeliveryEvent;
 import io.waybill.store.view.Views;
 import java.util.List;
@@ -20,7 +20,7 @@ public final class DeliveryStore {
 
     /** Records what happened to messages; trimmed with the log. */
     public void recordDeliveries(List<DeliveryEvent> entries, Completion done) {
-        log.submit(RecordChanges.deliveries(entries, done));
+        log.submit(StateWrites.deliveries(entries, done));
     }
 
     /** What is known of the message at an offset, oldest record first, as long as the log keeps it. */

@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.RecordKind;
 import io.waybill.store.view.StateRecords;
@@ -28,7 +28,7 @@ public final class LockStore {
 
     /** Records new holders, all or none. */
     public void recordLocks(List<QueueLock> changes, Completion done) {
-        log.submit(RecordChanges.write(changes, done));
+        log.submit(StateWrites.write(changes, done));
     }
 
     /** Queues of a group that are held. */

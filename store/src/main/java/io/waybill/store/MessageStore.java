@@ -4,9 +4,9 @@ package io.waybill.store;
 import io.waybill.protocol.message.IndexTerms;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.MessageWrites;
 import io.waybill.store.log.StoredListener;
 import io.waybill.store.record.PendingHalf;
 import io.waybill.store.record.PendingTimer;
@@ -45,12 +45,12 @@ public final class MessageStore {
 
     /** Makes a message visible in its queue. */
     public void append(MessageDraft message, Completion done) {
-        log.submit(Changes.append(null, message, done));
+        log.submit(MessageWrites.append(null, message, done));
     }
 
     /** Makes messages of one queue visible, all or none, at consecutive offsets; the list must not be empty. */
     public void appendBatch(List<MessageDraft> sameQueue, Completion done) {
-        log.submit(Changes.appendBatch(sameQueue, done));
+        log.submit(MessageWrites.appendBatch(sameQueue, done));
     }
 
     /**
@@ -61,7 +61,7 @@ public final class MessageStore {
      * @param unique null for none
      */
     public void appendUnique(UniqueKey unique, MessageDraft message, Completion done) {
-        log.submit(Changes.append(unique, message, done));
+        log.submit(MessageWrites.append(unique, message, done));
     }
 
     /**
@@ -71,7 +71,7 @@ public final class MessageStore {
      * @param unique parallel to the messages; null elements for messages that have no key
      */
     public void appendUniqueBatch(List<MessageDraft> sameQueue, List<UniqueKey> unique, Completion done) {
-        log.submit(Changes.appendBatch(sameQueue, unique, done));
+        log.submit(MessageWrites.appendBatch(sameQueue, unique, done));
     }
 
     // ---- by position and handle

@@ -3,7 +3,7 @@ package io.waybill.store;
 
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.ConsumerOffset;
 import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.RecordKind;
@@ -23,12 +23,12 @@ public final class OffsetStore {
 
     /** Records consumer offsets, all or none; a negative offset removes one. */
     public void commitOffsets(List<ConsumerOffset> entries, Completion done) {
-        log.submit(RecordChanges.commitOffsets(entries, List.of(), done));
+        log.submit(StateWrites.commitOffsets(entries, List.of(), done));
     }
 
     /** Records offsets and resets of which clients are to be notified, or are notified by now, all or none; one list may be empty. */
     public void commitOffsetsAndResets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
-        log.submit(RecordChanges.commitOffsets(offsets, resets, done));
+        log.submit(StateWrites.commitOffsets(offsets, resets, done));
     }
 
     /** Resets that clients were not notified of yet. */

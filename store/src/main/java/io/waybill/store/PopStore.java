@@ -4,7 +4,7 @@ package io.waybill.store;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.PopDelta;
 import io.waybill.store.record.PopKey;
 import io.waybill.store.record.PopState;
@@ -23,7 +23,7 @@ public final class PopStore {
 
     /** Records steps of pop states, all or none. Each state begins with a Start or a Reset. */
     public void recordPops(List<PopDelta> deltas, Completion done) {
-        log.submit(RecordChanges.pop(List.of(), deltas, done));
+        log.submit(StateWrites.pop(List.of(), deltas, done));
     }
 
     /**
@@ -31,7 +31,7 @@ public final class PopStore {
      * {@link io.waybill.store.log.Stored} of the first.
      */
     public void appendAndRecordPops(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
-        log.submit(RecordChanges.pop(visible, deltas, done));
+        log.submit(StateWrites.pop(visible, deltas, done));
     }
 
     /** A copy; null if there is none. */

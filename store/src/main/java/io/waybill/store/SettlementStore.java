@@ -4,7 +4,7 @@ package io.waybill.store;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
-import io.waybill.store.log.RecordChanges;
+import io.waybill.store.log.StateWrites;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
@@ -28,7 +28,7 @@ public final class SettlementStore {
      * @param ranges at least one; they must not overlap
      */
     public void settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
-        log.submit(RecordChanges.settle(copies, ranges, done));
+        log.submit(StateWrites.settle(copies, ranges, done));
     }
 
     /**
@@ -44,12 +44,12 @@ public final class SettlementStore {
             long firstCheckMillis,
             List<Settlement> ranges,
             Completion done) {
-        log.submit(RecordChanges.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done));
+        log.submit(StateWrites.settleAsHalf(unique, message, producerGroup, sender, firstCheckMillis, ranges, done));
     }
 
     /** Forgets what is settled in a queue, because its topic or group was deleted. */
-    public void forget(Settlement.Kind of, String topic, int queueId, String by, Completion done) {
-        log.submit(RecordChanges.write(
+    public void forget(Settlement.SetAsideKind of, String topic, int queueId, String by, Completion done) {
+        log.submit(StateWrites.write(
                 List.of(new Settlement(of, topic, queueId, 0, Long.MAX_VALUE, Settlement.How.FORGOTTEN, by)), done));
     }
 
@@ -62,6 +62,12 @@ public final class SettlementStore {
     public Settlement settlementOf(String topic, int queueId, long offset) {
         return views.settlements()
                 .overlapping(new Settlement(
-                        Settlement.Kind.DEAD_LETTER, topic, queueId, offset, offset + 1, Settlement.How.DISCARDED, ""));
+                        Settlement.SetAsideKind.DEAD_LETTER,
+                        topic,
+                        queueId,
+                        offset,
+                        offset + 1,
+                        Settlement.How.DISCARDED,
+                        ""));
     }
 }

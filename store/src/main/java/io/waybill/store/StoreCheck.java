@@ -58,7 +58,7 @@ public final class StoreCheck {
     private static final int MAX_FINDINGS = 100;
 
     /** One thing that is wrong. The file is relative to the store; offset -1: not at one place. */
-    public record Finding(String file, long offset, String text) {
+    public record StoreDamage(String file, long offset, String text) {
         @Override
         public String toString() {
             return offset < 0 ? file + ": " + text : file + " at byte " + offset + ": " + text;
@@ -71,7 +71,7 @@ public final class StoreCheck {
      * @param tornBytes what a crash left behind the log's end and the next open will cut; no fault
      */
     public record Report(
-            List<Finding> findings,
+            List<StoreDamage> findings,
             long oldestPosition,
             long endPosition,
             long frames,
@@ -85,7 +85,7 @@ public final class StoreCheck {
         }
     }
 
-    private final List<Finding> findings = new ArrayList<>();
+    private final List<StoreDamage> findings = new ArrayList<>();
     private final Map<QueueKey, QueueFold> queues =
             new TreeMap<>((a, b) -> a.topic().equals(b.topic())
                     ? Integer.compare(a.queueId(), b.queueId())
@@ -159,7 +159,7 @@ public final class StoreCheck {
         StoreCheck check = new StoreCheck(LogInspection.oldestPosition(files, dropped), dropped);
         LogInspection.End end = LogInspection.walk(files, dropped, check::frame);
         if (end.damage() != null) {
-            check.findings.add(new Finding(
+            check.findings.add(new StoreDamage(
                     end.damage().file(), end.damage().offset(), end.damage().why()));
         } else if (backend != null && end.frames() > 0) {
             check.compareViews(files, backend, end);
@@ -379,7 +379,7 @@ public final class StoreCheck {
 
     private void find(LogInspection.FrameInfo info, String text) {
         if (findings.size() < MAX_FINDINGS) {
-            findings.add(new Finding(info.file(), info.offset(), text));
+            findings.add(new StoreDamage(info.file(), info.offset(), text));
         }
     }
 
@@ -420,7 +420,7 @@ public final class StoreCheck {
 
     private void views(String text) {
         if (findings.size() < MAX_FINDINGS) {
-            findings.add(new Finding("views", -1, text));
+            findings.add(new StoreDamage("views", -1, text));
         }
     }
 

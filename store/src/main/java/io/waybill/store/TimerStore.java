@@ -3,9 +3,9 @@ package io.waybill.store;
 
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.StoredMessage;
-import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.MessageWrites;
 import io.waybill.store.record.CancelledTimer;
 import io.waybill.store.record.PendingTimer;
 import io.waybill.store.record.UniqueKey;
@@ -38,22 +38,22 @@ public final class TimerStore {
      * @param unique a key it must be the only one to hold, see {@link MessageStore#appendUnique}; null for none
      */
     public void appendTimer(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
-        log.submit(Changes.appendTimer(unique, message, dueMillis, done));
+        log.submit(MessageWrites.appendTimer(unique, message, dueMillis, done));
     }
 
     /** Makes a delayed message visible as this copy. Refused: NOT_FOUND when fired or cancelled, NOT_DUE when moved to later. */
     public void fire(long handle, MessageDraft copy, Completion done) {
-        log.submit(Changes.fire(handle, copy, done));
+        log.submit(MessageWrites.fire(handle, copy, done));
     }
 
     /** Cancels a delayed message. Refused as NOT_FOUND when it is visible or cancelled already. */
     public void cancel(long handle, String by, Completion done) {
-        log.submit(Changes.cancel(handle, by, done));
+        log.submit(MessageWrites.cancel(handle, by, done));
     }
 
     /** Gives a delayed message another due time. */
     public void reschedule(long handle, long dueMillis, Completion done) {
-        log.submit(Changes.reschedule(handle, dueMillis, done));
+        log.submit(MessageWrites.reschedule(handle, dueMillis, done));
     }
 
     // ---- pending and cancelled

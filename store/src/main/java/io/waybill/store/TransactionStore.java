@@ -2,9 +2,9 @@
 package io.waybill.store;
 
 import io.waybill.protocol.message.MessageDraft;
-import io.waybill.store.log.Changes;
 import io.waybill.store.log.CommitLog;
 import io.waybill.store.log.Completion;
+import io.waybill.store.log.MessageWrites;
 import io.waybill.store.record.CheckEvent;
 import io.waybill.store.record.CheckReason;
 import io.waybill.store.record.Decision;
@@ -45,7 +45,7 @@ public final class TransactionStore {
             String sender,
             long firstCheckMillis,
             Completion done) {
-        log.submit(Changes.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done));
+        log.submit(MessageWrites.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done));
     }
 
     /**
@@ -64,7 +64,7 @@ public final class TransactionStore {
             MessageDraft finalCopy,
             long dueMillis,
             Completion done) {
-        log.submit(Changes.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done));
+        log.submit(MessageWrites.decide(handle, outcome, fromCheck, by, finalCopy, dueMillis, done));
     }
 
     /**
@@ -82,12 +82,12 @@ public final class TransactionStore {
             CheckReason reason,
             String sender,
             Completion done) {
-        log.submit(Changes.checked(handle, count, nextCheckMillis, client, reason, sender, done));
+        log.submit(MessageWrites.checked(handle, count, nextCheckMillis, client, reason, sender, done));
     }
 
     /** Records what a client said when it was asked; decides nothing. Refused as NOT_FOUND when neither it nor its decision is known. */
     public void recordCheckAnswer(long handle, String client, String answer, Completion done) {
-        log.submit(Changes.answered(handle, client, answer, done));
+        log.submit(MessageWrites.answered(handle, client, answer, done));
     }
 
     // ---- reads

@@ -205,7 +205,7 @@ final class CrashHistory {
                 duties.runUntilIdle();
                 store.close();
                 flushedAtEnd = store.status().positions().flushed();
-                boolean clean = store.status().state().kind() == StoreState.Kind.CLOSED;
+                boolean clean = store.status().state().kind() == StoreState.StoreMode.CLOSED;
                 files = files.kill();
                 soundnessAfterClose(clean);
                 return;
@@ -351,7 +351,7 @@ final class CrashHistory {
                 store.deliveries()
                         .recordDeliveries(
                                 List.of(new DeliveryEvent(
-                                        DeliveryEvent.Kind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
+                                        DeliveryEvent.DeliveryKind.DELIVERED, "g", "t0", 0, from, from + 3, "c", 1, 2)),
                                 Completion.NONE);
             }
             default -> {
@@ -697,7 +697,7 @@ final class CrashHistory {
     }
 
     private void failed(Item item, State target, Failed failure) {
-        diskFull += failure.cause() == Failed.Cause.DISK_FULL ? 1 : 0;
+        diskFull += failure.cause() == Failed.FailureCause.DISK_FULL ? 1 : 0;
         if (!failure.maybeStored()) {
             item.busy = false;
             item.possible.remove(target);

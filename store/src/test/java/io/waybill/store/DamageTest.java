@@ -260,16 +260,16 @@ class DamageTest {
         sim.put("t", "a");
         sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
         Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
-        assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(failed.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
         long forces = sim.files.count(FileCall.FORCE);
         Failed later = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "c"), done));
-        assertThat(later.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(later.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(later.maybeStored()).isFalse();
         assertThat(sim.files.count(FileCall.FORCE))
                 .as("the same pages are not tried again")
                 .isEqualTo(forces);
-        assertThat(sim.store.status().state().kind()).isEqualTo(StoreState.Kind.FROZEN);
+        assertThat(sim.store.status().state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
         assertThat(sim.bodies("t")).containsExactly("a");
         sim.store.close();
         sim.files = sim.files.crash(RandomSource.seeded(3));
@@ -285,7 +285,7 @@ class DamageTest {
         sim.put("t", "a");
         sim.files.failAt(FileCall.WRITE, 1, Fault.EIO);
         Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
-        assertThat(failed.cause()).isEqualTo(Failed.Cause.FROZEN);
+        assertThat(failed.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
         assertThat(sim.bodies("t")).containsExactly("a");
         sim.store.close();
@@ -301,7 +301,7 @@ class DamageTest {
                 last = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(900)), done));
                 outcomes.add(last);
             } while (last instanceof Stored);
-            assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+            assertThat(((Failed) last).cause()).isEqualTo(Failed.FailureCause.DISK_FULL);
             assertThat(((Failed) last).maybeStored()).isFalse();
             assertThat(((Failed) last).text()).contains("no space");
             assertThat(sim.store.status().state().isOpen()).isTrue();
@@ -324,7 +324,7 @@ class DamageTest {
                 last = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(900)), done));
             }
             sim.files.heal();
-            assertThat(((Failed) last).cause()).isEqualTo(Failed.Cause.NO_SEGMENT);
+            assertThat(((Failed) last).cause()).isEqualTo(Failed.FailureCause.NO_SEGMENT);
             assertThat(((Failed) last).text()).contains("no further segment").doesNotContain("full");
             assertThat(sim.store.status().state().isOpen()).isTrue();
         }

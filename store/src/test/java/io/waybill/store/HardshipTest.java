@@ -128,7 +128,7 @@ class HardshipTest {
                 acknowledged.add(body);
             }
         }
-        assertThat(refused.cause()).isEqualTo(Failed.Cause.OVERLOADED);
+        assertThat(refused.cause()).isEqualTo(Failed.FailureCause.OVERLOADED);
         assertThat(refused.maybeStored()).isFalse();
         assertThat(refused.text()).contains("cannot be written");
         assertThat(sim.store.status().state().isOpen()).isTrue();

@@ -229,7 +229,7 @@ class RetentionTest {
             sim.duties.advance(100);
         }
         assertThat(outcome).isInstanceOf(Failed.class);
-        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.DISK_FULL);
         long kept = sim.store.queues().offsetRange("t", 0).maxOffset();
         sim.duties.advance(60_000);
         assertThat(sim.store.status().oldestPosition()).isZero();
@@ -345,7 +345,7 @@ class RetentionTest {
             outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(400)), done));
         }
         assertThat(outcome).isInstanceOf(Failed.class);
-        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.DISK_FULL);
         assertThat(sim.store.status().oldestPosition()).as("what can be read").isEqualTo(8192);
         assertThat(sim.files.usableBytes()).isGreaterThanOrEqualTo(20_000);
         sim.duties.advance(60_000);
@@ -367,7 +367,7 @@ class RetentionTest {
             outcome = sim.outcome(
                     (s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, 17)), done));
         } while (outcome instanceof Stored);
-        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.DISK_FULL);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.DISK_FULL);
         long before = sim.duties.steps();
         for (int second = 0; second < 30; second++) {
             sim.clock.advance(1_000);

@@ -97,7 +97,7 @@ class RocksDamageTest {
     private void put(String topic, String body) {
         Outcome outcome = outcome((s, done) -> s.messages().append(draft(topic, body), done));
         if (outcome instanceof Failed failed) {
-            assertThat(failed.cause()).as(failed.text()).isEqualTo(Failed.Cause.REBUILDING);
+            assertThat(failed.cause()).as(failed.text()).isEqualTo(Failed.FailureCause.REBUILDING);
             duties.advance(61_000);
             outcome = outcome((s, done) -> s.messages().append(draft(topic, body), done));
         }

@@ -103,7 +103,7 @@ class ShortageTest {
             assertThat(directBytes()).as("others give back what they had").isLessThanOrEqualTo(before);
             Outcome tooLarge = sim.outcome((s, done) -> s.messages()
                     .appendBatch(List.of(of("t", 4_000_000), of("t", 4_000_000), of("t", 4_000_000)), done));
-            assertThat(((Failed) tooLarge).cause()).isEqualTo(Failed.Cause.TOO_LARGE);
+            assertThat(((Failed) tooLarge).cause()).isEqualTo(Failed.FailureCause.TOO_LARGE);
             assertThat(directBytes()).as("others give back what they had").isLessThanOrEqualTo(before);
         }
     }
@@ -190,7 +190,7 @@ class ShortageTest {
             List<Outcome> refused =
                     all.stream().filter(Failed.class::isInstance).toList();
             assertThat(refused).hasSize(2).allSatisfy(outcome -> {
-                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.OVERLOADED);
+                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.OVERLOADED);
                 assertThat(((Failed) outcome).maybeStored()).isFalse();
             });
             assertThat(it.store.status().statistics().frames()).isGreaterThan(frames);
@@ -228,7 +228,7 @@ class ShortageTest {
             }
             // Nothing was forced yet: the disk is slower than the sender.
             assertThat(outcomes).hasSizeBetween(90, 95).allSatisfy(outcome -> {
-                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.OVERLOADED);
+                assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.OVERLOADED);
                 assertThat(((Failed) outcome).text()).contains("bytes wait").contains("786432");
             });
             List<Outcome> decided = new ArrayList<>();

@@ -14,7 +14,7 @@ import io.waybill.store.record.PendingReset;
 import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.Settlement;
 import io.waybill.store.record.Settlement.How;
-import io.waybill.store.record.Settlement.Kind;
+import io.waybill.store.record.Settlement.SetAsideKind;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -61,7 +61,7 @@ class StateRecordsTest {
     }
 
     private static Settlement range(long from, long to, How how) {
-        return new Settlement(Kind.DEAD_LETTER, LETTERS, 0, from, to, how, "kim");
+        return new Settlement(SetAsideKind.DEAD_LETTER, LETTERS, 0, from, to, how, "kim");
     }
 
     private static List<String> settled(Simulation sim) {
@@ -211,7 +211,7 @@ class StateRecordsTest {
             sim.put(LETTERS, "l0");
             sim.stored((s, done) -> s.settlements().settle(List.of(), List.of(range(0, 1, How.DISCARDED)), done));
             List<Outcome> outcomes = new ArrayList<>();
-            sim.store.settlements().forget(Kind.DEAD_LETTER, LETTERS, 0, "kim", outcomes::add);
+            sim.store.settlements().forget(SetAsideKind.DEAD_LETTER, LETTERS, 0, "kim", outcomes::add);
             sim.store.settlements().settle(List.of(), List.of(range(0, 1, How.REDRIVEN)), outcomes::add);
             sim.duties.runUntilIdle();
             assertThat(outcomes).allMatch(outcome -> outcome instanceof Stored);

@@ -244,7 +244,7 @@ class StoreTest {
     void whatFitsNoSegmentIsTooLarge() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             Outcome outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(8_000)), done));
-            assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.TOO_LARGE);
+            assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.TOO_LARGE);
             sim.put("t", "y".repeat(1_500));
             assertThat(sim.store.status().state().isOpen()).isTrue();
         }
@@ -258,7 +258,7 @@ class StoreTest {
         sim.close();
         assertThat(waiting).as("what was taken is confirmed").hasOnlyElementsOfType(Stored.class);
         sim.store.messages().append(draft("t", "b"), waiting::add);
-        assertThat(((Failed) waiting.get(1)).cause()).isEqualTo(Failed.Cause.CLOSED);
+        assertThat(((Failed) waiting.get(1)).cause()).isEqualTo(Failed.FailureCause.CLOSED);
         sim.store.close();
     }
 

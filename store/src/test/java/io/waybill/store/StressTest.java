@@ -350,7 +350,7 @@ class StressTest {
                     String body = name + k;
                     MessageDraft message = draft("t0", 0, body);
                     store.messages().append(message, once(outcome -> {
-                        if (outcome instanceof Failed failed && failed.cause() != Failed.Cause.OVERLOADED) {
+                        if (outcome instanceof Failed failed && failed.cause() != Failed.FailureCause.OVERLOADED) {
                             refused[0] = true;
                         } else if (outcome instanceof Stored in) {
                             acknowledged.put(at("t0", 0, in.queueOffset()), body);
@@ -447,7 +447,7 @@ class StressTest {
                 .as("evidence of checkpoints")
                 .isPositive();
         closeUnderLoad();
-        assertThat(store.status().state().kind()).isEqualTo(StoreState.Kind.CLOSED);
+        assertThat(store.status().state().kind()).isEqualTo(StoreState.StoreMode.CLOSED);
         verifyAfterwards(files, mode);
         assertThat(stored.get()).isGreaterThan(WRITERS * 700);
     }
@@ -469,7 +469,7 @@ class StressTest {
         run(500);
         assertThat(files.hasFailed()).as("evidence of the failure").isTrue();
         if (call != FaultyFiles.Call.ALLOCATE) {
-            assertThat(store.status().state().kind()).isEqualTo(StoreState.Kind.FROZEN);
+            assertThat(store.status().state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
         }
         closeUnderLoad();
         verifyAfterwards(Files.real(directory), mode);

@@ -171,7 +171,8 @@ class UniqueKeyTest {
             assertThat(sim.outcome((s, done) -> s.transactions().recordCheckAnswer(handle + 1, "c", "UNKNOWN", done)))
                     .isInstanceOf(Refused.class);
 
-            DeliveryEvent entry = new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 5, 9, "c1", at, at);
+            DeliveryEvent entry =
+                    new DeliveryEvent(DeliveryEvent.DeliveryKind.DELIVERED, "g", "t", 0, 5, 9, "c1", at, at);
             sim.stored((s, done) -> s.deliveries().recordDeliveries(List.of(entry), done));
             assertThat(sim.store.deliveries().deliveriesOf("t", 0, 8, 10)).containsExactly(entry);
             assertThat(sim.store.deliveries().deliveriesOf("t", 0, 9, 10)).isEmpty();

@@ -54,7 +54,7 @@ class ViewsDamageTest {
                     .hasMessageContaining("try again later");
             assertThat(sim.store.status().viewsTrouble()).contains("told to be damaged");
             Outcome unknown = sim.outcome((s, done) -> s.messages().append(draft("new", "n"), done));
-            assertThat(((Failed) unknown).cause()).isEqualTo(Failed.Cause.REBUILDING);
+            assertThat(((Failed) unknown).cause()).isEqualTo(Failed.FailureCause.REBUILDING);
             assertThat(((Failed) unknown).maybeStored()).isFalse();
             assertThat(sim.store.transactions().openHalf(half.handle()))
                     .as("other views answer")
@@ -80,7 +80,7 @@ class ViewsDamageTest {
     private static void done(Simulation sim, Simulation.Doing doing) {
         Outcome outcome = sim.outcome(doing);
         if (outcome instanceof Failed failed) {
-            assertThat(failed.cause()).isEqualTo(Failed.Cause.REBUILDING);
+            assertThat(failed.cause()).isEqualTo(Failed.FailureCause.REBUILDING);
             assertThat(failed.maybeStored()).isFalse();
             sim.duties.advance(61_000);
             outcome = sim.outcome(doing);
@@ -102,7 +102,8 @@ class ViewsDamageTest {
                 sim,
                 (s, done) -> s.deliveries()
                         .recordDeliveries(
-                                List.of(new DeliveryEvent(DeliveryEvent.Kind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)),
+                                List.of(new DeliveryEvent(
+                                        DeliveryEvent.DeliveryKind.DELIVERED, "g", "t", 0, 0, 1, "c", 1, 1)),
                                 done));
         if (half != null) {
             done(sim, (s, done) -> s.transactions().recordCheck(half.handle(), 1, 5, "c", CheckReason.NONE, "", done));
@@ -296,7 +297,7 @@ class ViewsDamageTest {
             }
             assertThat(i).isLessThan(10_000);
         }
-        assertThat(refused.cause()).isEqualTo(Failed.Cause.REBUILDING);
+        assertThat(refused.cause()).isEqualTo(Failed.FailureCause.REBUILDING);
         assertThat(acknowledged.size()).isGreaterThan(50);
         sim.backend.alone(false);
         sim.duties.advance(61_000);

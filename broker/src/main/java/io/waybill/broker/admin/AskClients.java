@@ -202,7 +202,7 @@ public final class AskClients implements Feature {
                     .body(answer.bodyBytes())
                     .build());
         }
-        boolean late = failure instanceof RemotingException why && why.kind() == RemotingException.Kind.TIMEOUT;
+        boolean late = failure instanceof RemotingException why && why.kind() == RemotingException.CallFailure.TIMEOUT;
         return Reply.refused(
                 late ? ResponseCode.CONSUME_MSG_TIMEOUT : ResponseCode.CONSUMER_NOT_ONLINE,
                 late

@@ -64,7 +64,7 @@ public final class ConsumerProgress implements Feature {
 
     @Override
     public void routes(Routes routes) {
-        routes.onCommand(RequestCode.GET_CONSUME_STATS, Lane.OPERATOR, Asked::read, this::ofGroup)
+        routes.onCommand(RequestCode.GET_CONSUME_STATS, Lane.OPERATOR, ConsumeStatsQuery::read, this::ofGroup)
                 .on(
                         RequestCode.GET_BROKER_CONSUME_STATS,
                         Lane.OPERATOR,
@@ -73,15 +73,15 @@ public final class ConsumerProgress implements Feature {
     }
 
     /** The topic may be given as {@code topic}, or several as {@code topicList} with semicolons between. */
-    private record Asked(ConsumeStatsHeader header, String list) {
-        static Asked read(Command command) {
-            return new Asked(
+    private record ConsumeStatsQuery(ConsumeStatsHeader header, String list) {
+        static ConsumeStatsQuery read(Command command) {
+            return new ConsumeStatsQuery(
                     ConsumeStatsHeader.read(command.fields()), command.fields().get("topicList"));
         }
     }
 
     /** 208. */
-    private Reply ofGroup(Request request, Asked asked) {
+    private Reply ofGroup(Request request, ConsumeStatsQuery asked) {
         ConsumeStatsHeader header = asked.header();
         Set<String> names;
         if (header.topic() != null && !header.topic().isEmpty()) {

@@ -6,7 +6,7 @@ import io.waybill.remoting.Connection;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.DeliveryEvent;
-import io.waybill.store.record.DeliveryEvent.Kind;
+import io.waybill.store.record.DeliveryEvent.DeliveryKind;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
@@ -211,7 +211,7 @@ public final class DeliveryLog implements Duty {
         for (int step = 0; step < MOST_STEPS; step++) {
             DeliveryEvent newest = null;
             for (DeliveryEvent entry : of(topic, queueId, to, 4_096)) {
-                if (entry.kind() == Kind.DELIVERED
+                if (entry.kind() == DeliveryKind.DELIVERED
                         && entry.group().equals(group)
                         && (newest == null || entry.lastMillis() >= newest.lastMillis())) {
                     newest = entry;

@@ -3,7 +3,7 @@ package io.waybill.broker.delivery;
 
 import io.waybill.remoting.Connection;
 import io.waybill.store.record.DeliveryEvent;
-import io.waybill.store.record.DeliveryEvent.Kind;
+import io.waybill.store.record.DeliveryEvent.DeliveryKind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -56,7 +56,7 @@ public final class QueueDeliveryTracker {
     }
 
     private static final class Note {
-        Kind kind;
+        DeliveryKind kind;
         long from;
         long to;
         long firstMillis;
@@ -98,7 +98,13 @@ public final class QueueDeliveryTracker {
             record.lastPullMillis = nowMillis;
             record.lastDeliveryMillis = nowMillis;
             move(record, from, to);
-            note(record, record.delivered, isReplay ? Kind.REPLAYED : Kind.DELIVERED, from, to, nowMillis);
+            note(
+                    record,
+                    record.delivered,
+                    isReplay ? DeliveryKind.REPLAYED : DeliveryKind.DELIVERED,
+                    from,
+                    to,
+                    nowMillis);
         }
     }
 
@@ -113,7 +119,7 @@ public final class QueueDeliveryTracker {
             if (record == null) {
                 record = add(connection, nowMillis);
             }
-            note(record, record.delivered, Kind.DELIVERED, from, to, nowMillis);
+            note(record, record.delivered, DeliveryKind.DELIVERED, from, to, nowMillis);
         }
     }
 
@@ -139,7 +145,7 @@ public final class QueueDeliveryTracker {
             if (record == null) {
                 record = add(connection, nowMillis);
             }
-            note(record, record.acknowledged, Kind.ACKNOWLEDGED, from, to, nowMillis);
+            note(record, record.acknowledged, DeliveryKind.ACKNOWLEDGED, from, to, nowMillis);
         }
     }
 
@@ -198,7 +204,7 @@ public final class QueueDeliveryTracker {
         record.client = id != null ? id : DeliveryLog.address(record.connection);
     }
 
-    private void note(ConnectionRecord record, Note note, Kind kind, long from, long to, long nowMillis) {
+    private void note(ConnectionRecord record, Note note, DeliveryKind kind, long from, long to, long nowMillis) {
         if (note.isEmpty() || note.kind != kind || note.to != from || to - note.from > DeliveryEvent.MAX_SPAN) {
             end(record, note);
             for (long at = from; to - at > DeliveryEvent.MAX_SPAN; at += DeliveryEvent.MAX_SPAN) {
@@ -217,7 +223,7 @@ public final class QueueDeliveryTracker {
         }
     }
 
-    private static void begin(Note note, Kind kind, long from, long to, long nowMillis) {
+    private static void begin(Note note, DeliveryKind kind, long from, long to, long nowMillis) {
         note.kind = kind;
         note.from = from;
         note.to = to;

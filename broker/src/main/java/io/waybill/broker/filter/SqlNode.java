@@ -190,7 +190,7 @@ interface SqlNode {
      * CONTAINS, STARTSWITH, ENDSWITH and their opposites: false for what is missing or no text, and for an empty
      * search, either way.
      */
-    record Search(SqlNode in, SqlToken.Kind how, TextSearch search, boolean not) implements Condition {
+    record Search(SqlNode in, SqlToken.TokenType how, TextSearch search, boolean not) implements Condition {
         @Override
         public Object value(SqlProperties of) {
             if (search.text().isEmpty()) {

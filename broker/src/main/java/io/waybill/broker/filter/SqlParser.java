@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.filter;
 
-import io.waybill.broker.filter.SqlToken.Kind;
+import io.waybill.broker.filter.SqlToken.TokenType;
 import io.waybill.protocol.frame.BadField;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -43,7 +43,7 @@ final class SqlParser {
     /** @throws BadField when the tokens are no condition, or break a limit */
     SqlNode parse() {
         SqlNode root = condition(or(), 0);
-        if (!peek().is(Kind.END)) {
+        if (!peek().is(TokenType.END)) {
             throw unexpected("the end or an operator");
         }
         return root;
@@ -62,12 +62,12 @@ final class SqlParser {
     }
 
     private SqlNode or() {
-        return chain(Kind.OR);
+        return chain(TokenType.OR);
     }
 
-    private SqlNode chain(Kind operator) {
+    private SqlNode chain(TokenType operator) {
         int from = next;
-        SqlNode first = operator == Kind.OR ? chain(Kind.AND) : equality();
+        SqlNode first = operator == TokenType.OR ? chain(TokenType.AND) : equality();
         if (!peek().is(operator)) {
             return first;
         }
@@ -75,9 +75,9 @@ final class SqlParser {
         conditions.add(condition(first, from));
         while (take(operator)) {
             from = next;
-            conditions.add(condition(operator == Kind.OR ? chain(Kind.AND) : equality(), from));
+            conditions.add(condition(operator == TokenType.OR ? chain(TokenType.AND) : equality(), from));
         }
-        return new SqlNode.Chain(conditions.toArray(SqlNode[]::new), operator == Kind.OR);
+        return new SqlNode.Chain(conditions.toArray(SqlNode[]::new), operator == TokenType.OR);
     }
 
     private SqlNode equality() {
@@ -88,9 +88,9 @@ final class SqlParser {
                 left = equal(left, from);
             } else if (takeSign("<>")) {
                 left = new SqlNode.Not(equal(left, from));
-            } else if (take(Kind.IS)) {
-                boolean not = take(Kind.NOT);
-                expect(Kind.NULL, not ? "NULL" : "NULL or NOT NULL");
+            } else if (take(TokenType.IS)) {
+                boolean not = take(TokenType.NOT);
+                expect(TokenType.NULL, not ? "NULL" : "NULL or NOT NULL");
                 SqlNode isNull = new SqlNode.Equal(left, new SqlNode.Literal(null));
                 left = not ? new SqlNode.Not(isNull) : isNull;
             } else {
@@ -141,12 +141,12 @@ final class SqlParser {
                         operator.text().length() == 2);
                 continue;
             }
-            boolean not = operator.is(Kind.NOT);
-            Kind kind = not ? tokens.get(next + 1).kind() : operator.kind();
+            boolean not = operator.is(TokenType.NOT);
+            TokenType kind = not ? tokens.get(next + 1).kind() : operator.kind();
             switch (kind) {
                 case CONTAINS, STARTSWITH, ENDSWITH -> {
                     next += not ? 2 : 1;
-                    if (kind == Kind.CONTAINS) {
+                    if (kind == TokenType.CONTAINS) {
                         walk();
                     }
                     left = new SqlNode.Search(left, kind, new TextSearch(text()), not);
@@ -191,7 +191,7 @@ final class SqlParser {
     private SqlNode between(SqlNode left, int leftAt, boolean not) {
         int lowAt = next;
         SqlNode low = unary();
-        if (!take(Kind.AND)) {
+        if (!take(TokenType.AND)) {
             throw unexpected("AND between the two limits of BETWEEN");
         }
         int highAt = next;
@@ -222,7 +222,7 @@ final class SqlParser {
 
     private SqlNode unary() {
         SqlToken token = tokens.get(next++);
-        if (token.isSign("+") || token.isSign("-") || token.is(Kind.NOT) || token.isSign("(")) {
+        if (token.isSign("+") || token.isSign("-") || token.is(TokenType.NOT) || token.isSign("(")) {
             if (++depth > MAX_DEPTH) {
                 throw SqlFilter.bad("at most " + MAX_DEPTH + " levels deep", "one more at " + token.seen());
             }
@@ -253,7 +253,7 @@ final class SqlParser {
         }
         int from = next;
         SqlNode operand = unary();
-        if (token.is(Kind.NOT)) {
+        if (token.is(TokenType.NOT)) {
             return new SqlNode.Not(condition(operand, from));
         }
         return token.isSign("-") ? new SqlNode.Negative(operand) : operand;
@@ -308,7 +308,7 @@ final class SqlParser {
         return tokens.get(next);
     }
 
-    private boolean take(Kind kind) {
+    private boolean take(TokenType kind) {
         boolean is = peek().is(kind);
         next += is ? 1 : 0;
         return is;
@@ -320,7 +320,7 @@ final class SqlParser {
         return is;
     }
 
-    private void expect(Kind kind, String wanted) {
+    private void expect(TokenType kind, String wanted) {
         if (!take(kind)) {
             throw unexpected(wanted);
         }
@@ -333,7 +333,7 @@ final class SqlParser {
     }
 
     private String text() {
-        if (!peek().is(Kind.TEXT)) {
+        if (!peek().is(TokenType.TEXT)) {
             throw unexpected("a 'text'");
         }
         return tokens.get(next++).text();

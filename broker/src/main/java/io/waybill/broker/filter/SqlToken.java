@@ -7,8 +7,8 @@ package io.waybill.broker.filter;
  * @param text as written; of a TEXT its value, without quotes
  * @param at index of its first character in the expression
  */
-record SqlToken(Kind kind, String text, int at) {
-    enum Kind {
+record SqlToken(TokenType kind, String text, int at) {
+    enum TokenType {
         NOT,
         AND,
         OR,
@@ -32,8 +32,8 @@ record SqlToken(Kind kind, String text, int at) {
         END;
 
         /** The keyword that reads like this in any case, or NAME. */
-        static Kind ofWord(String word) {
-            for (Kind kind : values()) {
+        static TokenType ofWord(String word) {
+            for (TokenType kind : values()) {
                 if (kind.compareTo(WHOLE) < 0 && kind.name().equalsIgnoreCase(word)) {
                     return kind;
                 }
@@ -42,15 +42,15 @@ record SqlToken(Kind kind, String text, int at) {
         }
     }
 
-    boolean is(Kind wanted) {
+    boolean is(TokenType wanted) {
         return kind == wanted;
     }
 
     boolean isSign(String sign) {
-        return kind == Kind.SIGN && text.equals(sign);
+        return kind == TokenType.SIGN && text.equals(sign);
     }
 
     String seen() {
-        return kind == Kind.END ? "the end" : "'" + text + "' at character " + (at + 1);
+        return kind == TokenType.END ? "the end" : "'" + text + "' at character " + (at + 1);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.filter;
 
-import io.waybill.broker.filter.SqlToken.Kind;
+import io.waybill.broker.filter.SqlToken.TokenType;
 import io.waybill.protocol.frame.BadField;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,7 +37,7 @@ final class SqlTokens {
         while (true) {
             skip();
             if (at == text.length()) {
-                tokens.add(new SqlToken(Kind.END, "", at));
+                tokens.add(new SqlToken(TokenType.END, "", at));
                 return;
             }
             if (tokens.size() == MAX_COUNT) {
@@ -89,7 +89,7 @@ final class SqlTokens {
                 at++;
             }
             String word = text.substring(from, at);
-            return new SqlToken(Kind.ofWord(word), word, from);
+            return new SqlToken(TokenType.ofWord(word), word, from);
         }
         String sign = sign();
         if (sign == null) {
@@ -98,7 +98,7 @@ final class SqlTokens {
                     "'" + first + "' at character " + (at + 1));
         }
         at += sign.length();
-        return new SqlToken(Kind.SIGN, sign, from);
+        return new SqlToken(TokenType.SIGN, sign, from);
     }
 
     private SqlToken quoted() {
@@ -108,7 +108,7 @@ final class SqlTokens {
             if (text.charAt(at) == '\'') {
                 if (peek(1) != '\'') {
                     at++;
-                    return new SqlToken(Kind.TEXT, value.toString(), from);
+                    return new SqlToken(TokenType.TEXT, value.toString(), from);
                 }
                 at++;
             }
@@ -132,7 +132,7 @@ final class SqlTokens {
             digits();
         }
         if (isFraction) {
-            return new SqlToken(Kind.FRACTION, text.substring(from, at), from);
+            return new SqlToken(TokenType.FRACTION, text.substring(from, at), from);
         }
         boolean isLong = peek(0) == 'L' || peek(0) == 'l';
         String digits = text.substring(from, at);
@@ -142,7 +142,7 @@ final class SqlTokens {
                     "'" + digits + "' at character " + (from + 1));
         }
         at += isLong ? 1 : 0;
-        return new SqlToken(Kind.WHOLE, digits, from);
+        return new SqlToken(TokenType.WHOLE, digits, from);
     }
 
     /** Length of the E and its sign, if digits follow; else 0. */

@@ -24,7 +24,7 @@ final class ConnectionMemberships {
     private static final int SUBSCRIPTION_BYTES = 500;
 
     private final MemoryBudget memory;
-    private final Map<Long, Held> held = new HashMap<>();
+    private final Map<Long, ConnectionBytes> held = new HashMap<>();
 
     ConnectionMemberships(MemoryBudget memory) {
         this.memory = memory;
@@ -32,7 +32,7 @@ final class ConnectionMemberships {
 
     record Membership(boolean isProducer, String group, String clientId) {}
 
-    private static final class Held {
+    private static final class ConnectionBytes {
         final Map<Membership, Integer> bytes = new HashMap<>();
         long sum;
     }
@@ -43,7 +43,7 @@ final class ConnectionMemberships {
 
     /** Whether a client was heard on this connection before. */
     boolean isKnown(long connectionId, String clientId) {
-        Held known = held.get(connectionId);
+        ConnectionBytes known = held.get(connectionId);
         return known != null
                 && known.bytes.keySet().stream()
                         .anyMatch(membership -> membership.clientId().equals(clientId));
@@ -51,7 +51,7 @@ final class ConnectionMemberships {
 
     /** @throws BadField when the connection would hold too many or too much; nothing has changed then */
     void join(long connectionId, HeartbeatData data) {
-        Held known = held.get(connectionId);
+        ConnectionBytes known = held.get(connectionId);
         Map<Membership, Integer> wanted = new HashMap<>();
         data.producers()
                 .forEach(group -> wanted.put(new Membership(true, group, data.clientId()), bytesOf(group, data)));
@@ -88,7 +88,7 @@ final class ConnectionMemberships {
                     own + more + " bytes");
         }
         memory.add(more);
-        Held all = known != null ? known : held.computeIfAbsent(connectionId, id -> new Held());
+        ConnectionBytes all = known != null ? known : held.computeIfAbsent(connectionId, id -> new ConnectionBytes());
         all.bytes.putAll(wanted);
         all.sum += more;
     }
@@ -112,7 +112,7 @@ final class ConnectionMemberships {
 
     /** Whether the connection had this membership; it has not any more. */
     boolean leave(long connectionId, Membership membership) {
-        Held known = held.get(connectionId);
+        ConnectionBytes known = held.get(connectionId);
         Integer bytes = known == null ? null : known.bytes.remove(membership);
         if (bytes == null) {
             return false;
@@ -127,7 +127,7 @@ final class ConnectionMemberships {
 
     /** Forgets a connection; what it was a member of. */
     Set<Membership> remove(long connectionId) {
-        Held left = held.remove(connectionId);
+        ConnectionBytes left = held.remove(connectionId);
         if (left == null) {
             return Set.of();
         }

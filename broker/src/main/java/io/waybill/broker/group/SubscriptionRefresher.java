@@ -36,9 +36,9 @@ public final class SubscriptionRefresher {
     private static final long TIMEOUT_MILLIS = 2_000;
 
     private final ClientRegistry members;
-    private final Map<Asked, CompletableFuture<Void>> open = new ConcurrentHashMap<>();
+    private final Map<AskedGroup, CompletableFuture<Void>> open = new ConcurrentHashMap<>();
 
-    private record Asked(long connectionId, String group) {}
+    private record AskedGroup(long connectionId, String group) {}
 
     SubscriptionRefresher(ClientRegistry members) {
         this.members = members;
@@ -73,7 +73,7 @@ public final class SubscriptionRefresher {
             String clientId,
             Runnable then,
             Consumer<List<SubscriptionData>> told) {
-        Asked asked = new Asked(connection.id(), group);
+        AskedGroup asked = new AskedGroup(connection.id(), group);
         CompletableFuture<Void> answered = new CompletableFuture<>();
         CompletableFuture<Void> earlier = open.putIfAbsent(asked, answered);
         if (earlier != null) {
@@ -99,7 +99,7 @@ public final class SubscriptionRefresher {
 
     /** Runs the action when a question that is open for the group on the connection is answered; false if there is none. */
     public boolean isAsked(String group, Connection connection, Runnable then) {
-        CompletableFuture<Void> answered = open.get(new Asked(connection.id(), group));
+        CompletableFuture<Void> answered = open.get(new AskedGroup(connection.id(), group));
         if (answered != null) {
             answered.thenRun(then);
         }

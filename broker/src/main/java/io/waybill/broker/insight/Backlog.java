@@ -108,8 +108,8 @@ final class Backlog {
         for (int queueId : state.queuesOf(retry)) {
             retries(state.of(group, retry, queueId));
         }
-        setAside(Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group));
-        setAside(Settlement.Kind.QUARANTINE, Names.quarantineTopic(group));
+        setAside(Settlement.SetAsideKind.DEAD_LETTER, Names.deadLetterTopic(group));
+        setAside(Settlement.SetAsideKind.QUARANTINE, Names.quarantineTopic(group));
         rows.keySet()
                 .removeIf(topic -> (Names.groupOf(topic) != null || topic.startsWith(GroupState.QUARANTINE_PREFIX))
                         && isEmpty(rows.get(topic)));
@@ -229,14 +229,14 @@ final class Backlog {
         own.retrying.add(Math.max(0, snapshot.max() - Math.max(snapshot.start(), seen)), -1);
     }
 
-    private void setAside(Settlement.Kind kind, String topic) {
+    private void setAside(Settlement.SetAsideKind kind, String topic) {
         for (int queueId : state.queuesOf(topic)) {
             SetAsideQueue queue = SetAsideQueue.of(store.queues(), store.settlements(), kind, topic, queueId);
             Row own = row(topic);
             walk(topic, queueId, queue.min(), queue.max(), SubscriptionFilter.UNKNOWN, own, (message, offset) -> {
                 if (queue.settlementAt(offset) == null) {
                     Row row = row(originOf(message, topic));
-                    Amount amount = kind == Settlement.Kind.QUARANTINE ? row.quarantined : row.dead;
+                    Amount amount = kind == Settlement.SetAsideKind.QUARANTINE ? row.quarantined : row.dead;
                     amount.add(1, StoredMessage.storeTimestamp(message, 0));
                 }
             });

@@ -11,9 +11,9 @@ import io.waybill.protocol.json.JsonWriter;
  * @param group null when it concerns no group
  * @param client null when nobody is named
  */
-record Event(long atMillis, Name name, long order, StoredCopy copy, String group, String client, String sentence) {
+record Event(long atMillis, EventType name, long order, StoredCopy copy, String group, String client, String sentence) {
     /** As the wire names them; in the order in which they follow each other when they happen at the same time. */
-    enum Name {
+    enum EventType {
         HALF_STORED,
         CHECKED,
         COMMITTED,

@@ -61,7 +61,7 @@ final class MessageHistoryFinder {
         this.rolledBack = rolledBack;
     }
 
-    private record Name(String topic, String uniqueKey) {}
+    private record MessageKey(String topic, String uniqueKey) {}
 
     /**
      * By offset message id or unique key.
@@ -79,7 +79,7 @@ final class MessageHistoryFinder {
         List<MessageHistory> histories = new ArrayList<>();
         Map<String, StoredCopy> halves = halves(copy -> id.equals(copy.uniqueKey()));
         for (String name : topicsToLookIn(topic)) {
-            MessageHistory history = history(new Name(name, id), halves.values(), null, group);
+            MessageHistory history = history(new MessageKey(name, id), halves.values(), null, group);
             if (!history.isEmpty()) {
                 histories.add(history);
             }
@@ -95,7 +95,7 @@ final class MessageHistoryFinder {
         List<MessageHistory> histories = new ArrayList<>();
         Map<String, StoredCopy> halves = halves(copy -> copy.hasKey(key));
         for (String name : topicsToLookIn(topic)) {
-            Set<Name> names = new LinkedHashSet<>();
+            Set<MessageKey> names = new LinkedHashSet<>();
             List<StoredCopy> nameless = new ArrayList<>();
             for (ByteBuffer bytes : messageStore.findByKey(name, key, MOST_COPIES, 0, Long.MAX_VALUE)) {
                 StoredCopy copy = StoredCopy.visible(bytes);
@@ -120,14 +120,14 @@ final class MessageHistoryFinder {
                     addName(half, names, nameless);
                 }
             }
-            for (Name one : names) {
+            for (MessageKey one : names) {
                 if (histories.size() < MOST_LIVES) {
                     histories.add(history(one, halves.values(), null, group));
                 }
             }
             for (StoredCopy one : nameless) {
                 if (histories.size() < MOST_LIVES) {
-                    histories.add(history(new Name(name, null), List.of(), one, group));
+                    histories.add(history(new MessageKey(name, null), List.of(), one, group));
                 }
             }
         }
@@ -139,11 +139,11 @@ final class MessageHistoryFinder {
         return all.subList(Math.max(0, all.size() - MOST_COPIES), all.size());
     }
 
-    private static void addName(StoredCopy copy, Set<Name> names, List<StoredCopy> nameless) {
+    private static void addName(StoredCopy copy, Set<MessageKey> names, List<StoredCopy> nameless) {
         if (copy.uniqueKey() == null) {
             nameless.add(copy);
         } else {
-            names.add(new Name(copy.topic(), copy.uniqueKey()));
+            names.add(new MessageKey(copy.topic(), copy.uniqueKey()));
         }
     }
 
@@ -180,7 +180,7 @@ final class MessageHistoryFinder {
         if (isOfGroup(topic) || isAside(topic)) {
             topic = sentTo(found);
         }
-        return history(new Name(topic, found.uniqueKey()), List.of(), found, group);
+        return history(new MessageKey(topic, found.uniqueKey()), List.of(), found, group);
     }
 
     private StoredCopy at(long position) {
@@ -246,7 +246,7 @@ final class MessageHistoryFinder {
         return into.isEmpty() || into.size() < MOST_COPIES && bytes <= MessageStore.MOST_BYTES_BY_KEY;
     }
 
-    private MessageHistory history(Name name, Collection<StoredCopy> halves, StoredCopy seed, String group) {
+    private MessageHistory history(MessageKey name, Collection<StoredCopy> halves, StoredCopy seed, String group) {
         Map<Long, StoredCopy> own = new TreeMap<>();
         Map<Long, StoredCopy> ofGroups = new TreeMap<>();
         Map<Long, DecisionRecord> decided = new TreeMap<>();
@@ -294,7 +294,7 @@ final class MessageHistoryFinder {
                 .toList();
     }
 
-    private void decision(long handle, Name name, Map<Long, StoredCopy> own, Map<Long, DecisionRecord> decided) {
+    private void decision(long handle, MessageKey name, Map<Long, StoredCopy> own, Map<Long, DecisionRecord> decided) {
         DecisionRecord decision = transactionStore.decisionOf(handle);
         boolean isNamed = name.uniqueKey() != null || handle > 0; // 0 is what a message without a transaction says
         if (decision == null || !isNamed || decided.containsKey(handle)) {
@@ -315,7 +315,7 @@ final class MessageHistoryFinder {
         }
     }
 
-    private void collect(String topic, Name name, Map<Long, StoredCopy> into) {
+    private void collect(String topic, MessageKey name, Map<Long, StoredCopy> into) {
         for (ByteBuffer bytes : messageStore.findByKey(topic, name.uniqueKey(), MOST_COPIES, 0, Long.MAX_VALUE)) {
             add(StoredCopy.visible(bytes), name, into);
         }
@@ -327,7 +327,7 @@ final class MessageHistoryFinder {
         }
     }
 
-    private static void add(StoredCopy copy, Name name, Map<Long, StoredCopy> into) {
+    private static void add(StoredCopy copy, MessageKey name, Map<Long, StoredCopy> into) {
         boolean fits = name.uniqueKey().equals(copy.uniqueKey())
                 && (copy.topic().equals(name.topic()) || sentTo(copy).equals(name.topic()));
         if (fits && hasRoom(into, copy)) {
@@ -335,7 +335,7 @@ final class MessageHistoryFinder {
         }
     }
 
-    private void cancelled(Name name, Map<Long, StoredCopy> own, List<CancelledTimer> cancelled) {
+    private void cancelled(MessageKey name, Map<Long, StoredCopy> own, List<CancelledTimer> cancelled) {
         for (CancelledTimer ended : last(timerStore.cancelledByKey(name.topic(), name.uniqueKey()))) {
             ByteBuffer bytes = messageStore.readUnverified(ended.handle());
             StoredCopy copy = bytes == null ? null : StoredCopy.gone(bytes, ended.handle());

@@ -104,7 +104,7 @@ final class QueueDiagnosis {
             if (!entry.group().equals(group)) {
                 continue;
             }
-            if (entry.kind() == DeliveryEvent.Kind.ACKNOWLEDGED) {
+            if (entry.kind() == DeliveryEvent.DeliveryKind.ACKNOWLEDGED) {
                 acknowledged = entry;
             } else {
                 delivered = entry;
@@ -265,7 +265,7 @@ final class QueueDiagnosis {
 
     /** The failing message that holds up an ordered queue, if it is one. */
     private Finding lockedByFailing(long offset, GroupQueueSnapshot snapshot) {
-        QueueLocks.Held lock = locks.held(group, snapshot.topic(), snapshot.queueId());
+        QueueLocks.LockState lock = locks.held(group, snapshot.topic(), snapshot.queueId());
         long head = snapshot.first(GroupQueueSnapshot.Place.IN_FLIGHT);
         if (head < 0 || head > offset || head > snapshot.start()) {
             return null;
@@ -315,7 +315,7 @@ final class QueueDiagnosis {
     private DeliveryEvent lastDelivery(GroupQueueSnapshot snapshot, long offset) {
         DeliveryEvent last = null;
         for (DeliveryEvent entry : deliveries.of(snapshot.topic(), snapshot.queueId(), offset, MOST_ENTRIES)) {
-            if (entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED) {
+            if (entry.group().equals(group) && entry.kind() == DeliveryEvent.DeliveryKind.DELIVERED) {
                 last = entry;
             }
         }
@@ -334,7 +334,7 @@ final class QueueDiagnosis {
 
     private int countDeliveries(GroupQueueSnapshot snapshot, long offset) {
         return (int) deliveries.of(snapshot.topic(), snapshot.queueId(), offset, MOST_ENTRIES).stream()
-                .filter(entry -> entry.group().equals(group) && entry.kind() == DeliveryEvent.Kind.DELIVERED)
+                .filter(entry -> entry.group().equals(group) && entry.kind() == DeliveryEvent.DeliveryKind.DELIVERED)
                 .count();
     }
 

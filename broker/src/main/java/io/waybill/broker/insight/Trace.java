@@ -2,7 +2,7 @@
 package io.waybill.broker.insight;
 
 import io.waybill.broker.delivery.DeliveryLog;
-import io.waybill.broker.insight.Event.Name;
+import io.waybill.broker.insight.Event.EventType;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.MessageProperties;
 import io.waybill.protocol.message.StoredMessage;
@@ -64,7 +64,7 @@ final class Trace {
                     .filter(one -> one.handle() == ended.handle())
                     .findFirst()
                     .orElse(null);
-            add(ended.atMillis(), Name.CANCELLED, copy, null, null, "called back before its time: " + ended.by());
+            add(ended.atMillis(), EventType.CANCELLED, copy, null, null, "called back before its time: " + ended.by());
         }
         for (StoredCopy copy : history.ofGroups()) {
             ofGroup(copy);
@@ -100,16 +100,16 @@ final class Trace {
     }
 
     private boolean isOfOthers(StoredCopy copy, DeliveryEvent entry) {
-        boolean isAck = entry.kind() == DeliveryEvent.Kind.ACKNOWLEDGED;
+        boolean isAck = entry.kind() == DeliveryEvent.DeliveryKind.ACKNOWLEDGED;
         long atMillis = isAck ? entry.lastMillis() : entry.firstMillis();
-        return entry.kind() != DeliveryEvent.Kind.REPLAYED
+        return entry.kind() != DeliveryEvent.DeliveryKind.REPLAYED
                 && quarantinings.stream()
                         .anyMatch(one -> one.passed() == copy
                                 && one.group().equals(entry.group())
                                 && one.atMillis() <= atMillis);
     }
 
-    private void add(long atMillis, Name name, StoredCopy copy, String group, String client, String sentence) {
+    private void add(long atMillis, EventType name, StoredCopy copy, String group, String client, String sentence) {
         events.add(new Event(atMillis, name, events.size(), copy, group, client, sentence));
     }
 
@@ -167,19 +167,25 @@ final class Trace {
         if (copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
             add(
                     copy.storeMillis(),
-                    Name.STORED,
+                    EventType.STORED,
                     copy,
                     null,
                     null,
                     "set aside in " + where + ": nobody decided its transaction");
         } else if (redriven != null) {
-            add(copy.storeMillis(), Name.REDRIVEN, copy, null, null, "sent again to " + where + ", by " + redriven);
+            add(
+                    copy.storeMillis(),
+                    EventType.REDRIVEN,
+                    copy,
+                    null,
+                    null,
+                    "sent again to " + where + ", by " + redriven);
         } else if (isTransaction || isDelayed) {
-            add(copy.storeMillis(), Name.VISIBLE, copy, null, null, "visible in " + where);
+            add(copy.storeMillis(), EventType.VISIBLE, copy, null, null, "visible in " + where);
         } else {
             add(
                     copy.storeMillis(),
-                    Name.STORED,
+                    EventType.STORED,
                     copy,
                     null,
                     null,
@@ -198,7 +204,7 @@ final class Trace {
     private void halfStored(StoredCopy half) {
         add(
                 half.storeMillis(),
-                Name.HALF_STORED,
+                EventType.HALF_STORED,
                 half,
                 null,
                 null,
@@ -213,7 +219,7 @@ final class Trace {
                     : "it answered " + check.answerOrNull() + " on " + Times.at(check.answeredMillis());
             add(
                     check.atMillis(),
-                    Name.CHECKED,
+                    EventType.CHECKED,
                     copy,
                     null,
                     check.client(),
@@ -228,7 +234,7 @@ final class Trace {
             String word = conflict.late() == Decision.COMMIT ? "a commit" : "a rollback";
             add(
                     conflict.atMillis(),
-                    Name.CONFLICT,
+                    EventType.CONFLICT,
                     copy,
                     null,
                     null,
@@ -238,7 +244,7 @@ final class Trace {
         if (published != null) {
             add(
                     published.atMillis(),
-                    Name.PUBLISHED,
+                    EventType.PUBLISHED,
                     copy,
                     null,
                     null,
@@ -249,10 +255,10 @@ final class Trace {
     private void decision(DecisionRecord decision, StoredCopy copy) {
         checks(decision.handle(), copy);
         late(decision.handle(), copy);
-        Name name = switch (decision.outcome()) {
-            case COMMIT -> Name.COMMITTED;
-            case ROLLBACK -> Name.ROLLED_BACK;
-            case EXHAUSTED -> Name.EXHAUSTED;
+        EventType name = switch (decision.outcome()) {
+            case COMMIT -> EventType.COMMITTED;
+            case ROLLBACK -> EventType.ROLLED_BACK;
+            case EXHAUSTED -> EventType.EXHAUSTED;
         };
         String word = decision.outcome() == Decision.COMMIT
                 ? "committed"
@@ -271,7 +277,7 @@ final class Trace {
         String unless = copy.property(ConsumeDiagnosis.UNLESS);
         add(
                 storedMillis,
-                Name.DELAYED,
+                EventType.DELAYED,
                 copy,
                 null,
                 null,
@@ -292,7 +298,7 @@ final class Trace {
         } else if (isQuarantined) {
             add(
                     copy.storeMillis(),
-                    Name.QUARANTINED,
+                    EventType.QUARANTINED,
                     copy,
                     group,
                     null,
@@ -302,7 +308,7 @@ final class Trace {
             String client = copy.property("DLQ_CLIENT");
             add(
                     copy.number("DLQ_MS", copy.storeMillis()),
-                    Name.DEAD_LETTERED,
+                    EventType.DEAD_LETTERED,
                     copy,
                     group,
                     client,
@@ -318,11 +324,11 @@ final class Trace {
         String redriven = redriven(copy);
         if (copy.property(QUARANTINED_ORIGIN) != null && copy.tries() == 0) {
             String text = "given back to group " + group + ": its key was released from quarantine";
-            add(copy.storeMillis(), Name.RELEASED, copy, group, null, text);
+            add(copy.storeMillis(), EventType.RELEASED, copy, group, null, text);
         } else if (redriven != null) {
             add(
                     copy.storeMillis(),
-                    Name.REDRIVEN,
+                    EventType.REDRIVEN,
                     copy,
                     group,
                     null,
@@ -333,7 +339,7 @@ final class Trace {
                     : ", delivered again from " + Times.at(copy.storeMillis());
             add(
                     givenBack > 0 ? givenBack : copy.storeMillis(),
-                    Name.RETRY,
+                    EventType.RETRY,
                     copy,
                     group,
                     client,
@@ -344,7 +350,7 @@ final class Trace {
         }
         if (copy.isVisible()) {
             if (redriven == null && givenBack > 0) {
-                add(copy.storeMillis(), Name.VISIBLE, copy, group, null, "visible for group " + group + " again");
+                add(copy.storeMillis(), EventType.VISIBLE, copy, group, null, "visible for group " + group + " again");
             }
             deliveries(copy);
         }
@@ -355,7 +361,7 @@ final class Trace {
         Settlement settlement = copy.isVisible() ? state.settlementOf(copy) : null;
         if (settlement != null && settlement.how() == Settlement.How.DISCARDED) {
             String by = settlement.by();
-            add(settlement.atMillis(), Name.DISCARDED, copy, group, by, "discarded by " + by);
+            add(settlement.atMillis(), EventType.DISCARDED, copy, group, by, "discarded by " + by);
         }
     }
 
@@ -373,7 +379,7 @@ final class Trace {
                 case DELIVERED ->
                     add(
                             firstMillis,
-                            Name.DELIVERED,
+                            EventType.DELIVERED,
                             copy,
                             entry.group(),
                             entry.client(),
@@ -381,7 +387,7 @@ final class Trace {
                 case REPLAYED ->
                     add(
                             firstMillis,
-                            Name.REPLAYED,
+                            EventType.REPLAYED,
                             copy,
                             entry.group(),
                             entry.client(),
@@ -389,7 +395,7 @@ final class Trace {
                 case ACKNOWLEDGED ->
                     add(
                             Math.max(entry.lastMillis(), copy.storeMillis()),
-                            Name.ACKNOWLEDGED,
+                            EventType.ACKNOWLEDGED,
                             copy,
                             entry.group(),
                             entry.client(),

@@ -19,10 +19,10 @@ import org.slf4j.LoggerFactory;
 final class LockRecorder {
     private static final Logger LOG = LoggerFactory.getLogger(LockRecorder.class);
 
-    private record Change(List<QueueLock> holders, Completion done) {}
+    private record HolderChange(List<QueueLock> holders, Completion done) {}
 
     private final LockStore store;
-    private final Queue<Change> noted = new ConcurrentLinkedQueue<>();
+    private final Queue<HolderChange> noted = new ConcurrentLinkedQueue<>();
     /** How many were noted and not handed over yet; who raises it from 0 hands them over. */
     private final AtomicInteger open = new AtomicInteger();
 
@@ -32,7 +32,7 @@ final class LockRecorder {
 
     /** Notes a change; to be called under the lock of the table, {@link #write} after it. */
     void note(List<QueueLock> holders, Completion done) {
-        noted.add(new Change(holders, done));
+        noted.add(new HolderChange(holders, done));
     }
 
     /** Writes what was noted. Any thread; another one that writes already takes it along. */
@@ -42,7 +42,7 @@ final class LockRecorder {
         }
         int seen = 1;
         do {
-            for (Change change = noted.poll(); change != null; change = noted.poll()) {
+            for (HolderChange change = noted.poll(); change != null; change = noted.poll()) {
                 write(change);
             }
             seen = open.addAndGet(-seen);
@@ -50,7 +50,7 @@ final class LockRecorder {
     }
 
     /** Never throws: whoever came meanwhile counts on this thread to write what was noted. */
-    private void write(Change change) {
+    private void write(HolderChange change) {
         try {
             store.recordLocks(change.holders(), change.done());
         } catch (RuntimeException | Error e) {
@@ -62,9 +62,9 @@ final class LockRecorder {
         }
     }
 
-    private static void fail(Change change, Throwable why) {
+    private static void fail(HolderChange change, Throwable why) {
         try {
-            change.done().done(new Failed(Failed.Cause.REBUILDING, true, why.getMessage()));
+            change.done().done(new Failed(Failed.FailureCause.REBUILDING, true, why.getMessage()));
         } catch (RuntimeException | Error e) {
             LOG.error("a request for locks could not be answered", e);
         }

@@ -84,7 +84,7 @@ public final class QueueLocks implements CommitFence, Duty {
      * @param heldMillis how long this client has held it without a gap
      * @param renewedMillis how long ago it renewed it
      */
-    public record Held(String clientId, long heldMillis, long renewedMillis) {}
+    public record LockState(String clientId, long heldMillis, long renewedMillis) {}
 
     private final Clock clock;
     private final long expiryNanos;
@@ -151,7 +151,7 @@ public final class QueueLocks implements CommitFence, Duty {
     }
 
     /** Who of the group holds a queue right now, or null. */
-    public Held held(String group, String topic, int queueId) {
+    public LockState held(String group, String topic, int queueId) {
         long now = clock.nanoTime();
         synchronized (groups) {
             restore(group);
@@ -159,7 +159,7 @@ public final class QueueLocks implements CommitFence, Duty {
             LockHold lock = locks == null ? null : locks.get(new MessageQueue(topic, brokerName, queueId));
             return lock == null || !lock.isLive(now, expiryNanos)
                     ? null
-                    : new Held(
+                    : new LockState(
                             lock.clientId,
                             TimeUnit.NANOSECONDS.toMillis(now - lock.takenNanos),
                             TimeUnit.NANOSECONDS.toMillis(now - lock.renewedNanos));

@@ -7,7 +7,7 @@ import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.request.Outcomes;
-import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.retry.FailureProperties;
 import io.waybill.broker.retry.RedeliveryCopy;
 import io.waybill.broker.timer.Delay;
 import io.waybill.broker.timer.DelayedMessageWriter;
@@ -303,7 +303,7 @@ final class SubscriptionConflictRouter implements DeliveryInterceptor {
                 ByteBuffer message, MessageDraft.Builder copy, Map<String, String> properties, Completion done) {
             properties.remove(REROUTED_MS);
             properties.remove(REROUTED_TIMES);
-            DeadLetter.mark(
+            FailureProperties.mark(
                     properties,
                     "no member of the group wanted it for a day",
                     StoredMessage.reconsumeTimes(message, 0),

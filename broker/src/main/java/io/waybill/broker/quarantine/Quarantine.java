@@ -131,7 +131,8 @@ public final class Quarantine {
 
     /** What settles messages of a group's quarantine topic. */
     static List<Settlement> settlements(String group, Collection<Long> offsets, How how, String by) {
-        return SetAsideQueue.ranges(Settlement.Kind.QUARANTINE, Names.quarantineTopic(group), 0, offsets, how, by);
+        return SetAsideQueue.ranges(
+                Settlement.SetAsideKind.QUARANTINE, Names.quarantineTopic(group), 0, offsets, how, by);
     }
 
     // ---- the keys
@@ -296,7 +297,7 @@ public final class Quarantine {
                 return;
             }
             settlementStore.forget(
-                    Settlement.Kind.QUARANTINE,
+                    Settlement.SetAsideKind.QUARANTINE,
                     topic,
                     0,
                     why,

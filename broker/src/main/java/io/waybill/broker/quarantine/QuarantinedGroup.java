@@ -8,10 +8,10 @@ import java.util.Map;
 
 /** The keys of a group that are in quarantine, by topic and key. Whoever uses it holds its monitor, except to ask whether there are any. */
 final class QuarantinedGroup {
-    private record Name(String topic, String key) {}
+    private record TopicKey(String topic, String key) {}
 
     final String name;
-    private final Map<Name, QuarantinedKey> keys = new HashMap<>();
+    private final Map<TopicKey, QuarantinedKey> keys = new HashMap<>();
     private volatile boolean isEmpty = true;
 
     QuarantinedGroup(String name) {
@@ -19,16 +19,16 @@ final class QuarantinedGroup {
     }
 
     QuarantinedKey find(String topic, String key) {
-        return keys.get(new Name(topic, key));
+        return keys.get(new TopicKey(topic, key));
     }
 
     void add(QuarantinedKey key) {
-        keys.put(new Name(key.topic, key.key), key);
+        keys.put(new TopicKey(key.topic, key.key), key);
         isEmpty = false;
     }
 
     void remove(QuarantinedKey key) {
-        keys.remove(new Name(key.topic, key.key), key);
+        keys.remove(new TopicKey(key.topic, key.key), key);
         isEmpty = keys.isEmpty();
     }
 

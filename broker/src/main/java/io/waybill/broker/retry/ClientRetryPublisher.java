@@ -103,12 +103,12 @@ public final class ClientRetryPublisher implements ClientRetries {
         long nowMillis = clock.wallMillis();
         boolean inOrder = consumesInOrder.test(group);
         if (reconsumeTimes <= most && !inOrder) {
-            properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
+            properties.putIfAbsent(FailureProperties.RETRY_SINCE_MS, Long.toString(nowMillis));
             return new RetryTarget(retryTopic, false, delayOf(config, reconsumeTimes, properties, nowMillis), 0, null);
         }
-        String reason = reconsumeTimes > most ? DeadLetter.triesUsedUp(most) : "given up by an ordered consumer";
+        String reason = reconsumeTimes > most ? FailureProperties.triesUsedUp(most) : "given up by an ordered consumer";
         String client = clientNames.apply(group, from);
-        DeadLetter.mark(properties, reason, reconsumeTimes, group, client, nowMillis);
+        FailureProperties.mark(properties, reason, reconsumeTimes, group, client, nowMillis);
         String deadLetters = Names.deadLetterTopic(group);
         return new RetryTarget(deadLetters, true, null, 0, null);
     }

@@ -35,10 +35,10 @@ public final class RetriesExhausted {
             long sinceMillis,
             long nowMillis) {
         Map<String, String> properties = RedeliveryCopy.properties(stored, at);
-        properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(sinceMillis));
+        properties.putIfAbsent(FailureProperties.RETRY_SINCE_MS, Long.toString(sinceMillis));
         properties.put(MessageProperties.WAIT, "false");
         int tries = StoredMessage.reconsumeTimes(stored, at) + deliveries;
-        DeadLetter.mark(properties, DeadLetter.triesUsedUp(mostRetries), tries, group, "", nowMillis);
+        FailureProperties.mark(properties, FailureProperties.triesUsedUp(mostRetries), tries, group, "", nowMillis);
         return RedeliveryCopy.of(stored, at, Names.deadLetterTopic(group), tries)
                 .queueId(0)
                 .properties(CopyRoom.encode(properties))

@@ -106,16 +106,16 @@ public final class SendBack implements Feature {
         int most = RetrySchedule.mostTries(group, header.maxReconsumeTimes());
         Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(stored, 0));
         if (isLetter) {
-            DeadLetter.beginAnew(properties);
+            FailureProperties.beginAnew(properties);
         }
         RedeliveryCopy.tellOrigin(properties, stored, 0);
-        properties.putIfAbsent(DeadLetter.RETRY_SINCE_MS, Long.toString(nowMillis));
+        properties.putIfAbsent(FailureProperties.RETRY_SINCE_MS, Long.toString(nowMillis));
         properties.put(MessageProperties.WAIT, "false");
         String origin = properties.get(MessageProperties.RETRY_TOPIC);
         if (tries >= most || header.delayLevel() < 0) {
-            String reason = tries >= most ? DeadLetter.triesUsedUp(most) : "asked for by the consumer";
+            String reason = tries >= most ? FailureProperties.triesUsedUp(most) : "asked for by the consumer";
             String client = clientNames.apply(header.group(), request.connection());
-            DeadLetter.mark(properties, reason, failed, header.group(), client, nowMillis);
+            FailureProperties.mark(properties, reason, failed, header.group(), client, nowMillis);
             String topic = Names.deadLetterTopic(header.group());
             MessageDraft dead = RedeliveryCopy.of(stored, 0, topic, failed)
                     .queueId(0)
@@ -134,8 +134,8 @@ public final class SendBack implements Feature {
             String topic = Names.retryTopic(header.group());
             Delay delay = RetrySchedule.next(group, levels, tries, header.delayLevel(), nowMillis);
             properties.remove(MessageProperties.DELAY); // of the try before
-            properties.put(DeadLetter.RETRY_MS, Long.toString(nowMillis));
-            properties.put(DeadLetter.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
+            properties.put(FailureProperties.RETRY_MS, Long.toString(nowMillis));
+            properties.put(FailureProperties.RETRY_CLIENT, clientNames.apply(header.group(), request.connection()));
             DelayedMessageWriter.markDelayed(delay, topic, queueId, nowMillis, properties);
             MessageDraft again = RedeliveryCopy.of(stored, 0, topic, failed)
                     .queueId(queueId)
@@ -153,11 +153,11 @@ public final class SendBack implements Feature {
         return Reply.LATER;
     }
 
-    private interface Change {
+    private interface StoreCall {
         void apply(Completion done);
     }
 
-    private static void storeIn(Request request, TopicChange topic, Change change, Runnable counted) {
+    private static void storeIn(Request request, TopicChange topic, StoreCall change, Runnable counted) {
         if (topic.isRefused()) {
             request.refuse(topic.code(), topic.text());
             return;

@@ -20,11 +20,11 @@ final class Requesters {
     private static final long SHORTEST_WAIT_MILLIS = 30_000;
     private static final long LONGEST_WAIT_MILLIS = 600_000;
 
-    private record Asked(Connection connection, long untilNanos) {}
+    private record ReplyAddress(Connection connection, long untilNanos) {}
 
     private final Function<String, Connection> known;
     private final Clock clock;
-    private final Map<String, Asked> asked = new ConcurrentHashMap<>();
+    private final Map<String, ReplyAddress> asked = new ConcurrentHashMap<>();
 
     /** @param known the living connection on which a client sent its last heartbeat, or null */
     Requesters(Function<String, Connection> known, Clock clock) {
@@ -53,7 +53,7 @@ final class Requesters {
         }
         long until = now + TimeUnit.MILLISECONDS.toNanos(waitMillis(ttlMillis));
         // The first one holds: a consumer that passes the message on sends the same property.
-        asked.merge(clientId, new Asked(connection, until), (before, fresh) -> {
+        asked.merge(clientId, new ReplyAddress(connection, until), (before, fresh) -> {
             boolean isOwn = before.connection() == connection && before.untilNanos() - until <= 0;
             return isOwn || isOver(before, now) ? fresh : before;
         });
@@ -74,7 +74,7 @@ final class Requesters {
         if (connection != null) {
             return connection;
         }
-        Asked one = asked.get(clientId);
+        ReplyAddress one = asked.get(clientId);
         if (one == null) {
             return null;
         }
@@ -96,7 +96,7 @@ final class Requesters {
         return asked.size();
     }
 
-    private static boolean isOver(Asked one, long now) {
+    private static boolean isOver(ReplyAddress one, long now) {
         return now - one.untilNanos() > 0 || !one.connection().isOpen();
     }
 }

@@ -10,7 +10,7 @@ import io.waybill.broker.request.Reply;
 import io.waybill.broker.request.RequestRefused;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Wakeup;
-import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.retry.FailureProperties;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -179,14 +179,14 @@ public final class DeadLetterAdmin implements Feature {
         json.field("uniqueKey", properties.get(MessageProperties.UNIQ_KEY));
         json.field("originTopic", Redrive.originTopic(letter));
         json.field("originMessageId", properties.get(MessageProperties.DLQ_ORIGIN_MESSAGE_ID));
-        json.field("tries", number(properties, DeadLetter.DLQ_TRIES, StoredMessage.reconsumeTimes(letter, 0)));
-        long sinceMillis = number(properties, DeadLetter.RETRY_SINCE_MS, 0);
+        json.field("tries", number(properties, FailureProperties.DLQ_TRIES, StoredMessage.reconsumeTimes(letter, 0)));
+        long sinceMillis = number(properties, FailureProperties.RETRY_SINCE_MS, 0);
         if (sinceMillis > 0) {
             json.field("firstMillis", sinceMillis);
         }
-        json.field("deadMillis", number(properties, DeadLetter.DLQ_MS, StoredMessage.storeTimestamp(letter, 0)));
-        json.field("reason", properties.get(DeadLetter.DLQ_REASON));
-        json.field("client", properties.get(DeadLetter.DLQ_CLIENT));
+        json.field("deadMillis", number(properties, FailureProperties.DLQ_MS, StoredMessage.storeTimestamp(letter, 0)));
+        json.field("reason", properties.get(FailureProperties.DLQ_REASON));
+        json.field("client", properties.get(FailureProperties.DLQ_CLIENT));
         json.field("keys", properties.get(MessageProperties.KEYS));
         json.field("tags", properties.get(MessageProperties.TAGS));
         json.field("bodySize", StoredMessage.bodyLength(letter, 0));

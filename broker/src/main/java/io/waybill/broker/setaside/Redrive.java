@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.setaside;
 
-import io.waybill.broker.retry.DeadLetter;
+import io.waybill.broker.retry.FailureProperties;
 import io.waybill.broker.retry.RedeliveryCopy;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.frame.BadField;
@@ -36,12 +36,12 @@ record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body,
 
     /** What is said of the failures, and under which name it stays. */
     private static final Map<String, String> KEPT_AS = Map.of(
-            DeadLetter.RETRY_SINCE_MS, "REDRIVEN_SINCE_MS",
-            DeadLetter.DLQ_MS, "REDRIVEN_DLQ_MS",
-            DeadLetter.DLQ_TRIES, "REDRIVEN_TRIES",
-            DeadLetter.DLQ_REASON, "REDRIVEN_REASON",
-            DeadLetter.DLQ_GROUP, "REDRIVEN_GROUP",
-            DeadLetter.DLQ_CLIENT, "REDRIVEN_CLIENT",
+            FailureProperties.RETRY_SINCE_MS, "REDRIVEN_SINCE_MS",
+            FailureProperties.DLQ_MS, "REDRIVEN_DLQ_MS",
+            FailureProperties.DLQ_TRIES, "REDRIVEN_TRIES",
+            FailureProperties.DLQ_REASON, "REDRIVEN_REASON",
+            FailureProperties.DLQ_GROUP, "REDRIVEN_GROUP",
+            FailureProperties.DLQ_CLIENT, "REDRIVEN_CLIENT",
             MessageProperties.ORIGIN_MESSAGE_ID, "REDRIVEN_ORIGIN_MESSAGE_ID");
 
     /** What would make the message something else than one that is simply there. */

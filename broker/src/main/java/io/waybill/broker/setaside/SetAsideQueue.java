@@ -35,7 +35,7 @@ public final class SetAsideQueue {
 
     private final QueueStore queues;
     private final SettlementStore settlements;
-    private final Settlement.Kind kind;
+    private final Settlement.SetAsideKind kind;
     private final String topic;
     private final int queueId;
     private final long min;
@@ -45,7 +45,7 @@ public final class SetAsideQueue {
     private final TreeMap<Long, Settlement> settled = new TreeMap<>();
 
     private SetAsideQueue(
-            QueueStore queues, SettlementStore settlements, Settlement.Kind kind, String topic, int queueId) {
+            QueueStore queues, SettlementStore settlements, Settlement.SetAsideKind kind, String topic, int queueId) {
         this.queues = queues;
         this.settlements = settlements;
         this.kind = kind;
@@ -61,17 +61,19 @@ public final class SetAsideQueue {
 
     /** The dead letters of a group. */
     public static SetAsideQueue ofDeadLetters(QueueStore queues, SettlementStore settlements, String group) {
-        return new SetAsideQueue(queues, settlements, Settlement.Kind.DEAD_LETTER, Names.deadLetterTopic(group), 0);
+        return new SetAsideQueue(
+                queues, settlements, Settlement.SetAsideKind.DEAD_LETTER, Names.deadLetterTopic(group), 0);
     }
 
     /** The messages of a group's quarantined keys. */
     public static SetAsideQueue ofQuarantine(QueueStore queues, SettlementStore settlements, String group) {
-        return new SetAsideQueue(queues, settlements, Settlement.Kind.QUARANTINE, Names.quarantineTopic(group), 0);
+        return new SetAsideQueue(
+                queues, settlements, Settlement.SetAsideKind.QUARANTINE, Names.quarantineTopic(group), 0);
     }
 
     /** Any queue of a topic of set-aside messages; the broker itself uses queue 0 only. */
     public static SetAsideQueue of(
-            QueueStore queues, SettlementStore settlements, Settlement.Kind kind, String topic, int queueId) {
+            QueueStore queues, SettlementStore settlements, Settlement.SetAsideKind kind, String topic, int queueId) {
         return new SetAsideQueue(queues, settlements, kind, topic, queueId);
     }
 
@@ -197,7 +199,7 @@ public final class SetAsideQueue {
 
     /** What settles messages of a queue, with adjacent ones in one range. */
     public static List<Settlement> ranges(
-            Settlement.Kind kind, String topic, int queueId, Collection<Long> offsets, How how, String by) {
+            Settlement.SetAsideKind kind, String topic, int queueId, Collection<Long> offsets, How how, String by) {
         List<Settlement> ranges = new ArrayList<>();
         long from = -1;
         long to = -1;

@@ -54,7 +54,7 @@ final class ChangeTimer {
     private static final int MOST_LOOKS = 200;
 
     /** Best first: the answer for a whole request is the best of its messages. */
-    enum Answer {
+    enum TimerAnswer {
         CANCELLED,
         MOVED,
         ALREADY_DELIVERED,
@@ -70,7 +70,7 @@ final class ChangeTimer {
     }
 
     /** @param handle negative if not known */
-    private record Changed(long handle, String uniqueKey, String offsetId, Answer answer, long deliverMillis) {}
+    private record Changed(long handle, String uniqueKey, String offsetId, TimerAnswer answer, long deliverMillis) {}
 
     private final MessageStore messageStore;
     private final TimerStore timerStore;
@@ -216,7 +216,7 @@ final class ChangeTimer {
             ByteBuffer message = messageStore.readUnverified(one.handle());
             boolean meant = wanted.key() != null || message == null || key.equals(uniqueKey(message));
             if (meant) {
-                ended.add(described(one.handle(), message, Answer.ALREADY_CANCELLED, -1));
+                ended.add(described(one.handle(), message, TimerAnswer.ALREADY_CANCELLED, -1));
             }
         }
         return ended;
@@ -234,7 +234,7 @@ final class ChangeTimer {
         }
         for (CancelledTimer one : timerStore.cancelledByKey(wanted.topic(), key)) {
             if (one.handle() == handle) {
-                ended.add(described(handle, once, Answer.ALREADY_CANCELLED, -1));
+                ended.add(described(handle, once, TimerAnswer.ALREADY_CANCELLED, -1));
                 return;
             }
         }
@@ -261,10 +261,10 @@ final class ChangeTimer {
     private static Changed delivered(long handle, ByteBuffer visible) {
         String id = MessageIds.offsetId(
                 StoredMessage.storeHost(visible, 0), handle >= 0 ? handle : StoredMessage.position(visible, 0));
-        return new Changed(handle, uniqueKey(visible), id, Answer.ALREADY_DELIVERED, -1);
+        return new Changed(handle, uniqueKey(visible), id, TimerAnswer.ALREADY_DELIVERED, -1);
     }
 
-    private static Changed described(long handle, ByteBuffer message, Answer answer, long deliverMillis) {
+    private static Changed described(long handle, ByteBuffer message, TimerAnswer answer, long deliverMillis) {
         return message == null
                 ? new Changed(handle, null, null, answer, deliverMillis)
                 : new Changed(
@@ -309,11 +309,12 @@ final class ChangeTimer {
             Outcome outcome) {
         long handle = pending.get(next);
         if (outcome instanceof Stored) {
-            Answer answer = wanted.isCancel() ? Answer.CANCELLED : Answer.MOVED;
+            TimerAnswer answer = wanted.isCancel() ? TimerAnswer.CANCELLED : TimerAnswer.MOVED;
             changed.add(described(handle, message, answer, wanted.isCancel() ? -1 : wanted.deliverMillis()));
         } else if (outcome instanceof Refused) {
-            Answer answer =
-                    timerStore.cancelledTimer(handle) == null ? Answer.ALREADY_DELIVERED : Answer.ALREADY_CANCELLED;
+            TimerAnswer answer = timerStore.cancelledTimer(handle) == null
+                    ? TimerAnswer.ALREADY_DELIVERED
+                    : TimerAnswer.ALREADY_CANCELLED;
             changed.add(described(handle, message, answer, -1));
         } else {
             request.refuse(Outcomes.code(outcome), changed.size() + " changed, then: " + Outcomes.text(outcome));
@@ -330,7 +331,7 @@ final class ChangeTimer {
     }
 
     private static void answer(Request request, Wanted wanted, List<Changed> all) {
-        Answer best = Answer.NEVER_EXISTED;
+        TimerAnswer best = TimerAnswer.NEVER_EXISTED;
         for (Changed one : all) {
             best = one.answer().compareTo(best) < 0 ? one.answer() : best;
         }

@@ -10,28 +10,28 @@ package io.waybill.broker.timer;
  * @param code the response code of a refusal, else 0
  * @param remark the sentence of a refusal, else null
  */
-public record Delay(Kind kind, long dueMillis, int level, int code, String remark) {
-    public enum Kind {
+public record Delay(DelayKind kind, long dueMillis, int level, int code, String remark) {
+    public enum DelayKind {
         NONE,
         DUE,
         REFUSED
     }
 
-    static final Delay NONE = new Delay(Kind.NONE, 0, 0, 0, null);
+    static final Delay NONE = new Delay(DelayKind.NONE, 0, 0, 0, null);
 
     public static Delay dueAt(long dueMillis, int level) {
-        return new Delay(Kind.DUE, dueMillis, level, 0, null);
+        return new Delay(DelayKind.DUE, dueMillis, level, 0, null);
     }
 
     static Delay refused(int code, String remark) {
-        return new Delay(Kind.REFUSED, 0, 0, code, remark);
+        return new Delay(DelayKind.REFUSED, 0, 0, code, remark);
     }
 
     public boolean isDue() {
-        return kind == Kind.DUE;
+        return kind == DelayKind.DUE;
     }
 
     public boolean isRefused() {
-        return kind == Kind.REFUSED;
+        return kind == DelayKind.REFUSED;
     }
 }

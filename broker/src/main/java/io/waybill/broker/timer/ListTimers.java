@@ -84,7 +84,7 @@ final class ListTimers implements RouteHandler<ListTimers.Wanted> {
             if (found.size() == max) {
                 break;
             }
-            PendingTimer due = item.kind() == DueItem.Kind.DELIVER ? timerStore.pendingTimer(item.handle()) : null;
+            PendingTimer due = item.kind() == DueItem.DueAction.DELIVER ? timerStore.pendingTimer(item.handle()) : null;
             if (due != null && (topic == null || topic.equals(due.topic()))) {
                 found.add(due);
             }

@@ -20,17 +20,18 @@ public final class TimerCancellation {
 
     /** Gets the end of it, once. */
     @FunctionalInterface
-    public interface Answer {
+    public interface CancellationCallback {
         /** @param last the record of the last cancellation; null if none was pending; or the failure that ended it, no {@code Stored} */
         void done(int cancelled, Outcome last);
     }
 
     /** May block on the disk. */
-    public void cancel(String topic, String uniqueKey, String by, Answer answer) {
+    public void cancel(String topic, String uniqueKey, String by, CancellationCallback answer) {
         cancel(store.handlesByUniqueKey(topic, uniqueKey), 0, by, 0, null, answer);
     }
 
-    private void cancel(List<Long> handles, int next, String by, int cancelled, Stored last, Answer answer) {
+    private void cancel(
+            List<Long> handles, int next, String by, int cancelled, Stored last, CancellationCallback answer) {
         if (next == handles.size()) {
             answer.done(cancelled, last);
             return;

@@ -22,14 +22,14 @@ final class CheckAnswers {
     /** Of an entry beside its texts, of which each character counts two bytes. */
     private static final int ENTRY_BYTES = 160;
 
-    private static final class Asked {
+    private static final class OpenCheck {
         private final String producerGroup;
         private final String uniqueKey;
         private boolean recorded;
         private String client;
         private String answer;
 
-        Asked(String producerGroup, String uniqueKey) {
+        OpenCheck(String producerGroup, String uniqueKey) {
             this.producerGroup = producerGroup;
             this.uniqueKey = uniqueKey;
         }
@@ -45,7 +45,7 @@ final class CheckAnswers {
     private final TransactionStore store;
 
     /** Checks without an answer, by handle. Guarded by itself, with what is in it. */
-    private final Map<Long, Asked> open = new LinkedHashMap<>();
+    private final Map<Long, OpenCheck> open = new LinkedHashMap<>();
 
     private int bytes;
 
@@ -57,7 +57,7 @@ final class CheckAnswers {
     void asking(long handle, String producerGroup, String uniqueKey) {
         synchronized (open) {
             remove(handle); // for its place in the order
-            Asked asked = new Asked(producerGroup, uniqueKey);
+            OpenCheck asked = new OpenCheck(producerGroup, uniqueKey);
             open.put(handle, asked);
             bytes += asked.bytes();
             makeRoom();
@@ -65,7 +65,7 @@ final class CheckAnswers {
     }
 
     private void remove(long handle) {
-        Asked asked = open.remove(handle);
+        OpenCheck asked = open.remove(handle);
         bytes -= asked == null ? 0 : asked.bytes();
     }
 
@@ -91,7 +91,7 @@ final class CheckAnswers {
 
     /** The record of the check was handed to the store. */
     void recorded(long handle) {
-        Asked asked;
+        OpenCheck asked;
         synchronized (open) {
             asked = open.get(handle);
             if (asked == null) {
@@ -115,7 +115,7 @@ final class CheckAnswers {
     boolean answered(long handle, String producerGroup, Set<String> ids, String client, String answer) {
         String name = DecisionText.cut(client);
         synchronized (open) {
-            Asked asked = open.get(handle);
+            OpenCheck asked = open.get(handle);
             if (asked == null
                     || asked.answer != null
                     || !asked.producerGroup.equals(producerGroup)

@@ -89,7 +89,7 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     }
 
     private void resume(Request request, String id, String by) {
-        TransactionLookup.Found found = lookup.find(id, null);
+        TransactionLookup.FoundTransaction found = lookup.find(id, null);
         if (found == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
         } else if (found.decision() == null) {
@@ -112,7 +112,7 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
     }
 
     private void decide(Request request, String id, Decision decision, String by) {
-        TransactionLookup.Found found = lookup.find(id, null);
+        TransactionLookup.FoundTransaction found = lookup.find(id, null);
         if (found == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "no open transaction " + id + " is known here");
             return;
@@ -134,7 +134,7 @@ final class DecideTransaction implements RouteHandler<JsonObject> {
         }
     }
 
-    private void answer(Request request, TransactionLookup.Found found, Outcome outcome) {
+    private void answer(Request request, TransactionLookup.FoundTransaction found, Outcome outcome) {
         DecisionRecord decision = transactionStore.decisionOf(found.handle());
         if (outcome instanceof Refused && decision != null) {
             request.refuse(ResponseCode.ILLEGAL_OPERATION, DecisionText.sentence(decision));

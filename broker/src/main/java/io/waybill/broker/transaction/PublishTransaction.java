@@ -59,7 +59,7 @@ final class PublishTransaction {
 
     /** Publishes and answers. May block on the disk. */
     void publish(Request request, String id, String by) {
-        TransactionLookup.Found found = lookup.find(id, null);
+        TransactionLookup.FoundTransaction found = lookup.find(id, null);
         if (found == null) {
             request.refuse(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
         } else if (found.decision() == null) {
@@ -75,7 +75,7 @@ final class PublishTransaction {
         }
     }
 
-    private void publish(Request request, TransactionLookup.Found found, String by) {
+    private void publish(Request request, TransactionLookup.FoundTransaction found, String by) {
         long handle = found.handle();
         PublishRecord prior = conflictStore.publicationOf(handle);
         if (prior != null) {

@@ -107,7 +107,7 @@ final class ResumeCheck implements RouteHandler<ResumeCheckHeader> {
         String uniqueKey = half.property(MessageProperties.UNIQ_KEY);
         long offset = StoredMessage.queueOffset(aside, 0);
         Settlement resumed = new Settlement(
-                Settlement.Kind.EXHAUSTED,
+                Settlement.SetAsideKind.EXHAUSTED,
                 Names.TRANS_CHECK_MAX_TIME_TOPIC,
                 StoredMessage.queueId(aside, 0),
                 offset,

@@ -36,7 +36,7 @@ final class ShowTransaction implements RouteHandler<JsonObject> {
     public Reply handle(Request request, JsonObject wanted) {
         String id = wanted.requireString("id");
         String topic = wanted.getString("topic");
-        TransactionLookup.Found found = lookup.find(id, topic);
+        TransactionLookup.FoundTransaction found = lookup.find(id, topic);
         if (found == null) {
             return Reply.refused(ResponseCode.SYSTEM_ERROR, "no transaction " + id + " is known here");
         }

@@ -46,15 +46,15 @@ final class TransactionLookup {
      * @param stored the half, also of a rolled back one, or the message it became; null when nothing is left to read
      * @param decision null while it is open
      */
-    record Found(long handle, PendingHalf half, ByteBuffer stored, DecisionRecord decision) {}
+    record FoundTransaction(long handle, PendingHalf half, ByteBuffer stored, DecisionRecord decision) {}
 
     /**
      * Null when there is none.
      *
      * @param topic where to look for a decided message with this unique key; null looks everywhere
      */
-    Found find(String id, String topic) {
-        Found found = byHandle(handleOf(id));
+    FoundTransaction find(String id, String topic) {
+        FoundTransaction found = byHandle(handleOf(id));
         if (found == null) {
             found = openByUniqueKey(id);
         }
@@ -64,7 +64,7 @@ final class TransactionLookup {
     }
 
     /** Of two decided transactions with one unique key: after a resume there are several. */
-    private static Found newer(Found a, Found b) {
+    private static FoundTransaction newer(FoundTransaction a, FoundTransaction b) {
         return a == null || b != null && b.handle() > a.handle() ? b : a;
     }
 
@@ -79,18 +79,18 @@ final class TransactionLookup {
         }
     }
 
-    private Found byHandle(long handle) {
+    private FoundTransaction byHandle(long handle) {
         if (handle < 0) {
             return null;
         }
         PendingHalf half = transactionStore.openHalf(handle);
         if (half != null) {
-            return new Found(handle, half, messageStore.readPending(handle), null);
+            return new FoundTransaction(handle, half, messageStore.readPending(handle), null);
         }
         return decided(handle);
     }
 
-    private Found decided(long handle) {
+    private FoundTransaction decided(long handle) {
         DecisionRecord decision = transactionStore.decisionOf(handle);
         if (decision == null) {
             return null;
@@ -98,11 +98,11 @@ final class TransactionLookup {
         ByteBuffer stored = decision.outcome() == Decision.ROLLBACK
                 ? conflictStore.readRolledBack(handle)
                 : transactionStore.readDecided(handle);
-        return new Found(handle, null, stored, decision);
+        return new FoundTransaction(handle, null, stored, decision);
     }
 
     /** Of this run, or of an earlier one if a decision on it came too late. */
-    private Found rolledBack(String uniqueKey) {
+    private FoundTransaction rolledBack(String uniqueKey) {
         Long handle = decisions.rolledBack(uniqueKey);
         long[] late = {handle == null ? -1 : handle};
         if (handle == null) {
@@ -117,27 +117,27 @@ final class TransactionLookup {
         return late[0] < 0 ? null : decided(late[0]);
     }
 
-    Found openByUniqueKey(String uniqueKey) {
+    FoundTransaction openByUniqueKey(String uniqueKey) {
         for (PendingHalf half : transactionStore.openHalves(MOST_SCANNED)) {
             ByteBuffer stored = messageStore.readPending(half.handle());
             if (stored != null && uniqueKey.equals(StoredMessage.property(stored, 0, MessageProperties.UNIQ_KEY))) {
-                return new Found(half.handle(), half, stored, null);
+                return new FoundTransaction(half.handle(), half, stored, null);
             }
         }
         return null;
     }
 
     /** The key index goes by topic. The topic of what was given up is among them. */
-    private Found decidedInAnyTopic(String uniqueKey) {
-        Found newest = null;
+    private FoundTransaction decidedInAnyTopic(String uniqueKey) {
+        FoundTransaction newest = null;
         for (TopicConfig topic : topics.all()) {
             newest = newer(newest, decidedByUniqueKey(topic.topicName(), uniqueKey));
         }
         return newest;
     }
 
-    private Found decidedByUniqueKey(String topic, String uniqueKey) {
-        Found[] found = {null};
+    private FoundTransaction decidedByUniqueKey(String topic, String uniqueKey) {
+        FoundTransaction[] found = {null};
         int[] left = {32};
         messageStore.visitByKey(
                 topic,
@@ -149,7 +149,7 @@ final class TransactionLookup {
                     DecisionRecord decision = transactionStore.decisionOf(handle);
                     if (decision != null
                             && uniqueKey.equals(StoredMessage.property(visible, 0, MessageProperties.UNIQ_KEY))) {
-                        found[0] = new Found(handle, null, visible, decision);
+                        found[0] = new FoundTransaction(handle, null, visible, decision);
                     }
                     return found[0] == null && --left[0] > 0;
                 });

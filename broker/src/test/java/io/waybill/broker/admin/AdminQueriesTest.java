@@ -163,13 +163,14 @@ class AdminQueriesTest {
                                 consumer,
                                 question,
                                 () -> consumer.fail(
-                                        new RemotingException(RemotingException.Kind.TIMEOUT, true, "late")))
+                                        new RemotingException(RemotingException.CallFailure.TIMEOUT, true, "late")))
                         .code())
                 .isEqualTo(ResponseCode.CONSUME_MSG_TIMEOUT);
         assertThat(answered(
                                 consumer,
                                 question,
-                                () -> consumer.fail(new RemotingException(RemotingException.Kind.CLOSED, true, "gone")))
+                                () -> consumer.fail(
+                                        new RemotingException(RemotingException.CallFailure.CLOSED, true, "gone")))
                         .code())
                 .isEqualTo(ResponseCode.CONSUMER_NOT_ONLINE);
         assertThat(ask(Command.request(RequestCode.CONSUME_MESSAGE_DIRECTLY)

@@ -9,7 +9,7 @@ import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
 import io.waybill.store.log.Stored;
 import io.waybill.store.record.DeliveryEvent;
-import io.waybill.store.record.DeliveryEvent.Kind;
+import io.waybill.store.record.DeliveryEvent.DeliveryKind;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,12 +53,12 @@ class DeliveryLogTest {
         assertThat(log).isEmpty();
         assertThat(journal.of("t", 0, 5, 10))
                 .extracting(DeliveryEvent::kind)
-                .containsExactly(Kind.DELIVERED, Kind.ACKNOWLEDGED);
+                .containsExactly(DeliveryKind.DELIVERED, DeliveryKind.ACKNOWLEDGED);
         journal.run();
         assertThat(log)
                 .containsExactlyInAnyOrder(
-                        new DeliveryEvent(Kind.DELIVERED, "g", "t", 0, 0, 320, "client-1", 1_000, 1_090),
-                        new DeliveryEvent(Kind.ACKNOWLEDGED, "g", "t", 0, 0, 100, "client-1", 1_100, 1_100));
+                        new DeliveryEvent(DeliveryKind.DELIVERED, "g", "t", 0, 0, 320, "client-1", 1_000, 1_090),
+                        new DeliveryEvent(DeliveryKind.ACKNOWLEDGED, "g", "t", 0, 0, 100, "client-1", 1_100, 1_100));
         journal.run();
         assertThat(log).hasSize(2);
         assertThat(journal.of("t", 0, 5, 10)).hasSize(2);
@@ -134,7 +134,7 @@ class DeliveryLogTest {
         assertThat(journal.lost()).isGreaterThan(0);
         assertThat(log.size() + journal.lost()).isLessThanOrEqualTo(1_000);
         assertThat(journal.handedOut("g0", "t", 0, 0)).isNotNull();
-        waiting.forEach(done -> done.done(new Failed(Failed.Cause.DISK_FULL, false, "full")));
+        waiting.forEach(done -> done.done(new Failed(Failed.FailureCause.DISK_FULL, false, "full")));
         long lost = journal.lost();
         journal.run();
         assertThat(journal.lost()).isGreaterThanOrEqualTo(lost);

@@ -33,9 +33,9 @@ class DelayTest {
         assertThat(delay("DELAY", "18").dueMillis()).isEqualTo(NOW + 7_200_000);
         assertThat(delay("DELAY", "99").dueMillis()).isEqualTo(NOW + 7_200_000);
         assertThat(delay("DELAY", "99").level()).isEqualTo(18);
-        assertThat(delay("DELAY", "0").kind()).isEqualTo(Delay.Kind.NONE);
-        assertThat(delay("DELAY", "-4").kind()).isEqualTo(Delay.Kind.NONE);
-        assertThat(delay().kind()).isEqualTo(Delay.Kind.NONE);
+        assertThat(delay("DELAY", "0").kind()).isEqualTo(Delay.DelayKind.NONE);
+        assertThat(delay("DELAY", "-4").kind()).isEqualTo(Delay.DelayKind.NONE);
+        assertThat(delay().kind()).isEqualTo(Delay.DelayKind.NONE);
     }
 
     @Test
@@ -51,10 +51,10 @@ class DelayTest {
 
     @Test
     void whatIsPastOrWasTimedBeforeIsNoDelay() {
-        assertThat(delay("TIMER_DELIVER_MS", "1000000").kind()).isEqualTo(Delay.Kind.NONE);
-        assertThat(delay("TIMER_DELAY_MS", "0").kind()).isEqualTo(Delay.Kind.NONE);
-        assertThat(delay("TIMER_DELAY_MS", "-5").kind()).isEqualTo(Delay.Kind.NONE);
-        assertThat(delay("TIMER_DELAY_MS", "5", "TIMER_OUT_MS", "1").kind()).isEqualTo(Delay.Kind.NONE);
+        assertThat(delay("TIMER_DELIVER_MS", "1000000").kind()).isEqualTo(Delay.DelayKind.NONE);
+        assertThat(delay("TIMER_DELAY_MS", "0").kind()).isEqualTo(Delay.DelayKind.NONE);
+        assertThat(delay("TIMER_DELAY_MS", "-5").kind()).isEqualTo(Delay.DelayKind.NONE);
+        assertThat(delay("TIMER_DELAY_MS", "5", "TIMER_OUT_MS", "1").kind()).isEqualTo(Delay.DelayKind.NONE);
     }
 
     @Test

@@ -90,7 +90,7 @@ public final class TimerCommand implements Callable<Integer> {
     }
 
     /** Which messages. */
-    private abstract static class Change extends ClusterCommand {
+    private abstract static class ChangeTimerCommand extends ClusterCommand {
         @Option(names = "--topic", required = true, paramLabel = "TOPIC", description = "The topic they will be in.")
         private String topic;
 
@@ -171,7 +171,7 @@ public final class TimerCommand implements Callable<Integer> {
                 "ALREADY_CANCELLED or NEVER_EXISTED."
             },
             footer = {"", "Example: waybill timer cancel --topic order-timeouts --key order-4711 --yes"})
-    static final class Cancel extends Change {
+    static final class Cancel extends ChangeTimerCommand {
         @Override
         String verb() {
             return "Cancelling";
@@ -199,7 +199,7 @@ public final class TimerCommand implements Callable<Integer> {
                 "Example: waybill timer reschedule --topic order-timeouts --key order-4711 --in 30m --yes",
                 "         waybill timer reschedule --topic reminders --key order-4711 --at 2027-01-01T09:00:00Z --yes"
             })
-    static final class Reschedule extends Change {
+    static final class Reschedule extends ChangeTimerCommand {
         @Option(names = "--in", paramLabel = "DURATION", description = "So long from now, as 30m.")
         private String in;
 

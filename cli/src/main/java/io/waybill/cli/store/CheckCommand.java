@@ -58,7 +58,7 @@ final class CheckCommand implements Callable<Integer> {
         found.put("delayedMessages", report.pendingDue());
         found.put("tornTailBytes", report.tornBytes());
         List<Map<String, Object>> findings = new ArrayList<>();
-        for (StoreCheck.Finding finding : report.findings()) {
+        for (StoreCheck.StoreDamage finding : report.findings()) {
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("file", finding.file());
             row.put("byte", finding.offset() < 0 ? null : finding.offset());

@@ -10,7 +10,7 @@ import java.util.List;
  * drawn first, so that extreme outcomes are as common as mixed ones.
  */
 final class Fate {
-    private enum Kind {
+    private enum PowerCut {
         LOSE_ALL,
         KEEP_ALL,
         /** What was written before one instant is there, the write of that instant in parts, the rest not. */
@@ -19,7 +19,7 @@ final class Fate {
         DICE
     }
 
-    private final Kind kind;
+    private final PowerCut kind;
     private final RandomSource random;
     private final long cut;
     private final double keep;
@@ -34,7 +34,7 @@ final class Fate {
     private int lostEntries;
     private int keptEntries;
 
-    private Fate(Kind kind, RandomSource random, long cut, double keep, double stale, double torn) {
+    private Fate(PowerCut kind, RandomSource random, long cut, double keep, double stale, double torn) {
         this.kind = kind;
         this.random = random;
         this.cut = cut;
@@ -44,12 +44,14 @@ final class Fate {
     }
 
     static Fate keepAll() {
-        return new Fate(Kind.KEEP_ALL, null, 0, 1, 0, 0);
+        return new Fate(PowerCut.KEEP_ALL, null, 0, 1, 0, 0);
     }
 
     static Fate drawn(RandomSource random, long lastInstant) {
         int draw = random.nextInt(10);
-        Kind kind = draw == 0 ? Kind.LOSE_ALL : draw == 1 ? Kind.KEEP_ALL : draw <= 4 ? Kind.CUT_AT_INSTANT : Kind.DICE;
+        PowerCut kind = draw == 0
+                ? PowerCut.LOSE_ALL
+                : draw == 1 ? PowerCut.KEEP_ALL : draw <= 4 ? PowerCut.CUT_AT_INSTANT : PowerCut.DICE;
         // Mostly near the end: the last few writes are the ones that were not forced.
         long back = random.nextInt(1 + (int) Math.min(lastInstant, 1 << random.nextInt(12)));
         double[] odds = {0.05, 0.5, 0.95};
@@ -61,7 +63,7 @@ final class Fate {
     /** One sector: the states it went through (first = forced), the instants that made them, and how it is now. */
     byte[] sector(List<byte[]> states, List<Long> instants, byte[] now, long lastInstant, boolean doubtful) {
         byte[] forced = states.get(0);
-        if (doubtful && kind != Kind.LOSE_ALL && random != null) {
+        if (doubtful && kind != PowerCut.LOSE_ALL && random != null) {
             return random.happens(0.5) ? kept(now) : lost(forced);
         }
         switch (kind) {

@@ -25,10 +25,10 @@ final class Namespace {
 
     private final TreeMap<String, SectorFile> now = new TreeMap<>();
     private final TreeMap<String, SectorFile> base = new TreeMap<>();
-    private final List<Change> changes = new ArrayList<>();
+    private final List<NamespaceChange> changes = new ArrayList<>();
 
     /** One step of the caller. Its effects share their fate as long as none of them is forced. */
-    private record Change(long instant, List<Effect> effects) {}
+    private record NamespaceChange(long instant, List<Effect> effects) {}
 
     /** A name that leads to a file from now on, or to nothing (null). */
     private static final class Effect {
@@ -79,14 +79,14 @@ final class Namespace {
     }
 
     void put(long instant, String name, SectorFile target) {
-        add(new Change(instant, List.of(new Effect(name, target))));
+        add(new NamespaceChange(instant, List.of(new Effect(name, target))));
     }
 
     void rename(long instant, String from, String to, SectorFile file) {
-        add(new Change(instant, List.of(new Effect(to, file), new Effect(from, null))));
+        add(new NamespaceChange(instant, List.of(new Effect(to, file), new Effect(from, null))));
     }
 
-    private void add(Change change) {
+    private void add(NamespaceChange change) {
         changes.add(change);
         change.effects().forEach(effect -> apply(now, effect));
     }
@@ -100,16 +100,16 @@ final class Namespace {
     }
 
     void force(String directory) {
-        for (Change change : changes) {
+        for (NamespaceChange change : changes) {
             for (Effect effect : change.effects()) {
                 if (!effect.doubtful && parent(effect.name).equals(directory)) {
                     effect.forced = true;
                 }
             }
         }
-        Iterator<Change> oldest = changes.iterator();
+        Iterator<NamespaceChange> oldest = changes.iterator();
         while (oldest.hasNext()) {
-            Change change = oldest.next();
+            NamespaceChange change = oldest.next();
             if (!change.effects().stream().allMatch(effect -> effect.forced)) {
                 break;
             }
@@ -119,7 +119,7 @@ final class Namespace {
     }
 
     void forceFailed(String directory) {
-        for (Change change : changes) {
+        for (NamespaceChange change : changes) {
             for (Effect effect : change.effects()) {
                 effect.doubtful |= !effect.forced && parent(effect.name).equals(directory);
             }
@@ -129,7 +129,7 @@ final class Namespace {
     /** Fills this empty namespace with what is found of another after the power came back. */
     CrashEvidence becomeSurvivorOf(Namespace lost, Fate fate) {
         TreeMap<String, SectorFile> found = new TreeMap<>(lost.base);
-        for (Change change : lost.changes) {
+        for (NamespaceChange change : lost.changes) {
             boolean unforced = change.effects().stream().anyMatch(effect -> !effect.forced);
             boolean doubtful = change.effects().stream().anyMatch(effect -> effect.doubtful);
             boolean kept = unforced && fate.entry(change.instant(), doubtful);
@@ -160,7 +160,7 @@ final class Namespace {
                 file -> file == null || file == DIRECTORY ? file : copies.computeIfAbsent(file, SectorFile::heir);
         killed.base.forEach((name, file) -> base.put(name, copy.apply(file)));
         killed.now.forEach((name, file) -> now.put(name, copy.apply(file)));
-        for (Change change : killed.changes) {
+        for (NamespaceChange change : killed.changes) {
             List<Effect> effects = new ArrayList<>();
             for (Effect effect : change.effects()) {
                 Effect same = new Effect(effect.name, copy.apply(effect.target));
@@ -168,7 +168,7 @@ final class Namespace {
                 same.doubtful = effect.doubtful;
                 effects.add(same);
             }
-            changes.add(new Change(change.instant(), effects));
+            changes.add(new NamespaceChange(change.instant(), effects));
         }
     }
 

@@ -43,7 +43,7 @@ public record PopHeader(
      * @throws BadField when a required field is missing or a value is of the wrong kind
      */
     public static PopHeader read(Fields fields) {
-        Reader reader = new Reader();
+        PopHeaderReader reader = new PopHeaderReader();
         fields.forEach(reader);
         return reader.header();
     }
@@ -65,7 +65,7 @@ public record PopHeader(
         sink.put("bname", brokerName);
     }
 
-    private static final class Reader implements Fields.Visitor {
+    private static final class PopHeaderReader implements Fields.Visitor {
         private static final String[] REQUIRED = {
             "consumerGroup", "topic", "queueId", "maxMsgNums", "invisibleTime", "pollTime", "bornTime", "initMode"
         };

@@ -46,7 +46,7 @@ public record PullHeader(
      * @throws BadField when a required field is missing or a value is of the wrong kind
      */
     public static PullHeader read(Fields fields) {
-        Reader reader = new Reader();
+        PullHeaderReader reader = new PullHeaderReader();
         fields.forEach(reader);
         return reader.header();
     }
@@ -82,7 +82,7 @@ public record PullHeader(
         sink.put("bname", brokerName);
     }
 
-    private static final class Reader implements Fields.Visitor {
+    private static final class PullHeaderReader implements Fields.Visitor {
         private static final int QUEUE_ID = 1;
         private static final int QUEUE_OFFSET = 2;
         private static final int MAX_MSG_NUMS = 4;

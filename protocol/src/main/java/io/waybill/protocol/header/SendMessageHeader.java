@@ -43,7 +43,7 @@ public record SendMessageHeader(
      * @throws BadField when a required field is missing, a value is of the wrong kind, or the properties are too long
      */
     public static SendMessageHeader read(Fields fields) {
-        Reader reader = new Reader();
+        SendHeaderReader reader = new SendHeaderReader();
         fields.forEach(reader);
         return reader.header();
     }
@@ -96,7 +96,7 @@ public record SendMessageHeader(
         };
     }
 
-    private static final class Reader implements Fields.Visitor {
+    private static final class SendHeaderReader implements Fields.Visitor {
         private static final int QUEUE_ID = 1;
         private static final int SYS_FLAG = 2;
         private static final int BORN_TIMESTAMP = 4;

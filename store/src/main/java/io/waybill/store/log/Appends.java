@@ -18,7 +18,7 @@ import java.util.Map;
 final class Appends {
     private Appends() {}
 
-    static final class One extends Change {
+    static final class One extends LogWrite {
         private final MessageDraft message;
 
         One(MessageDraft message, Completion done) {
@@ -48,11 +48,11 @@ final class Appends {
     }
 
     /** Messages of one queue, all or none. */
-    static final class Batch extends Change {
+    static final class PlainBatch extends LogWrite {
         private final List<MessageDraft> messages;
         private final int size;
 
-        Batch(List<MessageDraft> messages, Completion done) {
+        PlainBatch(List<MessageDraft> messages, Completion done) {
             super(done);
             this.messages = sameQueue(messages);
             size = sizeOf(this.messages, 0);
@@ -84,7 +84,7 @@ final class Appends {
     }
 
     /** A half or delayed message. */
-    static final class Invisible extends Change {
+    static final class Invisible extends LogWrite {
         private final PendingMessage record;
         private final MessageDraft message;
         private final int size;
@@ -118,7 +118,7 @@ final class Appends {
     }
 
     /** Visible messages of any queues and steps of pop states, all or none. Steps alone may use the room that is held back. */
-    static final class AndPopSteps extends Change {
+    static final class AndPopSteps extends LogWrite {
         private final List<MessageDraft> messages;
         /** Null for none. */
         private final PopSteps steps;
@@ -172,13 +172,13 @@ final class Appends {
     }
 
     /** A message that is stored only if no other of its topic holds its key. */
-    static final class Unique extends Change {
+    static final class Unique extends LogWrite {
         private final UniqueKey unique;
         private final int queueId;
-        private final Change plain;
+        private final LogWrite plain;
         private final int size;
 
-        Unique(UniqueKey unique, int queueId, Change plain, Completion done) {
+        Unique(UniqueKey unique, int queueId, LogWrite plain, Completion done) {
             super(done);
             this.unique = unique;
             this.queueId = queueId;
@@ -235,7 +235,7 @@ final class Appends {
     }
 
     /** Those of a batch whose key is not held; of two with one key the first. */
-    static final class UniqueBatch extends Change {
+    static final class UniqueBatch extends LogWrite {
         private final List<MessageDraft> messages;
         private final List<UniqueKey> uniques;
         private final int size;

@@ -4,7 +4,7 @@ package io.waybill.store.log;
 import io.waybill.store.record.TimerCancelled;
 
 /** Cancels a delayed message. Its topic and keys are looked up when it is its turn. */
-final class Cancel extends Change {
+final class Cancel extends LogWrite {
     private static final long MOST_USUAL_BYTES = 1024;
 
     private final long handle;

@@ -249,14 +249,14 @@ public final class CommitLog {
     // ---- changes and reads
 
     /** Puts a change into the log; its completion is called once, perhaps before this returns. */
-    public void submit(Change change) {
+    public void submit(LogWrite change) {
         Writer leading = writer;
         if (leading != null) {
             leading.submit(change);
         } else if (state.isOpen()) {
             Writer.failMoved(change);
         } else {
-            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
+            change.fail(Failed.FailureCause.CLOSED, false, "the store is closed");
         }
     }
 
@@ -349,7 +349,7 @@ public final class CommitLog {
         // From here this thread runs the duties; another may still hold the writer's role for a moment.
         settle(leading);
         if (leading != null && state.isOpenForRole()) {
-            leading.submitLast(new Changes.Mark(Completion.NONE));
+            leading.submitLast(new MessageWrites.Mark(Completion.NONE));
             settle(leading);
         }
         tail.maker().dispose();

@@ -7,8 +7,8 @@ package io.waybill.store.log;
  * @param maybeStored whether the change may turn out to be kept after a restart
  * @param text one sentence for people
  */
-public record Failed(Cause cause, boolean maybeStored, String text) implements Outcome {
-    public enum Cause {
+public record Failed(FailureCause cause, boolean maybeStored, String text) implements Outcome {
+    public enum FailureCause {
         /** A write or force failed; the store takes no more changes until it is opened again. */
         FROZEN,
         /** No room for another segment. Works again as soon as there is. */

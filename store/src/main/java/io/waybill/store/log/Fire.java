@@ -5,7 +5,7 @@ import io.waybill.protocol.message.MessageDraft;
 import io.waybill.store.record.TimerFired;
 
 /** A delayed message becomes visible; its copy stands behind the record in the same frame. */
-final class Fire extends Change {
+final class Fire extends LogWrite {
     private final TimerFired record;
     private final MessageDraft copy;
 

@@ -185,7 +185,7 @@ final class Flusher implements Duty, Carrier {
     }
 
     private void failFrozen(WrittenFrame frame) {
-        for (Change change : frame.changes) {
+        for (LogWrite change : frame.changes) {
             state.failFrozen(change, true);
         }
         frame.changes.clear();

@@ -112,7 +112,7 @@ final class FrameBuilder {
     }
 
     /** Adds who waits for the frame, or for the one before; the room was taken by {@link #reserveWaiting}. */
-    void addWaiting(Change change) {
+    void addWaiting(LogWrite change) {
         frame.changes.add(change);
     }
 

@@ -31,7 +31,7 @@ final class LogState {
 
     /** Once a write or force failed nobody knows what is on disk: the same pages are never tried again. */
     void freeze(String reason) {
-        if (state.compareAndSet(StoreState.OPEN, new StoreState(StoreState.Kind.FROZEN, reason))) {
+        if (state.compareAndSet(StoreState.OPEN, new StoreState(StoreState.StoreMode.FROZEN, reason))) {
             LOG.error(
                     "the store is frozen: {}. Confirmed data can still be read; restart when the disk is well", reason);
             frozen.run();
@@ -39,15 +39,17 @@ final class LogState {
     }
 
     /** The answer for a change when the log is frozen. */
-    void failFrozen(Change change, boolean maybeStored) {
+    void failFrozen(LogWrite change, boolean maybeStored) {
         change.fail(
-                Failed.Cause.FROZEN, maybeStored, "the store is frozen until it is opened again: " + get().reason());
+                Failed.FailureCause.FROZEN,
+                maybeStored,
+                "the store is frozen until it is opened again: " + get().reason());
     }
 
     /** Run, by the thread that met the failure, when the log is frozen; at once if it is. Must not block. */
     void onFrozen(Runnable told) {
         frozen = told;
-        if (state.get().kind() == StoreState.Kind.FROZEN) {
+        if (state.get().kind() == StoreState.StoreMode.FROZEN) {
             told.run();
         }
     }

@@ -26,7 +26,7 @@ import io.waybill.store.record.UniqueKeyOwner;
 final class Pending {
     private final FoldedLog views;
     private final Notes<Long, Settled> settled = new Notes<>();
-    private final Notes<Name, Held> held = new Notes<>();
+    private final Notes<TopicUniqueKey, ClaimedKey> held = new Notes<>();
     private final Notes<Long, PublishRecord> published = new Notes<>();
     private boolean consultedInFlight;
     private long nowMillis;
@@ -35,14 +35,14 @@ final class Pending {
     private record Settled(
             long handle, long frameIndex, DecisionRecord decision, boolean gone, boolean cancelled, long dueMillis) {}
 
-    private record Name(String topic, String key) {}
+    private record TopicUniqueKey(String topic, String key) {}
 
-    private record Held(long untilMillis, FirstMessage first) {}
+    private record ClaimedKey(long untilMillis, FirstMessage first) {}
 
     private final KeyTime keyTime;
-    private final Rewrites.InFlight inFlight;
+    private final Rewrites.UnappliedLog inFlight;
 
-    Pending(FoldedLog views, KeyTime keyTime, Rewrites.InFlight inFlight) {
+    Pending(FoldedLog views, KeyTime keyTime, Rewrites.UnappliedLog inFlight) {
         this.views = views;
         this.keyTime = keyTime;
         this.inFlight = inFlight;
@@ -54,7 +54,7 @@ final class Pending {
     }
 
     /** What is not applied yet. */
-    Rewrites.InFlight inFlight() {
+    Rewrites.UnappliedLog inFlight() {
         return inFlight;
     }
 
@@ -128,7 +128,10 @@ final class Pending {
             published.put(handle, frameIndex, publication);
         } else if (record instanceof UniqueKeyClaim claim) {
             UniqueKey key = claim.key();
-            held.put(new Name(key.topic(), key.key()), frameIndex, new Held(key.untilMillis(), claim.first()));
+            held.put(
+                    new TopicUniqueKey(key.topic(), key.key()),
+                    frameIndex,
+                    new ClaimedKey(key.untilMillis(), claim.first()));
         }
     }
 
@@ -214,7 +217,7 @@ final class Pending {
 
     /** The message that holds the key; null if it is free. */
     FirstMessage holder(UniqueKey unique) {
-        Held inFlightOne = heldInFlight(unique);
+        ClaimedKey inFlightOne = heldInFlight(unique);
         FirstMessage first;
         long untilMillis;
         if (inFlightOne != null) {
@@ -232,8 +235,8 @@ final class Pending {
         return untilMillis <= keyTime.millis() || isReleased(first) ? null : first;
     }
 
-    private Held heldInFlight(UniqueKey unique) {
-        return held.isEmpty() ? null : held.get(new Name(unique.topic(), unique.key()));
+    private ClaimedKey heldInFlight(UniqueKey unique) {
+        return held.isEmpty() ? null : held.get(new TopicUniqueKey(unique.topic(), unique.key()));
     }
 
     private boolean isReleased(FirstMessage first) {

@@ -112,7 +112,7 @@ final class RetentionDecider {
                 // What fails at once is not a reason to come again at once: with the log and the disk full it would for
                 // ever.
                 outstanding.set(1);
-                submit(Changes.dropped(oldest.end(), this::rewritten));
+                submit(MessageWrites.dropped(oldest.end(), this::rewritten));
                 outstanding.decrementAndGet();
             } else if (!byAge && rounds == 0 && !gains(oldest, toRewrite) || ++rounds > MAX_ROUNDS) {
                 rest();
@@ -202,7 +202,7 @@ final class RetentionDecider {
                     return;
                 }
                 ByteBuffer message = read(half.position(), half.size(), half.frameDelta());
-                submit(new Rewrites.Half(half, message, this::rewritten));
+                submit(new Rewrites.OpenHalf(half, message, this::rewritten));
                 left--;
             }
             for (PendingTimer due : firstOf(toRewrite.dues(), left)) {
@@ -225,7 +225,7 @@ final class RetentionDecider {
                 left--;
             }
             for (StateRecord state : firstOf(toRewrite.states(), left)) {
-                submit(new Rewrites.State(state, this::rewritten));
+                submit(new Rewrites.LatestState(state, this::rewritten));
                 left--;
             }
             List<UniqueKeyOwner> uniques = firstOf(toRewrite.uniques(), left * UNIQUES_PER_RECORD);
@@ -261,7 +261,7 @@ final class RetentionDecider {
         return extent.keep(position, size);
     }
 
-    private void submit(Change change) {
+    private void submit(LogWrite change) {
         outstanding.incrementAndGet();
         writer.submit(change);
     }

@@ -34,7 +34,7 @@ final class Rewrites {
     private Rewrites() {}
 
     /** What frames that are not applied yet say; asked inside the writer's role. */
-    interface InFlight {
+    interface UnappliedLog {
         /** In the order of the log. Some of it may be applied by now. */
         void forEach(Consumer<LogRecord> visitor);
 
@@ -50,17 +50,17 @@ final class Rewrites {
         return new Refused(Refused.Reason.NOT_FOUND, "a later record says it", null);
     }
 
-    private static Stored rewritten(FrameBuilder frame, Change change, long handle) {
+    private static Stored rewritten(FrameBuilder frame, LogWrite change, long handle) {
         return new Stored(frame.base(), -1, frame.storeTimeMillis(), change.size(), handle);
     }
 
-    static final class Half extends Change {
+    static final class OpenHalf extends LogWrite {
         private final PendingHalf half;
         private final ByteBuffer message;
         private final int mostSize;
         private PendingHalf now;
 
-        Half(PendingHalf half, ByteBuffer message, Completion done) {
+        OpenHalf(PendingHalf half, ByteBuffer message, Completion done) {
             super(done);
             this.half = half;
             this.message = message;
@@ -114,7 +114,7 @@ final class Rewrites {
         }
     }
 
-    static final class Timer extends Change {
+    static final class Timer extends LogWrite {
         private final PendingTimer timer;
         private final ByteBuffer message;
         private long dueMillis;
@@ -144,7 +144,7 @@ final class Rewrites {
     }
 
     /** Offsets of which a newer value is known are left out when it is encoded. */
-    static final class Offsets extends Change {
+    static final class Offsets extends LogWrite {
         private final List<ConsumerOffset> entries;
         private final int size;
 
@@ -189,7 +189,7 @@ final class Rewrites {
         }
     }
 
-    static final class Catalog extends Change {
+    static final class Catalog extends LogWrite {
         private final CatalogRecord value;
 
         Catalog(CatalogRecord value, Completion done) {
@@ -220,10 +220,10 @@ final class Rewrites {
         }
     }
 
-    static final class State extends Change {
+    static final class LatestState extends LogWrite {
         private final StateRecord record;
 
-        State(StateRecord record, Completion done) {
+        LatestState(StateRecord record, Completion done) {
             super(done);
             this.record = record;
         }
@@ -250,7 +250,7 @@ final class Rewrites {
     }
 
     /** A whole pop state as of this record: what the views know, and the steps in flight on top. */
-    static final class Pop extends Change {
+    static final class Pop extends LogWrite {
         private static final long USUAL_BYTES = 1024;
 
         private final PopKey key;
@@ -294,7 +294,7 @@ final class Rewrites {
     }
 
     /** Unique keys whose time is not past. Those that were set free or taken anew are left out. */
-    static final class Uniques extends Change {
+    static final class Uniques extends LogWrite {
         private final List<UniqueKeyOwner> holders;
         private final int size;
         private List<UniqueKeyOwner> current;
@@ -330,7 +330,7 @@ final class Rewrites {
         }
     }
 
-    static final class Base extends Change {
+    static final class Base extends LogWrite {
         private final QueueBase unplaced;
 
         Base(QueueKey queue, Completion done) {

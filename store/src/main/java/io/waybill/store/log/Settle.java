@@ -6,13 +6,13 @@ import io.waybill.store.record.Settlement;
 import java.util.List;
 
 /** Settles set-aside messages, together with what they become again. What always holds: nothing is settled twice. */
-final class Settle extends Change {
+final class Settle extends LogWrite {
     private final List<Settlement> ranges;
     private final int size;
-    private final Change becomes;
+    private final LogWrite becomes;
 
     /** @param becomes the copies, or the new half; null for nothing */
-    Settle(List<Settlement> ranges, Change becomes, Completion done) {
+    Settle(List<Settlement> ranges, LogWrite becomes, Completion done) {
         super(done);
         if (ranges.isEmpty()) {
             throw new IllegalArgumentException("nothing is settled");

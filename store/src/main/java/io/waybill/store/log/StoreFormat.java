@@ -61,10 +61,10 @@ public final class StoreFormat {
         for (CheckReason reason : CheckReason.values()) {
             items.put("check-reason", Math.max(items.getOrDefault("check-reason", 0), reason.code()));
         }
-        for (DeliveryEvent.Kind kind : DeliveryEvent.Kind.values()) {
+        for (DeliveryEvent.DeliveryKind kind : DeliveryEvent.DeliveryKind.values()) {
             items.put("delivery-kind", Math.max(items.getOrDefault("delivery-kind", 0), kind.code()));
         }
-        for (Settlement.Kind kind : Settlement.Kind.values()) {
+        for (Settlement.SetAsideKind kind : Settlement.SetAsideKind.values()) {
             items.put("settled-kind", Math.max(items.getOrDefault("settled-kind", 0), kind.code()));
         }
         for (Settlement.How how : Settlement.How.values()) {

@@ -5,7 +5,7 @@ import io.waybill.store.record.ControlRecord;
 import java.util.List;
 
 /** The ordinary change: what must be so, and records that then stand in one frame, all or none. */
-final class WriteRecords extends Change {
+final class WriteRecords extends LogWrite {
     /** What must be so before a change; asked inside the writer's role. */
     @FunctionalInterface
     interface Precondition {

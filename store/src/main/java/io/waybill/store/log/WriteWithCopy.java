@@ -8,7 +8,7 @@ import io.waybill.store.record.UniqueKey;
 import io.waybill.store.record.UniqueKeyClaim;
 
 /** A record that ends something pending, and the visible (or delayed) copy behind it in the same frame, so that neither is ever there alone. */
-final class WriteWithCopy extends Change {
+final class WriteWithCopy extends LogWrite {
     private final WriteRecords.Precondition precondition;
     private final ControlRecord record;
     private final UniqueKey unique;

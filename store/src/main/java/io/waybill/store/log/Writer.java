@@ -47,22 +47,22 @@ final class Writer implements Duty {
     private final FoldedLog views;
     private final Carrier carrier;
     private final long epoch;
-    private final WaitingChanges waiting;
+    private final WaitingWrites waiting;
     private final AtomicInteger signals = new AtomicInteger();
     private volatile Runnable wakeDuty = () -> {};
     private volatile boolean passedOn;
     /** The tenure has ended: whatever comes to its turn now came too late. */
     private volatile boolean over;
     /** The store's own last words; whatever comes to its turn behind them is refused, even if it was taken before. */
-    private volatile Change last;
+    private volatile LogWrite last;
 
     // Everything below belongs to the holder of the role.
     private final Pending pending;
     private final QueueStates queues;
     private final FrameBuilder builder;
-    private final InFlight inFlight;
+    private final UnappliedRecords inFlight;
     private final Plan plan = new Plan();
-    private Change stalled;
+    private LogWrite stalled;
     private int framesThisTurn;
     /** Whether bytes of the frame in the builder may be in the file. */
     private boolean writeBegun;
@@ -110,10 +110,10 @@ final class Writer implements Duty {
         this.views = views;
         this.carrier = carrier;
         this.epoch = from.epoch();
-        this.waiting = new WaitingChanges(settings);
+        this.waiting = new WaitingWrites(settings);
         this.queues = new QueueStates(views);
         this.builder = new FrameBuilder(settings.keptFrameBytes(), queues);
-        this.inFlight = new InFlight(carrier.newest(), builder);
+        this.inFlight = new UnappliedRecords(carrier.newest(), builder);
         this.pending = new Pending(views, time.keyTime(), inFlight);
         Segment newest = tail.newestSegment();
         plan.segmentStart = newest.start();
@@ -129,7 +129,7 @@ final class Writer implements Duty {
 
     // ---- any thread
 
-    void submit(Change change) {
+    void submit(LogWrite change) {
         if (!state.isOpen() || over) {
             failClosed(change);
         } else if (waiting.offer(change) && (over || !carrier.willDrain())) {
@@ -144,7 +144,7 @@ final class Writer implements Duty {
     }
 
     /** For the store's own last words. */
-    void submitLast(Change change) {
+    void submitLast(LogWrite change) {
         last = change;
         while (!waiting.offerUncharged(change)) {
             drain();
@@ -212,7 +212,7 @@ final class Writer implements Duty {
             } catch (RuntimeException | Error e) {
                 breaks(e);
                 failFrame(writeBegun);
-                for (Change change = waiting.poll(); change != null; change = waiting.poll()) {
+                for (LogWrite change = waiting.poll(); change != null; change = waiting.poll()) {
                     failClosed(change);
                 }
             }
@@ -251,7 +251,7 @@ final class Writer implements Duty {
         pending.prune(appliedIndex);
         inFlight.prune(appliedIndex);
         queues.forgetIdle(appliedIndex);
-        Change change = stalled;
+        LogWrite change = stalled;
         stalled = null;
         if (change == null) {
             change = waiting.poll();
@@ -276,7 +276,7 @@ final class Writer implements Duty {
         return true;
     }
 
-    private boolean addOrRefuse(Change change) {
+    private boolean addOrRefuse(LogWrite change) {
         builder.mark();
         pending.mark();
         try {
@@ -293,11 +293,11 @@ final class Writer implements Duty {
     }
 
     /** Not a byte of it is written, so it was never there. */
-    private void takeBack(Change change, Throwable e) {
+    private void takeBack(LogWrite change, Throwable e) {
         builder.rollBack();
         pending.rollBack();
         if (e instanceof ViewsDamaged) {
-            change.fail(Failed.Cause.REBUILDING, false, e.getMessage());
+            change.fail(Failed.FailureCause.REBUILDING, false, e.getMessage());
             return;
         }
         long now = time.nanoTime();
@@ -306,7 +306,7 @@ final class Writer implements Duty {
             LOG.error("a change failed before anything of it was written, it is refused; {} so far", refusals, e);
         }
         change.fail(
-                Failed.Cause.OVERLOADED,
+                Failed.FailureCause.OVERLOADED,
                 false,
                 e instanceof OutOfMemoryError
                         ? "this broker is short of memory (" + e.getMessage() + "); try again in a moment"
@@ -314,7 +314,7 @@ final class Writer implements Duty {
     }
 
     /** False if the next segment must be waited for. */
-    private boolean add(Change change) {
+    private boolean add(LogWrite change) {
         if (!state.isOpenForRole() || over) {
             failClosed(change);
             return true;
@@ -349,7 +349,7 @@ final class Writer implements Duty {
             long wanted = Frame.HEADER + (long) size;
             if (wanted > (change.isControl() ? Frame.LARGEST : Frame.HEADER + (long) settings.maxChangeBytes())) {
                 change.fail(
-                        Failed.Cause.TOO_LARGE,
+                        Failed.FailureCause.TOO_LARGE,
                         false,
                         "the change needs " + wanted + " bytes, the largest may have " + settings.maxChangeBytes());
                 return true;
@@ -357,7 +357,7 @@ final class Writer implements Duty {
             if (wanted > plan.room()) {
                 if (wanted > settings.segmentBytes()) {
                     change.fail(
-                            Failed.Cause.TOO_LARGE,
+                            Failed.FailureCause.TOO_LARGE,
                             false,
                             "the change needs " + wanted + " bytes, a segment has " + settings.segmentBytes());
                     return true;
@@ -430,46 +430,47 @@ final class Writer implements Duty {
     }
 
     private void failFrame(boolean maybeStored) {
-        for (Change change : builder.take().changes) {
+        for (LogWrite change : builder.take().changes) {
             state.failFrozen(change, maybeStored);
         }
         // Those who wait for earlier frames must learn of the freeze too.
         carrier.carry(new WrittenFrame(), null);
     }
 
-    private void failClosed(Change change) {
-        if (state.get().kind() == StoreState.Kind.FROZEN) {
+    private void failClosed(LogWrite change) {
+        if (state.get().kind() == StoreState.StoreMode.FROZEN) {
             state.failFrozen(change, false);
         } else if (state.isOpen()) {
             failMoved(change);
         } else {
-            change.fail(Failed.Cause.CLOSED, false, "the store is closed");
+            change.fail(Failed.FailureCause.CLOSED, false, "the store is closed");
         }
     }
 
-    static void failMoved(Change change) {
-        change.fail(Failed.Cause.MOVED, false, "moved, not stored");
+    static void failMoved(LogWrite change) {
+        change.fail(Failed.FailureCause.MOVED, false, "moved, not stored");
     }
 
-    private void failOverloaded(Change change) {
+    private void failOverloaded(LogWrite change) {
         if (views.damage() != null) {
             change.fail(
-                    Failed.Cause.REBUILDING,
+                    Failed.FailureCause.REBUILDING,
                     false,
                     "the views are rebuilt from the log, and memory holds no more until they are: " + views.damage());
             return;
         }
         String failure = applier.checkpointFailure();
         change.fail(
-                Failed.Cause.OVERLOADED,
+                Failed.FailureCause.OVERLOADED,
                 false,
                 failure == null
                         ? "the views are written more slowly than messages come; try again in a moment"
                         : "the views cannot be written, so no more can be taken until they are: " + failure);
     }
 
-    private static void failWithoutSegment(Change change, IOException failure) {
-        Failed.Cause cause = failure instanceof DiskFullException ? Failed.Cause.DISK_FULL : Failed.Cause.NO_SEGMENT;
+    private static void failWithoutSegment(LogWrite change, IOException failure) {
+        Failed.FailureCause cause =
+                failure instanceof DiskFullException ? Failed.FailureCause.DISK_FULL : Failed.FailureCause.NO_SEGMENT;
         change.fail(cause, false, "no further segment can be made: " + failure.getMessage());
     }
 }

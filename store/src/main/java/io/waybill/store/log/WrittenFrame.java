@@ -10,7 +10,7 @@ import java.util.ArrayList;
  */
 final class WrittenFrame {
     final ArrayList<LogRecord> entries = new ArrayList<>();
-    final ArrayList<Change> changes = new ArrayList<>();
+    final ArrayList<LogWrite> changes = new ArrayList<>();
     final ArrayList<QueueState.Touched> touched = new ArrayList<>(2);
     /** The one handed over after this one. A chain takes no memory when a frame is added, after its bytes were written. */
     volatile WrittenFrame next;

@@ -11,7 +11,7 @@ import java.util.Objects;
  * @param client who received or acknowledged them; may be empty
  */
 public record DeliveryEvent(
-        Kind kind,
+        DeliveryKind kind,
         String group,
         String topic,
         int queueId,
@@ -24,14 +24,14 @@ public record DeliveryEvent(
     public static final int MAX_SPAN = 4096;
 
     /** The codes stand in the log. */
-    public enum Kind {
+    public enum DeliveryKind {
         DELIVERED(1),
         ACKNOWLEDGED(2),
         REPLAYED(3);
 
         private final int code;
 
-        Kind(int code) {
+        DeliveryKind(int code) {
             this.code = code;
         }
 
@@ -40,7 +40,7 @@ public record DeliveryEvent(
         }
 
         /** The kind of a code, or null when there is none. */
-        public static Kind ofCode(int code) {
+        public static DeliveryKind ofCode(int code) {
             return code >= 1 && code <= 3 ? values()[code - 1] : null;
         }
     }

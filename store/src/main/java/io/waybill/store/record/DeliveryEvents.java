@@ -17,7 +17,7 @@ public record DeliveryEvents(long position, List<DeliveryEvent> entries) impleme
         int n = in.i32();
         List<DeliveryEvent> entries = new ArrayList<>(Math.max(0, Math.min(n, in.remaining() / 40 + 1)));
         for (int i = 0; i < n; i++) {
-            DeliveryEvent.Kind what = DeliveryEvent.Kind.ofCode(in.i8());
+            DeliveryEvent.DeliveryKind what = DeliveryEvent.DeliveryKind.ofCode(in.i8());
             if (what == null) {
                 throw UnreadableRecord.newer("unknown kind of delivery event");
             }

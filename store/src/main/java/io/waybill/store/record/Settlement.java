@@ -22,7 +22,7 @@ import java.util.Objects;
 public record Settlement(
         long position,
         long atMillis,
-        Kind of,
+        SetAsideKind of,
         String topic,
         int queueId,
         long fromOffset,
@@ -31,7 +31,7 @@ public record Settlement(
         String by)
         implements StateRecord {
     /** What the queue holds. The codes stand in the log. */
-    public enum Kind {
+    public enum SetAsideKind {
         DEAD_LETTER(1),
         QUARANTINE(2),
         /** Transactions whose checks ran out. */
@@ -39,7 +39,7 @@ public record Settlement(
 
         private final int code;
 
-        Kind(int code) {
+        SetAsideKind(int code) {
             this.code = code;
         }
 
@@ -47,7 +47,7 @@ public record Settlement(
             return code;
         }
 
-        static Kind ofCode(int code) {
+        static SetAsideKind ofCode(int code) {
             if (code < 1 || code > values().length) {
                 throw UnreadableRecord.newer("unknown kind of set-aside queue " + code);
             }
@@ -103,12 +103,12 @@ public record Settlement(
     }
 
     /** To be written. */
-    public Settlement(Kind of, String topic, int queueId, long fromOffset, long toOffset, How how, String by) {
+    public Settlement(SetAsideKind of, String topic, int queueId, long fromOffset, long toOffset, How how, String by) {
         this(-1, 0, of, topic, queueId, fromOffset, toOffset, how, by);
     }
 
     static Settlement read(RecordReader in) {
-        Kind of = Kind.ofCode(in.i8());
+        SetAsideKind of = SetAsideKind.ofCode(in.i8());
         String topic = in.text();
         int queueId = in.i32();
         long from = in.i64();

@@ -113,7 +113,7 @@ final class ConsumeQueue implements QueueView {
      * deletes the blocks that min left behind. The oldest position is that of the checkpoint: the present one may be newer,
      * and what lies between both must still be there if this checkpoint is the one that a crash leaves.
      */
-    private void writeMeta(Batch batch, long end, long endEvidence, long hiddenThen, long oldest) {
+    private void writeMeta(ViewBatch batch, long end, long endEvidence, long hiddenThen, long oldest) {
         Floor floorThen = floorAsOf(end, oldest);
         long from = stored.offset >> Block.SHIFT;
         long to = floorThen.offset >> Block.SHIFT;
@@ -142,7 +142,7 @@ final class ConsumeQueue implements QueueView {
     }
 
     /** For a queue just decoded: its meta as of an oldest position. Duty thread. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         writeMeta(batch, max, evidence, hidden, oldest);
     }
 
@@ -247,7 +247,7 @@ final class ConsumeQueue implements QueueView {
     // ---- duty thread
 
     /** Adds everything of a generation to the batch, as of an oldest position. */
-    void write(long generation, Batch batch, long oldest) {
+    void write(long generation, ViewBatch batch, long oldest) {
         long end = max;
         long endEvidence = evidence;
         long hiddenThen = hidden;

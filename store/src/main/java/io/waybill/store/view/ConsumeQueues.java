@@ -203,14 +203,14 @@ public final class ConsumeQueues {
 
     // ---- duty thread
 
-    void write(Batch batch, long oldest) {
+    void write(ViewBatch batch, long oldest) {
         for (ConsumeQueue queue : writing) {
             queue.write(writingGeneration, batch, oldest);
         }
     }
 
     /** Deletes what is below an oldest position from all stored queues. Before write, in the same batch. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         byte[] prefix = {META};
         backend.scan(Family.QUEUE, prefix, Packer.behind(prefix), (metaKey, value) -> {
             Unpacker unpacker = new Unpacker(value, 0);

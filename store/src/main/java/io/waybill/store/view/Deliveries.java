@@ -21,7 +21,7 @@ public final class Deliveries {
     private static final int ENTRY = 0;
     private static final int RECORD = 1;
 
-    private record Found(long position, int index, DeliveryEvent entry) {}
+    private record FoundDelivery(long position, int index, DeliveryEvent entry) {}
 
     private final ViewsBackend backend;
     private final Table table;
@@ -74,7 +74,7 @@ public final class Deliveries {
     // ---- duty thread
 
     /** Deletes the entries of records below a position. Before the table's own changes, in the same batch. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         backend.scan(Family.DELIVERIES, record(0), record(Math.max(0, oldest)), (key, value) -> {
             long position = new Unpacker(key, 1).i64();
             Unpacker all = new Unpacker(value, 0);
@@ -97,7 +97,7 @@ public final class Deliveries {
 
     /** Those that cover an offset, in the order of the log. */
     public List<DeliveryEvent> of(String topic, int queueId, long offset, int max) {
-        List<Found> found = new ArrayList<>();
+        List<FoundDelivery> found = new ArrayList<>();
         byte[] from = queue(topic, queueId)
                 .i64(Math.max(0, offset - DeliveryEvent.MAX_SPAN + 1))
                 .done();
@@ -109,17 +109,17 @@ public final class Deliveries {
             long fromOffset = place.i64();
             long position = place.i64();
             if (toOffset > offset && position >= oldestPosition) {
-                DeliveryEvent.Kind kind = DeliveryEvent.Kind.ofCode(unpacker.i8());
+                DeliveryEvent.DeliveryKind kind = DeliveryEvent.DeliveryKind.ofCode(unpacker.i8());
                 long first = unpacker.i64();
                 long last = unpacker.i64();
                 String group = unpacker.text();
                 DeliveryEvent entry = new DeliveryEvent(
                         kind, group, topic, queueId, fromOffset, toOffset, unpacker.text(), first, last);
-                found.add(new Found(position, place.i32(), entry));
+                found.add(new FoundDelivery(position, place.i32(), entry));
             }
             return true;
         });
-        found.sort(Comparator.comparingLong(Found::position).thenComparing(Found::index));
-        return found.stream().limit(Math.max(0, max)).map(Found::entry).toList();
+        found.sort(Comparator.comparingLong(FoundDelivery::position).thenComparing(FoundDelivery::index));
+        return found.stream().limit(Math.max(0, max)).map(FoundDelivery::entry).toList();
     }
 }

@@ -32,7 +32,7 @@ final class DueIndex {
         }
         return order != 0 ? order : a.kind().compareTo(b.kind());
     };
-    private static final DueItem BEFORE_ALL = new DueItem(Long.MIN_VALUE, 0, DueItem.Kind.DELIVER);
+    private static final DueItem BEFORE_ALL = new DueItem(Long.MIN_VALUE, 0, DueItem.DueAction.DELIVER);
     private static final Runnable NOBODY = () -> {};
 
     private final Table table;
@@ -74,7 +74,8 @@ final class DueIndex {
     static DueItem item(byte[] key) {
         Unpacker unpacker = new Unpacker(key, 1);
         long dueMillis = unpacker.i64() ^ Long.MIN_VALUE;
-        return new DueItem(dueMillis, unpacker.i64(), unpacker.i8() == 0 ? DueItem.Kind.DELIVER : DueItem.Kind.CHECK);
+        return new DueItem(
+                dueMillis, unpacker.i64(), unpacker.i8() == 0 ? DueItem.DueAction.DELIVER : DueItem.DueAction.CHECK);
     }
 
     void onEarlier(Runnable wake) {

@@ -2,9 +2,9 @@
 package io.waybill.store.view;
 
 /** Something to do at a time: deliver the delayed message, or check the open transaction, of a handle. */
-public record DueItem(long dueMillis, long handle, Kind kind) {
+public record DueItem(long dueMillis, long handle, DueAction kind) {
     /** What is to be done. */
-    public enum Kind {
+    public enum DueAction {
         /** Make the delayed message visible. */
         DELIVER,
         /** Ask a producer of the group for its decision. */

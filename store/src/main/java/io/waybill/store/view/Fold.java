@@ -492,7 +492,7 @@ final class Fold {
         backend.beforeWriting();
         if (!mark.equals(mark())) {
             long oldest = mark.checkpoint.oldestPosition();
-            try (Batch batch = backend.newBatch()) {
+            try (ViewBatch batch = backend.newBatch()) {
                 if (oldest > written.oldestPosition()) {
                     queues.clean(batch, oldest);
                     transactions.clean(batch, oldest);

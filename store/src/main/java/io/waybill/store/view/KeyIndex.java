@@ -37,10 +37,10 @@ final class KeyIndex {
 
     private record Run(long id, int count, long firstPosition, long lastPosition, long firstMillis, long lastMillis) {}
 
-    private record State(Generation current, Generation writing, List<Run> runs) {}
+    private record IndexState(Generation current, Generation writing, List<Run> runs) {}
 
     private final ViewsBackend backend;
-    private volatile State state;
+    private volatile IndexState state;
 
     /** Duty thread: the runs as they are after the batch being written. */
     private List<Run> nextRuns;
@@ -69,7 +69,7 @@ final class KeyIndex {
         if (!runs.isEmpty()) {
             nextRunId = runs.get(runs.size() - 1).id() + 1;
         }
-        state = new State(new Generation(), new Generation(), List.copyOf(runs));
+        state = new IndexState(new Generation(), new Generation(), List.copyOf(runs));
         findGarbage();
     }
 
@@ -121,8 +121,8 @@ final class KeyIndex {
     }
 
     void swap() {
-        State seen = state;
-        state = new State(new Generation(), seen.current, seen.runs);
+        IndexState seen = state;
+        state = new IndexState(new Generation(), seen.current, seen.runs);
     }
 
     /** Entries in the order of their positions. One thread adds; readers look only below the published count. */
@@ -176,12 +176,12 @@ final class KeyIndex {
     // ---- duty thread
 
     /** Adds the swapped generation to the batch as one or more runs, and drops runs below the oldest position. */
-    void write(Batch batch, long oldest) {
+    void write(ViewBatch batch, long oldest) {
         for (long id : garbage) {
             batch.deleteRange(Family.KEYS, runKey(BLOCK, id), runKey(BLOCK, id + 1));
         }
         nextGarbage = new ArrayList<>();
-        State seen = state;
+        IndexState seen = state;
         List<Run> runs = new ArrayList<>();
         for (Run run : seen.runs) {
             if (run.lastPosition() < oldest) {
@@ -212,8 +212,8 @@ final class KeyIndex {
     }
 
     void written() {
-        State seen = state;
-        state = new State(seen.current, new Generation(), nextRuns);
+        IndexState seen = state;
+        state = new IndexState(seen.current, new Generation(), nextRuns);
         garbage = nextGarbage;
     }
 
@@ -265,12 +265,12 @@ final class KeyIndex {
         return new Packer(21).i8(BLOCK).i64(id).i64(hash).i32(number).done();
     }
 
-    private void delete(Batch batch, Run run) {
+    private void delete(ViewBatch batch, Run run) {
         batch.delete(Family.KEYS, runKey(RUN, run.id()));
         nextGarbage.add(run.id());
     }
 
-    private Run put(Batch batch, Sorted sorted, long firstMillis, long lastMillis) {
+    private Run put(ViewBatch batch, Sorted sorted, long firstMillis, long lastMillis) {
         long id = nextRunId++;
         long first = Long.MAX_VALUE;
         long last = Long.MIN_VALUE;
@@ -343,13 +343,13 @@ final class KeyIndex {
     // ---- readers
 
     /** Positions in [oldest, before) found so far, newest first and each once. */
-    private static final class Found {
+    private static final class FoundPositions {
         private final long oldest;
         private final long before;
         private long[] positions;
         private int count;
 
-        Found(long oldest, long before, int max) {
+        FoundPositions(long oldest, long before, int max) {
             this.oldest = oldest;
             this.before = before;
             this.positions = new long[Math.min(max, 16)];
@@ -373,8 +373,8 @@ final class KeyIndex {
         }
         long hash = hash(topic, key);
         while (true) {
-            State seen = state;
-            Found found = new Found(oldest, before, max);
+            IndexState seen = state;
+            FoundPositions found = new FoundPositions(oldest, before, max);
             search(seen, hash, fromMillis, toMillis, found, max);
             // Checkpoints may have joined runs meanwhile, and deleted what was searched.
             if (state.runs == seen.runs) {
@@ -383,7 +383,7 @@ final class KeyIndex {
         }
     }
 
-    private void search(State seen, long hash, long fromMillis, long toMillis, Found found, int max) {
+    private void search(IndexState seen, long hash, long fromMillis, long toMillis, FoundPositions found, int max) {
         if (!search(seen.current, hash, fromMillis, toMillis, found, max)
                 || !search(seen.writing, hash, fromMillis, toMillis, found, max)) {
             return;
@@ -401,7 +401,7 @@ final class KeyIndex {
     }
 
     private static boolean search(
-            Generation generation, long hash, long fromMillis, long toMillis, Found found, int max) {
+            Generation generation, long hash, long fromMillis, long toMillis, FoundPositions found, int max) {
         int count = generation.count;
         if (count == 0 || generation.firstMillis > toMillis || generation.lastMillis < fromMillis) {
             return true;
@@ -414,7 +414,7 @@ final class KeyIndex {
         return true;
     }
 
-    private boolean search(Run run, long hash, Found found, int max) {
+    private boolean search(Run run, long hash, FoundPositions found, int max) {
         boolean[] goOn = {true};
         backend.scanDown(Family.KEYS, blockKey(run.id(), hash, -1), runKey(BLOCK, run.id()), (key, value) -> {
             Sorted block = decode(value);
@@ -431,7 +431,7 @@ final class KeyIndex {
 
     /** All entries at or above a position, as sorted strings of numbers would be: ascending (position, hash), each once. */
     List<long[]> all(long oldest) {
-        State seen = state;
+        IndexState seen = state;
         List<long[]> entries = new ArrayList<>();
         for (Run run : seen.runs) {
             Sorted sorted = read(run);

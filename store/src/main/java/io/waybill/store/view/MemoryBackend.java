@@ -249,12 +249,12 @@ public final class MemoryBackend extends ViewsBackend {
     }
 
     @Override
-    Batch newBatch() {
-        return new Changes();
+    ViewBatch newBatch() {
+        return new MemoryBatch();
     }
 
     @Override
-    void write(Batch batch) {
+    void write(ViewBatch batch) {
         if (failNextWrite || failing) {
             failNextWrite = false;
             throw new ViewsDamaged("the write was told to fail");
@@ -262,7 +262,7 @@ public final class MemoryBackend extends ViewsBackend {
         List<Replaced> replaced = new ArrayList<>();
         lock.writeLock().lock();
         try {
-            for (Change change : ((Changes) batch).changes) {
+            for (TableWrite change : ((MemoryBatch) batch).changes) {
                 TreeMap<byte[], byte[]> table = table(change.family());
                 if (change.to() != null) {
                     Map<byte[], byte[]> range = table.subMap(change.key(), true, change.to(), false);
@@ -292,24 +292,24 @@ public final class MemoryBackend extends ViewsBackend {
     }
 
     /** A put, a delete (no value) or a delete of a range (with its end). */
-    private record Change(Family family, byte[] key, byte[] to, byte[] value) {}
+    private record TableWrite(Family family, byte[] key, byte[] to, byte[] value) {}
 
-    private static final class Changes extends Batch {
-        private final List<Change> changes = new ArrayList<>();
+    private static final class MemoryBatch extends ViewBatch {
+        private final List<TableWrite> changes = new ArrayList<>();
 
         @Override
         void put(Family family, byte[] key, byte[] value) {
-            changes.add(new Change(family, key, null, value));
+            changes.add(new TableWrite(family, key, null, value));
         }
 
         @Override
         void delete(Family family, byte[] key) {
-            changes.add(new Change(family, key, null, null));
+            changes.add(new TableWrite(family, key, null, null));
         }
 
         @Override
         void deleteRange(Family family, byte[] from, byte[] to) {
-            changes.add(new Change(family, from, to, null));
+            changes.add(new TableWrite(family, from, to, null));
         }
     }
 }

@@ -43,7 +43,7 @@ public final class PendingTimers {
     private static final byte[] NOTHING = new byte[0];
     private static final String[] NO_KEYS = {};
 
-    private record Waiting(PendingTimer due, String[] keys) {
+    private record TimerRow(PendingTimer due, String[] keys) {
         byte[] encode() {
             Packer packer = new Packer(128)
                     .i64(due.position())
@@ -68,13 +68,13 @@ public final class PendingTimers {
                     handle, position, size, frameDelta, dueMillis, storeTimeMillis, unpacker.text(), queueId);
         }
 
-        static Waiting decode(long handle, byte[] value) {
+        static TimerRow decode(long handle, byte[] value) {
             Unpacker unpacker = new Unpacker(value, 0);
-            return new Waiting(due(handle, unpacker), texts(unpacker));
+            return new TimerRow(due(handle, unpacker), texts(unpacker));
         }
 
         DueItem item() {
-            return new DueItem(due.dueMillis(), due.handle(), DueItem.Kind.DELIVER);
+            return new DueItem(due.dueMillis(), due.handle(), DueItem.DueAction.DELIVER);
         }
 
         Set<Long> hashes() {
@@ -140,17 +140,17 @@ public final class PendingTimers {
         return new Packer(17).i8(kind).i64(hash).i64(handle).done();
     }
 
-    private Waiting find(long handle) {
+    private TimerRow find(long handle) {
         byte[] value = table.get(key(WAITING, handle));
-        return value == null ? null : Waiting.decode(handle, value);
+        return value == null ? null : TimerRow.decode(handle, value);
     }
 
     // ---- applier
 
     void due(DelayedMessage entry) {
         boolean isNew = entry.handle() == entry.position();
-        Waiting old = isNew ? null : find(entry.handle());
-        Waiting waiting = new Waiting(
+        TimerRow old = isNew ? null : find(entry.handle());
+        TimerRow waiting = new TimerRow(
                 new PendingTimer(
                         entry.handle(),
                         entry.position(),
@@ -184,7 +184,7 @@ public final class PendingTimers {
         recounted.add(topic);
     }
 
-    private void put(Waiting waiting, boolean isNew) {
+    private void put(TimerRow waiting, boolean isNew) {
         byte[] key = key(WAITING, waiting.due.handle());
         if (isNew) {
             table.putNew(key, waiting.encode());
@@ -194,7 +194,7 @@ public final class PendingTimers {
         index.add(waiting.item(), isNew);
     }
 
-    private void remove(Waiting waiting) {
+    private void remove(TimerRow waiting) {
         long handle = waiting.due.handle();
         table.remove(key(WAITING, handle));
         for (long hash : waiting.hashes()) {
@@ -210,7 +210,7 @@ public final class PendingTimers {
     }
 
     private void end(long handle) {
-        Waiting waiting = find(handle);
+        TimerRow waiting = find(handle);
         if (waiting != null) {
             remove(waiting);
         }
@@ -233,12 +233,12 @@ public final class PendingTimers {
     }
 
     void rescheduled(TimerRescheduled entry) {
-        Waiting waiting = find(entry.handle());
+        TimerRow waiting = find(entry.handle());
         if (waiting != null) {
             PendingTimer due = waiting.due;
             index.remove(waiting.item());
             put(
-                    new Waiting(
+                    new TimerRow(
                             new PendingTimer(
                                     due.handle(),
                                     due.position(),
@@ -274,7 +274,7 @@ public final class PendingTimers {
     // ---- duty thread
 
     /** Deletes cancellations whose records stand below a position. Before the table's own changes, in the same batch. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         // A cancellation stands behind its message, so handles at or above the position need no look.
         backend.scan(Family.DUE, key(CANCELLED, 0), key(CANCELLED, Math.max(0, oldest)), (key, value) -> {
             Unpacker unpacker = new Unpacker(value, 0);
@@ -320,12 +320,12 @@ public final class PendingTimers {
 
     public PendingTimer get(long handle) {
         byte[] value = table.get(key(WAITING, handle));
-        return value == null ? null : Waiting.due(handle, new Unpacker(value, 0));
+        return value == null ? null : TimerRow.due(handle, new Unpacker(value, 0));
     }
 
     /** The keys of one that waits; null if it does not. */
     public String[] keys(long handle) {
-        Waiting waiting = find(handle);
+        TimerRow waiting = find(handle);
         return waiting == null ? null : waiting.keys;
     }
 
@@ -334,7 +334,7 @@ public final class PendingTimers {
         List<PendingTimer> found = new ArrayList<>();
         if (max > 0) {
             table.scanPrefix(new byte[] {WAITING}, (key, value) -> {
-                found.add(Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0)));
+                found.add(TimerRow.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0)));
                 return found.size() < max;
             });
         }
@@ -345,7 +345,7 @@ public final class PendingTimers {
     List<PendingTimer> below(long position) {
         List<PendingTimer> found = new ArrayList<>();
         table.scan(key(WAITING, 0), key(WAITING, Math.max(0, position)), (key, value) -> {
-            PendingTimer due = Waiting.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0));
+            PendingTimer due = TimerRow.due(new Unpacker(key, 1).i64(), new Unpacker(value, 0));
             if (due.position() < position) {
                 found.add(due);
             }
@@ -368,7 +368,7 @@ public final class PendingTimers {
     public List<Long> byKey(String topic, String key) {
         List<Long> found = new ArrayList<>();
         for (long handle : handles(BY_KEY, topic, key)) {
-            Waiting waiting = find(handle);
+            TimerRow waiting = find(handle);
             if (waiting != null
                     && waiting.due.topic().equals(topic)
                     && Arrays.asList(waiting.keys).contains(key)) {

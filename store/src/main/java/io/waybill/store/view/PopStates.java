@@ -89,7 +89,7 @@ public final class PopStates {
 
     // ---- duty thread
 
-    void write(Batch batch) {
+    void write(ViewBatch batch) {
         layers.writing.forEach((key, step) -> {
             PopFold fold = hot.get(key);
             if (fold == null) {

@@ -473,8 +473,8 @@ final class RocksBackend extends ViewsBackend {
     }
 
     @Override
-    Batch newBatch() {
-        return new Changes();
+    ViewBatch newBatch() {
+        return new RocksBatch();
     }
 
     /** RocksDB keeps an error of its own threads until it is closed. Nothing is lost: the views keep what it has not flushed. */
@@ -522,10 +522,10 @@ final class RocksBackend extends ViewsBackend {
     }
 
     @Override
-    void write(Batch batch) {
+    void write(ViewBatch batch) {
         Lock held = opened();
         try {
-            db.write(writes, ((Changes) batch).batch);
+            db.write(writes, ((RocksBatch) batch).batch);
         } catch (RocksDBException e) {
             failures++;
             throw failed("a batch", null, e);
@@ -548,7 +548,7 @@ final class RocksBackend extends ViewsBackend {
         }
     }
 
-    private final class Changes extends Batch {
+    private final class RocksBatch extends ViewBatch {
         private final WriteBatch batch = new WriteBatch();
 
         @Override

@@ -48,7 +48,7 @@ public final class Settlements extends StateRecords<Settlement> {
     // ---- duty thread
 
     /** Deletes what is said by records below a position. Before the table's own changes, in the same batch. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         byte kind = (byte) RecordKind.SETTLED.code();
         backend.scan(Family.STATE, new byte[] {kind}, new byte[] {(byte) (kind + 1)}, (key, value) -> {
             if (new Unpacker(value, 0).i64() < oldest) {

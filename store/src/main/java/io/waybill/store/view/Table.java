@@ -164,7 +164,7 @@ final class Table {
     }
 
     /** Adds the swapped generation to the batch. Duty thread. */
-    void write(Batch batch) {
+    void write(ViewBatch batch) {
         layers.writing.forEach((key, slot) -> {
             if (slot.value != null) {
                 batch.put(family, key, slot.value);

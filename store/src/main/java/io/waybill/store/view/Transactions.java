@@ -100,7 +100,7 @@ public final class Transactions {
     }
 
     private static DueItem item(PendingHalf half) {
-        return new DueItem(half.nextCheckMillis(), half.handle(), DueItem.Kind.CHECK);
+        return new DueItem(half.nextCheckMillis(), half.handle(), DueItem.DueAction.CHECK);
     }
 
     // ---- applier
@@ -276,7 +276,7 @@ public final class Transactions {
     // ---- duty thread
 
     /** Deletes what is said by records below a position. Before the table's own changes, in the same batch. */
-    void clean(Batch batch, long oldest) {
+    void clean(ViewBatch batch, long oldest) {
         // All of them stand behind their half, so handles at or above the position need no look.
         for (int kind : new int[] {DECIDED, EVENT, ROLLED_BACK, CONFLICT, PUBLISHED}) {
             backend.scan(Family.TRANSACTIONS, key(kind, 0), key(kind, Math.max(0, oldest)), (key, value) -> {

@@ -132,7 +132,7 @@ public final class UniqueKeys {
      * Deletes rows whose time is past, in the order of the log, up to the first that still counts. Before the table's own
      * changes, in the same batch.
      */
-    void clean(Batch batch) {
+    void clean(ViewBatch batch) {
         long past = closedMillis;
         if (!used) {
             return;

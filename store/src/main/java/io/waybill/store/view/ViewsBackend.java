@@ -101,10 +101,10 @@ public abstract class ViewsBackend {
     /** Before a checkpoint is written: batches that were not flushed may be gone when this returns. */
     void beforeWriting() {}
 
-    abstract Batch newBatch();
+    abstract ViewBatch newBatch();
 
     /** Applies a batch of this backend. Readers see all of it or nothing. */
-    abstract void write(Batch batch);
+    abstract void write(ViewBatch batch);
 
     /** Makes all written batches durable. */
     abstract void flush();

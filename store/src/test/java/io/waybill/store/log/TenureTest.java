@@ -65,7 +65,7 @@ class TenureTest {
 
     private static void isMoved(Outcome outcome) {
         assertThat(outcome).isInstanceOf(Failed.class);
-        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.Cause.MOVED);
+        assertThat(((Failed) outcome).cause()).isEqualTo(Failed.FailureCause.MOVED);
         assertThat(((Failed) outcome).maybeStored()).isFalse();
         assertThat(((Failed) outcome).text()).isEqualTo("moved, not stored");
     }
@@ -77,16 +77,16 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         int stored = 0;
         for (int epoch = 1; epoch <= 10; epoch++) {
-            log.submit(Changes.append(null, draft("between " + epoch), outcomes::add));
+            log.submit(MessageWrites.append(null, draft("between " + epoch), outcomes::add));
             isMoved(outcomes.remove(0));
             log.lead(3 * epoch);
             assertThat(log.epoch()).isEqualTo(3L * epoch);
             for (int i = 0; i < 20; i++) {
-                log.submit(Changes.append(null, draft("m" + epoch + "x".repeat(200)), outcomes::add));
+                log.submit(MessageWrites.append(null, draft("m" + epoch + "x".repeat(200)), outcomes::add));
                 duties.runUntilIdle();
             }
             // These are in a frame and not confirmed when the tenure ends (ASYNC confirms at once).
-            log.submit(Changes.append(null, draft("last " + epoch), outcomes::add));
+            log.submit(MessageWrites.append(null, draft("last " + epoch), outcomes::add));
             log.follow();
             log.follow();
             assertThat(outcomes).hasSize(21).allMatch(Stored.class::isInstance);
@@ -133,7 +133,7 @@ class TenureTest {
         List<Outcome> outcomes = new ArrayList<>();
         // Nobody steps the duties: the first segment fills, and the second one is taken, but no third one is made.
         for (int i = 0; i < 40; i++) {
-            log.submit(Changes.append(null, draft("x".repeat(700)), outcomes::add));
+            log.submit(MessageWrites.append(null, draft("x".repeat(700)), outcomes::add));
         }
         log.follow();
         assertThat(outcomes).hasSize(40);
@@ -145,7 +145,7 @@ class TenureTest {
 
         // The next tenure goes on behind them, in the segment that is there by now.
         log.lead(2);
-        log.submit(Changes.append(null, draft("next"), outcomes::add));
+        log.submit(MessageWrites.append(null, draft("next"), outcomes::add));
         duties.runUntilIdle();
         assertThat(((Stored) outcomes.get(40)).queueOffset()).isEqualTo(stored);
         log.close();
@@ -158,14 +158,14 @@ class TenureTest {
         open(mode);
         log.lead(1);
         List<Outcome> outcomes = new ArrayList<>();
-        log.submit(Changes.append(null, draft("one"), outcomes::add));
+        log.submit(MessageWrites.append(null, draft("one"), outcomes::add));
         log.follow();
         duties.advance(SMALL.checkpointMillis() + 1_000_000);
         assertThat(views.forLog().flushedCheckpoint().position())
                 .isEqualTo(log.positions().applied());
         log.close();
-        log.submit(Changes.append(null, draft("two"), outcomes::add));
-        assertThat(((Failed) outcomes.get(1)).cause()).isEqualTo(Failed.Cause.CLOSED);
+        log.submit(MessageWrites.append(null, draft("two"), outcomes::add));
+        assertThat(((Failed) outcomes.get(1)).cause()).isEqualTo(Failed.FailureCause.CLOSED);
         views.close();
     }
 
@@ -190,13 +190,13 @@ class TenureTest {
         open(mode);
         log.lead(1);
         List<Outcome> outcomes = new ArrayList<>();
-        log.submit(Changes.appendHalf(null, draft("half"), "g", "", 50, outcomes::add));
-        log.submit(Changes.append(null, draft("x".repeat(1_500)), outcomes::add));
+        log.submit(MessageWrites.appendHalf(null, draft("half"), "g", "", 50, outcomes::add));
+        log.submit(MessageWrites.append(null, draft("x".repeat(1_500)), outcomes::add));
         duties.runUntilIdle();
         long handle = ((Stored) outcomes.get(0)).handle();
         outcomes.clear();
-        log.submit(Changes.decide(handle, Decision.ROLLBACK, false, "a", null, 0, outcomes::add));
-        log.submit(new Change(outcomes::add) {
+        log.submit(MessageWrites.decide(handle, Decision.ROLLBACK, false, "a", null, 0, outcomes::add));
+        log.submit(new LogWrite(outcomes::add) {
             @Override
             int size() {
                 return 8_000;
@@ -207,7 +207,7 @@ class TenureTest {
                 throw new IllegalStateException("a defect");
             }
         });
-        log.submit(Changes.decide(handle, Decision.ROLLBACK, false, "b", null, 0, outcomes::add));
+        log.submit(MessageWrites.decide(handle, Decision.ROLLBACK, false, "b", null, 0, outcomes::add));
         duties.runUntilIdle();
         assertThat(outcomes).hasSize(3);
         assertThat(outcomes).hasAtLeastOneElementOfType(Refused.class);
@@ -232,7 +232,7 @@ class TenureTest {
         for (int sender = 0; sender < senders; sender++) {
             real.thread("sender", () -> {
                         for (int i = 0; i < each; i++) {
-                            log.submit(Changes.append(null, draft("x"), outcome -> {
+                            log.submit(MessageWrites.append(null, draft("x"), outcome -> {
                                 answers.incrementAndGet();
                                 if (outcome instanceof Stored) {
                                     stored.incrementAndGet();
@@ -257,8 +257,8 @@ class TenureTest {
         assertThat(answers).hasValue(senders * each);
         assertThat(views.forLog().nextOffset("t", 0)).isEqualTo(stored.get());
         assertThat(others)
-                .allSatisfy(outcome ->
-                        assertThat(((Failed) outcome).cause()).isIn(Failed.Cause.MOVED, Failed.Cause.OVERLOADED));
+                .allSatisfy(outcome -> assertThat(((Failed) outcome).cause())
+                        .isIn(Failed.FailureCause.MOVED, Failed.FailureCause.OVERLOADED));
         views.close();
         real.close();
         for (Thread thread : Thread.getAllStackTraces().keySet()) {

@@ -33,7 +33,7 @@ class DueIndexTest {
                     DueItem item = new DueItem(
                             random.nextInt(50) - 5,
                             step,
-                            random.nextInt(2) == 0 ? DueItem.Kind.DELIVER : DueItem.Kind.CHECK);
+                            random.nextInt(2) == 0 ? DueItem.DueAction.DELIVER : DueItem.DueAction.CHECK);
                     index.add(item, true);
                     model.add(item);
                 } else if (action < 8 && !model.isEmpty()) {
@@ -43,7 +43,7 @@ class DueIndexTest {
                     model.remove(item);
                 } else if (action == 8) {
                     table.swap();
-                    try (Batch batch = backend.newBatch()) {
+                    try (ViewBatch batch = backend.newBatch()) {
                         table.write(batch);
                         backend.write(batch);
                     }
@@ -87,18 +87,18 @@ class DueIndexTest {
         DueIndex index = new DueIndex(table);
         int[] woken = new int[1];
         index.onEarlier(() -> woken[0]++);
-        DueItem late = new DueItem(100, 1, DueItem.Kind.DELIVER);
+        DueItem late = new DueItem(100, 1, DueItem.DueAction.DELIVER);
         index.add(late, true);
         index.publish();
         assertThat(woken[0]).isEqualTo(1);
-        index.add(new DueItem(200, 2, DueItem.Kind.CHECK), true);
+        index.add(new DueItem(200, 2, DueItem.DueAction.CHECK), true);
         index.publish();
         assertThat(woken[0]).isEqualTo(1);
         index.remove(late);
         index.publish();
         assertThat(woken[0]).isEqualTo(1);
         assertThat(index.nextDueMillis()).isEqualTo(200);
-        index.add(new DueItem(50, 3, DueItem.Kind.CHECK), true);
+        index.add(new DueItem(50, 3, DueItem.DueAction.CHECK), true);
         index.publish();
         assertThat(woken[0]).isEqualTo(2);
     }

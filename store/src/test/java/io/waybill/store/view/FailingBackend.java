@@ -88,12 +88,12 @@ public final class FailingBackend extends ViewsBackend {
     }
 
     @Override
-    Batch newBatch() {
+    ViewBatch newBatch() {
         return memory.newBatch();
     }
 
     @Override
-    void write(Batch batch) {
+    void write(ViewBatch batch) {
         memory.write(batch);
     }
 

@@ -121,7 +121,7 @@ class RocksBackendTest {
     void batchesScanAndDeleteInOrder() {
         for (ViewsBackend backend : List.of(ViewsBackend.rocks(files), ViewsBackend.memory())) {
             backend.open();
-            try (Batch batch = backend.newBatch()) {
+            try (ViewBatch batch = backend.newBatch()) {
                 for (int i = 0; i < 10; i++) {
                     batch.put(Family.DUE, new byte[] {(byte) (i * 25)}, new byte[] {(byte) i});
                 }

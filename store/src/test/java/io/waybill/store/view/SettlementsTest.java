@@ -15,7 +15,7 @@ class SettlementsTest {
     private final FailingBackend backend = new FailingBackend(ViewsBackend.memory());
 
     private static Settlement range(long from, long to) {
-        return new Settlement(Settlement.Kind.DEAD_LETTER, TOPIC, 0, from, to, Settlement.How.REDRIVEN, "kim");
+        return new Settlement(Settlement.SetAsideKind.DEAD_LETTER, TOPIC, 0, from, to, Settlement.How.REDRIVEN, "kim");
     }
 
     private Settlements written(List<Settlement> ranges) {
@@ -23,7 +23,7 @@ class SettlementsTest {
         Settlements settlements = new Settlements(backend, table, null, 0);
         ranges.forEach(range -> settlements.fold(range.at(1, 1)));
         table.swap();
-        Batch batch = backend.newBatch();
+        ViewBatch batch = backend.newBatch();
         table.write(batch);
         backend.write(batch);
         table.written();

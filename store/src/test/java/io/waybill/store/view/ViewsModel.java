@@ -282,7 +282,7 @@ final class ViewsModel {
             long from = random.nextInt(6_000);
             long to = from + 1 + random.nextInt(random.nextInt(3) == 0 ? DeliveryEvent.MAX_SPAN : 40);
             DeliveryEvent entry = new DeliveryEvent(
-                    DeliveryEvent.Kind.values()[random.nextInt(3)],
+                    DeliveryEvent.DeliveryKind.values()[random.nextInt(3)],
                     "group-" + random.nextInt(2),
                     queue.topic(),
                     queue.queueId(),
@@ -657,9 +657,10 @@ final class ViewsModel {
 
     List<DueItem> schedule() {
         List<DueItem> items = new ArrayList<>();
-        dues.values().forEach(due -> items.add(new DueItem(due.dueMillis(), due.handle(), DueItem.Kind.DELIVER)));
+        dues.values().forEach(due -> items.add(new DueItem(due.dueMillis(), due.handle(), DueItem.DueAction.DELIVER)));
         halves.values()
-                .forEach(half -> items.add(new DueItem(half.nextCheckMillis(), half.handle(), DueItem.Kind.CHECK)));
+                .forEach(
+                        half -> items.add(new DueItem(half.nextCheckMillis(), half.handle(), DueItem.DueAction.CHECK)));
         items.sort(Comparator.comparingLong(DueItem::dueMillis)
                 .thenComparing(DueItem::handle)
                 .thenComparing(DueItem::kind));

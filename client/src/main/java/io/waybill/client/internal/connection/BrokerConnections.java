@@ -48,8 +48,8 @@ public final class BrokerConnections implements AutoCloseable {
         return answer.whenComplete((reply, failure) -> {
             if (failure != null
                     && ClientExceptions.unwrap(failure) instanceof RemotingException e
-                    && (e.kind() == RemotingException.Kind.CLOSED
-                            || e.kind() == RemotingException.Kind.CONNECT_FAILED)) {
+                    && (e.kind() == RemotingException.CallFailure.CLOSED
+                            || e.kind() == RemotingException.CallFailure.CONNECT_FAILED)) {
                 lostListeners.forEach(listener -> listener.accept(address));
             }
         });

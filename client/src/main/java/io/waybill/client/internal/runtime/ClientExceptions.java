@@ -186,16 +186,16 @@ public final class ClientExceptions {
         } catch (ExecutionException e) {
             WaybillException failure = of(e, doing, storing);
             // The trace of the event loop says nothing to the caller; this one does.
-            failure.addSuppressed(new Waiting(doing));
+            failure.addSuppressed(new WaitedHere(doing));
             throw failure;
         }
     }
 
     /** Shows in a trace who waited. */
-    private static final class Waiting extends RuntimeException {
+    private static final class WaitedHere extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        Waiting(String doing) {
+        WaitedHere(String doing) {
             super("waited here for: " + doing);
         }
     }

@@ -24,13 +24,13 @@ final class BatchAccumulator {
     private record Target(String topic, MessageQueue queue, String orderingKey) {}
 
     /** Messages of one target; guarded by the batches. */
-    private static final class Batch {
+    private static final class OpenBatch {
         final Target target;
         final List<Message> messages = new ArrayList<>();
         final List<CompletableFuture<SendReceipt>> receipts = new ArrayList<>();
         int bytes;
 
-        Batch(Target target) {
+        OpenBatch(Target target) {
             this.target = target;
         }
     }
@@ -39,7 +39,7 @@ final class BatchAccumulator {
     private final int maxBody;
     private final Timers timers;
     private final Function<List<Message>, CompletableFuture<List<SendReceipt>>> sender;
-    private final Map<Target, Batch> open = new HashMap<>(); // guarded by this
+    private final Map<Target, OpenBatch> open = new HashMap<>(); // guarded by this
     private boolean closed; // guarded by this
 
     /** @param maxBody larger bodies travel alone, since they may be compressed */
@@ -62,12 +62,12 @@ final class BatchAccumulator {
     CompletableFuture<SendReceipt> add(Message message) {
         CompletableFuture<SendReceipt> receipt = new CompletableFuture<>();
         Target target = target(message);
-        Batch full = null;
-        Batch begun = null;
+        OpenBatch full = null;
+        OpenBatch begun = null;
         synchronized (this) {
-            Batch batch = open.get(target);
+            OpenBatch batch = open.get(target);
             if (batch == null) {
-                batch = new Batch(target);
+                batch = new OpenBatch(target);
                 open.put(target, batch);
                 begun = batch;
             }
@@ -82,7 +82,7 @@ final class BatchAccumulator {
         if (full != null) {
             send(full);
         } else if (begun != null) {
-            Batch waiting = begun;
+            OpenBatch waiting = begun;
             timers.after(lingerMillis, () -> leave(waiting));
         }
         return receipt;
@@ -97,7 +97,7 @@ final class BatchAccumulator {
         if (message.queue() == null && message.orderingKey() == null) {
             return;
         }
-        Batch earlier;
+        OpenBatch earlier;
         synchronized (this) {
             earlier = open.remove(target(message));
         }
@@ -106,7 +106,7 @@ final class BatchAccumulator {
         }
     }
 
-    private void leave(Batch batch) {
+    private void leave(OpenBatch batch) {
         synchronized (this) {
             if (!open.remove(batch.target, batch)) {
                 return; // it was full before its time
@@ -117,7 +117,7 @@ final class BatchAccumulator {
 
     /** Lets everything that waits leave now, and what comes from now on without waiting. */
     void close() {
-        List<Batch> all;
+        List<OpenBatch> all;
         synchronized (this) {
             closed = true;
             all = List.copyOf(open.values());
@@ -126,7 +126,7 @@ final class BatchAccumulator {
         all.forEach(this::send);
     }
 
-    private void send(Batch batch) {
+    private void send(OpenBatch batch) {
         CompletableFuture<List<SendReceipt>> sent;
         try {
             sent = sender.apply(batch.messages);

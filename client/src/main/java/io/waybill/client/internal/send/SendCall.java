@@ -98,7 +98,7 @@ public final class SendCall {
         if (address == null) {
             trouble(
                     new RemotingException(
-                            RemotingException.Kind.CONNECT_FAILED,
+                            RemotingException.CallFailure.CONNECT_FAILED,
                             false,
                             "the address of broker " + queue.broker() + " is not known"),
                     SendRetryPolicy.Trouble.NOT_SENT);
@@ -145,7 +145,7 @@ public final class SendCall {
         long remaining = remainingMillis();
         if (remaining <= 0) {
             trouble(
-                    new RemotingException(RemotingException.Kind.TIMEOUT, false, "no time was left to send"),
+                    new RemotingException(RemotingException.CallFailure.TIMEOUT, false, "no time was left to send"),
                     SendRetryPolicy.Trouble.NOT_SENT);
             return;
         }
@@ -179,7 +179,7 @@ public final class SendCall {
             maybeStored |= remoting.maybeDelivered();
             trouble = !remoting.maybeDelivered()
                     ? SendRetryPolicy.Trouble.NOT_SENT
-                    : remoting.kind() == RemotingException.Kind.TIMEOUT
+                    : remoting.kind() == RemotingException.CallFailure.TIMEOUT
                             ? SendRetryPolicy.Trouble.TIMEOUT
                             : SendRetryPolicy.Trouble.BROKEN;
         } else {

@@ -98,7 +98,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
         PlainProducer.checkSendable(message);
         pending.begin();
         try {
-            Half half = storeHalf(message);
+            HalfSend half = storeHalf(message);
             SendReceipt receipt;
             try {
                 receipt = ClientExceptions.await(half.stored(), "storing the half message " + message.id(), true);
@@ -129,7 +129,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
 
     @Override
     public CompletableFuture<TransactionReceipt> sendAsync(Message message, Object argument) {
-        Half half;
+        HalfSend half;
         try {
             PlainProducer.checkSendable(message);
             pending.begin();
@@ -165,7 +165,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
     }
 
     /** A half message on its way. */
-    private record Half(RunningTransactions.SendRun run, CompletableFuture<SendReceipt> stored) {
+    private record HalfSend(RunningTransactions.SendRun run, CompletableFuture<SendReceipt> stored) {
         /** Its sender gave up: once the outcome of the send is known nothing runs any more. */
         void notExecuted() {
             stored.whenComplete((receipt, failure) -> {
@@ -180,7 +180,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
         }
     }
 
-    private Half storeHalf(Message message) {
+    private HalfSend storeHalf(Message message) {
         RunningTransactions.SendRun run =
                 running.begin(group, message.id(), runtime.clock().wallMillis());
         CompletableFuture<SendReceipt> stored;
@@ -194,7 +194,7 @@ public final class HalfMessageProducer implements TransactionProducer, CheckedPr
         } catch (WaybillException e) {
             stored = CompletableFuture.failedFuture(e);
         }
-        return new Half(run, stored);
+        return new HalfSend(run, stored);
     }
 
     private static long positionOf(SendReceipt half) {

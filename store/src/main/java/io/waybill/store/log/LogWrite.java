@@ -6,11 +6,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One change on its way into the log, made by {@link Changes} or {@link RecordChanges}: judged, then encoded, by the holder of the writer's role; completed exactly once by
+ * One change on its way into the log, made by {@link MessageWrites} or {@link StateWrites}: judged, then encoded, by the holder of the writer's role; completed exactly once by
  * the thread that confirmed its frame.
  */
-public abstract class Change {
-    private static final Logger LOG = LoggerFactory.getLogger(Change.class);
+public abstract class LogWrite {
+    private static final Logger LOG = LoggerFactory.getLogger(LogWrite.class);
 
     /** What a change takes besides its bytes, roughly: objects, texts, its entry. */
     private static final int OVERHEAD = 256;
@@ -20,7 +20,7 @@ public abstract class Change {
     private AtomicLong chargedTo;
     private long charge;
 
-    Change(Completion done) {
+    LogWrite(Completion done) {
         this.done = done;
     }
 
@@ -73,7 +73,7 @@ public abstract class Change {
         }
     }
 
-    void fail(Failed.Cause cause, boolean maybeStored, String text) {
+    void fail(Failed.FailureCause cause, boolean maybeStored, String text) {
         complete(new Failed(cause, maybeStored, text));
     }
 }

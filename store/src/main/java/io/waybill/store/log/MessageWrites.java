@@ -20,26 +20,26 @@ import java.util.List;
 
 /**
  * The changes of messages, transactions and timers: what must be so before each, and the records it is. What they mean is said at
- * the doors of {@link io.waybill.store.Store}. Of everything else see {@link RecordChanges}.
+ * the doors of {@link io.waybill.store.Store}. Of everything else see {@link StateWrites}.
  */
-public final class Changes {
-    private Changes() {}
+public final class MessageWrites {
+    private MessageWrites() {}
 
     // ---- new messages
 
-    public static Change append(UniqueKey unique, MessageDraft message, Completion done) {
+    public static LogWrite append(UniqueKey unique, MessageDraft message, Completion done) {
         return unique(unique, message, new Appends.One(message, done), done);
     }
 
-    public static Change appendBatch(List<MessageDraft> sameQueue, Completion done) {
-        return new Appends.Batch(sameQueue, done);
+    public static LogWrite appendBatch(List<MessageDraft> sameQueue, Completion done) {
+        return new Appends.PlainBatch(sameQueue, done);
     }
 
-    public static Change appendBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
+    public static LogWrite appendBatch(List<MessageDraft> sameQueue, List<UniqueKey> uniques, Completion done) {
         return new Appends.UniqueBatch(sameQueue, uniques, done);
     }
 
-    public static Change appendHalf(
+    public static LogWrite appendHalf(
             UniqueKey unique,
             MessageDraft message,
             String producerGroup,
@@ -50,18 +50,18 @@ public final class Changes {
         return unique(unique, message, new Appends.Invisible(record, message, done), done);
     }
 
-    public static Change appendTimer(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
+    public static LogWrite appendTimer(UniqueKey unique, MessageDraft message, long dueMillis, Completion done) {
         DelayedMessage record = new DelayedMessage(dueMillis, message.topic(), message.queueId(), message.indexKeys());
         return unique(unique, message, new Appends.Invisible(record, message, done), done);
     }
 
-    private static Change unique(UniqueKey unique, MessageDraft message, Change plain, Completion done) {
+    private static LogWrite unique(UniqueKey unique, MessageDraft message, LogWrite plain, Completion done) {
         return unique == null ? plain : new Appends.Unique(unique, message.queueId(), plain, done);
     }
 
     // ---- transactions
 
-    public static Change decide(
+    public static LogWrite decide(
             long handle,
             Decision outcome,
             boolean fromCheck,
@@ -79,7 +79,7 @@ public final class Changes {
                 : new WriteWithCopy(open, record, null, copy, dueMillis, done);
     }
 
-    public static Change checked(
+    public static LogWrite checked(
             long handle,
             int count,
             long nextCheckMillis,
@@ -93,16 +93,16 @@ public final class Changes {
                 done);
     }
 
-    public static Change answered(long handle, String client, String answer, Completion done) {
+    public static LogWrite answered(long handle, String client, String answer, Completion done) {
         return write(pending -> pending.judgeAnswer(handle), new CheckAnswer(-1, handle, client, answer, 0), done);
     }
 
-    public static Change conflict(DecisionConflict conflict, Completion done) {
+    public static LogWrite conflict(DecisionConflict conflict, Completion done) {
         return write(pending -> pending.judgeConflict(conflict.handle(), conflict.late()), conflict, done);
     }
 
     /** Delivers the message of a rolled back transaction after all, once. */
-    public static Change publish(
+    public static LogWrite publish(
             long handle, String by, UniqueKey unique, MessageDraft copy, long dueMillis, Completion done) {
         PublishRecord record = new PublishRecord(handle, -1, 0, by);
         return new WriteWithCopy(pending -> pending.judgePublish(handle), record, unique, copy, dueMillis, done);
@@ -110,31 +110,31 @@ public final class Changes {
 
     // ---- timers
 
-    public static Change fire(long handle, MessageDraft copy, Completion done) {
+    public static LogWrite fire(long handle, MessageDraft copy, Completion done) {
         return new Fire(handle, copy, done);
     }
 
-    public static Change cancel(long handle, String by, Completion done) {
+    public static LogWrite cancel(long handle, String by, Completion done) {
         return new Cancel(handle, by, done);
     }
 
-    public static Change reschedule(long handle, long dueMillis, Completion done) {
+    public static LogWrite reschedule(long handle, long dueMillis, Completion done) {
         return write(pending -> pending.judgeDue(handle), new TimerRescheduled(-1, handle, dueMillis), done);
     }
 
     // ---- of the log itself
 
     /** Says that all below a position may be missing. */
-    static Change dropped(long upTo, Completion done) {
+    static LogWrite dropped(long upTo, Completion done) {
         return new WriteRecords(List.of(new Dropped(-1, upTo)), done);
     }
 
-    private static Change write(WriteRecords.Precondition precondition, ControlRecord record, Completion done) {
+    private static LogWrite write(WriteRecords.Precondition precondition, ControlRecord record, Completion done) {
         return new WriteRecords(precondition, List.of(record), true, done);
     }
 
     /** Closes the log cleanly. */
-    static final class Mark extends Change {
+    static final class Mark extends LogWrite {
         private static final int SIZE = new ClosingMark(-1, 0).size();
 
         Mark(Completion done) {

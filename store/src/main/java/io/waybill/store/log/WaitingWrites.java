@@ -8,8 +8,8 @@ import org.jctools.queues.varhandle.MpscVarHandleArrayQueue;
  * The changes that wait for the writer. What always holds: they are bounded in number, and in bytes from their offer to their
  * completion; changes that end something have room when others have none. Any thread offers, the holder of the role polls.
  */
-final class WaitingChanges {
-    private final MpscVarHandleArrayQueue<Change> queue;
+final class WaitingWrites {
+    private final MpscVarHandleArrayQueue<LogWrite> queue;
     /** Of the changes that were taken and are not completed yet. */
     private final AtomicLong bytes = new AtomicLong();
 
@@ -17,7 +17,7 @@ final class WaitingChanges {
     private final long maxBytes;
     private final long maxNewBytes;
 
-    WaitingChanges(StoreSettings settings) {
+    WaitingWrites(StoreSettings settings) {
         this.queue = new MpscVarHandleArrayQueue<>(settings.maxWaiting());
         this.maxCount = settings.maxWaiting();
         this.maxBytes = settings.maxWaitingBytes();
@@ -25,10 +25,10 @@ final class WaitingChanges {
     }
 
     /** Whether it waits now; if there is no room for it, it has failed. */
-    boolean offer(Change change) {
+    boolean offer(LogWrite change) {
         if (!charge(change)) {
             change.fail(
-                    Failed.Cause.OVERLOADED,
+                    Failed.FailureCause.OVERLOADED,
                     false,
                     "changes of " + bytes + " bytes wait to be written, the limit is "
                             + (change.isControl() ? maxBytes : maxNewBytes) + "; try again in a moment");
@@ -36,7 +36,7 @@ final class WaitingChanges {
         }
         if (!queue.offer(change)) {
             change.fail(
-                    Failed.Cause.OVERLOADED,
+                    Failed.FailureCause.OVERLOADED,
                     false,
                     "more than " + maxCount + " changes wait to be written; try again in a moment");
             return false;
@@ -45,7 +45,7 @@ final class WaitingChanges {
     }
 
     /** Whether there is room for it; then it holds the room until it is completed. One alone always has room. */
-    private boolean charge(Change change) {
+    private boolean charge(LogWrite change) {
         long weight = change.weight();
         long before = bytes.getAndAdd(weight);
         if (before > 0 && before + weight > (change.isControl() ? maxBytes : maxNewBytes)) {
@@ -57,11 +57,11 @@ final class WaitingChanges {
     }
 
     /** Without a look at bytes. False if the queue is full. */
-    boolean offerUncharged(Change change) {
+    boolean offerUncharged(LogWrite change) {
         return queue.offer(change);
     }
 
-    Change poll() {
+    LogWrite poll() {
         return queue.poll();
     }
 

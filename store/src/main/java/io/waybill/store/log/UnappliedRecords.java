@@ -8,13 +8,13 @@ import java.util.function.Consumer;
  * The records of frames that are not applied yet, for changes that restate older ones: what a frame on its way says anew must
  * not be restated. Used by the holder of the writer's role only.
  */
-final class InFlight implements Rewrites.InFlight {
+final class UnappliedRecords implements Rewrites.UnappliedLog {
     /** The last frame of the carrier's chain of which nothing is needed any more. */
     private WrittenFrame applied;
 
     private final FrameBuilder builder;
 
-    InFlight(WrittenFrame applied, FrameBuilder builder) {
+    UnappliedRecords(WrittenFrame applied, FrameBuilder builder) {
         this.applied = applied;
         this.builder = builder;
     }

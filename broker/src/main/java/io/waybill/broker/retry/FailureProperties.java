@@ -11,7 +11,7 @@ import java.util.Map;
  * <p>On every retry copy: RETRY_TOPIC (where it was sent first), ORIGIN_MESSAGE_ID (its first offset id), {@link #RETRY_SINCE_MS}. On a dead
  * letter also DLQ_ORIGIN_TOPIC, DLQ_ORIGIN_MESSAGE_ID and the five below; DELAY is gone, so that sending it again does not delay it.
  */
-public final class DeadLetter {
+public final class FailureProperties {
     /** When the message was given back for the first time, wall-clock milliseconds. */
     public static final String RETRY_SINCE_MS = "RETRY_SINCE_MS";
     /** When it was given back for the last time, wall-clock milliseconds. */
@@ -30,7 +30,7 @@ public final class DeadLetter {
     /** The client that gave it up: its id if that is known, and its address. */
     public static final String DLQ_CLIENT = "DLQ_CLIENT";
 
-    private DeadLetter() {}
+    private FailureProperties() {}
 
     /** A dead letter is given back by a consumer of dead letters: what it says of retries is the life before. */
     static void beginAnew(Map<String, String> properties) {

@@ -2,7 +2,7 @@
 package io.waybill.store.view;
 
 /** Changes that happen together or not at all, in the order given (a later one of the same key wins). */
-abstract class Batch implements AutoCloseable {
+abstract class ViewBatch implements AutoCloseable {
     abstract void put(Family family, byte[] key, byte[] value);
 
     abstract void delete(Family family, byte[] key);

@@ -17,11 +17,11 @@ import io.waybill.store.record.UniqueKey;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The changes that are records of offsets, catalog, pop states, deliveries and settlements; see {@link Changes}. */
-public final class RecordChanges {
-    private RecordChanges() {}
+/** The changes that are records of offsets, catalog, pop states, deliveries and settlements; see {@link MessageWrites}. */
+public final class StateWrites {
+    private StateWrites() {}
 
-    public static Change commitOffsets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
+    public static LogWrite commitOffsets(List<ConsumerOffset> offsets, List<PendingReset> resets, Completion done) {
         List<ControlRecord> records = new ArrayList<>(1 + resets.size());
         if (!offsets.isEmpty() || resets.isEmpty()) {
             records.add(new ConsumerOffsets(-1, List.copyOf(offsets)));
@@ -30,16 +30,16 @@ public final class RecordChanges {
         return new WriteRecords(records, done);
     }
 
-    public static Change putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
+    public static LogWrite putCatalog(CatalogKind kind, String name, byte[] value, Completion done) {
         return new WriteRecords(List.of(new CatalogRecord(-1, kind, name, value)), done);
     }
 
-    public static Change pop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
+    public static LogWrite pop(List<MessageDraft> visible, List<PopDelta> deltas, Completion done) {
         return new Appends.AndPopSteps(visible, new PopSteps(-1, deltas), done);
     }
 
     /** Refused on a full disk, as it is for people only. */
-    public static Change deliveries(List<DeliveryEvent> events, Completion done) {
+    public static LogWrite deliveries(List<DeliveryEvent> events, Completion done) {
         if (events.isEmpty()) {
             throw new IllegalArgumentException("a record of deliveries needs an event");
         }
@@ -47,11 +47,11 @@ public final class RecordChanges {
                 WriteRecords.Precondition.NONE, List.of(new DeliveryEvents(-1, List.copyOf(events))), false, done);
     }
 
-    public static Change settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
+    public static LogWrite settle(List<MessageDraft> copies, List<Settlement> ranges, Completion done) {
         return new Settle(ranges, copies.isEmpty() ? null : pop(copies, List.of(), done), done);
     }
 
-    public static Change settleAsHalf(
+    public static LogWrite settleAsHalf(
             UniqueKey unique,
             MessageDraft message,
             String producerGroup,
@@ -60,11 +60,11 @@ public final class RecordChanges {
             List<Settlement> ranges,
             Completion done) {
         return new Settle(
-                ranges, Changes.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done), done);
+                ranges, MessageWrites.appendHalf(unique, message, producerGroup, sender, firstCheckMillis, done), done);
     }
 
     /** Writes records, all or none, whatever is so. */
-    public static Change write(List<? extends ControlRecord> records, Completion done) {
+    public static LogWrite write(List<? extends ControlRecord> records, Completion done) {
         return new WriteRecords(records, done);
     }
 }
