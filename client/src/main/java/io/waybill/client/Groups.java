@@ -60,20 +60,6 @@ public interface Groups {
      */
     void changeAttributes(String group, Map<String, String> set, Set<String> remove);
 
-    /**
-     * Gives one group the progress of another; both must exist. Members at work go on from there.
-     *
-     * @param topic only in this topic, or null for all
-     */
-    void cloneOffsets(String from, String to, String topic);
-
-    /**
-     * Moves a group to the end of a topic: what is there now will not be consumed.
-     *
-     * @return the new offsets
-     */
-    Map<MessageQueue, Long> skipBacklog(String group, String topic);
-
     /** Forgets a group with its progress, retries and dead letters. It must be at rest. */
     void delete(String group);
 

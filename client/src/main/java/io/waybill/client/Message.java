@@ -16,7 +16,7 @@ import java.util.Objects;
  * One message to send. Its {@link #id()} is chosen when it is built and travels with it: sending the same object again (as the library does when it
  * retries, and as you may after an error) sends the same message, and consumers can recognise the second copy by that id.
  *
- * @param id unique id, stored with the message and found by {@link Admin#byId}
+ * @param id unique id, stored with the message and found by {@link Messages#byId}
  * @param topic where it goes
  * @param tag what consumers filter by, or null
  * @param keys business keys to find it by, without spaces; never null
@@ -184,7 +184,7 @@ public record Message(
         }
 
         /**
-         * What makes this message one with another: in a topic with de-duplication ({@link Admin#DEDUP}) a second message of the same key is not stored
+         * What makes this message one with another: in a topic with de-duplication ({@link Topics#DEDUP}) a second message of the same key is not stored
          * and gets the receipt of the first. Without it the id counts, so that only repeated sends of one object are found.
          */
         public Builder dedupKey(String value) {

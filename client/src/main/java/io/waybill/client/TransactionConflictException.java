@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client;
 
-import io.waybill.client.Admin.TransactionState.Stage;
+import io.waybill.client.TransactionInspector.TransactionState.Stage;
 import java.time.Instant;
 
 /**

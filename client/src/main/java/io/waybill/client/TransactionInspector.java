@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client;
 
-import io.waybill.client.Admin.TransactionState;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -12,6 +11,11 @@ import java.util.Optional;
 public interface TransactionInspector {
     /** Transactions that wait for a decision, the oldest first. */
     List<TransactionState> list(Query query);
+
+    /** Transactions that wait for a decision, the oldest first, at most so many. */
+    default List<TransactionState> list(int max) {
+        return list(Query.first(max));
+    }
 
     /** One transaction, open or decided, by its message id, with every question about it. */
     Optional<Details> find(String messageId);
@@ -80,6 +84,46 @@ public interface TransactionInspector {
 
         public Query youngerThan(Duration age) {
             return new Query(topic, producerGroup, minAge, age, max);
+        }
+    }
+
+    /**
+     * A transaction at the broker. Of a decided one whose message is gone only stage, broker and the decision are known; the rest is null.
+     *
+     * @param messageId the id of its message
+     * @param broker the name of the broker that keeps it
+     * @param topic the topic its message will be in
+     * @param producerGroup whom the broker asks
+     * @param keys business keys of the message
+     * @param stage open, or how it was decided
+     * @param storedAt when the half message was stored
+     * @param checks how often the broker has asked
+     * @param nextCheck when it asks next, or null
+     * @param decidedAt when it was decided, or null
+     * @param decidedBy who decided, or null
+     */
+    record TransactionState(
+            String messageId,
+            String broker,
+            String topic,
+            String producerGroup,
+            List<String> keys,
+            Stage stage,
+            Instant storedAt,
+            int checks,
+            Instant nextCheck,
+            Instant decidedAt,
+            String decidedBy) {
+        /** Where a transaction stands. */
+        public enum Stage {
+            /** Waits for a decision. */
+            OPEN,
+            /** Its message is visible. */
+            COMMITTED,
+            /** Its message is gone. */
+            ROLLED_BACK,
+            /** Nobody knew after all checks: its message is set aside and never visible. */
+            EXHAUSTED
         }
     }
 

@@ -64,7 +64,7 @@ public final class OrderTimeout implements AutoCloseable {
 
     public static void main(String[] arguments) throws Exception {
         try (WaybillClient client = WaybillClient.connect(NameServer.from(arguments))) {
-            client.admin().createTopic(TOPIC, 4);
+            client.admin().topics().create(TOPIC, 4);
             try (OrderTimeout timeouts = new OrderTimeout(
                     client,
                     (order, due) -> System.out.println(order + " cancelled, "

@@ -7,7 +7,7 @@ import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
-import io.waybill.client.Admin;
+import io.waybill.client.GroupOffsets;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Amount;
 import io.waybill.client.Groups.Backlog;
@@ -178,9 +178,9 @@ public final class GroupCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            Admin.GroupProgress progress = client.admin().progress(group);
+            GroupOffsets.GroupProgress progress = client.admin().offsets().progress(group);
             List<Map<String, Object>> rows = new ArrayList<>();
-            for (Admin.QueueProgress queue : progress.queues()) {
+            for (GroupOffsets.QueueProgress queue : progress.queues()) {
                 Map<String, Object> row = new LinkedHashMap<>();
                 row.put("topic", queue.queue().topic());
                 row.put("broker", queue.queue().broker());
@@ -321,12 +321,12 @@ public final class GroupCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             Instant time = Times.instantOption("--to", to);
             if (confirmation.dryRun()) {
-                output().list(offsets(client.admin().offsetsAt(topic, time)));
+                output().list(offsets(client.admin().offsets().at(topic, time)));
                 output().note("group " + group + " would go on there");
                 return ExitCode.DONE;
             }
             confirmation.confirm("Moving group " + group + " in topic " + topic + " to " + Times.text(time));
-            output().list(offsets(client.admin().resetGroup(group, topic, time)));
+            output().list(offsets(client.admin().offsets().reset(group, topic, time)));
             return ExitCode.DONE;
         }
     }
@@ -348,15 +348,15 @@ public final class GroupCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             if (confirmation.dryRun()) {
-                long lag = client.admin().progress(group).queues().stream()
+                long lag = client.admin().offsets().progress(group).queues().stream()
                         .filter(queue -> queue.queue().topic().equals(topic))
-                        .mapToLong(Admin.QueueProgress::lag)
+                        .mapToLong(GroupOffsets.QueueProgress::lag)
                         .sum();
                 output().note(Output.counted(lag, "message") + " would be skipped");
                 return ExitCode.DONE;
             }
             confirmation.confirm("Skipping everything that waits for group " + group + " in topic " + topic);
-            output().list(offsets(client.admin().groups().skipBacklog(group, topic)));
+            output().list(offsets(client.admin().offsets().skipBacklog(group, topic)));
             return ExitCode.DONE;
         }
     }
@@ -406,14 +406,15 @@ public final class GroupCommand implements Callable<Integer> {
                         settings.attributes()));
                 output().note("group " + to + " is new and has the settings of " + from);
             }
-            groups.cloneOffsets(from, to, topic);
+            client.admin().offsets().copy(from, to, topic);
             output().list(progress(client, to));
             return ExitCode.DONE;
         }
 
         private List<Map<String, Object>> progress(WaybillClient client, String group) {
             Map<MessageQueue, Long> offsets = new TreeMap<>();
-            for (Admin.QueueProgress queue : client.admin().progress(group).queues()) {
+            for (GroupOffsets.QueueProgress queue :
+                    client.admin().offsets().progress(group).queues()) {
                 String name = queue.queue().topic();
                 if (topic == null ? !name.startsWith("%RETRY%") : name.equals(topic)) {
                     offsets.put(queue.queue(), queue.committed());

@@ -51,9 +51,9 @@ public final class MessageCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            List<MessageHistory> lives = client.admin().trace(topic, name);
+            List<MessageHistory> lives = client.admin().messages().history(topic, name);
             if (lives.isEmpty()) {
-                lives = client.admin().traceKey(topic, name);
+                lives = client.admin().messages().historyByKey(topic, name);
             }
             if (lives.isEmpty()) {
                 throw new Failure(
@@ -132,6 +132,7 @@ public final class MessageCommand implements Callable<Integer> {
         @Override
         protected int run(WaybillClient client) {
             List<ReceivedMessage> found = new ArrayList<>(client.admin()
+                    .messages()
                     .byKey(
                             topic,
                             name,
@@ -139,7 +140,7 @@ public final class MessageCommand implements Callable<Integer> {
                             from == null ? java.time.Instant.EPOCH : Times.instantOption("--from", from),
                             to == null ? java.time.Instant.now() : Times.instantOption("--to", to)));
             if (found.isEmpty()) {
-                client.admin().byId(topic, name).ifPresent(found::add);
+                client.admin().messages().byId(topic, name).ifPresent(found::add);
             }
             if (found.isEmpty()) {
                 throw new Failure(ExitCode.NOT_FOUND, "topic " + topic + " has no message with the id or key " + name);

@@ -18,7 +18,7 @@ public final class WarmUpCommand implements Callable<Integer> {
     public Integer call() {
         try (EmbeddedBroker broker = EmbeddedBroker.start();
                 WaybillClient client = WaybillClient.connect(broker.namesrvAddress())) {
-            client.admin().createTopic("warm-up", 4);
+            client.admin().topics().create("warm-up", 4);
             try (Producer producer = client.producer("warm-up").build();
                     PullConsumer consumer =
                             client.pullConsumer("warm-up-reader").build()) {
@@ -28,9 +28,9 @@ public final class WarmUpCommand implements Callable<Integer> {
                 consumer.poll(Duration.ofSeconds(5));
                 consumer.commit();
             }
-            client.admin().topics();
-            client.admin().describe("warm-up");
-            client.admin().transactions(1);
+            client.admin().topics().names();
+            client.admin().topics().describe("warm-up");
+            client.admin().transactions().list(1);
         }
         return ExitCode.DONE;
     }

@@ -8,9 +8,9 @@ import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
-import io.waybill.client.Admin;
-import io.waybill.client.Admin.QueueState;
-import io.waybill.client.Admin.TopicDescription;
+import io.waybill.client.Topics;
+import io.waybill.client.Topics.QueueState;
+import io.waybill.client.Topics.TopicDescription;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -80,7 +80,7 @@ public final class TopicCommand implements Callable<Integer> {
                 throw new Failure(ExitCode.USAGE, "--queues must be at least 1, was " + queues);
             }
             try (WaybillClient client = cluster.connect()) {
-                client.admin().createTopic(topic, queues, force);
+                client.admin().topics().create(topic, queues, force);
             }
             Map<String, Object> created = new LinkedHashMap<>();
             created.put("topic", topic);
@@ -120,8 +120,9 @@ public final class TopicCommand implements Callable<Integer> {
                 if (deleted) {
                     return listDeleted(client);
                 }
-                List<String> topics =
-                        all ? client.admin().allTopics() : client.admin().topics();
+                List<String> topics = all
+                        ? client.admin().topics().allNames()
+                        : client.admin().topics().names();
                 if (quiet) {
                     topics.forEach(output::line);
                     return ExitCode.DONE;
@@ -142,7 +143,7 @@ public final class TopicCommand implements Callable<Integer> {
 
         private int listDeleted(WaybillClient client) {
             List<Map<String, Object>> rows = new ArrayList<>();
-            for (Admin.DeletedTopic topic : client.admin().deletedTopics()) {
+            for (Topics.DeletedTopic topic : client.admin().topics().deleted()) {
                 if (quiet) {
                     output.line(topic.name());
                     continue;
@@ -174,7 +175,7 @@ public final class TopicCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             Map<String, Object> restored = new LinkedHashMap<>();
             restored.put("topic", topic);
-            restored.put("messages", client.admin().restoreTopic(topic));
+            restored.put("messages", client.admin().topics().restore(topic));
             output().one(restored);
             return ExitCode.DONE;
         }
@@ -197,7 +198,7 @@ public final class TopicCommand implements Callable<Integer> {
         @Override
         public Integer call() {
             try (WaybillClient client = cluster.connect()) {
-                TopicDescription found = client.admin().describe(topic);
+                TopicDescription found = client.admin().topics().describe(topic);
                 List<Map<String, Object>> rows = new ArrayList<>();
                 for (QueueState state : found.queues()) {
                     Map<String, Object> row = new LinkedHashMap<>();
@@ -209,7 +210,7 @@ public final class TopicCommand implements Callable<Integer> {
                     row.put("lastStored", state.lastStored());
                     rows.add(row);
                 }
-                List<String> groups = client.admin().groups(topic);
+                List<String> groups = client.admin().topics().groups(topic);
                 if (output.isJson()) {
                     Map<String, Object> all = new LinkedHashMap<>();
                     all.put("topic", topic);
@@ -265,19 +266,19 @@ public final class TopicCommand implements Callable<Integer> {
             Map<String, String> set = new LinkedHashMap<>();
             Set<String> remove = new LinkedHashSet<>();
             if (dedup != null && dedup.equals("0")) {
-                remove.add(Admin.DEDUP);
+                remove.add(Topics.DEDUP);
             } else if (dedup != null) {
-                set.put(Admin.DEDUP, dedup);
+                set.put(Topics.DEDUP, dedup);
             }
             if (type != null) {
-                set.put(Admin.MESSAGE_TYPE, type.toUpperCase(Locale.ROOT));
+                set.put(Topics.MESSAGE_TYPE, type.toUpperCase(Locale.ROOT));
             }
             if (!set.isEmpty() || !remove.isEmpty()) {
-                client.admin().changeTopicAttributes(topic, set, remove);
+                client.admin().topics().changeAttributes(topic, set, remove);
             }
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("topic", topic);
-            row.putAll(client.admin().topicAttributes(topic));
+            row.putAll(client.admin().topics().attributes(topic));
             output().one(row);
             return ExitCode.DONE;
         }
@@ -305,14 +306,14 @@ public final class TopicCommand implements Callable<Integer> {
 
         @Override
         protected int run(WaybillClient client) {
-            TopicDescription found = client.admin().describe(topic);
+            TopicDescription found = client.admin().topics().describe(topic);
             if (confirmation.dryRun()) {
                 output().note("topic " + topic + " would be deleted with "
                         + Output.counted(found.messages(), "message"));
                 return ExitCode.DONE;
             }
             confirmation.confirm("Deleting topic " + topic + " with " + Output.counted(found.messages(), "message"));
-            client.admin().deleteTopic(topic, force);
+            client.admin().topics().delete(topic, force);
             output().one(Map.of("deleted", topic));
             return ExitCode.DONE;
         }

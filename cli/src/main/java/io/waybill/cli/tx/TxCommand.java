@@ -9,12 +9,12 @@ import io.waybill.cli.terminal.Failure;
 import io.waybill.cli.terminal.Output;
 import io.waybill.cli.terminal.Times;
 import io.waybill.client.Admin;
-import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
 import io.waybill.client.TransactionInspector.Check;
 import io.waybill.client.TransactionInspector.Conflict;
 import io.waybill.client.TransactionInspector.Details;
 import io.waybill.client.TransactionInspector.Query;
+import io.waybill.client.TransactionInspector.TransactionState;
 import io.waybill.client.WaybillClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -104,7 +104,7 @@ public final class TxCommand implements Callable<Integer> {
     }
 
     private static TransactionState find(Admin admin, String id) {
-        return admin.transaction(id).orElseThrow(() -> unknown(id));
+        return admin.transactions().find(id).map(Details::state).orElseThrow(() -> unknown(id));
     }
 
     private static Failure unknown(String id) {

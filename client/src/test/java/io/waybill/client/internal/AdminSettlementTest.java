@@ -18,6 +18,7 @@ import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.MessageHistory;
 import io.waybill.client.Quarantine;
+import io.waybill.client.Topics;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.TransactionInspector.Query;
 import io.waybill.client.WaybillException;
@@ -224,11 +225,11 @@ class AdminSettlementTest {
                 "{\"messages\":[{\"topic\":\"orders\",\"uniqueKey\":\"U\",\"offsetMsgId\":\"0A\",\"events\":["
                         + "{\"timestamp\":5,\"event\":\"DELIVERED\",\"group\":\"g\",\"client\":\"c\",\"sentence\":\"s\","
                         + "\"queueId\":3}]}]}");
-        assertThat(admin.trace("orders", "U").get(0).events())
+        assertThat(admin.messages().history("orders", "U").get(0).events())
                 .containsExactly(new MessageHistory.Event(
                         Instant.ofEpochMilli(5), "DELIVERED", "g", "c", "s", Map.of("queueId", "3")));
         broker.refuseNext(RequestCode.TRACE_MESSAGE, 1, "none");
-        assertThat(admin.traceKey(null, "k")).isEmpty();
+        assertThat(admin.messages().historyByKey(null, "k")).isEmpty();
     }
 
     @Test
@@ -258,9 +259,9 @@ class AdminSettlementTest {
         String topic = "{\"topicName\":\"orders\",\"readQueueNums\":2,\"writeQueueNums\":2,\"perm\":6,"
                 + "\"attributes\":{\"waybill.dedup\":\"7d\"}}";
         nextJson(RequestCode.GET_TOPIC_CONFIG, topic);
-        assertThat(admin.topicAttributes("orders")).isEqualTo(Map.of(Admin.DEDUP, "7d"));
+        assertThat(admin.topics().attributes("orders")).isEqualTo(Map.of(Topics.DEDUP, "7d"));
         nextJson(RequestCode.GET_TOPIC_CONFIG, topic);
-        admin.changeTopicAttributes("orders", Map.of(Admin.DEDUP, "1d"), Set.of("other"));
+        admin.topics().changeAttributes("orders", Map.of(Topics.DEDUP, "1d"), Set.of("other"));
         Command changed = broker.seen(RequestCode.UPDATE_AND_CREATE_TOPIC).get(0);
         assertThat(changed.fields().get("attributes")).isEqualTo("+waybill.dedup=1d,-other");
         assertThat(changed.fields().get("writeQueueNums")).isEqualTo("2");

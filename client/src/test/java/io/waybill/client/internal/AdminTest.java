@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.client.Admin;
-import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
+import io.waybill.client.GroupOffsets;
 import io.waybill.client.Message;
 import io.waybill.client.MessageQueue;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
+import io.waybill.client.Topics;
+import io.waybill.client.TransactionInspector.Details;
+import io.waybill.client.TransactionInspector.TransactionState;
 import io.waybill.client.WaybillException;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.frame.Command;
@@ -51,18 +54,18 @@ class AdminTest {
     @Test
     void topicsAreListedWithoutThoseOfTheSystem() {
         broker.topic("%RETRY%g", 1).topic("%DLQ%g", 1).topic("rmq_sys_x", 1);
-        assertThat(admin.topics()).containsExactly("orders");
-        assertThat(admin.allTopics()).contains("orders", "%RETRY%g", "TBW102", FakeBroker.NAME);
+        assertThat(admin.topics().names()).containsExactly("orders");
+        assertThat(admin.topics().allNames()).contains("orders", "%RETRY%g", "TBW102", FakeBroker.NAME);
         assertThat(admin.brokers()).isEqualTo(Map.of(FakeBroker.NAME, broker.address()));
     }
 
     @Test
     void aTopicIsCreatedOnEveryBroker() {
-        admin.createTopic("fresh", 6);
-        assertThat(admin.describe("fresh").queues()).hasSize(6);
-        assertThatThrownBy(() -> admin.createTopic("bad name", 1)).hasMessageContaining("topic");
-        assertThatThrownBy(() -> admin.createTopic("fresh", 0)).hasMessageContaining("queues");
-        assertThatThrownBy(() -> admin.describe("nowhere"))
+        admin.topics().create("fresh", 6);
+        assertThat(admin.topics().describe("fresh").queues()).hasSize(6);
+        assertThatThrownBy(() -> admin.topics().create("bad name", 1)).hasMessageContaining("topic");
+        assertThatThrownBy(() -> admin.topics().create("fresh", 0)).hasMessageContaining("queues");
+        assertThatThrownBy(() -> admin.topics().describe("nowhere"))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.NOT_FOUND));
     }
@@ -72,14 +75,14 @@ class AdminTest {
         broker.clock(5_000);
         broker.put(first, "a", null);
         broker.put(first, "b", null);
-        Admin.TopicDescription description = admin.describe("orders");
+        Topics.TopicDescription description = admin.topics().describe("orders");
         assertThat(description.messages()).isEqualTo(2);
         assertThat(description.queues())
                 .containsExactly(
-                        new Admin.QueueState(first, 0, 2, Instant.ofEpochMilli(5_000)),
-                        new Admin.QueueState(second, 0, 0, null));
-        assertThat(admin.offsetsAt("orders", Instant.ofEpochMilli(5_000))).isEqualTo(Map.of(first, 0L, second, 0L));
-        assertThat(admin.offsetsAt("orders", Instant.ofEpochMilli(5_001))).isEqualTo(Map.of(first, 2L, second, 0L));
+                        new Topics.QueueState(first, 0, 2, Instant.ofEpochMilli(5_000)),
+                        new Topics.QueueState(second, 0, 0, null));
+        assertThat(admin.offsets().at("orders", Instant.ofEpochMilli(5_000))).isEqualTo(Map.of(first, 0L, second, 0L));
+        assertThat(admin.offsets().at("orders", Instant.ofEpochMilli(5_001))).isEqualTo(Map.of(first, 2L, second, 0L));
     }
 
     @Test
@@ -87,13 +90,13 @@ class AdminTest {
         broker.put(first, "a", null);
         broker.put(first, "b", null);
         broker.offset("g", first, 1);
-        Admin.GroupProgress progress = admin.progress("g");
+        GroupOffsets.GroupProgress progress = admin.offsets().progress("g");
         assertThat(progress.lag()).isEqualTo(1);
         assertThat(progress.members()).isEmpty();
-        assertThat(progress.queues()).containsExactly(new Admin.QueueProgress(first, 1, 2));
-        assertThat(admin.groups("orders")).containsExactly("g");
+        assertThat(progress.queues()).containsExactly(new GroupOffsets.QueueProgress(first, 1, 2));
+        assertThat(admin.topics().groups("orders")).containsExactly("g");
         broker.refuseNext(RequestCode.GET_CONSUME_STATS, 26, "no group nobody");
-        assertThatThrownBy(() -> admin.progress("nobody"))
+        assertThatThrownBy(() -> admin.offsets().progress("nobody"))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.NOT_FOUND));
     }
@@ -104,7 +107,7 @@ class AdminTest {
         broker.put(first, "a", null);
         broker.clock(2_000);
         broker.put(first, "b", null);
-        assertThat(admin.resetGroup("g", "orders", Instant.ofEpochMilli(1_500)))
+        assertThat(admin.offsets().reset("g", "orders", Instant.ofEpochMilli(1_500)))
                 .isEqualTo(Map.of(first, 1L, second, 0L));
     }
 
@@ -114,21 +117,28 @@ class AdminTest {
             SendReceipt one =
                     producer.send(Message.to("orders").key("k1").body("one").build());
             producer.send(Message.to("orders").key("k1").key("k2").body("two").build());
-            assertThat(admin.byKey("orders", "k1", 10))
+            assertThat(admin.messages().byKey("orders", "k1", 10))
                     .extracting(ReceivedMessage::text)
                     .containsExactlyInAnyOrder("one", "two");
-            assertThat(admin.byKey("orders", "k1", 1)).hasSize(1);
-            assertThat(admin.byKey("orders", "k2", 10))
+            assertThat(admin.messages().byKey("orders", "k1", 1)).hasSize(1);
+            assertThat(admin.messages().byKey("orders", "k2", 10))
                     .extracting(ReceivedMessage::text)
                     .containsExactly("two");
-            assertThat(admin.byKey("orders", one.messageId(), 10)).hasSize(1);
-            assertThat(admin.byKey("orders", "k3", 10)).isEmpty();
-            assertThat(admin.byId("orders", one.messageId()).orElseThrow().text())
+            assertThat(admin.messages().byKey("orders", one.messageId(), 10)).hasSize(1);
+            assertThat(admin.messages().byKey("orders", "k3", 10)).isEmpty();
+            assertThat(admin.messages()
+                            .byId("orders", one.messageId())
+                            .orElseThrow()
+                            .text())
                     .isEqualTo("one");
-            assertThat(admin.byId("orders", one.storedId()).orElseThrow().messageId())
+            assertThat(admin.messages()
+                            .byId("orders", one.storedId())
+                            .orElseThrow()
+                            .messageId())
                     .isEqualTo(one.messageId());
-            assertThat(admin.byId("orders", "nothing")).isEmpty();
-            assertThat(admin.byId("orders", "7F00000100004DC700000000000FFFFF")).isEmpty();
+            assertThat(admin.messages().byId("orders", "nothing")).isEmpty();
+            assertThat(admin.messages().byId("orders", "7F00000100004DC700000000000FFFFF"))
+                    .isEmpty();
         }
     }
 
@@ -137,7 +147,7 @@ class AdminTest {
         nextJson(
                 RequestCode.LIST_TRANSACTIONS,
                 "{\"brokerName\":\"broker-a\",\"open\":1,\"transactions\":[" + OPEN + "]}");
-        assertThat(admin.transactions(10)).singleElement().satisfies(open -> {
+        assertThat(admin.transactions().list(10)).singleElement().satisfies(open -> {
             assertThat(open.messageId()).isEqualTo("TX1");
             assertThat(open.broker()).isEqualTo(FakeBroker.NAME);
             assertThat(open.stage()).isEqualTo(TransactionState.Stage.OPEN);
@@ -156,7 +166,7 @@ class AdminTest {
         nextJson(RequestCode.SHOW_TRANSACTION, open);
         nextJson(RequestCode.DECIDE_TRANSACTION, "{\"state\":\"COMMITTED\"}");
         nextJson(RequestCode.SHOW_TRANSACTION, committed);
-        TransactionState state = admin.decide("TX1", Decision.COMMIT, "ann");
+        TransactionState state = admin.transactions().decide("TX1", Decision.COMMIT, "decided by hand", "ann");
         assertThat(state.stage()).isEqualTo(TransactionState.Stage.COMMITTED);
         assertThat(state.decidedBy()).isEqualTo("ann");
         assertThat(state.decidedAt()).isEqualTo(Instant.ofEpochMilli(9_000));
@@ -166,18 +176,18 @@ class AdminTest {
 
         nextJson(RequestCode.SHOW_TRANSACTION, committed);
         broker.refuseNext(RequestCode.DECIDE_TRANSACTION, 604, "already committed by ann");
-        assertThatThrownBy(() -> admin.decide("TX1", Decision.ROLLBACK, "bob"))
+        assertThatThrownBy(() -> admin.transactions().decide("TX1", Decision.ROLLBACK, "decided by hand", "bob"))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.REFUSED))
                 .hasMessageContaining("already committed by ann");
 
         broker.refuseNext(RequestCode.SHOW_TRANSACTION, 1, "no such transaction");
-        assertThat(admin.transaction("TX2")).isEmpty();
+        assertThat(admin.transactions().find("TX2").map(Details::state)).isEmpty();
         broker.refuseNext(RequestCode.SHOW_TRANSACTION, 1, "no such transaction");
-        assertThatThrownBy(() -> admin.decide("TX2", Decision.COMMIT, "ann"))
+        assertThatThrownBy(() -> admin.transactions().decide("TX2", Decision.COMMIT, "decided by hand", "ann"))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.NOT_FOUND));
-        assertThatThrownBy(() -> admin.decide("TX2", Decision.UNKNOWN, "ann"))
+        assertThatThrownBy(() -> admin.transactions().decide("TX2", Decision.UNKNOWN, "decided by hand", "ann"))
                 .hasMessageContaining("COMMIT or ROLLBACK");
     }
 }

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.waybill.client.Admin;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.TransactionConflictException;
+import io.waybill.client.TransactionInspector;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.client.TransactionReceipt;
@@ -196,7 +196,8 @@ class TransactionTest {
                         assertThat(inner).isInstanceOfSatisfying(TransactionConflictException.class, conflict -> {
                             assertThat(conflict.messageId()).isEqualTo(message.id());
                             assertThat(conflict.decision()).isEqualTo(Decision.COMMIT);
-                            assertThat(conflict.outcome()).isEqualTo(Admin.TransactionState.Stage.ROLLED_BACK);
+                            assertThat(conflict.outcome())
+                                    .isEqualTo(TransactionInspector.TransactionState.Stage.ROLLED_BACK);
                             assertThat(conflict.decidedAt()).isEqualTo(Instant.ofEpochMilli(1_500));
                             assertThat(conflict.decidedBy()).contains("client other");
                             assertThat(conflict.code()).isEqualTo(604);

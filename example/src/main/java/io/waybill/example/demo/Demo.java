@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.example.demo;
 
-import io.waybill.client.Admin.TransactionState;
-import io.waybill.client.Admin.TransactionState.Stage;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
 import io.waybill.client.MessageQueue;
@@ -13,6 +11,9 @@ import io.waybill.client.Replay;
 import io.waybill.client.ReplayPreview;
 import io.waybill.client.ReplayResult;
 import io.waybill.client.StartFrom;
+import io.waybill.client.TransactionInspector.Details;
+import io.waybill.client.TransactionInspector.TransactionState;
+import io.waybill.client.TransactionInspector.TransactionState.Stage;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
@@ -177,7 +178,7 @@ public final class Demo {
 
     private void orders(WaybillClient first, WaybillClient second, OrderDatabase database) throws Exception {
         patience.answered("creating a topic", () -> {
-            first.admin().createTopic("orders", 4);
+            first.admin().topics().create("orders", 4);
             return null;
         });
         OrderedOrderConsumer.Observer observer = (order, step, inOrder) -> {
@@ -314,7 +315,9 @@ public final class Demo {
     private Stage stageOf(WaybillClient client, String messageId) {
         try {
             return client.admin()
-                    .transaction(messageId)
+                    .transactions()
+                    .find(messageId)
+                    .map(Details::state)
                     .map(TransactionState::stage)
                     .orElse(Stage.OPEN);
         } catch (WaybillException notNow) {
@@ -343,7 +346,8 @@ public final class Demo {
                 () -> {
                     try {
                         left.set(client.admin()
-                                .transactions(settings.orders() * 3)
+                                .transactions()
+                                .list(settings.orders() * 3)
                                 .size());
                     } catch (WaybillException notNow) {
                         return false;
@@ -360,7 +364,9 @@ public final class Demo {
             switch (patience.answered(
                     "what became of a transaction",
                     () -> client.admin()
-                            .transaction(asked.getKey())
+                            .transactions()
+                            .find(asked.getKey())
+                            .map(Details::state)
                             .orElseThrow()
                             .stage())) {
                 case COMMITTED -> committed.add(asked.getValue());

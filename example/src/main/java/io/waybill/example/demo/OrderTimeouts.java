@@ -34,7 +34,7 @@ final class OrderTimeouts {
                 "4 Time-outs by delayed messages        %d orders due in %d s, half of them paid%n",
                 count, delay.toSeconds());
         patience.answered("creating a topic", () -> {
-            client.admin().createTopic("order-timeouts", 4);
+            client.admin().topics().create("order-timeouts", 4);
             return null;
         });
         Map<String, Long> latenessMillis = new ConcurrentHashMap<>();

@@ -54,7 +54,7 @@ public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterSer
      * @throws BadField when it is none, or has more topics than that
      */
     public static RegisterBrokerBody parse(ByteBuffer body, boolean compressed, long maxHeapBytes) {
-        Topics topics = new Topics(maxHeapBytes);
+        ReadTopics topics = new ReadTopics(maxHeapBytes);
         if (compressed) {
             return readCompressed(body, topics);
         }
@@ -69,12 +69,12 @@ public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterSer
     private static final List<String> TABLE = List.of("topicConfigSerializeWrapper", "topicConfigTable");
 
     /** Topics as they are read, counted as they will lie on the heap. */
-    private static final class Topics {
+    private static final class ReadTopics {
         final Map<String, TopicConfig> byName = new LinkedHashMap<>();
         private final long maxBytes;
         private long bytes;
 
-        Topics(long maxBytes) {
+        ReadTopics(long maxBytes) {
             this.maxBytes = maxBytes;
         }
 
@@ -131,7 +131,7 @@ public record RegisterBrokerBody(TopicConfigTable topics, List<String> filterSer
         return deflate(out.toByteArray());
     }
 
-    private static RegisterBrokerBody readCompressed(ByteBuffer body, Topics topics) {
+    private static RegisterBrokerBody readCompressed(ByteBuffer body, ReadTopics topics) {
         Inflater inflater = new Inflater();
         inflater.setInput(body.duplicate());
         try (DataInputStream in = new DataInputStream(

@@ -17,6 +17,7 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
 import io.waybill.client.SimpleConsumer;
 import io.waybill.client.StartFrom;
+import io.waybill.client.Topics;
 import io.waybill.client.WaybillClient;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -160,12 +161,12 @@ class KillNineFlowsTest {
 
     private void prepare() {
         admin = client.admin();
-        admin.createTopic(POPS, 2);
-        admin.createTopic(LETTERS_TOPIC, 1);
-        admin.createTopic(TIMERS, 1);
-        admin.createTopic(UNIQUE, 1);
+        admin.topics().create(POPS, 2);
+        admin.topics().create(LETTERS_TOPIC, 1);
+        admin.topics().create(TIMERS, 1);
+        admin.topics().create(UNIQUE, 1);
         for (String topic : List.of(UNIQUE, TIMERS)) { // a send that is repeated must not leave a second timer behind
-            admin.changeTopicAttributes(topic, Map.of(Admin.DEDUP, "1h"), Set.of());
+            admin.topics().changeAttributes(topic, Map.of(Topics.DEDUP, "1h"), Set.of());
         }
         Producer producer = client.producer("letters").build();
         List<Message> letters = new ArrayList<>();

@@ -48,7 +48,7 @@ class ExamplesTest {
     @BeforeEach
     void connect() {
         client = WaybillClient.connect(broker.namesrvAddress());
-        client.admin().createTopic("orders", 4);
+        client.admin().topics().create("orders", 4);
     }
 
     @AfterEach
@@ -131,7 +131,8 @@ class ExamplesTest {
             assertThat(receipts.get(Fate.CRASH_AFTER_COMMIT).decision()).isEqualTo(Decision.UNKNOWN);
             assertThat(receipts.get(Fate.CRASH_BEFORE_COMMIT).decision()).isEqualTo(Decision.UNKNOWN);
 
-            await().atMost(PATIENCE).until(() -> client.admin().transactions(10).isEmpty());
+            await().atMost(PATIENCE)
+                    .until(() -> client.admin().transactions().list(10).isEmpty());
             Set<String> recorded = database.recorded();
             assertThat(recorded)
                     .contains("COMMIT CREATED")
@@ -143,7 +144,7 @@ class ExamplesTest {
 
     @Test
     void anOrderNotPaidInTimeIsCancelledAndAPaidOneIsNot() {
-        client.admin().createTopic("order-timeouts", 4);
+        client.admin().topics().create("order-timeouts", 4);
         Map<String, Instant> cancelled = new ConcurrentHashMap<>();
         try (OrderTimeout timeouts = new OrderTimeout(client, (order, due) -> cancelled.put(order, Instant.now()))) {
             Instant soon = Instant.now().plusMillis(500);

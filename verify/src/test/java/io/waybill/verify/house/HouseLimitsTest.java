@@ -22,8 +22,6 @@ class HouseLimitsTest {
     private static final int LINES = 600;
 
     private static final Map<String, Long> DOORS = Map.ofEntries(
-            Map.entry("io.waybill.client.Admin", 30L),
-            Map.entry("io.waybill.client.internal.admin.ClusterAdmin", 30L),
             Map.entry("io.waybill.platform.simulated.SimulatedFiles", 29L),
             Map.entry("io.waybill.client.PullConsumer", 19L),
             Map.entry("io.waybill.client.internal.pull.AssignedPullConsumer", 19L),

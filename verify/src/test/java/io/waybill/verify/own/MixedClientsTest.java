@@ -44,7 +44,7 @@ class MixedClientsTest {
 
     @BeforeEach
     void start() throws Exception {
-        own.client().admin().createTopic(topic, 4);
+        own.client().admin().topics().create(topic, 4);
         stockProducer = new DefaultMQProducer(Own.unique("stock-producers"));
         stockProducer.setNamesrvAddr(broker.namesrvAddress());
         stockProducer.setInstanceName(Own.unique("stock"));

@@ -10,6 +10,7 @@ import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
+import io.waybill.client.Topics;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionProducer;
 import io.waybill.server.EmbeddedBroker;
@@ -35,8 +36,9 @@ class OwnComposedTest {
                 Own own = new Own(broker.namesrvAddress())) {
             String topic = Own.unique("all");
             Admin admin = own.client().admin();
-            admin.createTopic(topic, 4);
-            admin.changeTopicAttributes(topic, Map.of(Admin.MESSAGE_TYPE, "PRIORITY", Admin.DEDUP, "1h"), Set.of());
+            admin.topics().create(topic, 4);
+            admin.topics()
+                    .changeAttributes(topic, Map.of(Topics.MESSAGE_TYPE, "PRIORITY", Topics.DEDUP, "1h"), Set.of());
             Map<String, ReceivedMessage> arrived = new ConcurrentHashMap<>();
             Map<String, Instant> at = new ConcurrentHashMap<>();
             List<String> twice = java.util.Collections.synchronizedList(new ArrayList<>());

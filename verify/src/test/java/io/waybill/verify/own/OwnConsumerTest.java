@@ -47,7 +47,7 @@ class OwnConsumerTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 2);
+        admin.topics().create(topic, 2);
     }
 
     private Message sale(String tag, int amount) {
@@ -282,23 +282,23 @@ class OwnConsumerTest {
 
         String other = Own.unique("others");
         groups.put(Groups.GroupSettings.defaults(other));
-        groups.cloneOffsets(group, other, topic);
-        assertThat(admin.progress(other).lag()).isZero();
-        assertThat(admin.progress(other).queues().stream()
+        admin.offsets().copy(group, other, topic);
+        assertThat(admin.offsets().progress(other).lag()).isZero();
+        assertThat(admin.offsets().progress(other).queues().stream()
                         .filter(queue -> queue.queue().topic().equals(topic)))
                 .hasSize(2);
 
         for (int i = 0; i < 5; i++) {
             producer.send(sale("B", i));
         }
-        assertThat(admin.progress(other).lag()).isEqualTo(5);
-        groups.skipBacklog(other, topic);
-        assertThat(admin.progress(other).lag()).isZero();
+        assertThat(admin.offsets().progress(other).lag()).isEqualTo(5);
+        admin.offsets().skipBacklog(other, topic);
+        assertThat(admin.offsets().progress(other).lag()).isZero();
 
         groups.delete(group);
         assertThat(groups.names()).doesNotContain(group).contains(other);
-        admin.deleteTopic(topic);
-        assertThat(admin.topics()).doesNotContain(topic);
+        admin.topics().delete(topic);
+        assertThat(admin.topics().names()).doesNotContain(topic);
     }
 
     @Test
@@ -320,7 +320,7 @@ class OwnConsumerTest {
                 .isEqualTo("price of B9");
 
         String deaf = Own.unique("deaf");
-        admin.createTopic(deaf, 1);
+        admin.topics().create(deaf, 1);
         assertThatThrownBy(
                         () -> producer.request(Message.to(deaf).body("hello?").build(), Duration.ofMillis(300)))
                 .isInstanceOfSatisfying(
@@ -346,7 +346,8 @@ class OwnConsumerTest {
         }
         inbox.awaitCount(500);
         assertThat(inbox.messages()).extracting(ReceivedMessage::messageId).doesNotHaveDuplicates();
-        ReceivedMessage found = admin.byId(topic, messages.get(321).id()).orElseThrow();
+        ReceivedMessage found =
+                admin.messages().byId(topic, messages.get(321).id()).orElseThrow();
         SendReceipt receipt = sent.get(321).join();
         assertThat(found.queue()).isEqualTo(receipt.queue());
         assertThat(found.offset()).isEqualTo(receipt.offset());

@@ -10,6 +10,7 @@ import io.waybill.client.Message;
 import io.waybill.client.Producer;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.SendReceipt;
+import io.waybill.client.Topics;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.verify.embedded.TestBroker;
@@ -37,8 +38,8 @@ class OwnDedupTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 2);
-        admin.changeTopicAttributes(topic, Map.of(Admin.DEDUP, "7d"), Set.of());
+        admin.topics().create(topic, 2);
+        admin.topics().changeAttributes(topic, Map.of(Topics.DEDUP, "7d"), Set.of());
         producer = own.client().producer("shop").build();
     }
 
@@ -78,8 +79,8 @@ class OwnDedupTest {
 
     @Test
     void itIsOffUnlessTheTopicAsksForIt() {
-        admin.changeTopicAttributes(topic, Map.of(), Set.of(Admin.DEDUP));
-        assertThat(admin.topicAttributes(topic)).isEmpty();
+        admin.topics().changeAttributes(topic, Map.of(), Set.of(Topics.DEDUP));
+        assertThat(admin.topics().attributes(topic)).isEmpty();
         assertThat(producer.send(order("k", "a").build()).duplicate()).isFalse();
         assertThat(producer.send(order("k", "b").build()).duplicate()).isFalse();
     }
@@ -124,8 +125,8 @@ class OwnDedupTest {
     @Test
     void priorityChoosesTheQueueOfAPriorityTopic() {
         String urgent = Own.unique("urgent");
-        admin.createTopic(urgent, 4);
-        admin.changeTopicAttributes(urgent, Map.of(Admin.MESSAGE_TYPE, "PRIORITY"), Set.of());
+        admin.topics().create(urgent, 4);
+        admin.topics().changeAttributes(urgent, Map.of(Topics.MESSAGE_TYPE, "PRIORITY"), Set.of());
         for (int priority : new int[] {0, 2, 3, 9}) {
             SendReceipt receipt = producer.send(
                     Message.to(urgent).priority(priority).body("p" + priority).build());

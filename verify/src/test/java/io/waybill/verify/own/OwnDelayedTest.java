@@ -35,7 +35,7 @@ class OwnDelayedTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 2);
+        admin.topics().create(topic, 2);
         producer = own.client().producer("shop").build();
     }
 
@@ -104,7 +104,7 @@ class OwnDelayedTest {
     @Test
     void aPaidOrderIsNotRemindedOf() {
         String payments = Own.unique("payments");
-        admin.createTopic(payments, 2);
+        admin.topics().create(payments, 2);
         Own.Inbox reminders = own.consume(Own.unique("readers"), topic, "*");
         for (String order : new String[] {"order-1", "order-2", "order-3"}) {
             producer.send(Message.to(topic)

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.client.Admin;
-import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.DeadLetters;
 import io.waybill.client.DeadLetters.DeadLetter;
@@ -19,6 +18,7 @@ import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionInspector;
 import io.waybill.client.TransactionInspector.Query;
+import io.waybill.client.TransactionInspector.TransactionState;
 import io.waybill.client.TransactionListener;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
@@ -47,7 +47,7 @@ class OwnDeskTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 2);
+        admin.topics().create(topic, 2);
     }
 
     @Test

@@ -5,13 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.DeadLetters.Redrive;
 import io.waybill.client.DeadLetters.Selection;
 import io.waybill.client.Decision;
 import io.waybill.client.Message;
 import io.waybill.client.StartFrom;
+import io.waybill.client.TransactionInspector.Details;
+import io.waybill.client.TransactionInspector.TransactionState;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
 import io.waybill.client.WaybillException;
@@ -78,7 +79,7 @@ class OwnFenceTest {
     @BeforeEach
     void connect() {
         client = own.client();
-        client.admin().createTopic(topic, 2);
+        client.admin().topics().create(topic, 2);
         inbox = own.consume(topic + "-inbox", topic, "*");
     }
 
@@ -198,7 +199,12 @@ class OwnFenceTest {
     }
 
     private TransactionState.Stage stage(String messageId) {
-        return client.admin().transaction(messageId).orElseThrow().stage();
+        return client.admin()
+                .transactions()
+                .find(messageId)
+                .map(Details::state)
+                .orElseThrow()
+                .stage();
     }
 
     private static LocalTransaction<SQLException> order(String id) {

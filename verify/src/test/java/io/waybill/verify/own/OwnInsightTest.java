@@ -41,7 +41,7 @@ class OwnInsightTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 2);
+        admin.topics().create(topic, 2);
         producer = own.client().producer("depot").build();
     }
 
@@ -164,7 +164,7 @@ class OwnInsightTest {
                 () -> events(good).containsAll(List.of("DELIVERED", "ACKNOWLEDGED"))
                         && events(dead).contains("DEAD_LETTERED"));
         assertThat(events(good)).contains("STORED", "DELIVERED");
-        MessageHistory life = admin.traceKey(topic, "life-1").get(0);
+        MessageHistory life = admin.messages().historyByKey(topic, "life-1").get(0);
         assertThat(life.messageId()).isEqualTo(good.messageId());
         assertThat(life.storedId()).isEqualTo(good.storedId());
         assertThat(life.events())
@@ -174,11 +174,11 @@ class OwnInsightTest {
             assertThat(event.group()).isEqualTo(group);
             assertThat(event.client()).contains(member.clientId());
         });
-        assertThat(admin.trace(topic, "nothing")).isEmpty();
+        assertThat(admin.messages().history(topic, "nothing")).isEmpty();
     }
 
     private List<String> events(SendReceipt receipt) {
-        return admin.trace(topic, receipt.messageId()).stream()
+        return admin.messages().history(topic, receipt.messageId()).stream()
                 .flatMap(life -> life.events().stream())
                 .map(MessageHistory.Event::name)
                 .toList();

@@ -40,7 +40,7 @@ class OwnOrderTest {
 
     @BeforeEach
     void start() {
-        own.client().admin().createTopic(topic, 4);
+        own.client().admin().topics().create(topic, 4);
     }
 
     @Test

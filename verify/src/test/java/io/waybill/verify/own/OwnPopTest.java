@@ -41,7 +41,7 @@ class OwnPopTest {
     @BeforeEach
     void start() {
         admin = own.client().admin();
-        admin.createTopic(topic, 4);
+        admin.topics().create(topic, 4);
         producer = own.client().producer("shop").build();
     }
 

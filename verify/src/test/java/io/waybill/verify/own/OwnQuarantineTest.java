@@ -49,7 +49,7 @@ class OwnQuarantineTest {
         broker = EmbeddedBroker.in(directory).start();
         own = new Own(broker.namesrvAddress());
         admin = own.client().admin();
-        admin.createTopic(topic, 1);
+        admin.topics().create(topic, 1);
         producer = own.client().producer("order-service").build();
         admin.groups().put(admin.groups().settings(group).attribute(Groups.QUARANTINE_AFTER, "3"));
     }

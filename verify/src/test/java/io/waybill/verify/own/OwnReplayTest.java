@@ -41,7 +41,7 @@ class OwnReplayTest {
     @BeforeEach
     void start() {
         WaybillClient client = own.client();
-        client.admin().createTopic(topic, 4);
+        client.admin().topics().create(topic, 4);
         Producer producer = client.producer("order-service").build();
         for (int i = 0; i < SENT; i++) {
             producer.send(Own.message(topic, i % 3 == 0 ? "PAID" : "CREATED", "k" + i, "m" + i));

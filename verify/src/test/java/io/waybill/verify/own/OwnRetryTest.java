@@ -26,7 +26,7 @@ class OwnRetryTest {
     void aFailingMessageIsTriedAgainThenDeadWhileOthersGoOn() {
         String topic = Own.unique("orders");
         String group = Own.unique("billing");
-        own.client().admin().createTopic(topic, 4);
+        own.client().admin().topics().create(topic, 4);
         Producer producer = own.client().producer("order-service").build();
         ConcurrentLinkedQueue<Integer> attempts = new ConcurrentLinkedQueue<>();
         Own.Inbox good = new Own.Inbox();
@@ -55,7 +55,8 @@ class OwnRetryTest {
         good.awaitCount(21);
         Own.await("four attempts", () -> attempts.size() == 4);
         Admin admin = own.client().admin();
-        Own.await("the topic of the dead letters", () -> admin.allTopics().contains("%DLQ%" + group));
+        Own.await(
+                "the topic of the dead letters", () -> admin.topics().allNames().contains("%DLQ%" + group));
         Own.Inbox dead = own.consume(Own.unique("undertakers"), "%DLQ%" + group, "*");
         dead.awaitCount(1);
         assertThat(List.copyOf(attempts)).containsExactly(1, 2, 3, 4);

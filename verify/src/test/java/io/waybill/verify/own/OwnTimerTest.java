@@ -30,7 +30,7 @@ class OwnTimerTest {
 
     @BeforeEach
     void start() {
-        own.client().admin().createTopic(topic, 4);
+        own.client().admin().topics().create(topic, 4);
     }
 
     @Test

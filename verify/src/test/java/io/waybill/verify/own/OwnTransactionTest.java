@@ -36,7 +36,7 @@ class OwnTransactionTest {
 
     @BeforeEach
     void connect() {
-        own.client().admin().createTopic(topic, 4);
+        own.client().admin().topics().create(topic, 4);
     }
 
     @Test
@@ -221,7 +221,7 @@ class OwnTransactionTest {
         Admin admin = own.client().admin();
         Own.await(
                 "no transaction to be open",
-                () -> admin.transactions(1_000).stream()
+                () -> admin.transactions().list(1_000).stream()
                         .noneMatch(t -> t.producerGroup().equals(producer.group())));
     }
 

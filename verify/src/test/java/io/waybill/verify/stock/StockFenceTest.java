@@ -52,7 +52,7 @@ class StockFenceTest {
             statement.execute("create table orders (id varchar(100) primary key)");
         }
         try (WaybillClient client = WaybillClient.connect(broker.namesrvAddress())) {
-            client.admin().createTopic("orders", 2);
+            client.admin().topics().create("orders", 2);
         }
     }
 

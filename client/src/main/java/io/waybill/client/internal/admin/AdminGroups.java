@@ -2,7 +2,6 @@
 package io.waybill.client.internal.admin;
 
 import io.waybill.client.Groups;
-import io.waybill.client.MessageQueue;
 import io.waybill.client.WaybillException;
 import io.waybill.client.internal.connection.JsonValues;
 import io.waybill.client.internal.message.WireQueues;
@@ -15,7 +14,6 @@ import io.waybill.protocol.body.ClientConnection;
 import io.waybill.protocol.body.ConsumeDirectlyResult;
 import io.waybill.protocol.body.ConsumerConnections;
 import io.waybill.protocol.body.ConsumerRunningInfo;
-import io.waybill.protocol.body.OffsetTable;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.body.SubscriptionGroupTable;
 import io.waybill.protocol.frame.Command;
@@ -290,7 +288,7 @@ final class AdminGroups implements Groups {
         ArgumentChecks.given("client id", clientId);
         String storedId = MessageIds.isOffsetId(id)
                 ? id
-                : new ClusterAdmin(cluster)
+                : new AdminMessages(cluster)
                         .byId(topic, id)
                         .orElseThrow(() -> ClientExceptions.refused(
                                 "finding message " + id,
@@ -429,53 +427,6 @@ final class AdminGroups implements Groups {
                 "setting group " + config.groupName() + " at " + broker);
     }
 
-    // ---- progress
-
-    @Override
-    public void cloneOffsets(String from, String to, String topic) {
-        ArgumentChecks.group(from);
-        ArgumentChecks.group(to);
-        Map<String, String> brokers = topic == null ? cluster.living() : cluster.mastersOf(topic);
-        brokers.forEach((broker, address) -> {
-            Command.Builder request = Command.request(RequestCode.CLONE_GROUP_OFFSET)
-                    .field("srcGroup", from)
-                    .field("destGroup", to)
-                    .field("offline", false);
-            cluster.broker(
-                    address,
-                    topic == null ? request : request.field("topic", topic),
-                    "giving the progress of " + from + " to " + to + " at " + broker);
-        });
-    }
-
-    @Override
-    public Map<MessageQueue, Long> skipBacklog(String group, String topic) {
-        ArgumentChecks.group(group);
-        Map<MessageQueue, Long> offsets = new TreeMap<>();
-        cluster.mastersOf(topic)
-                .forEach((broker, address) -> offsets.putAll(reset(cluster, broker, address, group, topic, -1)));
-        return offsets;
-    }
-
-    /** @param timeMillis -1 for the end */
-    static Map<MessageQueue, Long> reset(
-            AdminConnections cluster, String broker, String address, String group, String topic, long timeMillis) {
-        Map<MessageQueue, Long> offsets = new TreeMap<>();
-        OffsetTable.parse(cluster.broker(
-                        address,
-                        Command.request(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET)
-                                .field("group", group)
-                                .field("topic", topic)
-                                .field("queueId", -1)
-                                .field("offset", -1)
-                                .field("timestamp", timeMillis)
-                                .field("isForce", true),
-                        "moving group " + group + " at " + broker))
-                .offsetTable()
-                .forEach((queue, offset) -> offsets.put(WireQueues.of(queue), offset));
-        return offsets;
-    }
-
     @Override
     public void delete(String group) {
         ArgumentChecks.group(group);
@@ -489,7 +440,7 @@ final class AdminGroups implements Groups {
                     "stop its consumers first",
                     null);
         }
-        ClusterAdmin topics = new ClusterAdmin(cluster);
+        AdminTopics topics = new AdminTopics(cluster);
         cluster.living().forEach((broker, address) -> {
             cluster.broker(
                     address,

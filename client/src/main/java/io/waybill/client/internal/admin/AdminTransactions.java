@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal.admin;
 
-import io.waybill.client.Admin.TransactionState;
 import io.waybill.client.Decision;
 import io.waybill.client.TransactionInspector;
+import io.waybill.client.TransactionInspector.TransactionState;
 import io.waybill.client.WaybillException;
 import io.waybill.client.internal.connection.JsonValues;
 import io.waybill.client.internal.runtime.ArgumentChecks;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal.transaction;
 
-import io.waybill.client.Admin.TransactionState.Stage;
 import io.waybill.client.Decision;
 import io.waybill.client.TransactionConflictException;
+import io.waybill.client.TransactionInspector.TransactionState.Stage;
 import io.waybill.client.internal.connection.BrokerConnections;
 import io.waybill.client.internal.connection.JsonValues;
 import io.waybill.protocol.RequestCode;
