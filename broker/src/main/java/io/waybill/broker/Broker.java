@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker;
 
+import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.MembershipEnds;
+import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Files;
@@ -36,6 +39,8 @@ import org.slf4j.LoggerFactory;
 /**
  * A running broker: a store, a server and the features between them. Composition only.
  *
+ * <p>Store, server, lanes and members live as long as the node; the features are one tenure on them.
+ *
  * <p>Steps of the start, each undone when a later one fails: open the store; listen (requests are refused with 14 for the
  * moment); put the features together, which needs the port; let requests in; register with the name servers. Steps of the
  * end: refuse requests, leave the name servers, answer what waits, close the server, record the last offsets, close the
@@ -53,6 +58,7 @@ public final class Broker implements AutoCloseable {
     private final Features features;
     private final InetSocketAddress address;
     private final Gate gate;
+    private final BackgroundDuties duties;
     private boolean closed;
 
     private Broker(
@@ -62,7 +68,9 @@ public final class Broker implements AutoCloseable {
             RemotingClient nameServers,
             Features features,
             InetSocketAddress address,
-            Gate gate) {
+            Gate gate,
+            BackgroundDuties duties) {
+        this.duties = duties;
         this.settings = settings;
         this.store = store;
         this.server = server;
@@ -72,12 +80,17 @@ public final class Broker implements AutoCloseable {
         this.gate = gate;
     }
 
-    /** What the server talks to: nobody, then the features, then nobody again. */
+    /** What the server talks to: nobody, then the features, then nobody again. Who is connected is known as long as it listens. */
     private static final class Gate implements ConnectionListener {
+        final MembershipEnds memberships;
         final AtomicReference<RequestHandler> handler = new AtomicReference<>(refusing("this broker is starting"));
         final AtomicReference<Features> features = new AtomicReference<>();
         /** Guarded by this. */
         private boolean ended;
+
+        Gate(MembershipEnds memberships) {
+            this.memberships = memberships;
+        }
 
         static RequestHandler refusing(String why) {
             return request -> request.refuse(ResponseCode.SERVICE_NOT_AVAILABLE, why);
@@ -113,8 +126,12 @@ public final class Broker implements AutoCloseable {
         @Override
         public void closed(Connection connection) {
             Features current = features.get();
-            if (current != null) {
-                current.connectionClosed(connection);
+            try {
+                if (current != null) {
+                    current.connectionClosed(connection);
+                }
+            } finally {
+                memberships.closed(connection);
             }
         }
     }
@@ -150,7 +167,10 @@ public final class Broker implements AutoCloseable {
             closeQuietly(store);
             throw e;
         }
-        Gate gate = new Gate();
+        ClientRegistry members = new ClientRegistry(settings, platform.clock());
+        Gate gate = new Gate(new MembershipEnds(members));
+        BackgroundDuties duties = new BackgroundDuties();
+        duties.add(gate.memberships);
         RemotingServer server = null;
         RemotingClient nameServers = null;
         try {
@@ -164,10 +184,11 @@ public final class Broker implements AutoCloseable {
             InetSocketAddress address =
                     new InetSocketAddress(advertised, server.address().getPort());
             Lanes lanes = Lanes.of(platform.duties(), settings.reads().coldReadThreads(), platform.clock());
-            Features features =
-                    new Features(store, settings, platform, lanes, address, nameServers::call, gate::nameConflict);
+            Features features = new Features(
+                    store, settings, platform, lanes, members, address, nameServers::call, gate::nameConflict);
             gate.open(features);
             features.start();
+            duties.start(platform.duties());
             serveVipChannel(settings, server);
             await(features.registered(), settings.registration().timeoutMillis());
             if (features.nameConflict() != null) {
@@ -179,10 +200,11 @@ public final class Broker implements AutoCloseable {
                                 + " one that died without a word is forgotten after two minutes");
             }
             log.info("Broker {} serves at {}", settings.brokerName(), address);
-            return new Broker(settings, store, server, nameServers, features, address, gate);
+            return new Broker(settings, store, server, nameServers, features, address, gate, duties);
         } catch (IOException | RuntimeException e) {
             closeQuietly(nameServers);
             closeQuietly(server);
+            closeQuietly(duties);
             closeQuietly(store);
             throw e;
         }
@@ -215,6 +237,7 @@ public final class Broker implements AutoCloseable {
         gate.end();
         await(features.leave(), settings.registration().timeoutMillis());
         server.close();
+        duties.close();
         features.stop();
         nameServers.close();
         store.close();

@@ -44,10 +44,12 @@ import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
 import io.waybill.broker.request.Rules;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.retry.ClientRetryPublisher;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.retry.SendBackStoreAccess;
 import io.waybill.broker.route.NameServers;
+import io.waybill.broker.route.PublicationQueue;
 import io.waybill.broker.route.Registration;
 import io.waybill.broker.send.MessageStamp;
 import io.waybill.broker.send.SendFeature;
@@ -70,7 +72,6 @@ import io.waybill.broker.transaction.TransactionFeature;
 import io.waybill.broker.transaction.TransactionResolver;
 import io.waybill.broker.transaction.TransactionStoreAccess;
 import io.waybill.platform.Clock;
-import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.AdminLog;
 import io.waybill.remoting.Connection;
@@ -84,28 +85,30 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly. One tenure: store and lanes
- * outlive it, and after {@link #stop} another one may begin on them. Composition only.
+ * All features of a broker on one store, without the sockets: what {@link Broker} serves, and what tests drive directly. One tenure: store, lanes and
+ * members outlive it, and after {@link #stop} nothing of them knows it, and another one may begin. Composition only.
  */
 final class Features {
     private final Platform platform;
-    private final Topics topics;
+    private final Store store;
     private final ClientRegistry members;
-    private final Offsets offsets;
-    private final DeliveryInterceptors interceptors = new DeliveryInterceptors();
-    private final PullFeature pulls;
-    private final PopFeature pops;
+    private final MembershipListener membership;
+    // Seen by tests, which ask them without a request.
+    final Topics topics;
+    final Offsets offsets;
+    final DeliveryInterceptors interceptors = new DeliveryInterceptors();
+    final PullFeature pulls;
+    final PopFeature pops;
     private final Registration registration;
     private final QuarantineFeature quarantine;
-    private final TimerDispatcher timerDispatcher;
     private final Departure departure;
     private final RequestHandler handler;
     private final List<Feature> features = new ArrayList<>();
     private final BackgroundDuties background = new BackgroundDuties();
-    private final List<DutyHandle> duties = new ArrayList<>();
 
     /**
      * @param lanes outlive them, as the store does
+     * @param members who is connected; outlive them, too
      * @param address where clients reach this broker, resolved
      * @param nameConflictListener is notified that another living broker has this one's name, and with null when that is over
      */
@@ -114,17 +117,20 @@ final class Features {
             BrokerSettings settings,
             Platform platform,
             Lanes lanes,
+            ClientRegistry members,
             InetSocketAddress address,
             NameServers nameServers,
             Consumer<String> nameConflictListener) {
         this.platform = platform;
+        this.store = store;
+        this.members = members;
         Clock clock = platform.clock();
         String broker = settings.brokerName();
         Executor blocking = lanes.executor(Lane.BLOCKING);
 
-        topics = new Topics(store.queues(), store.timers(), store.catalog(), store.clock(), settings);
+        PublicationQueue publications = new PublicationQueue(settings.registration());
+        topics = new Topics(store.queues(), store.timers(), store.catalog(), store.clock(), settings, publications);
         Groups groups = new Groups(store.catalog(), store.clock(), settings);
-        members = new ClientRegistry(groups, settings, clock);
         QueueLocks locks = new QueueLocks(
                 store.locks(),
                 clock,
@@ -155,12 +161,12 @@ final class Features {
         store.messages().onStored(stats::stored);
         registration = new Registration(
                 nameServers,
+                publications,
                 topics,
                 settings,
                 address.getAddress().getHostAddress() + ":" + address.getPort(),
                 clock,
                 nameConflictListener);
-        topics.publishTo(registration);
 
         TimerSettings timers = settings.timers();
         RecallSigner signer = RecallSigner.of(store.catalog(), platform.random());
@@ -169,14 +175,21 @@ final class Features {
         TransactionSettings transactions = settings.transactions();
         TransactionResolver decisions =
                 new TransactionResolver(store.transactions(), store.conflicts(), store.clock(), clock, delays);
+        Wakeup timerWakeup = new Wakeup();
         TransactionChecks checks = new TransactionChecks(
-                store.messages(), store.transactions(), decisions, clock, transactions, members, broker);
+                store.messages(), store.transactions(), decisions, clock, transactions, members, broker, timerWakeup);
         HalfMessageWriter halves =
                 new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
-        timerDispatcher = new TimerDispatcher(
-                store.messages(), store.timers(), store.status(), store.clock(), clock, checks, topics::readableQueue);
-        checks.onOverdue(timerDispatcher::wake);
-        ClientRetryPublisher retries = new ClientRetryPublisher(groups, locks::isOrdered, members::nameOf, clock);
+        TimerDispatcher dispatcher = new TimerDispatcher(
+                store.messages(),
+                store.timers(),
+                store.status(),
+                store.clock(),
+                clock,
+                checks,
+                topics::readableQueue,
+                timerWakeup);
+        store.timers().onDueEarlier(timerWakeup::wake);
         Rules rules = new Rules();
         ReadRules readRules = new ReadRules(topics, groups, members, rules, clock);
         Deliveries delivered = new Deliveries(deliveries, stats);
@@ -206,7 +219,8 @@ final class Features {
                 lanes);
         interceptors.add(conflicts.interceptor());
         interceptors.add(quarantine.interceptor());
-        retries.onGivenUp(quarantine.failures());
+        ClientRetryPublisher retries =
+                new ClientRetryPublisher(groups, locks::isOrdered, members::nameOf, clock, quarantine.failures());
 
         pulls = new PullFeature(store.queues(), offsets, readRules, interceptors, delivered, lanes, settings, clock);
         pops = new PopFeature(
@@ -224,7 +238,7 @@ final class Features {
         });
         topics.addListener(topic -> rulesChanged(rules, RuleChange.ofTopic(topic)));
         groups.addListener(group -> rulesChanged(rules, RuleChange.ofGroup(group)));
-        members.addListener(new MembershipListener() {
+        membership = new MembershipListener() {
             @Override
             public void producerJoined(String group, ClientChannelInfo member) {
                 checks.producerRegistered(group, member);
@@ -244,11 +258,18 @@ final class Features {
             public void conflict(ConsumerGroup group) {
                 conflicts.conflictFound(group);
             }
-        });
+
+            @Override
+            public boolean wantsNotices(String group) {
+                return groups.wantsNotices(group);
+            }
+        };
 
         Routes routes = new Routes(lanes);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), address);
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
+        features.add(dispatcher);
+        features.add(locks);
         features.add(new SendFeature(
                 store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies));
         features.add(pulls);
@@ -257,8 +278,6 @@ final class Features {
         features.add(new AssignmentFeature(store.catalog(), topics, members, nameServers, settings, clock));
         features.add(new GroupFeature(groups, members, topics, lanes));
         features.add(new OffsetFeature(store.queues(), offsets, topics, group -> groups.find(group) != null, lanes));
-        locks.register(routes);
-        background.add(locks);
         TopicUses uses =
                 new TopicUses(store.queues(), store.messages(), store.transactions(), store.timers(), members, offsets);
         features.add(new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes));
@@ -348,6 +367,8 @@ final class Features {
         }
         handler = routes.handler(new AdminChanges(
                 new AdminLog(clock), (group, connection) -> members.memberOn(group, connection) != null));
+        // Last: whoever is known to others is complete.
+        members.addListener(membership);
     }
 
     private QuarantinedKeys.Since quarantinedKey(String group, String topic, String key) {
@@ -368,40 +389,7 @@ final class Features {
 
     /** Starts the background duties. */
     void start() {
-        duties.add(timerDispatcher.start(platform.duties()));
         background.start(platform.duties());
-    }
-
-    ClientRegistry members() {
-        return members;
-    }
-
-    Offsets offsets() {
-        return offsets;
-    }
-
-    Topics topics() {
-        return topics;
-    }
-
-    /** What keeps messages from pulls; tests add to it. */
-    DeliveryInterceptors interceptors() {
-        return interceptors;
-    }
-
-    /** How many pulls wait for a message. */
-    int waitingPulls() {
-        return pulls.longPolling().size();
-    }
-
-    /** How many pops wait for a message. */
-    int waitingPops() {
-        return pops.longPolling().size();
-    }
-
-    /** At how many times something is to be done for pops. */
-    int timesOfPops() {
-        return pops.longPolling().times();
     }
 
     void connectionClosed(Connection connection) {
@@ -431,9 +419,13 @@ final class Features {
         return departure.gone();
     }
 
-    /** Ends the duties; what groups committed last is handed to the store. */
+    /** Ends the duties; what groups committed last is handed to the store. Neither the store nor the members know this tenure any more. */
     void stop() {
-        duties.forEach(DutyHandle::close);
+        members.removeListener(membership);
+        store.queues().onVisible((topic, queueId, newMaxOffset) -> {});
+        store.messages().onStored((topic, messages, bytes) -> {});
+        store.timers().onDueEarlier(() -> {});
+        store.status().onFrozen(() -> {});
         background.close();
         features.forEach(Feature::stop);
     }

@@ -114,7 +114,7 @@ class BroadcastTest {
     void theOffsetsOfAnotherGroupCannotBeThoseOfItsMembers() {
         member("c1", "prices");
         broker.ask(TestBroker.heartbeat("c9", "shipping", SubscriptionData.of("prices", "*", 1)));
-        broker.features.offsets().commit("shipping", "prices", 0, 1);
+        broker.features.offsets.commit("shipping", "prices", 0, 1);
         Asked cloned = broker.ask(Command.request(RequestCode.CLONE_GROUP_OFFSET)
                 .field("srcGroup", "shipping")
                 .field("destGroup", "tickers")

@@ -66,7 +66,7 @@ class ConflictTest {
     }
 
     private ConsumerGroup group() {
-        return broker.features.members().consumerGroup(GROUP);
+        return broker.members.consumerGroup(GROUP);
     }
 
     private static List<String> bodiesOf(Asked asked) {
@@ -159,7 +159,7 @@ class ConflictTest {
         broker.send("orders", 0, "of-B", "TAGS", "B");
         pull(a, "orders", 0, 0);
         assertThat(bodiesOf(pull(b, "orders", 0, 0))).isEmpty();
-        broker.features.offsets().reset(GROUP, "orders", 0, 0, outcome -> {});
+        broker.features.offsets.reset(GROUP, "orders", 0, 0, outcome -> {});
         broker.settle();
         assertThat(pull(b, "orders", 0, 0).result()).isEqualTo(ResponseCode.PULL_OFFSET_MOVED);
         assertThat(bodiesOf(pull(b, "orders", 0, 0))).containsExactly("of-B");
@@ -304,7 +304,7 @@ class ConflictTest {
                 .containsExactlyInAnyOrder(
                         new Conflict("orders", Map.of("A", List.of("a"), "B", List.of("b"))),
                         new Conflict("bills", Map.of("*", List.of("b"), Conflict.NOTHING, List.of("a"))));
-        assertThat(broker.features.topics().find(RETRY).readQueueNums()).isEqualTo(2);
+        assertThat(broker.features.topics.find(RETRY).readQueueNums()).isEqualTo(2);
         beat(b, "b", SubscriptionData.of("orders", "A", 2));
         assertThat(group().conflicts()).isEmpty();
         broker.gone(a);
@@ -424,11 +424,11 @@ class ConflictTest {
             Map<String, Set<String>> got,
             Map<String, Long> next) {
         List<String> ids = members.keySet().stream().sorted().toList();
-        if (broker.features.topics().find("orders") == null) {
+        if (broker.features.topics.find("orders") == null) {
             return;
         }
         for (String topic : List.of("orders", RETRY)) {
-            int queues = broker.features.topics().find(topic).readQueueNums();
+            int queues = broker.features.topics.find(topic).readQueueNums();
             for (int queueId = 0; queueId < queues; queueId++) {
                 String id = ids.get(queueId % ids.size());
                 for (int pulls = 0; pulls < 3; pulls++) {

@@ -83,7 +83,7 @@ class CrashPointsOfGroupsTest {
         }
 
         static long committed(Life life, String topic) {
-            return Math.max(0, life.broker.features.offsets().query(GROUP, topic, 0));
+            return Math.max(0, life.broker.features.offsets.query(GROUP, topic, 0));
         }
 
         List<String> pull(Life life, FakeConnection from, String topic) {

@@ -58,13 +58,13 @@ class GroupTest {
         TestBroker made = new TestBroker();
         made.ask(TestBroker.heartbeat(
                 "c1", "readers", SubscriptionData.of("first", "*"), SubscriptionData.of("%RETRY%other", "*")));
-        assertThat(made.features.topics().find("first").readQueueNums()).isEqualTo(4);
-        assertThat(made.features.topics().find("%RETRY%other")).isNull();
+        assertThat(made.features.topics.find("first").readQueueNums()).isEqualTo(4);
+        assertThat(made.features.topics.find("%RETRY%other")).isNull();
         made.close();
         TestBroker strict = new TestBroker(BrokerSettings.defaults().with("autoCreateTopic", false));
         Asked beat = strict.ask(TestBroker.heartbeat("c1", "readers", SubscriptionData.of("first", "*")));
         assertThat(beat.result()).isZero();
-        assertThat(strict.features.topics().find("first")).isNull();
+        assertThat(strict.features.topics.find("first")).isNull();
         strict.close();
     }
 
@@ -344,8 +344,7 @@ class GroupTest {
         assertThat(beat.field("IS_SUB_CHANGE")).as("the next one shall be full").isEqualTo("true");
         assertThat(members("shipping")).containsExactly("c1", "c2");
         assertThat(TestBroker.bodies(pulled)).containsExactly("m");
-        assertThat(broker.features.members().consumerGroup("shipping").conflicts())
-                .isEmpty();
+        assertThat(broker.members.consumerGroup("shipping").conflicts()).isEmpty();
     }
 
     @Test

@@ -52,7 +52,7 @@ class LanesTest {
             held.add(broker.begin(broker.connect(), pull(HEAVY, 1, true)));
             broker.settle();
         }
-        assertThat(broker.features.waitingPulls()).isEqualTo(32);
+        assertThat(broker.features.pulls.longPolling().size()).isEqualTo(32);
         broker.send("orders", 0, "n", "a", "b");
         broker.send("orders", 0, "wanted", "a", "xy");
         broker.settle();

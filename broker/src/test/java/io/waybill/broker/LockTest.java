@@ -91,7 +91,7 @@ class LockTest {
     }
 
     private long committed() {
-        return broker.features.offsets().query("shipping", "orders", 0);
+        return broker.features.offsets.query("shipping", "orders", 0);
     }
 
     private void fill(int messages) {
@@ -253,15 +253,13 @@ class LockTest {
         FakeConnection other = broker.connect();
         heartbeat(one, "c1");
         heartbeat(other, "c1");
-        assertThat(broker.features.members().shared().ids())
-                .as("it may have reconnected")
-                .isEmpty();
+        assertThat(broker.members.shared().ids()).as("it may have reconnected").isEmpty();
         broker.pass(30_000);
         heartbeat(one, "c1");
         heartbeat(other, "c1");
-        assertThat(broker.features.members().shared().ids()).containsExactly("c1");
-        assertThat(broker.features.members().shared().addresses("c1")).hasSize(2);
-        assertThat(broker.features.members().shared().count()).isEqualTo(1);
+        assertThat(broker.members.shared().ids()).containsExactly("c1");
+        assertThat(broker.members.shared().addresses("c1")).hasSize(2);
+        assertThat(broker.members.shared().count()).isEqualTo(1);
         Asked doctor = broker.ask(Command.request(RequestCode.DOCTOR)
                 .body("{\"group\":\"shipping\"}".getBytes(StandardCharsets.UTF_8))
                 .build());
@@ -270,7 +268,7 @@ class LockTest {
                 .contains("2 processes use the client id c1");
 
         broker.gone(other);
-        assertThat(broker.features.members().shared().ids()).isEmpty();
+        assertThat(broker.members.shared().ids()).isEmpty();
     }
 
     @Test
@@ -283,7 +281,7 @@ class LockTest {
             broker.pass(30_000);
             heartbeat(fresh, "c1");
         }
-        assertThat(broker.features.members().shared().count()).isZero();
+        assertThat(broker.members.shared().count()).isZero();
     }
 
     // ---- commits of who lost the queue

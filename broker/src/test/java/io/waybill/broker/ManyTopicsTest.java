@@ -41,7 +41,7 @@ class ManyTopicsTest {
         many.nameServerAnswer = new CompletableFuture<>();
         String value = "v".repeat(900);
         for (int i = 0; i < MANY; i++) {
-            many.features.topics().put(topic(i, value), change -> {});
+            many.features.topics.put(topic(i, value), change -> {});
         }
         many.settle();
         many.registrations.clear();
@@ -116,8 +116,7 @@ class ManyTopicsTest {
         }
         assertThat(names).hasSize(MANY + 8);
         assertThat(versions).doesNotHaveDuplicates();
-        assertThat(versions.get(versions.size() - 1))
-                .isEqualTo(broker.features.topics().version());
+        assertThat(versions.get(versions.size() - 1)).isEqualTo(broker.features.topics.version());
 
         // Who has this version is not sent it again.
         broker.nameServerAnswer = CompletableFuture.completedFuture(
@@ -148,6 +147,6 @@ class ManyTopicsTest {
             assertThat(one.result()).as(attributes).isEqualTo(ResponseCode.INVALID_PARAMETER);
             assertThat(one.remark()).contains("attribute");
         }
-        assertThat(broker.features.topics().find("orders")).isNull();
+        assertThat(broker.features.topics.find("orders")).isNull();
     }
 }

@@ -80,7 +80,7 @@ class PopStartTest {
     }
 
     private long committed(String group) {
-        return broker.features.offsets().query(group, TOPIC, 0);
+        return broker.features.offsets.query(group, TOPIC, 0);
     }
 
     private long readsOfAStart(int groups) {
@@ -118,8 +118,8 @@ class PopStartTest {
     void whatIsSetAfterTheStartIsNotOverruled() {
         popFirst(3);
         broker.killIdle();
-        broker.features.offsets().reset("g0", TOPIC, 0, 0, outcome -> {});
-        broker.features.offsets().forget("g1", outcome -> {});
+        broker.features.offsets.reset("g0", TOPIC, 0, 0, outcome -> {});
+        broker.features.offsets.forget("g1", outcome -> {});
         broker.features.start();
         broker.settle();
         broker.pass(2_000);

@@ -400,7 +400,7 @@ class PopTest {
         send(2, "b");
         broker.settle();
         assertThat(TestBroker.bodies(waiting)).containsExactly("b");
-        assertThat(broker.features.waitingPops()).isZero();
+        assertThat(broker.features.pops.longPolling().size()).isZero();
     }
 
     @Test
@@ -453,7 +453,7 @@ class PopTest {
         popping.poll = 15_000;
         popping.ask(dying);
         broker.gone(dying);
-        assertThat(broker.features.waitingPops()).isZero();
+        assertThat(broker.features.pops.longPolling().size()).isZero();
         send(0, "b");
         assertThat(TestBroker.bodies(pop())).containsExactly("b");
     }
@@ -503,7 +503,7 @@ class PopTest {
             send(0, "m" + i);
         }
         pop();
-        int before = broker.features.timesOfPops();
+        int before = broker.features.pops.longPolling().times();
         Popping one = new Popping();
         one.max = 1;
         for (int i = 0; i < 100; i++) {
@@ -511,7 +511,7 @@ class PopTest {
             changed(handle(popped, TestBroker.messages(popped).get(0)), 50);
             broker.pass(100);
         }
-        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before + 1);
+        assertThat(broker.features.pops.longPolling().times()).isLessThanOrEqualTo(before + 1);
     }
 
     @Test
@@ -520,16 +520,16 @@ class PopTest {
         send(0, "first");
         assertThat(TestBroker.bodies(pop())).containsExactly("first");
         Asked waiting = waiting(15_000);
-        int before = broker.features.timesOfPops();
+        int before = broker.features.pops.longPolling().times();
         for (int i = 0; i < 50; i++) {
             send(0, "m" + i);
         }
         assertThat(waiting.isOpen()).isTrue();
-        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before + 1);
+        assertThat(broker.features.pops.longPolling().times()).isLessThanOrEqualTo(before + 1);
         broker.pass(1_000);
         assertThat(TestBroker.bodies(waiting)).containsExactly("m0");
         broker.pass(1_000);
-        assertThat(broker.features.timesOfPops()).isLessThanOrEqualTo(before);
+        assertThat(broker.features.pops.longPolling().times()).isLessThanOrEqualTo(before);
     }
 
     @Test
@@ -838,7 +838,7 @@ class PopTest {
             got += popped.result() == 0 ? TestBroker.bodies(popped).size() : 0;
         }
         assertThat(got).isBetween(28, 40);
-        assertThat(broker.features.waitingPops()).isZero();
+        assertThat(broker.features.pops.longPolling().size()).isZero();
     }
 
     // ---- offsets from outside

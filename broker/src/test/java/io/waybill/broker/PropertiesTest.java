@@ -352,7 +352,7 @@ class PropertiesTest {
                         false,
                         null),
                 "m"));
-        assertThat(broker.features.topics().find("fresh").topicSysFlag()).isEqualTo(1);
+        assertThat(broker.features.topics.find("fresh").topicSysFlag()).isEqualTo(1);
         for (boolean isUnit : new boolean[] {true, false}) {
             String group = "readers-" + isUnit;
             broker.ask(TestBroker.heartbeat(new HeartbeatData(
@@ -365,7 +365,7 @@ class PropertiesTest {
                             List.of(SubscriptionData.of("fresh", "*", 1)),
                             isUnit)),
                     List.of())));
-            assertThat(broker.features.topics().find("%RETRY%" + group).topicSysFlag())
+            assertThat(broker.features.topics.find("%RETRY%" + group).topicSysFlag())
                     .isEqualTo(isUnit ? 2 : 0);
         }
     }

@@ -254,14 +254,14 @@ class QuarantineTest {
                 Command.request(RequestCode.LOCK_BATCH_MQ)
                         .body(new LockBatchBody("g", "c2", Set.of(queue), false).toJson())
                         .build());
-        broker.features.offsets().commit("g", "orders", 0, 3);
+        broker.features.offsets.commit("g", "orders", 0, 3);
 
         byte[] properties = TestBroker.properties(
                 "RETRY_TOPIC", "orders", "UNIQ_KEY", "unique-0a0", "__SHARDINGKEY", "a", "DELAY", "4");
         Asked givenUp = broker.ask(member, TestBroker.sending(TestBroker.sendHeader(RETRY, 0, properties), "a0"));
         broker.pass(200);
         assertThat(givenUp.result()).as(givenUp.remark()).isZero();
-        assertThat(broker.features.offsets().query("g", "orders", 0)).isEqualTo(3);
+        assertThat(broker.features.offsets.query("g", "orders", 0)).isEqualTo(3);
         assertThat(keys()).isEmpty();
         assertThat(broker.store.queues().offsetRange("%DLQ%g", 0).maxOffset())
                 .as("kept, for people")
@@ -418,7 +418,7 @@ class QuarantineTest {
 
         assertThat(deleted(true).result()).isZero();
         assertThat(keys()).isEmpty();
-        assertThat(broker.features.topics().find(QUARANTINED)).isNull();
+        assertThat(broker.features.topics.find(QUARANTINED)).isNull();
         for (int i = 0; i < 2; i++) {
             heartbeat();
             assertThat(bodies("orders", 0)).containsExactly("a0", "b0");

@@ -135,7 +135,7 @@ class RateLimitTest {
         broker.pass(16_000);
         assertThat(a.isOpen()).isFalse();
         assertThat(b.isOpen()).isFalse();
-        assertThat(broker.features.waitingPulls()).isZero();
+        assertThat(broker.features.pulls.longPolling().size()).isZero();
     }
 
     @Test
@@ -143,9 +143,9 @@ class RateLimitTest {
         rate("1");
         pull("slow", 0, 0, 0);
         pull("slow", 0, 1, TestBroker.SUSPEND);
-        assertThat(broker.features.waitingPulls()).isEqualTo(1);
+        assertThat(broker.features.pulls.longPolling().size()).isEqualTo(1);
         broker.gone(member);
-        assertThat(broker.features.waitingPulls()).isZero();
+        assertThat(broker.features.pulls.longPolling().size()).isZero();
         broker.pass(5_000);
     }
 }

@@ -3,6 +3,7 @@ package io.waybill.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Platform;
@@ -62,6 +63,7 @@ class StressTest {
                 settings,
                 platform,
                 Lanes.of(platform.duties(), 1, platform.clock()),
+                new ClientRegistry(settings, platform.clock()),
                 TestBroker.ADDRESS,
                 (address, request, millis) -> {
                     throw new IllegalStateException("there is no name server");
@@ -243,7 +245,7 @@ class StressTest {
                 offset = Long.parseLong(answer.fields().get("nextBeginOffset"));
             }
         });
-        assertThat(features.waitingPulls()).isZero();
+        assertThat(features.pulls.longPolling().size()).isZero();
     }
 
     @Test
@@ -296,7 +298,7 @@ class StressTest {
             }
             assertThat(request.answers.get()).isLessThanOrEqualTo(1);
         }
-        assertThat(features.waitingPulls()).isZero();
+        assertThat(features.pulls.longPolling().size()).isZero();
     }
 
     @Test

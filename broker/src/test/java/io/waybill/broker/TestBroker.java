@@ -3,6 +3,9 @@ package io.waybill.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.MembershipEnds;
+import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.simulated.FakeConnection;
@@ -50,7 +53,10 @@ final class TestBroker implements AutoCloseable {
     final MemoryBackend backend = ViewsBackend.memory();
     SimulatedDuties duties;
     Store store;
+    ClientRegistry members;
+    private MembershipEnds memberships;
     Features features;
+    private BackgroundDuties background;
     /** What was notified about another broker of this name; null when that was over. */
     final List<String> nameConflicts = new ArrayList<>();
 
@@ -68,6 +74,7 @@ final class TestBroker implements AutoCloseable {
     private void open() {
         openIdle();
         features.start();
+        background.start(duties);
         settle();
     }
 
@@ -86,12 +93,17 @@ final class TestBroker implements AutoCloseable {
         } catch (StoreException e) {
             throw new AssertionError(e);
         }
+        members = new ClientRegistry(settings, clock);
+        background = new BackgroundDuties();
+        memberships = new MembershipEnds(members);
+        background.add(memberships);
         long before = backend.inUse().reads();
         features = new Features(
                 store,
                 settings,
                 platform,
                 Lanes.of(duties, settings.reads().coldReadThreads(), clock),
+                members,
                 ADDRESS,
                 (address, request, timeoutMillis) -> {
                     registrations.add(request);
@@ -123,6 +135,7 @@ final class TestBroker implements AutoCloseable {
     @Override
     public void close() {
         features.leave();
+        background.close();
         features.stop();
         try {
             store.close();
@@ -147,6 +160,7 @@ final class TestBroker implements AutoCloseable {
     void gone(FakeConnection connection) {
         connection.close();
         features.connectionClosed(connection);
+        memberships.closed(connection);
     }
 
     // ---- requests

@@ -51,7 +51,7 @@ class TopicDeletionTest {
     }
 
     private boolean exists(String topic) {
-        return broker.features.topics().find(topic) != null;
+        return broker.features.topics.find(topic) != null;
     }
 
     private void member(FakeConnection consumer, String group, String topic) {
@@ -128,10 +128,10 @@ class TopicDeletionTest {
                 .body(("{\"topicConfigList\":[" + topics + "]}").getBytes(StandardCharsets.UTF_8))
                 .build();
         assertThat(broker.ask(smaller).result()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
-        assertThat(broker.features.topics().find("one").readQueueNums()).isEqualTo(2);
+        assertThat(broker.features.topics.find("one").readQueueNums()).isEqualTo(2);
         Asked second = broker.ask(smaller);
         assertThat(second.result()).as(second.remark()).isZero();
-        assertThat(broker.features.topics().find("three").readQueueNums()).isEqualTo(1);
+        assertThat(broker.features.topics.find("three").readQueueNums()).isEqualTo(1);
     }
 
     @Test
@@ -224,7 +224,7 @@ class TopicDeletionTest {
         Asked refused = create("orders", 4, 4);
         assertThat(refused.result()).isEqualTo(ResponseCode.ILLEGAL_OPERATION);
         assertThat(refused.remark()).contains("queues from 4 on").contains("1 messages");
-        assertThat(broker.features.topics().find("orders").readQueueNums()).isEqualTo(8);
+        assertThat(broker.features.topics.find("orders").readQueueNums()).isEqualTo(8);
         assertThat(create("orders", 8, 4).result()).as("only no new ones").isZero();
         assertThat(create("orders", 6, 6).result()).as("nothing in 6 and 7").isZero();
         create("orders", 4, 4);

@@ -53,7 +53,7 @@ class UnreadQueuesTest {
     /** As a client: pulls a queue once, keeps what it gets and commits. */
     private void consume(FakeConnection member, String topic, int queueId) {
         long offset = offsets.computeIfAbsent(
-                topic + queueId, key -> Math.max(0, broker.features.offsets().query(GROUP, topic, queueId)));
+                topic + queueId, key -> Math.max(0, broker.features.offsets.query(GROUP, topic, queueId)));
         Asked pulled = broker.ask(member, TestBroker.pulling(GROUP, topic, queueId, offset, 0, null));
         if (pulled.result() == ResponseCode.SUCCESS) {
             for (Message message : TestBroker.messages(pulled)) {
@@ -61,7 +61,7 @@ class UnreadQueuesTest {
             }
         }
         offsets.put(topic + queueId, pulled.number("nextBeginOffset"));
-        broker.features.offsets().commit(GROUP, topic, queueId, pulled.number("nextBeginOffset"));
+        broker.features.offsets.commit(GROUP, topic, queueId, pulled.number("nextBeginOffset"));
     }
 
     /** Answers what the broker asks: these queues are mine. */
@@ -112,8 +112,7 @@ class UnreadQueuesTest {
         assertThat(new TreeSet<>(got)).isEqualTo(sent);
         assertThat(got).as("each once").hasSize(40);
         for (int queueId = 0; queueId < 4; queueId++) {
-            assertThat(broker.features.offsets().query(GROUP, "orders", queueId))
-                    .isEqualTo(10);
+            assertThat(broker.features.offsets.query(GROUP, "orders", queueId)).isEqualTo(10);
         }
         Asked doctor = broker.ask(Command.request(RequestCode.DOCTOR)
                 .body("{\"group\":\"shipping\",\"topic\":\"orders\"}".getBytes(StandardCharsets.UTF_8))
@@ -259,7 +258,7 @@ class UnreadQueuesTest {
             crashed.duties.step();
         }
         crashed.crash(seed);
-        long committed = Math.max(0, crashed.features.offsets().query(GROUP, "orders", 2));
+        long committed = Math.max(0, crashed.features.offsets.query(GROUP, "orders", 2));
         long copies = crashed.store.queues().offsetRange(RETRY, 0).maxOffset()
                 + crashed.store.queues().offsetRange(RETRY, 1).maxOffset()
                 + crashed.store.timers().pendingTimerCount();

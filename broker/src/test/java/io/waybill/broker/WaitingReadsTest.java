@@ -239,7 +239,7 @@ class WaitingReadsTest {
     @Test
     void aChangeInTheMiddleOfARead() {
         boolean[] done = {false};
-        broker.features.interceptors().add(new DeliveryInterceptor() {
+        broker.features.interceptors.add(new DeliveryInterceptor() {
             @Override
             public MessageRouter router(
                     String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
@@ -256,7 +256,7 @@ class WaitingReadsTest {
 
     @Test
     void aCrowdOfChangesDoesNotHoldAReadForEverAndPassesNothing() {
-        broker.features.interceptors().add(new DeliveryInterceptor() {
+        broker.features.interceptors.add(new DeliveryInterceptor() {
             @Override
             public MessageRouter router(
                     String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {

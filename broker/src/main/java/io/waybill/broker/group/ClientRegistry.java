@@ -4,14 +4,12 @@ package io.waybill.broker.group;
 import io.waybill.broker.group.ConnectionMemberships.Membership;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Clock;
-import io.waybill.platform.Duty;
 import io.waybill.platform.MemoryBudget;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.RequestCode;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.HeartbeatData;
 import io.waybill.protocol.body.SubscriptionData;
-import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.frame.BadField;
 import io.waybill.protocol.frame.Command;
 import io.waybill.remoting.Connection;
@@ -35,7 +33,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who is connected: producers and consumers by group and connection.
+ * Who is connected: producers and consumers by group and connection. It lives as long as the node; whatever a leadership has to do with it listens.
  *
  * <p>What always holds: a member's connection was open when it was added; a connection that closed is in no group once
  * {@link #closed} ran. A group without members is not kept. What heartbeats bring is counted in bytes, and no connection
@@ -46,9 +44,6 @@ public final class ClientRegistry {
     /** Of 320 MiB heap, 20. */
     private static final int HEAP_DIVISOR = 16;
 
-    private static final long SCAN_NANOS = TimeUnit.SECONDS.toNanos(10);
-
-    private final Groups groups;
     private final Clock clock;
     private final long expiryNanos;
     private final Map<String, ConsumerGroup> consumers = new ConcurrentHashMap<>();
@@ -73,14 +68,13 @@ public final class ClientRegistry {
 
     private final List<MembershipListener> listeners = new CopyOnWriteArrayList<>();
 
-    public ClientRegistry(Groups groups, BrokerSettings settings, Clock clock) {
-        this(groups, settings, clock, MemoryBudget.ofHeap(HEAP_DIVISOR));
+    public ClientRegistry(BrokerSettings settings, Clock clock) {
+        this(settings, clock, MemoryBudget.ofHeap(HEAP_DIVISOR));
     }
 
     /** @param memory what heartbeats may make this hold */
-    ClientRegistry(Groups groups, BrokerSettings settings, Clock clock, MemoryBudget memory) {
+    ClientRegistry(BrokerSettings settings, Clock clock, MemoryBudget memory) {
         this.memberships = new ConnectionMemberships(memory);
-        this.groups = groups;
         this.clock = clock;
         this.conflictLines = new LogRateLimiter(clock);
         this.shared = new SharedClientIds(clock);
@@ -173,9 +167,14 @@ public final class ClientRegistry {
 
     // ---- changes
 
-    /** Notifies somebody of what changes from now on. */
+    /** Notifies somebody of what changes from now on, and at once of the conflicts that there are. */
     public void addListener(MembershipListener listener) {
         listeners.add(listener);
+        for (ConsumerGroup group : consumers.values()) {
+            if (group.hasConflicts()) {
+                listener.conflict(group);
+            }
+        }
     }
 
     public void removeListener(MembershipListener listener) {
@@ -436,9 +435,10 @@ public final class ClientRegistry {
         if (consumers != null && consumers.hasConflicts()) {
             listeners.forEach(listener -> listener.conflict(consumers));
         }
-        SubscriptionGroupConfig config = groups.find(group);
-        if (config != null && !config.notifyConsumerIdsChangedEnable()) {
-            return;
+        for (MembershipListener listener : listeners) {
+            if (!listener.wantsNotices(group)) {
+                return;
+            }
         }
         for (ClientChannelInfo member : membersOf(group)) {
             member.connection()
@@ -451,24 +451,8 @@ public final class ClientRegistry {
 
     // ---- expiry
 
-    /** Drops from time to time who was silent for too long. */
-    Duty expiry() {
-        return new Duty() {
-            @Override
-            public String roleName() {
-                return "broker-members";
-            }
-
-            @Override
-            public long run() {
-                dropSilent();
-                return SCAN_NANOS;
-            }
-        };
-    }
-
     /** Drops memberships that were silent for too long, by the monotonic clock, and a connection with its last one. */
-    private void dropSilent() {
+    void dropSilent() {
         long now = clock.nanoTime();
         List<Silent> silent = new ArrayList<>();
         producers.forEach((group, members) -> collectSilent(true, group, members, now, silent));

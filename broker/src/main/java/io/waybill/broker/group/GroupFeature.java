@@ -2,7 +2,6 @@
 package io.waybill.broker.group;
 
 import io.waybill.broker.filter.Filter;
-import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Lanes;
@@ -22,7 +21,6 @@ import io.waybill.protocol.header.GroupHeader;
 import io.waybill.protocol.header.GroupNameHeader;
 import io.waybill.protocol.header.UnregisterClientHeader;
 import io.waybill.remoting.AdminLog;
-import io.waybill.remoting.Connection;
 import io.waybill.remoting.Request;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -50,16 +48,6 @@ public final class GroupFeature implements Feature {
                 .on(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, Lane.INLINE, this::updateGroup)
                 .on(RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, Lane.INLINE, this::allGroups)
                 .on(RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG, Lane.INLINE, GroupNameHeader::read, this::groupConfig);
-    }
-
-    @Override
-    public void duties(BackgroundDuties duties) {
-        duties.add(members.expiry());
-    }
-
-    @Override
-    public void closed(Connection connection) {
-        members.closed(connection);
     }
 
     private Reply unregister(Request request, UnregisterClientHeader header) {

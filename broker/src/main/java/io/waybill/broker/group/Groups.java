@@ -80,6 +80,12 @@ public final class Groups {
         listeners.add(changeListener);
     }
 
+    /** Whether the members of a group are told that it changed. */
+    public boolean wantsNotices(String group) {
+        SubscriptionGroupConfig config = table.get(group);
+        return config == null || config.notifyConsumerIdsChangedEnable();
+    }
+
     /** The group's settings, or null when there is no such group. */
     public SubscriptionGroupConfig find(String group) {
         return table.get(group);

@@ -17,6 +17,11 @@ public interface MembershipListener {
     /** The member of a consumer group on this connection is new, subscribes to something else or has left. */
     default void subscriptionChanged(String group, Connection connection) {}
 
-    /** Something about the members of a group changed that subscribe to different things. */
+    /** Something about the members of a group changed that subscribe to different things; also of one that was like that before this one listened. */
     default void conflict(ConsumerGroup group) {}
+
+    /** Whether the members of a group want to be told that it changed, so that they share out its queues anew. As long as nobody listens they do. */
+    default boolean wantsNotices(String group) {
+        return true;
+    }
 }

@@ -2,6 +2,8 @@
 package io.waybill.broker.lock;
 
 import io.waybill.broker.offset.CommitFence;
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
 import io.waybill.broker.request.Lane;
 import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Reply;
@@ -58,7 +60,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The duty reads what was recorded, in steps; a group that is asked for before its turn is read at once. Then it sweeps what has ended.
  */
-public final class QueueLocks implements CommitFence, Duty {
+public final class QueueLocks implements Feature, CommitFence, Duty {
     private static final Logger log = LoggerFactory.getLogger(QueueLocks.class);
 
     /** Of all groups together, ended ones that are remembered included; beyond it no new lock is granted until others end. */
@@ -135,9 +137,15 @@ public final class QueueLocks implements CommitFence, Duty {
         this.beganNanos = clock.nanoTime();
     }
 
-    public void register(Routes routes) {
+    @Override
+    public void routes(Routes routes) {
         routes.onCommand(RequestCode.LOCK_BATCH_MQ, Lane.INLINE, QueueLocks::read, this::lock)
                 .onCommand(RequestCode.UNLOCK_BATCH_MQ, Lane.INLINE, QueueLocks::read, this::unlock);
+    }
+
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(this);
     }
 
     /** Whether somebody of the group holds an ordered queue right now. */

@@ -28,23 +28,23 @@ public final class ClientRetryPublisher implements ClientRetries {
     private final Predicate<String> consumesInOrder;
     private final BiFunction<String, Connection, String> clientNames;
     private final Clock clock;
-    private volatile ConsumeFailureHandler givenUp = ConsumeFailureHandler.DEAD_LETTER;
+    private final ConsumeFailureHandler givenUp;
 
-    /** @param clientNames who speaks for a group on a connection */
+    /**
+     * @param clientNames who speaks for a group on a connection
+     * @param givenUp what takes messages that ordered consumers give up
+     */
     public ClientRetryPublisher(
             Groups groups,
             Predicate<String> consumesInOrder,
             BiFunction<String, Connection, String> clientNames,
-            Clock clock) {
+            Clock clock,
+            ConsumeFailureHandler givenUp) {
+        this.givenUp = givenUp;
         this.groups = groups;
         this.consumesInOrder = consumesInOrder;
         this.clientNames = clientNames;
         this.clock = clock;
-    }
-
-    /** Sets what becomes of messages that ordered consumers give up; once, before the first request. */
-    public void onGivenUp(ConsumeFailureHandler taker) {
-        this.givenUp = taker;
     }
 
     /**

@@ -3,10 +3,8 @@ package io.waybill.broker.route;
 
 import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Feature;
-import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.broker.settings.RegistrationSettings;
-import io.waybill.broker.topic.TopicPublisher;
 import io.waybill.broker.topic.Topics;
 import io.waybill.platform.Clock;
 import io.waybill.platform.Duty;
@@ -40,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * the next one, so whoever was told "published" is in a round that began after the change. A name server that does not
  * answer in time never fails a change; it learns of it with a later round. Safe from any thread.
  */
-public final class Registration implements TopicPublisher, Duty, Feature {
+public final class Registration implements Duty, Feature {
     private static final Logger log = LoggerFactory.getLogger(Registration.class);
 
     /** By the estimates below, which are never too small. */
@@ -60,16 +58,12 @@ public final class Registration implements TopicPublisher, Duty, Feature {
     private final Clock clock;
     private final long periodNanos;
 
-    /** Who waits for a round that begins after now. Guarded by this. */
-    private List<Runnable> waiting = new ArrayList<>();
+    private final PublicationQueue publications;
     /** Guarded by this. */
     private boolean running;
-    /** Guarded by this. */
-    private boolean closed;
     /** When the next round without a change is due. Of the duty's thread. */
     private long nextNanos;
 
-    private final Wakeup wakeup = new Wakeup();
     /** Name servers whose last registration failed, so that only changes are logged. */
     private final Map<String, Boolean> failing = new ConcurrentHashMap<>();
 
@@ -79,12 +73,14 @@ public final class Registration implements TopicPublisher, Duty, Feature {
     private final Consumer<String> conflictListener;
 
     /**
+     * @param publications who waits for a round; the topics publish there
      * @param address where clients reach this broker, as {@code host:port}
      * @param conflictListener is notified with the sentence when a name server says that another living broker has this one's name, and with null when none
      *     says so any more
      */
     public Registration(
             NameServers nameServers,
+            PublicationQueue publications,
             Topics topics,
             BrokerSettings settings,
             String address,
@@ -92,6 +88,7 @@ public final class Registration implements TopicPublisher, Duty, Feature {
             Consumer<String> conflictListener) {
         this.conflictListener = conflictListener;
         this.nameServers = nameServers;
+        this.publications = publications;
         this.topics = topics;
         this.settings = settings.registration();
         this.brokerName = settings.brokerName();
@@ -102,43 +99,28 @@ public final class Registration implements TopicPublisher, Duty, Feature {
     }
 
     @Override
-    public void publish(Runnable then) {
-        synchronized (this) {
-            if (!closed && !settings.nameServers().isEmpty()) {
-                waiting.add(then);
-                then = null;
-            }
-        }
-        if (then != null) {
-            then.run();
-            return;
-        }
-        // The duty's thread starts the round: a change is published by the thread that confirms, which has no time for
-        // it.
-        wakeup.wake();
-    }
-
-    @Override
     public void duties(BackgroundDuties duties) {
-        duties.add(this, wakeup);
+        duties.add(this, publications.wakeup());
     }
 
     /** One registration with every name server, completed when all answered or ran out of time. */
     public CompletableFuture<Void> registerNow() {
         CompletableFuture<Void> done = new CompletableFuture<>();
-        publish(() -> done.complete(null));
+        publications.publish(() -> done.complete(null));
         return done;
     }
 
     private void startRound() {
         List<Runnable> told;
         synchronized (this) {
-            if (running || waiting.isEmpty()) {
+            if (running) {
+                return;
+            }
+            told = publications.take();
+            if (told.isEmpty()) {
                 return;
             }
             running = true;
-            told = waiting;
-            waiting = new ArrayList<>();
         }
         CompletableFuture<?>[] answers;
         try {
@@ -165,7 +147,7 @@ public final class Registration implements TopicPublisher, Duty, Feature {
                 log.warn("A waiter for the registration failed", e);
             }
         }
-        wakeup.wake();
+        publications.wakeup().wake();
     }
 
     /** The topics in parts that fit a frame each, whatever their names and attributes. */
@@ -311,11 +293,7 @@ public final class Registration implements TopicPublisher, Duty, Feature {
         long now = clock.nanoTime();
         if (now - nextNanos >= 0) {
             nextNanos = now + periodNanos;
-            synchronized (this) {
-                if (!closed) {
-                    waiting.add(() -> {});
-                }
-            }
+            publications.add(() -> {});
         }
         startRound();
         return nextNanos - now;
@@ -325,13 +303,7 @@ public final class Registration implements TopicPublisher, Duty, Feature {
      * Says goodbye to every name server; nothing is registered after that. Completes when all answered or ran out of time.
      */
     public CompletableFuture<Void> unregister() {
-        List<Runnable> told;
-        synchronized (this) {
-            closed = true;
-            told = waiting;
-            waiting = new ArrayList<>();
-        }
-        told.forEach(Runnable::run);
+        publications.close().forEach(Runnable::run);
         Command request =
                 Command.request(RequestCode.UNREGISTER_BROKER).header(me()).build();
         CompletableFuture<?>[] answers = settings.nameServers().stream()

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.timer;
 
+import io.waybill.broker.request.BackgroundDuties;
+import io.waybill.broker.request.Feature;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.platform.Clock;
-import io.waybill.platform.Duties;
 import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
 import io.waybill.protocol.message.MessageDraft;
 import io.waybill.protocol.message.MessageIds;
 import io.waybill.protocol.message.MessageProperties;
@@ -41,7 +42,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>One duty; completions of the store arrive on other threads and only take the handle out of {@link #inWork} and wake the duty.
  */
-public final class TimerDispatcher implements Duty {
+public final class TimerDispatcher implements Feature, Duty {
     private static final Logger LOG = LoggerFactory.getLogger(TimerDispatcher.class);
 
     /** Started in one run; a run is short so that a burst cannot delay the checks of transactions for long. */
@@ -88,7 +89,7 @@ public final class TimerDispatcher implements Duty {
     private final Set<Long> early = new LinkedHashSet<>();
 
     private final AtomicBoolean wakeAsked = new AtomicBoolean();
-    private volatile DutyHandle duty;
+    private final Wakeup wakeup;
 
     /** The farthest the wall clock stood ahead of the monotonic one, since the last step back. Of the duty's thread, like the one below. */
     private long farthestAhead;
@@ -97,6 +98,7 @@ public final class TimerDispatcher implements Duty {
     private volatile boolean wasSetBack;
     private volatile boolean judging;
 
+    /** @param wakeup wakes it; also for what has {@link TransactionCheckCallback#takeOverdue overdue} checks, and when something nearer is stored */
     public TimerDispatcher(
             MessageStore messageStore,
             TimerStore timerStore,
@@ -104,7 +106,8 @@ public final class TimerDispatcher implements Duty {
             StoreClock storeClock,
             Clock clock,
             TransactionCheckCallback checks,
-            TargetQueueSelector placement) {
+            TargetQueueSelector placement,
+            Wakeup wakeup) {
         this.messageStore = messageStore;
         this.timerStore = timerStore;
         this.storeStatus = storeStatus;
@@ -112,22 +115,13 @@ public final class TimerDispatcher implements Duty {
         this.clock = clock;
         this.checks = checks;
         this.placement = placement;
+        this.wakeup = wakeup;
         this.conditions = new CancelConditionCache(messageStore, storeStatus);
     }
 
-    /** Starts the duty and asks the store to wake it when something nearer is stored. */
-    public DutyHandle start(Duties duties) {
-        duty = duties.start(this);
-        timerStore.onDueEarlier(this::wake);
-        return duty;
-    }
-
-    /** Runs the duty soon. Any thread. */
-    public void wake() {
-        DutyHandle started = duty;
-        if (started != null) {
-            started.wake();
-        }
+    @Override
+    public void duties(BackgroundDuties duties) {
+        duties.add(this, wakeup);
     }
 
     @Override
@@ -348,13 +342,13 @@ public final class TimerDispatcher implements Duty {
         inWork.remove(handle);
         // Under load one wake serves many answers.
         if (wakeAsked.compareAndSet(false, true)) {
-            wake();
+            wakeup.wake();
         }
     }
 
     private void hold(long handle, long millis) {
         long until = clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
         inWork.put(handle, until == UNANSWERED ? until - 1 : until);
-        wake();
+        wakeup.wake();
     }
 }

@@ -74,18 +74,24 @@ public final class Topics {
     /** New topics on their way into the log; they count for the limit. */
     private final AtomicInteger beingStored = new AtomicInteger();
 
-    private volatile TopicPublisher publisher = TopicPublisher.NONE;
+    private final TopicPublisher publisher;
     private final List<Consumer<String>> listeners = new CopyOnWriteArrayList<>();
     private volatile DataVersion version;
     private volatile Snapshot latest;
 
-    /** Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it. */
+    /**
+     * Reads the catalog; an entry that cannot be read stops the start, because serving without it would lose it.
+     *
+     * @param publisher tells the outside world of changes
+     */
     public Topics(
             QueueStore queueStore,
             TimerStore timerStore,
             CatalogStore catalogStore,
             StoreClock storeClock,
-            BrokerSettings settings) {
+            BrokerSettings settings,
+            TopicPublisher publisher) {
+        this.publisher = publisher;
         this.queueStore = queueStore;
         this.timerStore = timerStore;
         this.catalogStore = catalogStore;
@@ -103,11 +109,6 @@ public final class Topics {
                 .forEach((name, value) -> deleted.put(name, DeletedTopic.parse(value)));
         // The time of the start makes the version differ from that of the run before, whose counter is not kept.
         version = new DataVersion(0, storeClock.nowMillis(), 0);
-    }
-
-    /** Sets who is told about changes; once, before the first request. */
-    public void publishTo(TopicPublisher topicPublisher) {
-        this.publisher = topicPublisher;
     }
 
     /** Notifies somebody, by the name of the topic, of settings that are in force from now on or gone. */

@@ -3,6 +3,7 @@ package io.waybill.broker.transaction;
 
 import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.settings.TransactionSettings;
 import io.waybill.broker.timer.TimerCompletion;
 import io.waybill.broker.timer.TransactionCheckCallback;
@@ -106,7 +107,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
     private long lastTakenUp = -1;
 
     private int takenUp;
-    private volatile Runnable wakeDispatcher = () -> {};
+    private final Wakeup dispatcher;
 
     /** A connection, and the id of its client once a heartbeat told it. */
     private static final class Unnamed {
@@ -128,6 +129,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
      */
     private record Choice(Connection connection, CheckReason reason, String sender, String awaited, long waitMillis) {}
 
+    /** @param dispatcher wakes the timer dispatcher, which asks for what became overdue */
     public TransactionChecks(
             MessageStore messageStore,
             TransactionStore transactionStore,
@@ -135,7 +137,9 @@ public final class TransactionChecks implements TransactionCheckCallback {
             Clock clock,
             TransactionSettings settings,
             ClientRegistry members,
-            String brokerName) {
+            String brokerName,
+            Wakeup dispatcher) {
+        this.dispatcher = dispatcher;
         this.messageStore = messageStore;
         this.transactionStore = transactionStore;
         this.clock = clock;
@@ -153,11 +157,6 @@ public final class TransactionChecks implements TransactionCheckCallback {
     /** Where answers that decide nothing are recorded. */
     CheckAnswers answers() {
         return answers;
-    }
-
-    /** What to call when halves became overdue: the timer dispatcher's wake. */
-    public void onOverdue(Runnable wake) {
-        wakeDispatcher = wake;
     }
 
     /** A half message came on a connection whose client is not known as a producer of the group yet. */
@@ -216,7 +215,7 @@ public final class TransactionChecks implements TransactionCheckCallback {
             }
         }
         if (any) {
-            wakeDispatcher.run();
+            dispatcher.wake();
         }
     }
 

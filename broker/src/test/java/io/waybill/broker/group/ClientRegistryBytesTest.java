@@ -39,7 +39,7 @@ class ClientRegistryBytesTest {
                 new Platform(clock, RandomSource.seeded(1), new SimulatedDuties(clock)),
                 settings.store().withSegmentBytes(1 << 20),
                 ViewsBackend.memory());
-        members = new ClientRegistry(new Groups(store.catalog(), store.clock(), settings), settings, clock, memory);
+        members = new ClientRegistry(settings, clock, memory);
     }
 
     @AfterEach

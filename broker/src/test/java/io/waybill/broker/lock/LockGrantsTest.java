@@ -48,7 +48,7 @@ class LockGrantsTest {
         store = Store.open(new SimulatedFiles(), platform, settings, ViewsBackend.memory());
         duties.runUntilIdle();
         routes = new Routes(new Lanes(lane -> Runnable::run, clock));
-        new QueueLocks(store.locks(), clock, 60_000, "broker-a", queue -> true, (group, on) -> null).register(routes);
+        new QueueLocks(store.locks(), clock, 60_000, "broker-a", queue -> true, (group, on) -> null).routes(routes);
     }
 
     @AfterEach

@@ -13,6 +13,7 @@ import io.waybill.broker.group.ClientChannelInfo;
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.GroupFeature;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.group.MembershipEnds;
 import io.waybill.broker.group.MembershipListener;
 import io.waybill.broker.offset.CommitFence;
 import io.waybill.broker.offset.Offsets;
@@ -20,7 +21,9 @@ import io.waybill.broker.query.QueryFeature;
 import io.waybill.broker.request.BackgroundDuties;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.request.Routes;
+import io.waybill.broker.request.Wakeup;
 import io.waybill.broker.retry.ClientRetryPublisher;
+import io.waybill.broker.retry.ConsumeFailureHandler;
 import io.waybill.broker.retry.SendBack;
 import io.waybill.broker.retry.SendBackStoreAccess;
 import io.waybill.broker.send.MessageStamp;
@@ -38,6 +41,7 @@ import io.waybill.broker.timer.RecallSigner;
 import io.waybill.broker.timer.TimerDispatcher;
 import io.waybill.broker.timer.TimerFeature;
 import io.waybill.broker.topic.TopicFeature;
+import io.waybill.broker.topic.TopicPublisher;
 import io.waybill.broker.topic.Topics;
 import io.waybill.broker.transaction.HalfMessage;
 import io.waybill.broker.transaction.HalfMessageWriter;
@@ -99,7 +103,6 @@ public final class SimulatedBroker implements AutoCloseable {
     public Topics topics;
     public Groups groups;
     public ClientRegistry members;
-    private GroupFeature clients;
     public Offsets offsets;
     public DelayedMessageWriter delays;
     public HalfMessageWriter halves;
@@ -123,9 +126,10 @@ public final class SimulatedBroker implements AutoCloseable {
             throw new AssertionError(e);
         }
         Executor blocking = duties.executor("reads", 1);
-        topics = new Topics(store.queues(), store.timers(), store.catalog(), store.clock(), settings);
+        topics = new Topics(
+                store.queues(), store.timers(), store.catalog(), store.clock(), settings, TopicPublisher.NONE);
         groups = new Groups(store.catalog(), store.clock(), settings);
-        members = new ClientRegistry(groups, settings, clock);
+        members = new ClientRegistry(settings, clock);
         offsets = new Offsets(
                 store.queues(),
                 store.offsets(),
@@ -139,8 +143,9 @@ public final class SimulatedBroker implements AutoCloseable {
         TransactionSettings transactions = settings.transactions();
         TransactionResolver decisions =
                 new TransactionResolver(store.transactions(), store.conflicts(), store.clock(), clock, delays);
+        Wakeup timerWakeup = new Wakeup();
         TransactionChecks checks = new TransactionChecks(
-                store.messages(), store.transactions(), decisions, clock, transactions, members, NAME);
+                store.messages(), store.transactions(), decisions, clock, transactions, members, NAME, timerWakeup);
         members.addListener(new MembershipListener() {
             @Override
             public void producerJoined(String group, ClientChannelInfo member) {
@@ -154,8 +159,15 @@ public final class SimulatedBroker implements AutoCloseable {
         });
         halves = new HalfMessageWriter(store.transactions(), clock, transactions, delays, members, checks);
         TimerDispatcher due = new TimerDispatcher(
-                store.messages(), store.timers(), store.status(), store.clock(), clock, checks, topics::readableQueue);
-        checks.onOverdue(due::wake);
+                store.messages(),
+                store.timers(),
+                store.status(),
+                store.clock(),
+                clock,
+                checks,
+                topics::readableQueue,
+                timerWakeup);
+        store.timers().onDueEarlier(timerWakeup::wake);
         Stats stats = new Stats(clock);
         store.messages().onStored(stats::stored);
         Lanes lanes = new Lanes(lane -> blocking, clock);
@@ -163,8 +175,7 @@ public final class SimulatedBroker implements AutoCloseable {
         TopicUses uses =
                 new TopicUses(store.queues(), store.messages(), store.transactions(), store.timers(), members, offsets);
         new TopicFeature(topics, uses::of, uses::ofQueues, clock, lanes).routes(routes);
-        clients = new GroupFeature(groups, members, topics, lanes);
-        clients.routes(routes);
+        new GroupFeature(groups, members, topics, lanes).routes(routes);
         new TimerFeature(
                         store.messages(),
                         store.transactions(),
@@ -202,7 +213,8 @@ public final class SimulatedBroker implements AutoCloseable {
                         members::nameOf,
                         stats)
                 .routes(routes);
-        retries = new ClientRetryPublisher(groups, inOrderGroups::contains, members::nameOf, clock);
+        retries = new ClientRetryPublisher(
+                groups, inOrderGroups::contains, members::nameOf, clock, ConsumeFailureHandler.DEAD_LETTER);
         MessageStamp stamp = new MessageStamp(settings, platform, store.clock(), HOST);
         SendReplies replies = new SendReplies(stamp, store.messages(), delays, stats, lanes);
         new SendFeature(store.messages(), topics, halves, delays, retries, members::connectionOf, stamp, replies)
@@ -237,8 +249,8 @@ public final class SimulatedBroker implements AutoCloseable {
         handler = routes.handler();
         BackgroundDuties background = new BackgroundDuties();
         deadLetters.duties(background);
+        due.duties(background);
         background.start(duties);
-        due.start(duties);
         settle();
     }
 
@@ -309,7 +321,7 @@ public final class SimulatedBroker implements AutoCloseable {
 
     public void gone(FakeConnection connection) {
         connection.close();
-        clients.closed(connection);
+        new MembershipEnds(members).closed(connection);
     }
 
     /** Hands a request over; what it starts runs with the next {@link #step} or {@link #settle}. */
