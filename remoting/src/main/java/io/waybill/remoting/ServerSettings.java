@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.remoting;
 
+import java.util.function.Consumer;
+
 /**
  * What a server binds to and what it allows. A frame never exceeds {@code maxFrameBytes}, requests read but not answered
  * never much exceed the in-flight limits, and replies a peer does not read never much exceed {@code maxUnsentBytes}.
@@ -45,81 +47,74 @@ public record ServerSettings(
     }
 
     public ServerSettings withMaxFrameBytes(int value) {
-        return new ServerSettings(
-                host,
-                port,
-                value,
-                maxInFlightBytesPerConnection,
-                maxInFlightBytesTotal,
-                maxUnsentBytes,
-                idleMillis,
-                maxConnections,
-                drainMillis);
+        return with(copy -> copy.maxFrameBytes = value);
     }
 
     public ServerSettings withMaxInFlightBytes(long perConnection, long total) {
-        return new ServerSettings(
-                host,
-                port,
-                maxFrameBytes,
-                perConnection,
-                total,
-                maxUnsentBytes,
-                idleMillis,
-                maxConnections,
-                drainMillis);
+        return with(copy -> {
+            copy.maxInFlightBytesPerConnection = perConnection;
+            copy.maxInFlightBytesTotal = total;
+        });
     }
 
     public ServerSettings withMaxUnsentBytes(long value) {
-        return new ServerSettings(
-                host,
-                port,
-                maxFrameBytes,
-                maxInFlightBytesPerConnection,
-                maxInFlightBytesTotal,
-                value,
-                idleMillis,
-                maxConnections,
-                drainMillis);
+        return with(copy -> copy.maxUnsentBytes = value);
     }
 
     public ServerSettings withIdleMillis(long value) {
-        return new ServerSettings(
-                host,
-                port,
-                maxFrameBytes,
-                maxInFlightBytesPerConnection,
-                maxInFlightBytesTotal,
-                maxUnsentBytes,
-                value,
-                maxConnections,
-                drainMillis);
+        return with(copy -> copy.idleMillis = value);
     }
 
     public ServerSettings withMaxConnections(int value) {
-        return new ServerSettings(
-                host,
-                port,
-                maxFrameBytes,
-                maxInFlightBytesPerConnection,
-                maxInFlightBytesTotal,
-                maxUnsentBytes,
-                idleMillis,
-                value,
-                drainMillis);
+        return with(copy -> copy.maxConnections = value);
     }
 
     public ServerSettings withDrainMillis(long value) {
-        return new ServerSettings(
-                host,
-                port,
-                maxFrameBytes,
-                maxInFlightBytesPerConnection,
-                maxInFlightBytesTotal,
-                maxUnsentBytes,
-                idleMillis,
-                maxConnections,
-                value);
+        return with(copy -> copy.drainMillis = value);
+    }
+
+    private ServerSettings with(Consumer<Copy> change) {
+        Copy copy = new Copy(this);
+        change.accept(copy);
+        return copy.toSettings();
+    }
+
+    /** The same settings, to change some of them. */
+    private static final class Copy {
+        private String host;
+        private int port;
+        private int maxFrameBytes;
+        private long maxInFlightBytesPerConnection;
+        private long maxInFlightBytesTotal;
+        private long maxUnsentBytes;
+        private long idleMillis;
+        private int maxConnections;
+        private long drainMillis;
+
+        Copy(ServerSettings from) {
+            host = from.host;
+            port = from.port;
+            maxFrameBytes = from.maxFrameBytes;
+            maxInFlightBytesPerConnection = from.maxInFlightBytesPerConnection;
+            maxInFlightBytesTotal = from.maxInFlightBytesTotal;
+            maxUnsentBytes = from.maxUnsentBytes;
+            idleMillis = from.idleMillis;
+            maxConnections = from.maxConnections;
+            drainMillis = from.drainMillis;
+        }
+
+        ServerSettings toSettings() {
+            return new ServerSettings(
+                    host,
+                    port,
+                    maxFrameBytes,
+                    maxInFlightBytesPerConnection,
+                    maxInFlightBytesTotal,
+                    maxUnsentBytes,
+                    idleMillis,
+                    maxConnections,
+                    drainMillis);
+        }
     }
 
     private static void require(boolean holds, String field, Object seen) {

@@ -8,16 +8,14 @@ import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.concurrent.CompletionStage;
 
 /** A broker alone in this process; it registers with the name servers of its settings. */
-public final class BrokerServer implements AutoCloseable {
-    private final Steps steps;
-    private final Broker broker;
+public final class BrokerServer extends RunningBroker {
+    private final InetSocketAddress address;
 
     private BrokerServer(Steps steps, Broker broker) {
-        this.steps = steps;
-        this.broker = broker;
+        super(steps, broker);
+        this.address = broker.address();
     }
 
     /**
@@ -45,22 +43,6 @@ public final class BrokerServer implements AutoCloseable {
 
     /** Where clients find it. */
     public InetSocketAddress address() {
-        return broker.address();
-    }
-
-    /** Completes, with the reason, once the broker's store froze and the broker left; the process should then be ended and started again. */
-    public CompletionStage<String> gone() {
-        return broker.gone();
-    }
-
-    /** Whether the broker's store takes no more changes until it is opened again. */
-    public boolean isFrozen() {
-        return broker.isFrozen();
-    }
-
-    /** Stops it. What was acknowledged is on the disk when this returns. Idempotent. */
-    @Override
-    public void close() {
-        steps.close();
+        return address;
     }
 }

@@ -9,25 +9,21 @@ import io.waybill.platform.Files;
 import io.waybill.platform.Platform;
 import io.waybill.remoting.EventLoops;
 import java.net.InetSocketAddress;
-import java.util.concurrent.CompletionStage;
 
 /**
  * A name server and a broker in this process. Once {@link #start} returned, both serve and the broker is known to the
  * name server. Closing stops the broker first (its store is flushed and check-pointed), then the name server.
  */
-public final class WaybillServer implements AutoCloseable {
+public final class WaybillServer extends RunningBroker {
     /** Our own name server will answer; on a machine with too much to do that takes seconds, and started must mean known. */
     private static final long OWN_NAMESRV_MILLIS = 10_000;
 
-    private final Steps steps;
-    private final Broker broker;
     private final InetSocketAddress namesrvAddress;
     private final InetSocketAddress brokerAddress;
 
     private WaybillServer(
             Steps steps, Broker broker, InetSocketAddress namesrvAddress, InetSocketAddress brokerAddress) {
-        this.steps = steps;
-        this.broker = broker;
+        super(steps, broker);
         this.namesrvAddress = namesrvAddress;
         this.brokerAddress = brokerAddress;
     }
@@ -97,21 +93,5 @@ public final class WaybillServer implements AutoCloseable {
     /** The address as clients write it: {@code host:port}. */
     public static String text(InetSocketAddress address) {
         return address.getHostString() + ":" + address.getPort();
-    }
-
-    /** Completes, with the reason, once the broker's store froze and the broker left; the process should then be ended and started again. */
-    public CompletionStage<String> gone() {
-        return broker.gone();
-    }
-
-    /** Whether the broker's store takes no more changes until it is opened again. */
-    public boolean isFrozen() {
-        return broker.isFrozen();
-    }
-
-    /** Stops both. What was acknowledged is on the disk when this returns. Idempotent. */
-    @Override
-    public void close() {
-        steps.close();
     }
 }

@@ -110,17 +110,7 @@ public final class QueueDeliveryTracker {
 
     /** Messages are handed out until they are acknowledged one by one or their time is over: the reader gets no farther by it. */
     void popped(long from, long to, Connection connection) {
-        if (from < 0 || to <= from) {
-            return;
-        }
-        long nowMillis = deliveries.nowMillis();
-        synchronized (this) {
-            ConnectionRecord record = find(connection);
-            if (record == null) {
-                record = add(connection, nowMillis);
-            }
-            note(record, record.delivered, DeliveryKind.DELIVERED, from, to, nowMillis);
-        }
+        noteAside(from, to, connection, DeliveryKind.DELIVERED);
     }
 
     /** A client was told to go on at {@code to}: between there was nothing for it. */
@@ -136,6 +126,11 @@ public final class QueueDeliveryTracker {
 
     /** A client says it is done with messages. */
     void acknowledged(long from, long to, Connection connection) {
+        noteAside(from, to, connection, DeliveryKind.ACKNOWLEDGED);
+    }
+
+    /** Notes what does not move the reader of the queue. */
+    private void noteAside(long from, long to, Connection connection, DeliveryKind kind) {
         if (from < 0 || to <= from) {
             return;
         }
@@ -145,7 +140,8 @@ public final class QueueDeliveryTracker {
             if (record == null) {
                 record = add(connection, nowMillis);
             }
-            note(record, record.acknowledged, DeliveryKind.ACKNOWLEDGED, from, to, nowMillis);
+            Note note = kind == DeliveryKind.ACKNOWLEDGED ? record.acknowledged : record.delivered;
+            note(record, note, kind, from, to, nowMillis);
         }
     }
 

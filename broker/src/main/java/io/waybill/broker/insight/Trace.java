@@ -113,6 +113,11 @@ final class Trace {
         events.add(new Event(atMillis, name, events.size(), copy, group, client, sentence));
     }
 
+    /** What storing the copy shows, of no group and no client. */
+    private void stored(EventType name, StoredCopy copy, String sentence) {
+        add(copy.storeMillis(), name, copy, null, null, sentence);
+    }
+
     // ---- in its own topic
 
     private void own(StoredCopy copy, MessageHistory history, Set<Long> transactions) {
@@ -165,30 +170,15 @@ final class Trace {
         String redriven = redriven(copy);
         String where = "queue " + copy.queueId() + " of " + copy.topic() + " at offset " + copy.offset();
         if (copy.topic().equals(Names.TRANS_CHECK_MAX_TIME_TOPIC)) {
-            add(
-                    copy.storeMillis(),
-                    EventType.STORED,
-                    copy,
-                    null,
-                    null,
-                    "set aside in " + where + ": nobody decided its transaction");
+            stored(EventType.STORED, copy, "set aside in " + where + ": nobody decided its transaction");
         } else if (redriven != null) {
-            add(
-                    copy.storeMillis(),
-                    EventType.REDRIVEN,
-                    copy,
-                    null,
-                    null,
-                    "sent again to " + where + ", by " + redriven);
+            stored(EventType.REDRIVEN, copy, "sent again to " + where + ", by " + redriven);
         } else if (isTransaction || isDelayed) {
-            add(copy.storeMillis(), EventType.VISIBLE, copy, null, null, "visible in " + where);
+            stored(EventType.VISIBLE, copy, "visible in " + where);
         } else {
-            add(
-                    copy.storeMillis(),
+            stored(
                     EventType.STORED,
                     copy,
-                    null,
-                    null,
                     "stored and visible in " + where + ", sent from "
                             + StoredMessage.bornHost(copy.bytes(), 0).getHostString());
         }
@@ -202,12 +192,9 @@ final class Trace {
     }
 
     private void halfStored(StoredCopy half) {
-        add(
-                half.storeMillis(),
+        stored(
                 EventType.HALF_STORED,
                 half,
-                null,
-                null,
                 "stored as the half of a transaction of producer group " + half.property(MessageProperties.PGROUP)
                         + ", invisible");
     }

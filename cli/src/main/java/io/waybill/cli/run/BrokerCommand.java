@@ -2,12 +2,9 @@
 package io.waybill.cli.run;
 
 import io.waybill.cli.terminal.Cluster;
-import io.waybill.cli.terminal.ExitCode;
-import io.waybill.cli.terminal.Output;
 import io.waybill.server.BrokerServer;
 import io.waybill.server.WaybillServer;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -21,14 +18,7 @@ import picocli.CommandLine.Option;
             "Ends with exit code 6 when its store froze after a failed write: start it again."
         },
         footer = {"", "Example: waybill broker --data ./data -n 127.0.0.1:9876 --set brokerName=broker-b --port 10921"})
-public final class BrokerCommand implements Callable<Integer> {
-    @Option(
-            names = "--data",
-            paramLabel = "DIR",
-            defaultValue = "data",
-            description = "Directory of the store, created if missing (default: ./${DEFAULT-VALUE}).")
-    private Path data;
-
+public final class BrokerCommand extends ServingCommand {
     @Option(
             names = {"--port", "--broker-port"},
             paramLabel = "N",
@@ -39,18 +29,8 @@ public final class BrokerCommand implements Callable<Integer> {
     @Mixin
     private Cluster cluster;
 
-    @Mixin
-    private ServerOptions options;
-
-    @Mixin
-    private Output output;
-
     @Override
-    public Integer call() throws Exception {
-        if (options.listSettings()) {
-            output.list(options.settingRows());
-            return ExitCode.DONE;
-        }
+    int serve(Path data, ServerOptions options) throws Exception {
         int checked = ServerOptions.port("--port", port);
         BrokerServer server = Serving.start(
                 () -> BrokerServer.start(

@@ -3,13 +3,10 @@ package io.waybill.cli.run;
 
 import io.waybill.cli.terminal.ExitCode;
 import io.waybill.cli.terminal.Failure;
-import io.waybill.cli.terminal.Output;
 import io.waybill.server.ServerSettings;
 import io.waybill.server.WaybillServer;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Name server and broker in one process. */
@@ -21,14 +18,7 @@ import picocli.CommandLine.Option;
             "Ends with exit code 6 when its store froze after a failed write: start it again."
         },
         footer = {"", "Example: waybill server --data ./data --flush sync --set autoCreateTopic=false"})
-public final class ServerCommand implements Callable<Integer> {
-    @Option(
-            names = "--data",
-            paramLabel = "DIR",
-            defaultValue = "data",
-            description = "Directory of the store, created if missing (default: ./${DEFAULT-VALUE}).")
-    private Path data;
-
+public final class ServerCommand extends ServingCommand {
     @Option(
             names = "--namesrv-port",
             paramLabel = "N",
@@ -50,18 +40,8 @@ public final class ServerCommand implements Callable<Integer> {
             description = "Only 0 (off): this build has no console.")
     private int consolePort;
 
-    @Mixin
-    private ServerOptions options;
-
-    @Mixin
-    private Output output;
-
     @Override
-    public Integer call() throws Exception {
-        if (options.listSettings()) {
-            output.list(options.settingRows());
-            return ExitCode.DONE;
-        }
+    int serve(Path data, ServerOptions options) throws Exception {
         if (consolePort != 0) {
             throw new Failure(
                     ExitCode.USAGE,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.store.log;
 
+import java.util.function.Consumer;
+
 /**
  * How a store keeps its log. Sizes in bytes; 0 switches a retention rule off.
  *
@@ -80,243 +82,124 @@ public record StoreSettings(
     }
 
     public StoreSettings withSegmentBytes(long bytes) {
-        return new StoreSettings(
-                bytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.segmentBytes = bytes);
     }
 
     public StoreSettings withFlush(FlushMode mode) {
-        return new StoreSettings(
-                segmentBytes,
-                mode,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.flush = mode);
     }
 
     public StoreSettings withAsyncFlushMillis(long millis) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                millis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.asyncFlushMillis = millis);
     }
 
     public StoreSettings withMaxFrameBytes(int bytes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                bytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.maxFrameBytes = bytes);
     }
 
     public StoreSettings withRetention(long millis, long bytes, long freeFloorBytes, long checkMillis) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                millis,
-                bytes,
-                freeFloorBytes,
-                checkMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> {
+            copy.retentionMillis = millis;
+            copy.retentionBytes = bytes;
+            copy.freeDiskFloorBytes = freeFloorBytes;
+            copy.retentionCheckMillis = checkMillis;
+        });
     }
 
     public StoreSettings withCheckpoint(long bytes, long millis) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                bytes,
-                millis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> {
+            copy.checkpointBytes = bytes;
+            copy.checkpointMillis = millis;
+        });
     }
 
     public StoreSettings withHotBytes(long bytes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                bytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.hotBytes = bytes);
     }
 
     public StoreSettings withMaxWaiting(int changes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                changes,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.maxWaiting = changes);
     }
 
     public StoreSettings withViewsBytes(long bytes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                bytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.viewsBytes = bytes);
     }
 
     public StoreSettings withMaxChangeBytes(int bytes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                bytes,
-                maxWaitingBytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.maxChangeBytes = bytes);
     }
 
     public StoreSettings withMaxWaitingBytes(long bytes) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                bytes,
-                maxClockAheadMillis);
+        return with(copy -> copy.maxWaitingBytes = bytes);
     }
 
     public StoreSettings withMaxClockAheadMillis(long millis) {
-        return new StoreSettings(
-                segmentBytes,
-                flush,
-                asyncFlushMillis,
-                maxFrameBytes,
-                retentionMillis,
-                retentionBytes,
-                freeDiskFloorBytes,
-                retentionCheckMillis,
-                checkpointBytes,
-                checkpointMillis,
-                hotBytes,
-                maxWaiting,
-                viewsBytes,
-                maxChangeBytes,
-                maxWaitingBytes,
-                millis);
+        return with(copy -> copy.maxClockAheadMillis = millis);
+    }
+
+    private StoreSettings with(Consumer<Copy> change) {
+        Copy copy = new Copy(this);
+        change.accept(copy);
+        return copy.toSettings();
+    }
+
+    /** The same settings, to change some of them. */
+    private static final class Copy {
+        private long segmentBytes;
+        private FlushMode flush;
+        private long asyncFlushMillis;
+        private int maxFrameBytes;
+        private long retentionMillis;
+        private long retentionBytes;
+        private long freeDiskFloorBytes;
+        private long retentionCheckMillis;
+        private long checkpointBytes;
+        private long checkpointMillis;
+        private long hotBytes;
+        private int maxWaiting;
+        private long viewsBytes;
+        private int maxChangeBytes;
+        private long maxWaitingBytes;
+        private long maxClockAheadMillis;
+
+        Copy(StoreSettings from) {
+            segmentBytes = from.segmentBytes;
+            flush = from.flush;
+            asyncFlushMillis = from.asyncFlushMillis;
+            maxFrameBytes = from.maxFrameBytes;
+            retentionMillis = from.retentionMillis;
+            retentionBytes = from.retentionBytes;
+            freeDiskFloorBytes = from.freeDiskFloorBytes;
+            retentionCheckMillis = from.retentionCheckMillis;
+            checkpointBytes = from.checkpointBytes;
+            checkpointMillis = from.checkpointMillis;
+            hotBytes = from.hotBytes;
+            maxWaiting = from.maxWaiting;
+            viewsBytes = from.viewsBytes;
+            maxChangeBytes = from.maxChangeBytes;
+            maxWaitingBytes = from.maxWaitingBytes;
+            maxClockAheadMillis = from.maxClockAheadMillis;
+        }
+
+        StoreSettings toSettings() {
+            return new StoreSettings(
+                    segmentBytes,
+                    flush,
+                    asyncFlushMillis,
+                    maxFrameBytes,
+                    retentionMillis,
+                    retentionBytes,
+                    freeDiskFloorBytes,
+                    retentionCheckMillis,
+                    checkpointBytes,
+                    checkpointMillis,
+                    hotBytes,
+                    maxWaiting,
+                    viewsBytes,
+                    maxChangeBytes,
+                    maxWaitingBytes,
+                    maxClockAheadMillis);
+        }
     }
 
     /** The largest frame whose memory is taken at the start. */

@@ -35,7 +35,7 @@ class HouseLimitsTest {
             Map.entry("io.waybill.remoting.SocketConnection", 59L), Map.entry("io.waybill.store.view.Fold", 29L));
     private static final Map<String, Long> FILES =
             Map.ofEntries(Map.entry("remoting/src/main/java/io/waybill/remoting/SocketConnection.java", 1066L));
-    private static final int REPEATED = 30;
+    private static final int REPEATED = 16;
 
     private static HouseFigures house;
 

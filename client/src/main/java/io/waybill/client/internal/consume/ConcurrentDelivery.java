@@ -4,9 +4,6 @@ package io.waybill.client.internal.consume;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.MessageQueue;
 import io.waybill.client.internal.message.InboundMessage;
-import io.waybill.client.internal.route.RouteCache;
-import io.waybill.client.internal.runtime.ClientRuntime;
-import io.waybill.client.internal.runtime.PendingCalls;
 import io.waybill.protocol.Names;
 import java.time.Duration;
 import java.util.List;
@@ -18,45 +15,20 @@ import org.slf4j.LoggerFactory;
  * Messages of a queue in parallel and in no order. A message is done when its handler has succeeded, or when the broker has it back and will redeliver it;
  * a broadcast consumer redelivers to itself, since nobody else is to get it.
  */
-final class ConcurrentDelivery implements Delivery {
+final class ConcurrentDelivery extends Delivery {
     private static final Logger LOG = LoggerFactory.getLogger(ConcurrentDelivery.class);
     private static final int LOCAL_RETRY_FACTOR = 5;
     private static final int REJECT_LEVEL = -1;
 
-    private final PushSettings settings;
-    private final ClientRuntime runtime;
-    private final RouteCache routes;
-    private final ConsumeApi api;
-    private final ConsumeExecutor executor;
-    private final HandlerInvoker invoker;
-    private final PendingCalls returns;
-    private final QueueFetcher fetcher;
-    private final ReplySender replies;
     private final String retryTopic;
 
-    ConcurrentDelivery(
-            PushSettings settings,
-            ClientRuntime runtime,
-            RouteCache routes,
-            ConsumeApi api,
-            ConsumeExecutor executor,
-            HandlerInvoker invoker,
-            PendingCalls returns,
-            QueueFetcher fetcher) {
-        this.settings = settings;
-        this.runtime = runtime;
-        this.routes = routes;
-        this.api = api;
-        this.executor = executor;
-        this.invoker = invoker;
-        this.returns = returns;
-        this.fetcher = fetcher;
-        this.replies = new ReplySender(settings.group(), runtime.clock(), routes, api);
+    ConcurrentDelivery(DeliveryParts parts) {
+        super(parts);
         this.retryTopic = Names.retryTopic(settings.group());
     }
 
     @Override
-    public void deliver(ProcessQueue queue, List<InboundMessage> messages) {
+    void deliver(ProcessQueue queue, List<InboundMessage> messages) {
         for (InboundMessage message : messages) {
             executor.submit(() -> handle(queue, message));
         }

@@ -3,9 +3,6 @@ package io.waybill.client.internal.consume;
 
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.internal.message.InboundMessage;
-import io.waybill.client.internal.route.RouteCache;
-import io.waybill.client.internal.runtime.ClientRuntime;
-import io.waybill.client.internal.runtime.PendingCalls;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -16,38 +13,13 @@ import org.slf4j.LoggerFactory;
  * Messages of a queue strictly one after the other, and only while this member holds the lock of the queue. A message that fails stays at the head until it
  * succeeds, goes to the dead letters, or its key is quarantined.
  */
-final class OrderedDelivery implements Delivery {
+final class OrderedDelivery extends Delivery {
     private static final Logger LOG = LoggerFactory.getLogger(OrderedDelivery.class);
 
-    private final PushSettings settings;
-    private final ClientRuntime runtime;
-    private final RouteCache routes;
-    private final ConsumeApi api;
-    private final ConsumeExecutor executor;
-    private final HandlerInvoker invoker;
-    private final PendingCalls returns;
-    private final QueueFetcher fetcher;
-    private final ReplySender replies;
     private final QuarantineThreshold threshold;
 
-    OrderedDelivery(
-            PushSettings settings,
-            ClientRuntime runtime,
-            RouteCache routes,
-            ConsumeApi api,
-            ConsumeExecutor executor,
-            HandlerInvoker invoker,
-            PendingCalls returns,
-            QueueFetcher fetcher) {
-        this.settings = settings;
-        this.runtime = runtime;
-        this.routes = routes;
-        this.api = api;
-        this.executor = executor;
-        this.invoker = invoker;
-        this.returns = returns;
-        this.fetcher = fetcher;
-        this.replies = new ReplySender(settings.group(), runtime.clock(), routes, api);
+    OrderedDelivery(DeliveryParts parts) {
+        super(parts);
         this.threshold = new QuarantineThreshold(settings, routes, api);
     }
 
@@ -57,7 +29,7 @@ final class OrderedDelivery implements Delivery {
     }
 
     @Override
-    public void deliver(ProcessQueue queue, List<InboundMessage> messages) {
+    void deliver(ProcessQueue queue, List<InboundMessage> messages) {
         run(queue);
     }
 

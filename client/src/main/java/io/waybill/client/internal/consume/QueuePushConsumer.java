@@ -103,9 +103,8 @@ public final class QueuePushConsumer implements PushConsumer, GroupMember {
         this.committer = new OffsetCommitter(group, routes, offsets, localOffsets(settings));
         this.fetcher = new QueueFetcher(
                 runtime, connections, routes, consumerGroup, queues, committer, invoker.metrics(), this::deliver);
-        this.delivery = settings.ordered()
-                ? new OrderedDelivery(settings, runtime, routes, api, executor, invoker, returns, fetcher)
-                : new ConcurrentDelivery(settings, runtime, routes, api, executor, invoker, returns, fetcher);
+        DeliveryParts parts = new DeliveryParts(settings, runtime, routes, api, executor, invoker, returns, fetcher);
+        this.delivery = settings.ordered() ? new OrderedDelivery(parts) : new ConcurrentDelivery(parts);
         this.locks = new QueueLocks(group, runtime, routes, api);
         this.assignment =
                 new QueueAssignment(settings, runtime.clock(), routes, offsets, queues, committer, fetcher, locks);
