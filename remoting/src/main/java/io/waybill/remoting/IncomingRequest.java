@@ -107,8 +107,11 @@ final class IncomingRequest extends Outgoing implements Request {
         return true;
     }
 
-    boolean isAnswered() {
-        return (boolean) ANSWERED.getAcquire(this);
+    /** For a handler that failed: what it replied before stands. */
+    void refuseUnlessAnswered(int code, String remark) {
+        if (!(boolean) ANSWERED.getAcquire(this)) {
+            refuse(code, remark);
+        }
     }
 
     @Override

@@ -40,7 +40,7 @@ public final class RemotingClient implements AutoCloseable {
     private final ClientSettings settings;
     private final RequestHandler handler;
     private final ConnectionListener listener;
-    private final SocketConnection.Limits limits;
+    private final ConnectionLimits limits;
     private final MemoryBudgets memory = MemoryBudgets.of(MAX_IN_FLIGHT_BYTES_TOTAL);
     private final ConcurrentHashMap<String, Endpoint> endpoints = new ConcurrentHashMap<>();
     private volatile boolean closed;
@@ -63,7 +63,7 @@ public final class RemotingClient implements AutoCloseable {
         this.settings = settings;
         this.handler = forRequestsFromTheServer == null ? NO_REQUESTS : forRequestsFromTheServer;
         this.listener = listener;
-        this.limits = new SocketConnection.Limits(
+        this.limits = new ConnectionLimits(
                 settings.maxFrameBytes(),
                 MAX_IN_FLIGHT_BYTES,
                 settings.maxUnsentBytes(),

@@ -37,7 +37,7 @@ public final class RemotingServer implements AutoCloseable {
     private final EventLoops loops;
     private final RequestHandler handler;
     private final ConnectionListener listener;
-    private final SocketConnection.Limits limits;
+    private final ConnectionLimits limits;
     private final MemoryBudgets memory;
     private final ChannelGroup connections;
     /** Half of all, so that whoever comes from elsewhere, or through another proxy, always finds room. */
@@ -53,7 +53,7 @@ public final class RemotingServer implements AutoCloseable {
         this.loops = loops;
         this.handler = handler;
         this.listener = listener;
-        this.limits = new SocketConnection.Limits(
+        this.limits = new ConnectionLimits(
                 settings.maxFrameBytes(),
                 settings.maxInFlightBytesPerConnection(),
                 settings.maxUnsentBytes(),
