@@ -208,6 +208,29 @@ class OrderedConsumerTest {
         }
     }
 
+    @Test
+    void aPausedConsumerGivesUpWhatItHasNotBegun() {
+        PushConsumer one = consumer(client)
+                .onMessageInOrder(message -> ConsumeResult.SUCCESS)
+                .start();
+        await().until(() -> orders(one) == 4);
+        one.pause();
+        for (int id = 0; id < 4; id++) {
+            broker.put(queue(id), "m" + id, null);
+        }
+        await().until(() -> one.cachedMessages() == 4);
+        try (ConnectedClient other = ConnectedClient.connect(broker.address(), ProducerTest.QUICK)) {
+            PushConsumer two = consumer(other)
+                    .onMessageInOrder(message -> {
+                        received.add(message);
+                        return ConsumeResult.SUCCESS;
+                    })
+                    .start();
+            await().until(() -> orders(one) == 2 && orders(two) == 2);
+            await().until(() -> received.size() == 2);
+        }
+    }
+
     private static int orders(PushConsumer consumer) {
         return (int) consumer.assignment().stream()
                 .filter(queue -> queue.topic().equals("orders"))

@@ -94,7 +94,14 @@ final class ConcurrentDelivery extends Delivery {
 
     /** To the broker, which redelivers it later; if that fails as a new message to the retry topic; if that fails too it is redelivered from here. */
     private void sendBack(ProcessQueue queue, InboundMessage message, int delayLevel) {
-        returns.begin();
+        if (!returns.tryBegin()) {
+            // Its offset is not committed, so the next owner of the queue gets it: sent back it would come twice.
+            LOG.info(
+                    "message {} is not sent back, since the consumer of group {} is closed; it comes again",
+                    message.messageId(),
+                    settings.group());
+            return;
+        }
         String address = routes.master(message.queue().broker());
         CompletableFuture<Void> back = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))

@@ -5,16 +5,20 @@ import io.waybill.client.internal.runtime.ClientExceptions;
 import io.waybill.client.internal.runtime.Timers;
 import io.waybill.platform.Clock;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How every consumer of this library fetches. Always: each claim that {@link #begin} gives ends in exactly one call of {@link #fetched} or
- * {@link #failed}, unless {@code fetched} throws, then in both. The steps run on the thread that fetches or on an I/O thread, and must not block.
+ * {@link #failed}, unless {@code fetched} throws, then in both. That holds whatever a step throws, an {@link Error} too: a claim that is never let
+ * go would silence its source until the consumer is closed. The steps run on the thread that fetches or on an I/O thread, and must not block.
  *
  * @param <S> a source of messages that is asked again and again, such as a queue
  * @param <R> one request to it
  * @param <A> its answer
  */
 public abstract class FetchLoop<S, R, A> {
+    private static final Logger LOG = LoggerFactory.getLogger(FetchLoop.class);
     private static final long EMPTY_ANSWER_PAUSE_MILLIS = 100;
 
     private final Clock clock;
@@ -31,20 +35,26 @@ public abstract class FetchLoop<S, R, A> {
         if (request == null) {
             return;
         }
-        String address = address(source, request);
-        if (address == null) {
-            failed(source, request, new IllegalStateException("the address of the broker of " + source + " is gone"));
-            return;
-        }
         long begin = clock.nanoTime();
-        ask(address, request).whenComplete((answer, failure) -> {
+        CompletableFuture<A> asked;
+        try {
+            String address = address(source, request);
+            asked = address == null
+                    ? CompletableFuture.failedFuture(
+                            new IllegalStateException("the address of the broker of " + source + " is gone"))
+                    : ask(address, request);
+        } catch (Throwable e) {
+            asked = CompletableFuture.failedFuture(e);
+        }
+        asked.whenComplete((answer, failure) -> {
             try {
                 if (failure != null) {
                     failed(source, request, ClientExceptions.unwrap(failure));
                 } else {
                     fetched(source, request, answer, clock.nanoTime() - begin);
                 }
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
+                LOG.error("taking what came from {} failed", source, e);
                 failed(source, request, e);
             }
         });

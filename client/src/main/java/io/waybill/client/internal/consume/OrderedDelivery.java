@@ -36,8 +36,17 @@ final class OrderedDelivery extends Delivery {
     /** Begins to handle what waits, unless that is under way. */
     void run(ProcessQueue queue) {
         if (queue.beginRun()) {
-            executor.submit(() -> step(queue));
+            submit(queue);
         }
+    }
+
+    /** The run rests until a thread takes its next step; given up meanwhile it is over. */
+    private void submit(ProcessQueue queue) {
+        executor.submit(() -> {
+            if (queue.resumeRun()) {
+                step(queue);
+            }
+        });
     }
 
     private boolean isLockFresh(ProcessQueue queue) {
@@ -69,7 +78,11 @@ final class OrderedDelivery extends Delivery {
         if (queue.headDone(head)) {
             fetcher.fetch(queue);
         }
-        executor.submit(() -> step(queue));
+        if (queue.rest()) {
+            submit(queue);
+        } else {
+            endRun(queue);
+        }
     }
 
     private void endRun(ProcessQueue queue) {
@@ -87,14 +100,7 @@ final class OrderedDelivery extends Delivery {
             return;
         }
         long millis = delay == null ? settings.suspendMillis() : delay.toMillis();
-        runtime.timers()
-                .after(
-                        millis,
-                        () -> executor.submit(() -> {
-                            if (queue.resumeRun()) {
-                                step(queue);
-                            }
-                        }));
+        runtime.timers().after(millis, () -> submit(queue));
     }
 
     private static String keyOf(InboundMessage message) {
@@ -130,7 +136,15 @@ final class OrderedDelivery extends Delivery {
     }
 
     private void toDeadLetters(ProcessQueue queue, InboundMessage head) {
-        returns.begin();
+        if (!returns.tryBegin()) {
+            // Its offset is not committed, so the next owner of the queue gets it: as a dead letter it would be there twice.
+            LOG.info(
+                    "message {} does not go to the dead letters, since the consumer of group {} is closed; it comes again",
+                    head.messageId(),
+                    settings.group());
+            endRun(queue);
+            return;
+        }
         String address = routes.master(queue.queue.broker());
         CompletableFuture<Void> sent = address == null
                 ? CompletableFuture.failedFuture(new IllegalStateException("the broker's address is gone"))

@@ -26,7 +26,7 @@ final class ProcessQueue {
     private boolean pulling;
     private boolean stalled;
     private boolean running;
-    private boolean suspended; // the run waits for the time of the next attempt, and no handler runs
+    private boolean suspended; // the run waits for a thread or for the time of the next attempt, and no handler runs
     private boolean dropped;
     private Runnable whenIdle;
     private long committed = -1;
@@ -140,12 +140,13 @@ final class ProcessQueue {
 
     // ---- ordered handling
 
-    /** True if the caller must now run {@link #head()}: there is a message and nobody runs. */
+    /** True if the caller must now hand a step to a thread, which calls {@link #resumeRun}: there is a message and nobody runs. */
     synchronized boolean beginRun() {
         if (running || dropped || line.isEmpty()) {
             return false;
         }
         running = true;
+        suspended = true;
         return true;
     }
 
@@ -162,14 +163,22 @@ final class ProcessQueue {
         return done(head);
     }
 
+    /**
+     * The run goes on with another step, by {@link #resumeRun}. Until a thread begins that step, which a paused consumer puts off, giving the queue up
+     * waits for nothing. False if the queue was given up meanwhile: then the run must end.
+     */
+    synchronized boolean rest() {
+        suspended = !dropped;
+        return suspended;
+    }
+
     /** The head will be tried again later, by {@link #resumeRun}. False if the queue was given up meanwhile: then the run must end. */
     synchronized boolean suspendRun(InboundMessage head) {
         if (line.peek() == head) {
             line.poll();
             line.addFirst(head.triedOnceMore());
         }
-        suspended = !dropped;
-        return suspended;
+        return rest();
     }
 
     /** True if the suspended run goes on with the caller; false if the queue was given up meanwhile, and the run with it. */

@@ -4,7 +4,6 @@ package io.waybill.client.internal.pop;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.MessageQueue;
 import io.waybill.client.PushConsumer;
-import io.waybill.client.WaybillException;
 import io.waybill.client.internal.connection.BrokerConnections;
 import io.waybill.client.internal.consume.ConsumeApi;
 import io.waybill.client.internal.consume.ConsumeExecutor;
@@ -270,9 +269,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
             LOG.warn("message {} is not {}: its broker is gone", message.messageId(), what);
             return;
         }
-        try {
-            returns.begin();
-        } catch (WaybillException e) {
+        if (!returns.tryBegin()) {
             return; // closed: its time runs out
         }
         call.apply(address).whenComplete((done, failure) -> {

@@ -15,11 +15,20 @@ public final class PendingCalls {
         this.owner = owner;
     }
 
-    public synchronized void begin() {
-        if (closed) {
+    /** @throws io.waybill.client.WaybillException of kind CLOSED after {@link #close} */
+    public void begin() {
+        if (!tryBegin()) {
             throw ClientExceptions.closed(owner);
         }
+    }
+
+    /** Like {@link #begin}, for a caller whom nobody waits for: false after {@link #close}. */
+    public synchronized boolean tryBegin() {
+        if (closed) {
+            return false;
+        }
         count++;
+        return true;
     }
 
     public void end() {

@@ -72,6 +72,7 @@ class ProcessQueueTest {
         ordered.pulled(List.of(message(10), message(11)), 12, 0);
         assertThat(ordered.beginRun()).isTrue();
         assertThat(ordered.beginRun()).isFalse();
+        assertThat(ordered.resumeRun()).isTrue();
         InboundMessage head = ordered.head();
         assertThat(head.attempt()).isEqualTo(1);
         assertThat(ordered.suspendRun(head)).isTrue();
@@ -89,6 +90,7 @@ class ProcessQueueTest {
         ordered.beginPull(1);
         ordered.pulled(List.of(message(10)), 11, 0);
         ordered.beginRun();
+        ordered.resumeRun();
         List<String> events = new ArrayList<>();
         assertThat(ordered.drop(() -> events.add("idle"))).isTrue();
         assertThat(ordered.drop(() -> events.add("never"))).isFalse();
@@ -101,10 +103,37 @@ class ProcessQueueTest {
     }
 
     @Test
+    void aStepThatWaitsForAThreadDoesNotHoldTheQueue() {
+        ordered.beginPull(1);
+        ordered.pulled(List.of(message(10), message(11)), 12, 0);
+        assertThat(ordered.beginRun()).isTrue();
+        List<String> events = new ArrayList<>();
+        ordered.drop(() -> events.add("idle"));
+        assertThat(events).containsExactly("idle");
+        assertThat(ordered.resumeRun()).isFalse();
+    }
+
+    @Test
+    void norDoesTheStepAfterOneThatIsDone() {
+        ordered.beginPull(1);
+        ordered.pulled(List.of(message(10), message(11)), 12, 0);
+        ordered.beginRun();
+        ordered.resumeRun();
+        ordered.headDone(ordered.head());
+        assertThat(ordered.rest()).isTrue();
+        List<String> events = new ArrayList<>();
+        ordered.drop(() -> events.add("idle"));
+        assertThat(events).containsExactly("idle");
+        assertThat(ordered.resumeRun()).isFalse();
+        assertThat(ordered.progress()).isEqualTo(11);
+    }
+
+    @Test
     void aSuspendedRunEndsWhenTheQueueIsGivenUp() {
         ordered.beginPull(1);
         ordered.pulled(List.of(message(10)), 11, 0);
         ordered.beginRun();
+        ordered.resumeRun();
         ordered.suspendRun(ordered.head());
         List<String> events = new ArrayList<>();
         ordered.drop(() -> events.add("idle"));
@@ -118,6 +147,7 @@ class ProcessQueueTest {
         ordered.beginPull(1);
         ordered.pulled(List.of(message(10)), 11, 0);
         ordered.beginRun();
+        ordered.resumeRun();
         InboundMessage head = ordered.head();
         List<String> events = new ArrayList<>();
         ordered.drop(() -> events.add("idle"));
