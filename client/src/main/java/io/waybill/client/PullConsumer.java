@@ -2,10 +2,8 @@
 package io.waybill.client;
 
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -49,35 +47,11 @@ public interface PullConsumer extends AutoCloseable {
     /** The next {@link #poll} (or the one that waits) returns at once. */
     void wakeup();
 
-    /** Moves the position of an assigned queue. */
-    void seek(MessageQueue queue, long offset);
-
-    /** Moves the position of an assigned queue to the first message stored at this time or later, else to its end. Returns the new position. */
-    long seek(MessageQueue queue, Instant time);
-
-    /** Moves all assigned queues of a topic to the first message stored at this time or later. */
-    void seek(String topic, Instant time);
-
-    /** Moves the position of an assigned queue to the oldest message kept. */
-    void seekToBegin(MessageQueue queue);
-
-    /** Moves the position of an assigned queue behind the newest message. */
-    void seekToEnd(MessageQueue queue);
-
-    /** The offset of the next message {@link #poll} will return from this assigned queue. */
-    long position(MessageQueue queue);
+    /** Where it reads: asking, and moving to an offset or a time. */
+    QueuePositions positions();
 
     /** Keeps the positions of all assigned queues at the broker as the group's progress; returns when it has them. */
     void commit();
-
-    /** The group's progress at the broker, empty if none. */
-    OptionalLong committed(MessageQueue queue);
-
-    /** The offset of the oldest message kept. */
-    long minOffset(MessageQueue queue);
-
-    /** The offset the next message will get. */
-    long maxOffset(MessageQueue queue);
 
     /** Leaves the group; commits first if {@code autoCommit} is on. */
     @Override

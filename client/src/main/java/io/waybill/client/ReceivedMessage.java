@@ -11,17 +11,8 @@ public interface ReceivedMessage {
     /** The id the producer gave it; equal for all copies and redeliveries of one message. */
     String messageId();
 
-    /** The id of this stored copy: broker address and log position as 32 or 56 hex digits. */
-    String storedId();
-
     /** The topic it was sent to; for a retried message the original topic, not the retry topic. */
     String topic();
-
-    /** The queue this copy came from (for a retried message a queue of the group's retry topic). */
-    MessageQueue queue();
-
-    /** Its offset in {@link #queue()}. */
-    long offset();
 
     /**
      * The content, inflated. Each call may return the same array: do not change it.
@@ -55,11 +46,8 @@ public interface ReceivedMessage {
     /** When the producer sent it, by the producer's clock. */
     Instant bornAt();
 
-    /** When the broker stored this copy, by the broker's clock; never goes back within a queue. */
-    Instant storedAt();
-
-    /** 1 at the first delivery, one more with every retry. */
-    int attempt();
+    /** Which stored copy this is, and which try. */
+    Delivery delivery();
 
     /** The user flag of the protocol; 0 unless a stock producer set it. */
     int flag();

@@ -53,7 +53,7 @@ public final class OrderTimeout implements AutoCloseable {
 
     /** Takes the alarm back; false if it has gone off already. */
     public boolean paid(String orderId) {
-        return producer.recall(alarms.remove(orderId));
+        return producer.delayed().recall(alarms.remove(orderId));
     }
 
     @Override

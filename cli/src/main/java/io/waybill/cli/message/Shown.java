@@ -17,8 +17,8 @@ final class Shown {
     private Shown() {}
 
     static String line(ReceivedMessage message) {
-        return Times.text(message.storedAt()) + "  " + message.queue().broker() + "/"
-                + message.queue().id() + "  " + message.offset() + "  "
+        return Times.text(message.delivery().storedAt()) + "  " + message.delivery().queue().broker() + "/"
+                + message.delivery().queue().id() + "  " + message.delivery().offset() + "  "
                 + (message.tag() == null ? "-" : Output.shown(message.tag())) + "  "
                 + (message.keys().isEmpty() ? "-" : Output.shown(String.join(",", message.keys()))) + "  "
                 + Output.shown(bodyText(message));
@@ -27,16 +27,16 @@ final class Shown {
     static Map<String, Object> row(ReceivedMessage message) {
         Map<String, Object> row = new LinkedHashMap<>();
         row.put("messageId", message.messageId());
-        row.put("storedId", message.storedId());
+        row.put("storedId", message.delivery().storedId());
         row.put("topic", message.topic());
-        row.put("broker", message.queue().broker());
-        row.put("queue", message.queue().id());
-        row.put("offset", message.offset());
+        row.put("broker", message.delivery().queue().broker());
+        row.put("queue", message.delivery().queue().id());
+        row.put("offset", message.delivery().offset());
         row.put("tag", message.tag());
         row.put("keys", message.keys());
         row.put("born", message.bornAt());
-        row.put("stored", message.storedAt());
-        row.put("attempt", message.attempt());
+        row.put("stored", message.delivery().storedAt());
+        row.put("attempt", message.delivery().attempt());
         row.put("properties", message.properties());
         try {
             byte[] body = message.body();

@@ -142,7 +142,7 @@ public final class OutcomeTable {
      */
     public Decision check(ReceivedMessage message) throws SQLException {
         Instant born = message.bornAt();
-        Instant stored = message.storedAt();
+        Instant stored = message.delivery().storedAt();
         return check(message.messageId(), born.isBefore(stored) ? born : stored);
     }
 

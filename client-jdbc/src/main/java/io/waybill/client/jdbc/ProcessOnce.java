@@ -120,7 +120,7 @@ public final class ProcessOnce {
                 return message.property(first);
             }
         }
-        return message.storedId();
+        return message.delivery().storedId();
     }
 
     private boolean isNoted(Connection connection, String messageId) throws SQLException {

@@ -72,9 +72,9 @@ class ConcurrentConsumerTest {
         ReceivedMessage last = next();
         assertThat(last.text()).isEqualTo("c");
         assertThat(last.tag()).isEqualTo("TAG");
-        assertThat(last.queue()).isEqualTo(first);
-        assertThat(last.offset()).isEqualTo(1);
-        assertThat(last.attempt()).isEqualTo(1);
+        assertThat(last.delivery().queue()).isEqualTo(first);
+        assertThat(last.delivery().offset()).isEqualTo(1);
+        assertThat(last.delivery().attempt()).isEqualTo(1);
         await().until(() -> broker.offset("cg", first) == 2 && broker.offset("cg", second) == 1);
         consumer.close();
         assertThat(received).isEmpty();
@@ -168,7 +168,7 @@ class ConcurrentConsumerTest {
                 .start();
         for (int attempt = 1; attempt <= 4; attempt++) {
             ReceivedMessage message = next();
-            assertThat(message.attempt()).isEqualTo(attempt);
+            assertThat(message.delivery().attempt()).isEqualTo(attempt);
             assertThat(message.topic()).isEqualTo("orders");
             assertThat(message.text()).isEqualTo("hard");
         }
@@ -212,7 +212,7 @@ class ConcurrentConsumerTest {
         String id = next().messageId();
         ReceivedMessage again = next();
         assertThat(again.messageId()).isEqualTo(id);
-        assertThat(again.attempt()).isEqualTo(2);
+        assertThat(again.delivery().attempt()).isEqualTo(2);
         assertThat(again.topic()).isEqualTo("orders");
         assertThat(again.property("DELAY")).isEqualTo("3");
     }
@@ -231,7 +231,7 @@ class ConcurrentConsumerTest {
                 })
                 .start();
         next();
-        assertThat(next().attempt()).isEqualTo(2);
+        assertThat(next().delivery().attempt()).isEqualTo(2);
         await().until(() -> broker.offset("cg", first) == 1);
     }
 
@@ -475,7 +475,7 @@ class ConcurrentConsumerTest {
                 .subscribe("orders")
                 .onMessage(message -> message.text().equals("bad")
                         ? ConsumeResult.REJECT
-                        : message.attempt() > 1
+                        : message.delivery().attempt() > 1
                                 ? ConsumeResult.SUCCESS
                                 : ConsumeResult.retryAfter(Duration.ofSeconds(20)))
                 .start();
@@ -495,7 +495,7 @@ class ConcurrentConsumerTest {
                 .subscribe("orders")
                 .handlerTimeout(Duration.ofMillis(100))
                 .onMessage(message -> {
-                    if (message.text().equals("hangs") && message.attempt() == 1) {
+                    if (message.text().equals("hangs") && message.delivery().attempt() == 1) {
                         never.await();
                     } else {
                         fine.countDown();

@@ -66,11 +66,11 @@ class OrderedConsumerTest {
         }
         consumer(client)
                 .onMessageInOrder(message -> {
-                    int id = message.queue().id();
+                    int id = message.delivery().queue().id();
                     if (inside.get(id).incrementAndGet() > 1) {
                         met.set(true);
                     }
-                    orders.get(id).add(message.offset());
+                    orders.get(id).add(message.delivery().offset());
                     inside.get(id).decrementAndGet();
                     all.countDown();
                     return ConsumeResult.SUCCESS;
@@ -97,8 +97,8 @@ class OrderedConsumerTest {
         consumer(client)
                 .onMessageInOrder(message -> {
                     if (message.text().equals("b")) {
-                        attempts.add(message.attempt());
-                        if (message.attempt() < 4) {
+                        attempts.add(message.delivery().attempt());
+                        if (message.delivery().attempt() < 4) {
                             return ConsumeResult.RETRY_LATER;
                         }
                     }

@@ -223,7 +223,8 @@ class ProducerTest {
         gone.close();
         try (ConnectedClient lonely = ConnectedClient.connect(address, QUICK);
                 Producer alone = lonely.producer("alone")
-                        .sendTimeout(Duration.ofMillis(300))
+                        .sendTimeout(Duration.ofMinutes(1))
+                        .maxAttempts(1)
                         .build()) {
             assertThatThrownBy(() -> alone.send(Message.to("orders").body("x").build()))
                     .isInstanceOfSatisfying(WaybillException.class, e -> {
@@ -370,14 +371,14 @@ class ProducerTest {
         broker.topic("orders", 1);
         String handle = Base64.getUrlEncoder()
                 .encodeToString(("v1 orders " + FakeBroker.NAME + " 99 KEY").getBytes(StandardCharsets.UTF_8));
-        assertThat(producer.recall("orders", handle)).isTrue();
+        assertThat(producer.delayed().recall("orders", handle)).isTrue();
         broker.refuseNext(RequestCode.RECALL_MESSAGE, 604, "too late");
-        assertThat(producer.recall("orders", handle)).isFalse();
+        assertThat(producer.delayed().recall("orders", handle)).isFalse();
         broker.refuseNext(RequestCode.RECALL_MESSAGE, 16, "forbidden");
-        assertThatThrownBy(() -> producer.recall("orders", handle)).hasMessageContaining("forbidden");
-        assertThatThrownBy(() -> producer.recall("orders", "nonsense!")).hasMessageContaining("handle");
+        assertThatThrownBy(() -> producer.delayed().recall("orders", handle)).hasMessageContaining("forbidden");
+        assertThatThrownBy(() -> producer.delayed().recall("orders", "nonsense!")).hasMessageContaining("handle");
         SendReceipt plain = producer.send(Message.to("orders").body("x").build());
-        assertThatThrownBy(() -> producer.recall(plain)).hasMessageContaining("no recall handle");
+        assertThatThrownBy(() -> producer.delayed().recall(plain)).hasMessageContaining("no recall handle");
     }
 
     @Test
@@ -539,8 +540,8 @@ class ProducerTest {
                             .body(("{\"answer\":\"" + answer + "\",\"messages\":[]}").getBytes())
                             .build()));
         }
-        assertThat(producer.cancel(receipt).done()).isTrue();
-        assertThat(producer.reschedule("orders", "k", java.time.Instant.ofEpochMilli(99))
+        assertThat(producer.delayed().cancel(receipt).done()).isTrue();
+        assertThat(producer.delayed().reschedule("orders", "k", java.time.Instant.ofEpochMilli(99))
                         .answer())
                 .isEqualTo(io.waybill.client.DelayedChange.Answer.ALREADY_DELIVERED);
         assertThat(broker.seen(RequestCode.CHANGE_TIMER))

@@ -58,10 +58,10 @@ class PullConsumerTest {
         }
         assertThat(all.stream().filter(text -> text.startsWith("a")).toList()).isEqualTo(expected);
         assertThat(all).hasSize(200).doesNotHaveDuplicates();
-        assertThat(consumer.position(first)).isEqualTo(100);
-        assertThat(consumer.committed(first)).isEmpty();
+        assertThat(consumer.positions().of(first)).isEqualTo(100);
+        assertThat(consumer.positions().committed(first)).isEmpty();
         consumer.commit();
-        assertThat(consumer.committed(first)).hasValue(100);
+        assertThat(consumer.positions().committed(first)).hasValue(100);
         assertThat(broker.offset("pull", second)).isEqualTo(100);
     }
 
@@ -72,7 +72,7 @@ class PullConsumerTest {
         }
         consumer.assign(List.of(first));
         assertThat(consumer.poll(3, LONG)).hasSize(3);
-        assertThat(consumer.position(first)).isEqualTo(3);
+        assertThat(consumer.positions().of(first)).isEqualTo(3);
         consumer.commit();
         assertThat(broker.offset("pull", first)).isEqualTo(3);
     }
@@ -100,21 +100,21 @@ class PullConsumerTest {
         }
         consumer.assign(List.of(first));
         assertThat(read(consumer, 5)).hasSize(5);
-        consumer.seek(first, 3);
-        assertThat(consumer.position(first)).isEqualTo(3);
+        consumer.positions().seek(first, 3);
+        assertThat(consumer.positions().of(first)).isEqualTo(3);
         assertThat(read(consumer, 2)).containsExactly("a3", "a4");
-        assertThat(consumer.seek(first, Instant.ofEpochMilli(1_150))).isEqualTo(2);
+        assertThat(consumer.positions().seek(first, Instant.ofEpochMilli(1_150))).isEqualTo(2);
         assertThat(read(consumer, 3)).containsExactly("a2", "a3", "a4");
-        consumer.seek("audit", Instant.ofEpochMilli(9_999_999));
-        assertThat(consumer.position(first)).isEqualTo(5);
-        consumer.seekToBegin(first);
+        consumer.positions().seek("audit", Instant.ofEpochMilli(9_999_999));
+        assertThat(consumer.positions().of(first)).isEqualTo(5);
+        consumer.positions().seekToBegin(first);
         assertThat(read(consumer, 5)).startsWith("a0");
-        consumer.seekToEnd(first);
-        assertThat(consumer.position(first)).isEqualTo(5);
-        assertThat(consumer.minOffset(first)).isZero();
-        assertThat(consumer.maxOffset(first)).isEqualTo(5);
-        assertThatThrownBy(() -> consumer.seek(second, 0)).hasMessageContaining("not assigned");
-        assertThatThrownBy(() -> consumer.seek(first, -1)).hasMessageContaining("negative");
+        consumer.positions().seekToEnd(first);
+        assertThat(consumer.positions().of(first)).isEqualTo(5);
+        assertThat(consumer.positions().minOffset(first)).isZero();
+        assertThat(consumer.positions().maxOffset(first)).isEqualTo(5);
+        assertThatThrownBy(() -> consumer.positions().seek(second, 0)).hasMessageContaining("not assigned");
+        assertThatThrownBy(() -> consumer.positions().seek(first, -1)).hasMessageContaining("negative");
     }
 
     @Test
@@ -126,7 +126,7 @@ class PullConsumerTest {
             filtered.assign(List.of(first));
             assertThat(read(filtered, 1)).containsExactly("yes");
             assertThat(filtered.poll(Duration.ofMillis(1))).isEmpty();
-            assertThat(filtered.position(first)).isEqualTo(3);
+            assertThat(filtered.positions().of(first)).isEqualTo(3);
         }
     }
 
@@ -145,7 +145,7 @@ class PullConsumerTest {
         try (PullConsumer last =
                 client.pullConsumer("last").from(StartFrom.LAST).build()) {
             last.assign("audit");
-            assertThat(last.position(first)).isEqualTo(1);
+            assertThat(last.positions().of(first)).isEqualTo(1);
         }
     }
 
@@ -158,7 +158,7 @@ class PullConsumerTest {
         auto.assign(List.of(first));
         assertThat(auto.poll(1, LONG)).hasSize(1);
         await().until(() -> {
-            auto.seek(first, 1);
+            auto.positions().seek(first, 1);
             return auto.poll(1, LONG).size() == 1 && broker.offset("auto", first) == 1;
         });
         auto.close();
@@ -181,10 +181,10 @@ class PullConsumerTest {
     void anOffsetThatIsGoneMovesThePosition() {
         broker.put(first, "a", null);
         consumer.assign(List.of(first));
-        consumer.seek(first, 77);
+        consumer.positions().seek(first, 77);
         await().until(() -> {
             consumer.poll(Duration.ofMillis(5));
-            return consumer.position(first) == 1;
+            return consumer.positions().of(first) == 1;
         });
     }
 

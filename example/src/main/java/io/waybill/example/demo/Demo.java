@@ -419,14 +419,14 @@ public final class Demo {
 
     private void replay(WaybillClient client) throws Exception {
         List<ReceivedMessage> byTime = audited.values().stream()
-                .sorted(Comparator.comparing(ReceivedMessage::storedAt))
+                .sorted(Comparator.comparing((ReceivedMessage message) -> message.delivery().storedAt()))
                 .toList();
-        Instant since = byTime.get(byTime.size() / 2).storedAt();
+        Instant since = byTime.get(byTime.size() / 2).delivery().storedAt();
         out.printf("5 Replay orders since %s%n", since);
         Set<String> expected = new TreeSet<>();
         byTime.stream()
-                .filter(message -> !message.storedAt().isBefore(since))
-                .forEach(message -> expected.add(message.storedId()));
+                .filter(message -> !message.delivery().storedAt().isBefore(since))
+                .forEach(message -> expected.add(message.delivery().storedId()));
         long before = auditDeliveries.get();
         Set<String> replayed = new TreeSet<>();
         Replay replay = client.replay("orders").from(since).into("demo-replay").rate(2_000);
@@ -436,7 +436,7 @@ public final class Demo {
         ReplayResult result = patience.answered("a replay", () -> {
             runs.incrementAndGet(); // one that broke goes on where it stopped
             return replay.run(message -> {
-                replayed.add(message.storedId());
+                replayed.add(message.delivery().storedId());
                 progress.show(replayed.size());
             });
         });
@@ -469,7 +469,7 @@ public final class Demo {
             long total = 0;
             for (MessageQueue queue : reader.assignment()) {
                 total += patience.answered(
-                        "how long a queue is", () -> reader.maxOffset(queue) - reader.minOffset(queue));
+                        "how long a queue is", () -> reader.positions().maxOffset(queue) - reader.positions().minOffset(queue));
             }
             long all = total;
             ProgressLine progress = new ProgressLine(out, settings.terminal(), total);
@@ -479,7 +479,7 @@ public final class Demo {
                     () -> {
                         try {
                             reader.poll(Duration.ofSeconds(1))
-                                    .forEach(message -> found.put(message.storedId(), message));
+                                    .forEach(message -> found.put(message.delivery().storedId(), message));
                         } catch (WaybillException notNow) {
                             return false;
                         }
@@ -502,7 +502,7 @@ public final class Demo {
                 .from(StartFrom.FIRST)
                 .onMessage(message -> {
                     auditDeliveries.incrementAndGet();
-                    audited.put(message.storedId(), message);
+                    audited.put(message.delivery().storedId(), message);
                     return ConsumeResult.SUCCESS;
                 })
                 .start();

@@ -225,7 +225,7 @@ class KillNineFlowsTest {
         List<ReceivedMessage> got = popper.receive(16, Duration.ofSeconds(2), Duration.ofMillis(200));
         List<String> places = new ArrayList<>();
         for (ReceivedMessage message : got) {
-            String place = message.queue() + "@" + message.offset();
+            String place = message.delivery().queue() + "@" + message.delivery().offset();
             places.add(place);
             moved++;
             if (acked.contains(place)) {

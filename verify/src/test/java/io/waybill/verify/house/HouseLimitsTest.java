@@ -23,13 +23,7 @@ class HouseLimitsTest {
 
     private static final Map<String, Long> DOORS = Map.ofEntries(
             Map.entry("io.waybill.platform.simulated.SimulatedFiles", 29L),
-            Map.entry("io.waybill.client.PullConsumer", 19L),
-            Map.entry("io.waybill.client.internal.pull.AssignedPullConsumer", 19L),
-            Map.entry("io.waybill.client.internal.message.InboundMessage", 17L),
-            Map.entry("io.waybill.broker.offset.Offsets", 16L),
-            Map.entry("io.waybill.client.Producer", 16L),
-            Map.entry("io.waybill.client.ReceivedMessage", 16L),
-            Map.entry("io.waybill.client.internal.send.PlainProducer", 16L));
+            Map.entry("io.waybill.broker.offset.Offsets", 16L));
     private static final Map<String, Long> CONSTRUCTORS = Map.of();
     private static final Map<String, Long> CLASSES = Map.ofEntries(Map.entry("io.waybill.store.view.Fold", 29L));
     private static final Map<String, Long> FILES = Map.of();

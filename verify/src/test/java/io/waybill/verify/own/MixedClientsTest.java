@@ -167,7 +167,7 @@ class MixedClientsTest {
                 .findFirst()
                 .orElseThrow();
         assertThat(got.messageId()).isEqualTo(plain.getMsgId());
-        assertThat(got.storedId()).isEqualToIgnoringCase(plain.getOffsetMsgId());
+        assertThat(got.delivery().storedId()).isEqualToIgnoringCase(plain.getOffsetMsgId());
         assertThat(got.tag()).isEqualTo("标签");
         assertThat(got.keys()).containsExactly("k1", "k2");
         assertThat(got.property("farbe")).isEqualTo("grün \"quoted\" \\ 🚚");

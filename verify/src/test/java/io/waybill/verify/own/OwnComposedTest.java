@@ -114,12 +114,12 @@ class OwnComposedTest {
                 assertThat(message.keys()).containsExactly("k" + bits);
                 assertThat(message.tag()).isEqualTo("T");
                 if ((bits & 4) != 0) {
-                    assertThat(message.queue().id()).as("queue of %s", name).isEqualTo(2);
+                    assertThat(message.delivery().queue().id()).as("queue of %s", name).isEqualTo(2);
                 }
             });
             List<Integer> ordered = new ArrayList<>();
             for (int bits : new int[] {1, 3, 9, 11}) {
-                ordered.add(arrived.get("m" + bits).queue().id());
+                ordered.add(arrived.get("m" + bits).delivery().queue().id());
             }
             assertThat(Set.copyOf(ordered)).as("one queue for one key").hasSize(1);
         }

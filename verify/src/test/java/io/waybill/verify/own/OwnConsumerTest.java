@@ -153,10 +153,10 @@ class OwnConsumerTest {
                 .from(StartFrom.FIRST)
                 .onMessage(message -> {
                     if (message.tag().equals("BAD")) {
-                        attempts.add(message.attempt());
+                        attempts.add(message.delivery().attempt());
                         return ConsumeResult.REJECT;
                     }
-                    if (message.tag().equals("LATER") && message.attempt() == 1) {
+                    if (message.tag().equals("LATER") && message.delivery().attempt() == 1) {
                         return ConsumeResult.retryAfter(Duration.ofMillis(900));
                     }
                     return inbox.add(message);
@@ -165,7 +165,7 @@ class OwnConsumerTest {
         producer.send(sale("BAD", 1));
         producer.send(sale("LATER", 1));
         inbox.awaitCount(1);
-        assertThat(inbox.messages().get(0).attempt()).isEqualTo(2);
+        assertThat(inbox.messages().get(0).delivery().attempt()).isEqualTo(2);
         Own.await(
                 "a dead letter",
                 () -> admin.deadLetters().list(group, 0, 10, true).open() == 1);
@@ -349,7 +349,7 @@ class OwnConsumerTest {
         ReceivedMessage found =
                 admin.messages().byId(topic, messages.get(321).id()).orElseThrow();
         SendReceipt receipt = sent.get(321).join();
-        assertThat(found.queue()).isEqualTo(receipt.queue());
-        assertThat(found.offset()).isEqualTo(receipt.offset());
+        assertThat(found.delivery().queue()).isEqualTo(receipt.queue());
+        assertThat(found.delivery().offset()).isEqualTo(receipt.offset());
     }
 }

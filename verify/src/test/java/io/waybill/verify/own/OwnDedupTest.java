@@ -92,8 +92,8 @@ class OwnDedupTest {
         SendReceipt again = producer.send(
                 order("d", "later").deliverAfter(Duration.ofHours(1)).build());
         assertThat(again.duplicate()).isTrue();
-        assertThat(producer.cancel(again).answer()).isEqualTo(DelayedChange.Answer.CANCELLED);
-        assertThat(producer.cancel(delayed).answer()).isEqualTo(DelayedChange.Answer.ALREADY_CANCELLED);
+        assertThat(producer.delayed().cancel(again).answer()).isEqualTo(DelayedChange.Answer.CANCELLED);
+        assertThat(producer.delayed().cancel(delayed).answer()).isEqualTo(DelayedChange.Answer.ALREADY_CANCELLED);
 
         AtomicInteger runs = new AtomicInteger();
         var transactions = own.client()

@@ -47,27 +47,27 @@ class OwnDelayedTest {
     @Test
     void everyAnswerIsDefinite() {
         SendReceipt byReceipt = delayed("k1", "one", LONG);
-        assertThat(producer.cancel(byReceipt).answer()).isEqualTo(Answer.CANCELLED);
-        assertThat(producer.cancel(byReceipt).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
-        assertThat(producer.reschedule(byReceipt, Instant.now()).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
+        assertThat(producer.delayed().cancel(byReceipt).answer()).isEqualTo(Answer.CANCELLED);
+        assertThat(producer.delayed().cancel(byReceipt).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
+        assertThat(producer.delayed().reschedule(byReceipt, Instant.now()).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
 
         delayed("k2", "two", LONG);
         delayed("k2", "three", LONG);
         delayed("k3", "four", LONG);
-        DelayedChange both = producer.cancel(topic, "k2");
+        DelayedChange both = producer.delayed().cancel(topic, "k2");
         assertThat(both.answer()).isEqualTo(Answer.CANCELLED);
         assertThat(both.messages()).hasSize(2).allMatch(part -> part.answer() == Answer.CANCELLED);
 
-        assertThat(producer.cancel(topic, "never").answer()).isEqualTo(Answer.NEVER_EXISTED);
+        assertThat(producer.delayed().cancel(topic, "never").answer()).isEqualTo(Answer.NEVER_EXISTED);
 
         Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
-        assertThat(producer.reschedule(topic, "k3", Instant.now().plusMillis(200))
+        assertThat(producer.delayed().reschedule(topic, "k3", Instant.now().plusMillis(200))
                         .answer())
                 .isEqualTo(Answer.MOVED);
         inbox.awaitCount(1);
         assertThat(inbox.texts()).containsExactly("four");
-        assertThat(producer.cancel(topic, "k3").answer()).isEqualTo(Answer.ALREADY_DELIVERED);
-        assertThat(producer.reschedule(topic, "k3", Instant.now().plus(LONG)).answer())
+        assertThat(producer.delayed().cancel(topic, "k3").answer()).isEqualTo(Answer.ALREADY_DELIVERED);
+        assertThat(producer.delayed().reschedule(topic, "k3", Instant.now().plus(LONG)).answer())
                 .isEqualTo(Answer.ALREADY_DELIVERED);
     }
 
@@ -120,7 +120,7 @@ class OwnDelayedTest {
                 .allSatisfy(message -> assertThat(message.unless()).isEqualTo(payments + "|order-1|PAID"));
         reminders.awaitCount(2);
         assertThat(reminders.texts()).containsExactlyInAnyOrder("remind of order-2", "remind of order-3");
-        assertThat(producer.cancel(topic, "order-1").answer()).isNotEqualTo(Answer.CANCELLED);
+        assertThat(producer.delayed().cancel(topic, "order-1").answer()).isNotEqualTo(Answer.CANCELLED);
         assertThat(reminders.texts()).hasSize(2);
     }
 }

@@ -86,7 +86,7 @@ class OwnOrderTest {
             if (step > expected) {
                 wrong.add(order + ": step " + step + " before " + expected);
             }
-            if (step == expected && step % 7 == 3 && message.attempt() == 1) {
+            if (step == expected && step % 7 == 3 && message.delivery().attempt() == 1) {
                 failures.incrementAndGet();
                 return ConsumeResult.RETRY_LATER;
             }

@@ -72,7 +72,7 @@ class OwnPopTest {
         SimpleConsumer one = own.client().simpleConsumer(group).subscribe(topic).build();
         List<ReceivedMessage> taken = all(one, 20, LONG);
         assertThat(texts(taken)).hasSize(20);
-        assertThat(taken).allMatch(message -> message.attempt() == 1);
+        assertThat(taken).allMatch(message -> message.delivery().attempt() == 1);
         one.ack(taken.get(0));
         one.ack(List.copyOf(taken.subList(1, 10)));
         ReceivedMessage dead = taken.get(10);
@@ -86,7 +86,7 @@ class OwnPopTest {
         one.changeInvisible(back, Duration.ZERO);
         List<ReceivedMessage> again = all(two, 1, LONG);
         assertThat(again).extracting(ReceivedMessage::messageId).containsExactly(back.messageId());
-        assertThat(again.get(0).attempt()).isEqualTo(2);
+        assertThat(again.get(0).delivery().attempt()).isEqualTo(2);
         two.ack(again);
         // The acknowledgement of one who does not hold it any more ends nothing and is no error.
         one.ack(back);
@@ -106,7 +106,7 @@ class OwnPopTest {
         ReceivedMessage first = all(consumer, 1, Duration.ofSeconds(1)).get(0);
         ReceivedMessage second = all(consumer, 1, LONG).get(0);
         assertThat(second.messageId()).isEqualTo(first.messageId());
-        assertThat(second.attempt()).isEqualTo(2);
+        assertThat(second.delivery().attempt()).isEqualTo(2);
         consumer.ack(second);
     }
 
@@ -150,7 +150,7 @@ class OwnPopTest {
                     .threads(1)
                     .maxCachedMessages(4)
                     .onMessage(message -> {
-                        if (message.text().equals("m7") && message.attempt() == 1) {
+                        if (message.text().equals("m7") && message.delivery().attempt() == 1) {
                             return ConsumeResult.retryAfter(Duration.ofMillis(100));
                         }
                         members.add(client.clientId());

@@ -53,10 +53,10 @@ class OwnReplayTest {
     void theIntervalIsExactlyTheSliceOfTheLogAndALiveGroupDoesNotNotice() {
         Own.Inbox live = own.consume("live", topic, "*");
         live.awaitCount(SENT);
-        Instant from = log.get(SENT / 4).storedAt();
-        Instant to = log.get(3 * SENT / 4).storedAt();
+        Instant from = log.get(SENT / 4).delivery().storedAt();
+        Instant to = log.get(3 * SENT / 4).delivery().storedAt();
         List<String> slice = log.stream()
-                .filter(m -> !m.storedAt().isBefore(from) && m.storedAt().isBefore(to))
+                .filter(m -> !m.delivery().storedAt().isBefore(from) && m.delivery().storedAt().isBefore(to))
                 .map(ReceivedMessage::text)
                 .toList();
         assertThat(slice)
@@ -124,15 +124,15 @@ class OwnReplayTest {
         }
         assertThat(new HashSet<>(all.stream().map(ReceivedMessage::messageId).toList()))
                 .hasSize(SENT);
-        all.sort(Comparator.comparing(ReceivedMessage::storedAt));
+        all.sort(Comparator.comparing((ReceivedMessage message) -> message.delivery().storedAt()));
         return all;
     }
 
     private static void assertInOrderWithinQueues(List<ReceivedMessage> messages) {
         Map<MessageQueue, Long> last = new HashMap<>();
         for (ReceivedMessage message : messages) {
-            Long before = last.put(message.queue(), message.offset());
-            assertThat(before == null || before < message.offset()).isTrue();
+            Long before = last.put(message.delivery().queue(), message.delivery().offset());
+            assertThat(before == null || before < message.delivery().offset()).isTrue();
         }
     }
 }

@@ -37,10 +37,10 @@ class OwnRetryTest {
                 .maxAttempts(4)
                 .onMessage(m -> {
                     if (m.text().equals("poison")) {
-                        attempts.add(m.attempt());
+                        attempts.add(m.delivery().attempt());
                         throw new IllegalStateException("cannot be billed");
                     }
-                    if (m.text().equals("flaky") && m.attempt() < 3) {
+                    if (m.text().equals("flaky") && m.delivery().attempt() < 3) {
                         return ConsumeResult.RETRY_LATER;
                     }
                     assertThat(m.topic()).isEqualTo(topic);
@@ -68,6 +68,6 @@ class OwnRetryTest {
                 .filter(m -> m.text().equals("flaky"))
                 .findFirst()
                 .orElseThrow();
-        assertThat(flaky.attempt()).isEqualTo(3);
+        assertThat(flaky.delivery().attempt()).isEqualTo(3);
     }
 }

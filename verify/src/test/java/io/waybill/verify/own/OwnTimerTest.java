@@ -59,8 +59,8 @@ class OwnTimerTest {
         }
         SendReceipt paid = producer.send(
                 delayed("recalled").deliverAfter(Duration.ofMillis(800)).build());
-        assertThat(producer.recall(paid)).isTrue();
-        assertThat(producer.recall(paid)).as("a second recall").isFalse();
+        assertThat(producer.delayed().recall(paid)).isTrue();
+        assertThat(producer.delayed().recall(paid)).as("a second recall").isFalse();
         SendReceipt last = producer.send(
                 delayed("last").deliverAfter(Duration.ofMillis(1_200)).build());
         due.put("last", Instant.now().plusMillis(1_150));
@@ -69,9 +69,9 @@ class OwnTimerTest {
         assertThat(arrived).doesNotContainKey("recalled");
         due.forEach((text, time) ->
                 assertThat(arrived.get(text).toEpochMilli()).as(text).isGreaterThanOrEqualTo(time.toEpochMilli()));
-        assertThat(producer.recall(last)).as("a recall that comes too late").isFalse();
+        assertThat(producer.delayed().recall(last)).as("a recall that comes too late").isFalse();
         SendReceipt plain = producer.send(delayed("plain").build());
-        assertThatThrownBy(() -> producer.recall(plain))
+        assertThatThrownBy(() -> producer.delayed().recall(plain))
                 .isInstanceOfSatisfying(
                         WaybillException.class, e -> assertThat(e.kind()).isEqualTo(WaybillException.Kind.INVALID));
     }

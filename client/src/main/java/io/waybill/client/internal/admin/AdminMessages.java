@@ -50,7 +50,7 @@ final class AdminMessages implements Messages {
                 add(found, InboundMessage.of(stored, broker), key);
             }
         });
-        found.sort(Comparator.comparing(InboundMessage::storedAt));
+        found.sort(Comparator.comparingLong(message -> message.stored().storeTimestamp()));
         return List.copyOf(found.subList(0, Math.min(max, found.size())));
     }
 
@@ -62,7 +62,7 @@ final class AdminMessages implements Messages {
     }
 
     private static void add(List<InboundMessage> found, InboundMessage message, String key) {
-        boolean known = found.stream().anyMatch(other -> other.storedId().equals(message.storedId()));
+        boolean known = found.stream().anyMatch(other -> other.stored().offsetId().equals(message.stored().offsetId()));
         if (!known && (message.keys().contains(key) || message.messageId().equals(key))) {
             found.add(message);
         }

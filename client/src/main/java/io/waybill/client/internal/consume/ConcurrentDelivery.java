@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  * Messages of a queue in parallel and in no order. A message is done when its handler has succeeded, or when the broker has it back and will redeliver it;
  * a broadcast consumer redelivers to itself, since nobody else is to get it.
  */
-final class ConcurrentDelivery extends Delivery {
+final class ConcurrentDelivery extends DeliveryOrder {
     private static final Logger LOG = LoggerFactory.getLogger(ConcurrentDelivery.class);
     private static final int LOCAL_RETRY_FACTOR = 5;
     private static final int REJECT_LEVEL = -1;

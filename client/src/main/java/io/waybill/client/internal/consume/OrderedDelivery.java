@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  * Messages of a queue strictly one after the other, and only while this member holds the lock of the queue. A message that fails stays at the head until it
  * succeeds, goes to the dead letters, or its key is quarantined.
  */
-final class OrderedDelivery extends Delivery {
+final class OrderedDelivery extends DeliveryOrder {
     private static final Logger LOG = LoggerFactory.getLogger(OrderedDelivery.class);
 
     private final QuarantineThreshold threshold;

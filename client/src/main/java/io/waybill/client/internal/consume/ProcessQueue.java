@@ -90,7 +90,7 @@ final class ProcessQueue {
         }
         for (InboundMessage message : matching) {
             if (open.putIfAbsent(message.offset(), message) == null) {
-                bytes += message.size();
+                bytes += message.stored().storeSize();
                 if (ordered) {
                     line.add(message);
                 }
@@ -108,7 +108,7 @@ final class ProcessQueue {
     /** A message is done. True if that made room a pull waits for. */
     synchronized boolean done(InboundMessage message) {
         if (open.remove(message.offset()) != null) {
-            bytes -= message.size();
+            bytes -= message.stored().storeSize();
         }
         if (stalled && open.size() < maxMessages && bytes < maxBytes) {
             stalled = false;

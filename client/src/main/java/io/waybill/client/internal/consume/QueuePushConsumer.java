@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The push consumer that owns queues: those of its share of a group, or for a broadcast consumer all of them. It puts the parts together and starts and
- * stops them; the {@link Rebalancer} takes queues, the {@link QueueFetcher} fetches from them, a {@link Delivery} calls the handler, the
+ * stops them; the {@link Rebalancer} takes queues, the {@link QueueFetcher} fetches from them, a {@link DeliveryOrder} calls the handler, the
  * {@link OffsetCommitter} keeps how far it is.
  */
 public final class QueuePushConsumer implements PushConsumer, GroupMember {
@@ -63,7 +63,7 @@ public final class QueuePushConsumer implements PushConsumer, GroupMember {
     private final QueueLocks locks;
     private final QueueAssignment assignment;
     private final Rebalancer rebalancer;
-    private final Delivery delivery;
+    private final DeliveryOrder delivery;
     private final Consumer<Route> routeListener;
     private final List<Timers.Timer> rhythm = new ArrayList<>();
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal.consume;
 
-import io.waybill.client.ReceivedMessage;
 import io.waybill.client.internal.message.BodyCompression;
 import io.waybill.client.internal.message.EncodedMessage;
 import io.waybill.client.internal.message.InboundMessage;
@@ -35,7 +34,7 @@ final class RetryMessages {
         properties.remove(MessageProperties.TIMER_OUT_MS);
         properties.remove(MessageProperties.TRAN_MSG);
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, failed.topic());
-        properties.putIfAbsent(MessageProperties.ORIGIN_MESSAGE_ID, failed.storedId());
+        properties.putIfAbsent(MessageProperties.ORIGIN_MESSAGE_ID, failed.stored().offsetId());
         properties.put(MessageProperties.UNIQ_KEY, failed.messageId());
         properties.put(MessageProperties.DELAY, Integer.toString(delayLevel(failed)));
         return new EncodedMessage(
@@ -63,7 +62,7 @@ final class RetryMessages {
         return LEVEL_SECONDS.length;
     }
 
-    static int delayLevel(ReceivedMessage failed) {
+    static int delayLevel(InboundMessage failed) {
         return FIRST_LEVEL + failed.attempt() - 1;
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.internal.message;
 
+import io.waybill.client.Delivery;
 import io.waybill.client.MessageQueue;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.protocol.Names;
@@ -40,19 +41,10 @@ public class InboundMessage implements ReceivedMessage {
         return stored;
     }
 
-    public int size() {
-        return stored.storeSize();
-    }
-
     @Override
     public String messageId() {
         String id = stored.uniqueKey();
         return id == null ? stored.offsetId() : id;
-    }
-
-    @Override
-    public String storedId() {
-        return stored.offsetId();
     }
 
     @Override
@@ -61,12 +53,10 @@ public class InboundMessage implements ReceivedMessage {
         return original == null ? stored.topic() : original;
     }
 
-    @Override
     public MessageQueue queue() {
         return queue;
     }
 
-    @Override
     public long offset() {
         return stored.queueOffset();
     }
@@ -107,14 +97,14 @@ public class InboundMessage implements ReceivedMessage {
         return Instant.ofEpochMilli(stored.bornTimestamp());
     }
 
-    @Override
-    public Instant storedAt() {
-        return Instant.ofEpochMilli(stored.storeTimestamp());
+    public int attempt() {
+        return stored.reconsumeTimes() + localAttempts + 1;
     }
 
     @Override
-    public int attempt() {
-        return stored.reconsumeTimes() + localAttempts + 1;
+    public Delivery delivery() {
+        return new Delivery(
+                queue, offset(), stored.offsetId(), Instant.ofEpochMilli(stored.storeTimestamp()), attempt());
     }
 
     @Override

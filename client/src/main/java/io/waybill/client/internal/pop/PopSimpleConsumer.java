@@ -227,15 +227,16 @@ public final class PopSimpleConsumer implements SimpleConsumer, GroupMember {
     @Override
     public void ack(ReceivedMessage message) {
         PoppedMessage popped = popped(message);
-        settle(pops.ack(address(message.queue().broker()), popped), "acknowledging message " + message.messageId());
+        settle(pops.ack(address(popped.queue().broker()), popped), "acknowledging message " + message.messageId());
     }
 
     @Override
     public void ack(Collection<ReceivedMessage> messages) {
         Map<String, List<PoppedMessage>> byBroker = new TreeMap<>();
         for (ReceivedMessage message : messages) {
-            byBroker.computeIfAbsent(message.queue().broker(), name -> new ArrayList<>())
-                    .add(popped(message));
+            PoppedMessage popped = popped(message);
+            byBroker.computeIfAbsent(popped.queue().broker(), name -> new ArrayList<>())
+                    .add(popped);
         }
         List<CompletableFuture<Void>> sent = new ArrayList<>();
         byBroker.forEach((broker, list) -> sent.add(pops.ackAll(address(broker), broker, list)));
@@ -253,14 +254,14 @@ public final class PopSimpleConsumer implements SimpleConsumer, GroupMember {
         }
         PoppedMessage popped = popped(message);
         settle(
-                pops.changeInvisible(address(message.queue().broker()), popped, millis),
+                pops.changeInvisible(address(popped.queue().broker()), popped, millis),
                 "keeping message " + message.messageId());
     }
 
     @Override
     public void reject(ReceivedMessage message) {
         PoppedMessage popped = popped(message);
-        String address = address(message.queue().broker());
+        String address = address(popped.queue().broker());
         settle(
                 api.sendBack(address, group, popped, -1, 0).thenCompose(done -> pops.ack(address, popped)),
                 "rejecting message " + message.messageId());

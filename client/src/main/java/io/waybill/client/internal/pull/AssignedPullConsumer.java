@@ -4,6 +4,7 @@ package io.waybill.client.internal.pull;
 import io.waybill.client.Filter;
 import io.waybill.client.MessageQueue;
 import io.waybill.client.PullConsumer;
+import io.waybill.client.QueuePositions;
 import io.waybill.client.ReceivedMessage;
 import io.waybill.client.StartFrom;
 import io.waybill.client.WaybillException;
@@ -25,7 +26,6 @@ import io.waybill.client.internal.runtime.ClientRuntime;
 import io.waybill.platform.Clock;
 import io.waybill.protocol.body.ConsumerRunningInfo;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -63,6 +63,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
     private final boolean autoCommit;
     private final long startedMillis;
     private final ConsumerMetrics metrics;
+    private final QueuePositions positions;
     private ConsumerGroup consumerGroup; // guarded by this
     private final Map<MessageQueue, QueueReader> readers = new TreeMap<>(); // guarded by this
     private ArrayDeque<QueueReader> turns = new ArrayDeque<>(); // guarded by this; all readers, the next to serve first
@@ -93,6 +94,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
         this.lastCommitNanos = clock.nanoTime();
         this.metrics = new ConsumerMetrics(clock);
         this.fetcher = new ReaderFetcher(runtime, connections, routes, group, filter, startedMillis, metrics, this);
+        this.positions = new ReaderPositions(group, offsets, this::address, this::reader, this::assignment, this);
         this.consumerGroup = ConsumerGroup.pulling(group, start, Map.of(), startedMillis);
         membership.addConsumer(consumerGroup);
     }
@@ -126,15 +128,15 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
             consumerGroup = changed;
         }
         announce(wanted);
-        Map<MessageQueue, Long> positions = new HashMap<>();
+        Map<MessageQueue, Long> starts = new HashMap<>();
         for (MessageQueue queue : wanted) {
             boolean kept;
             synchronized (this) {
                 kept = readers.containsKey(queue);
             }
             if (!kept) {
-                OptionalLong committed = committed(queue);
-                positions.put(
+                OptionalLong committed = positions.committed(queue);
+                starts.put(
                         queue,
                         committed.isPresent()
                                 ? committed.getAsLong()
@@ -151,7 +153,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
                 }
                 return gone;
             });
-            positions.forEach((queue, position) -> readers.put(queue, new QueueReader(queue, position)));
+            starts.forEach((queue, position) -> readers.put(queue, new QueueReader(queue, position)));
             turns = new ArrayDeque<>(readers.values());
         }
     }
@@ -278,46 +280,8 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
     }
 
     @Override
-    public void seek(MessageQueue queue, long offset) {
-        if (offset < 0) {
-            throw ClientExceptions.invalid(
-                    "offset must not be negative, but is " + offset, "use seekToBegin for the oldest message");
-        }
-        synchronized (this) {
-            reader(queue).moveTo(offset);
-        }
-    }
-
-    @Override
-    public long seek(MessageQueue queue, Instant time) {
-        reader(queue);
-        long offset = await(offsets.offsetAt(address(queue), queue, time.toEpochMilli()), "finding a time in " + queue);
-        seek(queue, offset);
-        return offset;
-    }
-
-    @Override
-    public void seek(String topic, Instant time) {
-        for (MessageQueue queue : assignment()) {
-            if (queue.topic().equals(topic)) {
-                seek(queue, time);
-            }
-        }
-    }
-
-    @Override
-    public void seekToBegin(MessageQueue queue) {
-        seek(queue, minOffset(queue));
-    }
-
-    @Override
-    public void seekToEnd(MessageQueue queue) {
-        seek(queue, maxOffset(queue));
-    }
-
-    @Override
-    public synchronized long position(MessageQueue queue) {
-        return reader(queue).progress();
+    public QueuePositions positions() {
+        return positions;
     }
 
     @Override
@@ -354,21 +318,6 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
                     }
                 })));
         return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
-    }
-
-    @Override
-    public OptionalLong committed(MessageQueue queue) {
-        return await(offsets.committed(address(queue), group, queue), "asking for the progress in " + queue);
-    }
-
-    @Override
-    public long minOffset(MessageQueue queue) {
-        return await(offsets.minOffset(address(queue), queue), "asking for the oldest offset of " + queue);
-    }
-
-    @Override
-    public long maxOffset(MessageQueue queue) {
-        return await(offsets.maxOffset(address(queue), queue), "asking for the newest offset of " + queue);
     }
 
     private String address(MessageQueue queue) {

@@ -8,7 +8,7 @@ import io.waybill.client.internal.runtime.PendingCalls;
 import java.util.List;
 
 /** How what was fetched gets to the handler: in parallel, or one message of a queue after the other. */
-abstract sealed class Delivery permits ConcurrentDelivery, OrderedDelivery {
+abstract sealed class DeliveryOrder permits ConcurrentDelivery, OrderedDelivery {
     final PushSettings settings;
     final ClientRuntime runtime;
     final RouteCache routes;
@@ -19,7 +19,7 @@ abstract sealed class Delivery permits ConcurrentDelivery, OrderedDelivery {
     final QueueFetcher fetcher;
     final ReplySender replies;
 
-    Delivery(DeliveryParts parts) {
+    DeliveryOrder(DeliveryParts parts) {
         settings = parts.settings();
         runtime = parts.runtime();
         routes = parts.routes();
