@@ -69,6 +69,7 @@ public final class OrderedOrderConsumer implements AutoCloseable {
 
     /** What the log says of a message, for the other examples. */
     static String describe(ReceivedMessage message) {
-        return message.delivery().storedAt() + " " + message.delivery().queue() + "@" + message.delivery().offset() + " " + message.text();
+        return message.delivery().storedAt() + " " + message.delivery().queue() + "@"
+                + message.delivery().offset() + " " + message.text();
     }
 }

@@ -17,7 +17,8 @@ final class Shown {
     private Shown() {}
 
     static String line(ReceivedMessage message) {
-        return Times.text(message.delivery().storedAt()) + "  " + message.delivery().queue().broker() + "/"
+        return Times.text(message.delivery().storedAt()) + "  "
+                + message.delivery().queue().broker() + "/"
                 + message.delivery().queue().id() + "  " + message.delivery().offset() + "  "
                 + (message.tag() == null ? "-" : Output.shown(message.tag())) + "  "
                 + (message.keys().isEmpty() ? "-" : Output.shown(String.join(",", message.keys()))) + "  "

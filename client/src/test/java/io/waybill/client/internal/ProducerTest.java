@@ -376,7 +376,8 @@ class ProducerTest {
         assertThat(producer.delayed().recall("orders", handle)).isFalse();
         broker.refuseNext(RequestCode.RECALL_MESSAGE, 16, "forbidden");
         assertThatThrownBy(() -> producer.delayed().recall("orders", handle)).hasMessageContaining("forbidden");
-        assertThatThrownBy(() -> producer.delayed().recall("orders", "nonsense!")).hasMessageContaining("handle");
+        assertThatThrownBy(() -> producer.delayed().recall("orders", "nonsense!"))
+                .hasMessageContaining("handle");
         SendReceipt plain = producer.send(Message.to("orders").body("x").build());
         assertThatThrownBy(() -> producer.delayed().recall(plain)).hasMessageContaining("no recall handle");
     }
@@ -541,7 +542,8 @@ class ProducerTest {
                             .build()));
         }
         assertThat(producer.delayed().cancel(receipt).done()).isTrue();
-        assertThat(producer.delayed().reschedule("orders", "k", java.time.Instant.ofEpochMilli(99))
+        assertThat(producer.delayed()
+                        .reschedule("orders", "k", java.time.Instant.ofEpochMilli(99))
                         .answer())
                 .isEqualTo(io.waybill.client.DelayedChange.Answer.ALREADY_DELIVERED);
         assertThat(broker.seen(RequestCode.CHANGE_TIMER))

@@ -103,7 +103,8 @@ class PullConsumerTest {
         consumer.positions().seek(first, 3);
         assertThat(consumer.positions().of(first)).isEqualTo(3);
         assertThat(read(consumer, 2)).containsExactly("a3", "a4");
-        assertThat(consumer.positions().seek(first, Instant.ofEpochMilli(1_150))).isEqualTo(2);
+        assertThat(consumer.positions().seek(first, Instant.ofEpochMilli(1_150)))
+                .isEqualTo(2);
         assertThat(read(consumer, 3)).containsExactly("a2", "a3", "a4");
         consumer.positions().seek("audit", Instant.ofEpochMilli(9_999_999));
         assertThat(consumer.positions().of(first)).isEqualTo(5);

@@ -419,7 +419,8 @@ public final class Demo {
 
     private void replay(WaybillClient client) throws Exception {
         List<ReceivedMessage> byTime = audited.values().stream()
-                .sorted(Comparator.comparing((ReceivedMessage message) -> message.delivery().storedAt()))
+                .sorted(Comparator.comparing(
+                        (ReceivedMessage message) -> message.delivery().storedAt()))
                 .toList();
         Instant since = byTime.get(byTime.size() / 2).delivery().storedAt();
         out.printf("5 Replay orders since %s%n", since);
@@ -469,7 +470,9 @@ public final class Demo {
             long total = 0;
             for (MessageQueue queue : reader.assignment()) {
                 total += patience.answered(
-                        "how long a queue is", () -> reader.positions().maxOffset(queue) - reader.positions().minOffset(queue));
+                        "how long a queue is",
+                        () -> reader.positions().maxOffset(queue)
+                                - reader.positions().minOffset(queue));
             }
             long all = total;
             ProgressLine progress = new ProgressLine(out, settings.terminal(), total);
@@ -479,7 +482,8 @@ public final class Demo {
                     () -> {
                         try {
                             reader.poll(Duration.ofSeconds(1))
-                                    .forEach(message -> found.put(message.delivery().storedId(), message));
+                                    .forEach(message ->
+                                            found.put(message.delivery().storedId(), message));
                         } catch (WaybillException notNow) {
                             return false;
                         }

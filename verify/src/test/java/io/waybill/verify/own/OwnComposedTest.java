@@ -114,7 +114,9 @@ class OwnComposedTest {
                 assertThat(message.keys()).containsExactly("k" + bits);
                 assertThat(message.tag()).isEqualTo("T");
                 if ((bits & 4) != 0) {
-                    assertThat(message.delivery().queue().id()).as("queue of %s", name).isEqualTo(2);
+                    assertThat(message.delivery().queue().id())
+                            .as("queue of %s", name)
+                            .isEqualTo(2);
                 }
             });
             List<Integer> ordered = new ArrayList<>();

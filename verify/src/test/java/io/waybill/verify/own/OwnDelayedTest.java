@@ -49,7 +49,8 @@ class OwnDelayedTest {
         SendReceipt byReceipt = delayed("k1", "one", LONG);
         assertThat(producer.delayed().cancel(byReceipt).answer()).isEqualTo(Answer.CANCELLED);
         assertThat(producer.delayed().cancel(byReceipt).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
-        assertThat(producer.delayed().reschedule(byReceipt, Instant.now()).answer()).isEqualTo(Answer.ALREADY_CANCELLED);
+        assertThat(producer.delayed().reschedule(byReceipt, Instant.now()).answer())
+                .isEqualTo(Answer.ALREADY_CANCELLED);
 
         delayed("k2", "two", LONG);
         delayed("k2", "three", LONG);
@@ -61,13 +62,16 @@ class OwnDelayedTest {
         assertThat(producer.delayed().cancel(topic, "never").answer()).isEqualTo(Answer.NEVER_EXISTED);
 
         Own.Inbox inbox = own.consume(Own.unique("readers"), topic, "*");
-        assertThat(producer.delayed().reschedule(topic, "k3", Instant.now().plusMillis(200))
+        assertThat(producer.delayed()
+                        .reschedule(topic, "k3", Instant.now().plusMillis(200))
                         .answer())
                 .isEqualTo(Answer.MOVED);
         inbox.awaitCount(1);
         assertThat(inbox.texts()).containsExactly("four");
         assertThat(producer.delayed().cancel(topic, "k3").answer()).isEqualTo(Answer.ALREADY_DELIVERED);
-        assertThat(producer.delayed().reschedule(topic, "k3", Instant.now().plus(LONG)).answer())
+        assertThat(producer.delayed()
+                        .reschedule(topic, "k3", Instant.now().plus(LONG))
+                        .answer())
                 .isEqualTo(Answer.ALREADY_DELIVERED);
     }
 

@@ -56,7 +56,8 @@ class OwnReplayTest {
         Instant from = log.get(SENT / 4).delivery().storedAt();
         Instant to = log.get(3 * SENT / 4).delivery().storedAt();
         List<String> slice = log.stream()
-                .filter(m -> !m.delivery().storedAt().isBefore(from) && m.delivery().storedAt().isBefore(to))
+                .filter(m -> !m.delivery().storedAt().isBefore(from)
+                        && m.delivery().storedAt().isBefore(to))
                 .map(ReceivedMessage::text)
                 .toList();
         assertThat(slice)
@@ -124,14 +125,16 @@ class OwnReplayTest {
         }
         assertThat(new HashSet<>(all.stream().map(ReceivedMessage::messageId).toList()))
                 .hasSize(SENT);
-        all.sort(Comparator.comparing((ReceivedMessage message) -> message.delivery().storedAt()));
+        all.sort(Comparator.comparing(
+                (ReceivedMessage message) -> message.delivery().storedAt()));
         return all;
     }
 
     private static void assertInOrderWithinQueues(List<ReceivedMessage> messages) {
         Map<MessageQueue, Long> last = new HashMap<>();
         for (ReceivedMessage message : messages) {
-            Long before = last.put(message.delivery().queue(), message.delivery().offset());
+            Long before =
+                    last.put(message.delivery().queue(), message.delivery().offset());
             assertThat(before == null || before < message.delivery().offset()).isTrue();
         }
     }

@@ -69,7 +69,9 @@ class OwnTimerTest {
         assertThat(arrived).doesNotContainKey("recalled");
         due.forEach((text, time) ->
                 assertThat(arrived.get(text).toEpochMilli()).as(text).isGreaterThanOrEqualTo(time.toEpochMilli()));
-        assertThat(producer.delayed().recall(last)).as("a recall that comes too late").isFalse();
+        assertThat(producer.delayed().recall(last))
+                .as("a recall that comes too late")
+                .isFalse();
         SendReceipt plain = producer.send(delayed("plain").build());
         assertThatThrownBy(() -> producer.delayed().recall(plain))
                 .isInstanceOfSatisfying(

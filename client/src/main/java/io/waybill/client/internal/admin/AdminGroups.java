@@ -295,7 +295,8 @@ final class AdminGroups implements Groups {
                                 ResponseCode.QUERY_NOT_FOUND,
                                 "topic " + topic + " has none of that id",
                                 false))
-                        .delivery().storedId();
+                        .delivery()
+                        .storedId();
         Map.Entry<String, String> broker = brokerOf(group, clientId);
         ConsumeDirectlyResult result = ConsumeDirectlyResult.parse(cluster.broker(
                 broker.getValue(),

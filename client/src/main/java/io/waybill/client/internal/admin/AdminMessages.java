@@ -62,7 +62,9 @@ final class AdminMessages implements Messages {
     }
 
     private static void add(List<InboundMessage> found, InboundMessage message, String key) {
-        boolean known = found.stream().anyMatch(other -> other.stored().offsetId().equals(message.stored().offsetId()));
+        boolean known = found.stream()
+                .anyMatch(other ->
+                        other.stored().offsetId().equals(message.stored().offsetId()));
         if (!known && (message.keys().contains(key) || message.messageId().equals(key))) {
             found.add(message);
         }

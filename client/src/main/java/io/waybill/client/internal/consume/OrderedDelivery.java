@@ -137,7 +137,8 @@ final class OrderedDelivery extends DeliveryOrder {
 
     private void toDeadLetters(ProcessQueue queue, InboundMessage head) {
         if (!returns.tryBegin()) {
-            // Its offset is not committed, so the next owner of the queue gets it: as a dead letter it would be there twice.
+            // Its offset is not committed, so the next owner of the queue gets it: as a dead letter it would be there
+            // twice.
             LOG.info(
                     "message {} does not go to the dead letters, since the consumer of group {} is closed; it comes again",
                     head.messageId(),

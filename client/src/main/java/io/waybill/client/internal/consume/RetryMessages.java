@@ -34,7 +34,8 @@ final class RetryMessages {
         properties.remove(MessageProperties.TIMER_OUT_MS);
         properties.remove(MessageProperties.TRAN_MSG);
         properties.putIfAbsent(MessageProperties.RETRY_TOPIC, failed.topic());
-        properties.putIfAbsent(MessageProperties.ORIGIN_MESSAGE_ID, failed.stored().offsetId());
+        properties.putIfAbsent(
+                MessageProperties.ORIGIN_MESSAGE_ID, failed.stored().offsetId());
         properties.put(MessageProperties.UNIQ_KEY, failed.messageId());
         properties.put(MessageProperties.DELAY, Integer.toString(delayLevel(failed)));
         return new EncodedMessage(

@@ -51,7 +51,8 @@ final class ReaderPositions implements QueuePositions {
     @Override
     public long seek(MessageQueue queue, Instant time) {
         readers.apply(queue); // it must be assigned
-        long offset = await(offsets.offsetAt(addresses.apply(queue), queue, time.toEpochMilli()), "finding a time in " + queue);
+        long offset = await(
+                offsets.offsetAt(addresses.apply(queue), queue, time.toEpochMilli()), "finding a time in " + queue);
         seek(queue, offset);
         return offset;
     }

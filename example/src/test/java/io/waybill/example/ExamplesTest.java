@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package io.waybill.verify.example;
+package io.waybill.example;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -9,15 +9,8 @@ import io.waybill.client.Decision;
 import io.waybill.client.StartFrom;
 import io.waybill.client.TransactionReceipt;
 import io.waybill.client.WaybillClient;
-import io.waybill.example.OrderDatabase;
-import io.waybill.example.OrderProducer;
-import io.waybill.example.OrderStep;
-import io.waybill.example.OrderTimeout;
-import io.waybill.example.OrderedOrderConsumer;
-import io.waybill.example.ReplayOrders;
-import io.waybill.example.TransactionalOrderProducer;
 import io.waybill.example.TransactionalOrderProducer.Fate;
-import io.waybill.verify.embedded.TestBroker;
+import io.waybill.server.EmbeddedBroker;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -33,20 +26,21 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The main job of each example program is done, and what came of it is as its comment says. */
 @Tag("end-to-end")
 class ExamplesTest {
     private static final Duration PATIENCE = Duration.ofMinutes(1);
 
-    @RegisterExtension
-    final TestBroker broker = TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
-
+    private EmbeddedBroker broker;
     private WaybillClient client;
 
     @BeforeEach
-    void connect() {
+    void start() {
+        broker = EmbeddedBroker.in(null)
+                .with("transactionTimeoutMillis", "300")
+                .with("transactionCheckMillis", "300")
+                .start();
         client = WaybillClient.connect(broker.namesrvAddress());
         client.admin().topics().create("orders", 4);
     }
@@ -54,6 +48,7 @@ class ExamplesTest {
     @AfterEach
     void close() {
         client.close();
+        broker.close();
     }
 
     /** What a program prints. */
