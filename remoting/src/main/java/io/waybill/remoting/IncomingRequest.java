@@ -9,7 +9,11 @@ import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A request that was read, and after {@link #reply} its reply on the way out: one object for both ways. */
+/**
+ * A request that was read, and after {@link #reply} its reply on the way out: one object for both ways. The first reply or refusal counts, from
+ * whatever thread; a later one is dropped and logged. Whatever the outcome, its charges are given back once, and the callback of the slices of a
+ * reply runs once, even of one that is dropped.
+ */
 final class IncomingRequest extends Outgoing implements Request {
     private static final Logger LOG = LoggerFactory.getLogger(IncomingRequest.class);
     private static final VarHandle ANSWERED;
@@ -72,6 +76,7 @@ final class IncomingRequest extends Outgoing implements Request {
             run(whenReleased);
             throw new IllegalArgumentException("a reply is made by Command.response, not request");
         }
+        // A failing handler and a callback on another thread may both want to answer.
         boolean first = ANSWERED.compareAndSet(this, false, true);
         if (!first || request.isOneway()) {
             if (first) {
@@ -102,6 +107,7 @@ final class IncomingRequest extends Outgoing implements Request {
         if (!connection.mayWait(bytes)) {
             return false;
         }
+        // Its body lies in the read buffer and its fields hold the header: neither may be kept for as long as it waits.
         request = request.withoutContent();
         connection.waits(this, bytes);
         return true;

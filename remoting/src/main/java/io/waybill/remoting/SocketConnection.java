@@ -156,6 +156,7 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
     /** Puts a frame on its way. */
     void push(Outgoing item) {
         if (loop.inEventLoop() && input.isInBurst()) {
+            // What was pushed before goes first: the frames of one thread leave in its order.
             sendPushed();
             write(item);
         } else if (pushed.push(item)) {
@@ -313,6 +314,8 @@ final class SocketConnection extends ChannelInboundHandlerAdapter implements Con
 
     @Override
     public void frame(ByteBuf buffer, int index, int length) throws MalformedFrame {
+        // The bytes are the socket's and gone when this returns: what is kept of them is copied, as the body of a
+        // response.
         peer.frameRead();
         charges.frameRead();
         Command command = Command.decode(buffer.nioBuffer(index, length));

@@ -7,7 +7,10 @@ import java.util.Arrays;
 
 /**
  * One walk over the bytes of a header. Afterwards the fixed members are known and the range of the extension fields has been checked: its
- * syntax, the number of fields and the length of their keys.
+ * syntax, the number of fields and the length of their keys. Every index is checked before a byte is read there, so no header, however broken,
+ * ends in anything but a {@link MalformedFrame}, and the {@link RawFields} that it leaves are walked later without checks.
+ *
+ * <p>No string is made but the remark, and no map: most requests are asked for each field once, and then the bytes decide.
  *
  * <pre>
  *  JSON      {"code":n,"flag":n,"language":"..","opaque":n,"remark":"..","version":n,"extFields":{"key":"value",..}}   any order, any more
@@ -87,6 +90,7 @@ final class HeaderScan {
         }
     }
 
+    /** Of a member that comes twice the last one holds, as in the reference; unknown ones are walked over. */
     void readJson() throws MalformedFrame {
         at = 0;
         expect('{');
@@ -204,6 +208,7 @@ final class HeaderScan {
         fields = new RawFields(b, from, at - 1, index, count, SerializeType.JSON);
     }
 
+    /** Notes a field. The array is made with the first one and rarely grows, since requests of the hot path have fewer. */
     private void index(long entry) {
         if (count == index.length) {
             index = Arrays.copyOf(index, Math.max(USUAL_FIELDS, count * 2));
@@ -245,6 +250,7 @@ final class HeaderScan {
         return (int) value;
     }
 
+    /** The depth is bounded because this calls itself: a header of brackets would use up the stack of the event loop. */
     private void skipValue(int depth) throws MalformedFrame {
         byte c = peek();
         if (c == '"') {
