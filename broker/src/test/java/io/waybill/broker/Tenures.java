@@ -29,6 +29,7 @@ import io.waybill.store.record.PopKey;
 import io.waybill.store.view.ViewsBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -207,16 +208,19 @@ final class Tenures implements AutoCloseable {
                     node.store.pops().popKeys().size());
             node.reopen();
             for (int i = 1; i <= Integer.parseInt(arguments[2]); i++) {
+                long cpu = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
                 long from = System.nanoTime();
                 Features features = node.begin();
                 long begun = System.nanoTime();
+                cpu = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - cpu;
                 Command sent = ask(features, new FakeConnection(i), sending(topic(i)));
                 long served = System.nanoTime();
                 end(features);
                 System.out.printf(
-                        "tenure %2d: started after %4d ms, first send stored after %4d ms (code %d); ended in %d ms; load %s%n",
+                        "tenure %2d: started after %4d ms (%4d ms of a processor), first send stored after %4d ms (code %d); ended in %d ms; load %s%n",
                         i,
                         (begun - from) / 1_000_000,
+                        cpu / 1_000_000,
                         (served - from) / 1_000_000,
                         sent.code(),
                         (System.nanoTime() - served) / 1_000_000,

@@ -270,6 +270,33 @@ class WaitingReadsTest {
     }
 
     @Test
+    void aWaitingReadWhoseTurnFailsIsAnsweredOnceAndWaitsNoMore() {
+        Asked held = pull();
+        assertThat(broker.features.pulls.longPolling().size()).isEqualTo(1);
+        boolean[] fails = {true};
+        broker.features.interceptors.add(new DeliveryInterceptor() {
+            @Override
+            public MessageRouter router(
+                    String name, ConsumerGroup group, String topic, int queueId, Connection connection, Filter wanted) {
+                if (fails[0]) {
+                    throw new IllegalStateException("of the test");
+                }
+                return null;
+            }
+        });
+        broker.send(TOPIC, 0, "of-A", "TAGS", "A");
+        assertThat(held.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        assertThat(held.remark()).contains("log says why");
+        assertThat(broker.features.pulls.longPolling().size()).isZero();
+        Asked atOnce = broker.ask(client, TestBroker.pulling(GROUP, TOPIC, 0, 0, TestBroker.SUSPEND, null));
+        assertThat(atOnce.result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+
+        fails[0] = false; // a second answer to the first one would fail the test
+        broker.send(TOPIC, 0, "of-A", "TAGS", "A");
+        assertThat(TestBroker.bodies(pull())).contains("of-A");
+    }
+
+    @Test
     void whoLeftGetsNothing() {
         Asked held = pull();
         broker.ask(

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.lock;
 
+import io.waybill.broker.request.Outcomes;
 import io.waybill.store.LockStore;
 import io.waybill.store.log.Completion;
 import io.waybill.store.log.Failed;
+import io.waybill.store.log.Stored;
 import io.waybill.store.record.QueueLock;
 import java.util.List;
 import java.util.Queue;
@@ -19,6 +21,12 @@ import org.slf4j.LoggerFactory;
 final class LockRecorder {
     private static final Logger LOG = LoggerFactory.getLogger(LockRecorder.class);
 
+    /**
+     * Holders that one change of the log records: with names and client ids of the greatest length some 600 KiB, which the smallest segment has room for. A
+     * request may name many more, and one change of them all would be refused each time.
+     */
+    static final int AT_ONCE = 500;
+
     private record HolderChange(List<QueueLock> holders, Completion done) {}
 
     private final LockStore store;
@@ -33,6 +41,18 @@ final class LockRecorder {
     /** Notes a change; to be called under the lock of the table, {@link #write} after it. */
     void note(List<QueueLock> holders, Completion done) {
         noted.add(new HolderChange(holders, done));
+    }
+
+    /** The same for holders that hold no longer. An end that is not recorded only makes others wait after a restart. */
+    void noteEnds(List<QueueLock> ended) {
+        for (int from = 0; from < ended.size(); from += AT_ONCE) {
+            List<QueueLock> some = ended.subList(from, Math.min(ended.size(), from + AT_ONCE));
+            note(some, outcome -> {
+                if (!(outcome instanceof Stored)) {
+                    LOG.debug("the end of {} locks was not recorded: {}", some.size(), Outcomes.text(outcome));
+                }
+            });
+        }
     }
 
     /** Writes what was noted. Any thread; another one that writes already takes it along. */

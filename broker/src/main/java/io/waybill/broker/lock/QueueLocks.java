@@ -26,6 +26,7 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.record.QueueLock;
 import io.waybill.store.record.ViewsDamaged;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -35,6 +36,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -215,7 +217,8 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
     }
 
     /**
-     * Locks what is free or held by this client already. Queues of other brokers are left out.
+     * Locks what is free or held by this client already. Queues of other brokers are left out. Many queues are recorded in several changes; those of a
+     * change that is not stored are not held.
      *
      * @param answer gets what the client holds now, once, when every change of holder is confirmed
      */
@@ -223,14 +226,30 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
             String group,
             String clientId,
             Connection connection,
-            Iterable<MessageQueue> queues,
+            Collection<MessageQueue> queues,
             Consumer<Set<MessageQueue>> answer) {
         Set<Connection> doubted = new HashSet<>();
-        Grant grant;
+        Set<MessageQueue> held = new TreeSet<>();
+        AtomicInteger open = new AtomicInteger(1);
+        Consumer<Set<MessageQueue>> part = more -> {
+            synchronized (held) {
+                held.addAll(more);
+            }
+            if (open.decrementAndGet() == 0) {
+                answer.accept(held);
+            }
+        };
+        List<MessageQueue> all = List.copyOf(queues);
         synchronized (groups) {
-            grant = tryLock(group, clientId, connection, queues, doubted);
-            if (!grant.changes().isEmpty()) {
-                recorder.note(grant.changes(), outcome -> answer.accept(confirmed(group, grant, outcome)));
+            for (int from = 0; from < all.size(); from += LockRecorder.AT_ONCE) {
+                List<MessageQueue> some = all.subList(from, Math.min(all.size(), from + LockRecorder.AT_ONCE));
+                Grant grant = tryLock(group, clientId, connection, some, doubted);
+                open.incrementAndGet();
+                if (grant.changes().isEmpty()) {
+                    part.accept(grant.held());
+                } else {
+                    recorder.note(grant.changes(), outcome -> part.accept(confirmed(group, grant, outcome)));
+                }
             }
         }
         // A write to a peer that is gone ends its connection, and the next try finds that; a living one shares out its
@@ -239,11 +258,8 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
                 .oneway()
                 .field("consumerGroup", group)
                 .build()));
-        if (grant.changes().isEmpty()) {
-            answer.accept(grant.held());
-        } else {
-            recorder.write();
-        }
+        recorder.write();
+        part.accept(Set.of());
     }
 
     /** Guarded by the table. */
@@ -432,20 +448,9 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
                     lock.recordEnd(group, queue, ended);
                 }
             }
-            noteEnds(ended);
+            recorder.noteEnds(ended);
         }
         recorder.write();
-    }
-
-    /** An end that is not recorded only makes others wait after a restart. Guarded by the table. */
-    private void noteEnds(List<QueueLock> ended) {
-        if (!ended.isEmpty()) {
-            recorder.note(ended, outcome -> {
-                if (!(outcome instanceof Stored)) {
-                    log.debug("the end of {} locks was not recorded: {}", ended.size(), Outcomes.text(outcome));
-                }
-            });
-        }
     }
 
     // ---- commits
@@ -520,9 +525,7 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
                     i.remove();
                 }
             }
-            for (int from = 0; from < ended.size(); from += PAGE) {
-                noteEnds(ended.subList(from, Math.min(ended.size(), from + PAGE)));
-            }
+            recorder.noteEnds(ended);
         }
         recorder.write();
     }

@@ -81,6 +81,12 @@ public abstract class HeldRequest extends DrainLoop {
         isThrottled = throttled;
     }
 
+    /** For the log. */
+    @Override
+    public String toString() {
+        return "group " + group() + ", topic " + topic();
+    }
+
     /** A moment of the monotonic clock, unique by number. */
     record Deadline(long nanos, long number) implements Comparable<Deadline> {
         @Override

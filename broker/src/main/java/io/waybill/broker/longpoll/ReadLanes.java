@@ -55,6 +55,6 @@ public final class ReadLanes<R extends HeldRequest> {
         if (!request.isAnswered()) {
             held.end(request);
         }
-        lanes.failures().answer(request.request(), failure);
+        lanes.failures().answer(request.request(), failure, request);
     }
 }

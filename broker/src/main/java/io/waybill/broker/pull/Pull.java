@@ -68,6 +68,11 @@ final class Pull extends HeldRequest {
         return header.queueId();
     }
 
+    @Override
+    public String toString() {
+        return super.toString() + ", queue " + queueId() + ", offset " + offset();
+    }
+
     /** The offset the client asked for. */
     long offset() {
         return header.queueOffset();

@@ -46,8 +46,13 @@ public final class Lanes {
 
     /** Goes on with a request on another lane, also from where nobody catches what is thrown, such as a completion of the store. Never throws. */
     public void run(Lane lane, Request request, Supplier<Reply> work) {
+        run(lane, request, work, null);
+    }
+
+    /** The same; {@code about} says in the log what the request is about, should it fail. */
+    void run(Lane lane, Request request, Supplier<Reply> work, Object about) {
         try {
-            executors.get(lane).execute(() -> run(request, work));
+            executors.get(lane).execute(() -> run(request, work, about));
         } catch (RuntimeException e) {
             failures.answer(request, e); // as a rule a RejectedExecutionException: the lane is full
         }
@@ -55,12 +60,16 @@ public final class Lanes {
 
     /** Goes on with a request on this thread. Throws nothing but errors, and those after an answer. */
     public void run(Request request, Supplier<Reply> work) {
+        run(request, work, null);
+    }
+
+    private void run(Request request, Supplier<Reply> work, Object about) {
         try {
             work.get().send(request);
         } catch (RuntimeException e) {
-            failures.answer(request, e);
+            failures.answer(request, e, about);
         } catch (Error e) {
-            failures.answer(request, e);
+            failures.answer(request, e, about);
             throw e; // for the log of the thread
         }
     }

@@ -14,10 +14,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one place where a request is answered whose handler threw: 29 for a field that it cannot take, 13 for a message that breaks a limit, 2 when its lane is full
- * or an index is being rebuilt, and 1 for everything else, which is logged with its code and the number of the request. Thread-safe.
+ * or an index is being rebuilt, and 1 for everything else, which is logged with its code, the number of the request and what it is about. Thread-safe.
  */
 public final class RequestFailures {
     private static final Logger LOG = LoggerFactory.getLogger(RequestFailures.class);
+
+    private static final int MOST_SHOWN = 400;
 
     private final LogRateLimiter lines;
 
@@ -27,6 +29,16 @@ public final class RequestFailures {
 
     /** Never throws. A request that was answered before stays as it was answered. */
     public void answer(Request request, Throwable failure) {
+        answer(request, failure, null);
+    }
+
+    /**
+     * The same.
+     *
+     * @param about what names topic, queue and offset in the log, as a rule the header that was read; its text is taken only for a line. Null when nothing was
+     *     read. The request's own fields are gone by now.
+     */
+    public void answer(Request request, Throwable failure, Object about) {
         if (failure instanceof RequestRefused refused) {
             request.refuse(refused.code(), refused.getMessage());
         } else if (failure instanceof BadField) {
@@ -42,10 +54,11 @@ public final class RequestFailures {
             String more = lines.admit();
             if (more != null) {
                 LOG.error(
-                        "{}: request {} of code {} failed{}",
+                        "{}: request {} of code {} failed{}{}",
                         request.connection(),
                         request.command().opaque(),
                         request.code(),
+                        about == null ? "" : ": " + text(about),
                         more,
                         failure);
             }
@@ -57,5 +70,10 @@ public final class RequestFailures {
                             + request.connection().id() + ", request "
                             + request.command().opaque());
         }
+    }
+
+    private static String text(Object about) {
+        String text = about.toString();
+        return text.length() <= MOST_SHOWN ? text : text.substring(0, MOST_SHOWN) + "...";
     }
 }

@@ -53,10 +53,12 @@ public final class Routes {
 
     private <H> RequestHandler inline(Function<Command, H> reader, RouteHandler<H> handler) {
         return request -> {
+            H header = null;
             try {
-                handler.handle(request, reader.apply(request.command())).send(request);
+                header = reader.apply(request.command());
+                handler.handle(request, header).send(request);
             } catch (RuntimeException e) {
-                lanes.failures().answer(request, e);
+                lanes.failures().answer(request, e, header);
             }
         };
     }
@@ -70,7 +72,7 @@ public final class Routes {
                 lanes.failures().answer(request, e);
                 return;
             }
-            lanes.run(lane, request, () -> handler.handle(request, header));
+            lanes.run(lane, request, () -> handler.handle(request, header), header);
         };
     }
 

@@ -42,9 +42,11 @@ class LockGrantsTest {
 
     @BeforeEach
     void aStoreThatTakesLittleAtATime() throws StoreException {
+        open(StoreSettings.defaults().withSegmentBytes(1 << 20).withMaxWaitingBytes(4096));
+    }
+
+    private void open(StoreSettings settings) throws StoreException {
         Platform platform = new Platform(clock, RandomSource.seeded(1), duties);
-        StoreSettings settings =
-                StoreSettings.defaults().withSegmentBytes(1 << 20).withMaxWaitingBytes(4096);
         store = Store.open(new SimulatedFiles(), platform, settings, ViewsBackend.memory());
         duties.runUntilIdle();
         routes = new Routes(new Lanes(lane -> Runnable::run, clock));
@@ -117,6 +119,31 @@ class LockGrantsTest {
         duties.runUntilIdle();
         assertThat(granted(first)).containsExactly(ZERO);
         assertThat(granted(second)).containsExactly(ZERO);
+    }
+
+    @Test
+    void moreQueuesThanOneSegmentHasRoomForAreLockedAndGivenBack() throws StoreException {
+        store.close();
+        open(StoreSettings.defaults().withSegmentBytes(1 << 20));
+        String client = "c".repeat(255);
+        Set<MessageQueue> queues = new TreeSet<>();
+        for (int queueId = 0; queueId < 8_000; queueId++) { // some 300 bytes each
+            queues.add(queue(queueId));
+        }
+        FakeRequest locked = begin(RequestCode.LOCK_BATCH_MQ, one, client, queues);
+        assertThat(locked.reply()).isNull();
+        duties.runUntilIdle();
+        assertThat(granted(locked)).isEqualTo(queues);
+        assertThat(store.locks().locksOf("shipping")).hasSize(8_000);
+
+        FakeRequest other = begin(RequestCode.LOCK_BATCH_MQ, two, "c2", queues);
+        assertThat(granted(other)).isEmpty();
+        begin(RequestCode.UNLOCK_BATCH_MQ, one, client, queues);
+        duties.runUntilIdle();
+        assertThat(store.locks().locksOf("shipping")).isEmpty();
+        FakeRequest again = begin(RequestCode.LOCK_BATCH_MQ, two, "c2", queues);
+        duties.runUntilIdle();
+        assertThat(granted(again)).isEqualTo(queues);
     }
 
     /** A restarted broker must not take the second process for the first one that reconnects. */

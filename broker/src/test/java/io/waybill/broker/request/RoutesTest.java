@@ -114,6 +114,29 @@ class RoutesTest {
         }
     }
 
+    @Test
+    void theLogLineOfAFailureNamesWhatTheHeaderSays() {
+        int code = 10;
+        for (Lane lane : Lane.values()) {
+            boolean[] asked = {false};
+            Object header = new Object() {
+                @Override
+                public String toString() {
+                    asked[0] = true;
+                    return "topic orders, queue 3, offset 17";
+                }
+            };
+            routes.on(code, lane, fields -> header, (r, read) -> Reply.success());
+            ask(code++);
+            assertThat(asked[0]).as("made only for a line").isFalse();
+            routes.on(code, lane, fields -> header, (r, read) -> {
+                throw new IllegalStateException("of the test");
+            });
+            ask(code++);
+            assertThat(asked[0]).as(lane.name()).isTrue();
+        }
+    }
+
     private Command thrown(int code, Lane lane, RuntimeException failure) {
         routes.on(code, lane, r -> {
             throw failure;
