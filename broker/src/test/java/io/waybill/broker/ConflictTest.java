@@ -146,7 +146,7 @@ class ConflictTest {
         member("b", orders("B"));
         broker.send("orders", 0, "of-A", "TAGS", "A");
         broker.send("orders", 0, "of-B", "TAGS", "B");
-        broker.files.failFrom(1, Fault.EIO);
+        broker.files.faults().failFrom(1, Fault.EIO);
         Asked pulled = pull(a, "orders", 0, 0);
         assertThat(pulled.result()).isNotZero().isNotEqualTo(ResponseCode.PULL_RETRY_IMMEDIATELY);
         assertThat(pulled.remark()).contains("could not be kept elsewhere");

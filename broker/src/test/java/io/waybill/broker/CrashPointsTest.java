@@ -125,7 +125,7 @@ class CrashPointsTest {
         void dieAt(long position, boolean onceForced) {
             dieAt = position;
             forced = onceForced;
-            broker.files.beforeEachChange(() -> {
+            broker.files.faults().beforeEachChange(() -> {
                 long reached = forced
                         ? broker.store.status().positions().flushed()
                         : broker.store.status().positions().appended();
@@ -137,7 +137,7 @@ class CrashPointsTest {
         }
 
         void restart(Ending ending, long seed) {
-            broker.files.beforeEachChange(() -> {});
+            broker.files.faults().beforeEachChange(() -> {});
             dead = false;
             if (ending == Ending.KILL_9) {
                 broker.kill();
@@ -885,7 +885,7 @@ class CrashPointsTest {
         flow.run(life);
         life.broker.settle();
         List<Point> frames = new ArrayList<>();
-        LogInspection.walk(life.broker.files.copy(), (info, entries, bytes, at) -> {
+        LogInspection.walk(life.broker.files.disk().copy(), (info, entries, bytes, at) -> {
             if (info.base() >= start) {
                 String name =
                         entries.stream().map(CrashPointsTest::name).distinct().collect(Collectors.joining("+"));
@@ -954,7 +954,8 @@ class CrashPointsTest {
                 life.restart(ending, seed);
                 flow.verify(life);
                 life.broker.close();
-                assertThat(StoreCheck.check(life.broker.files.kill(), null).findings())
+                assertThat(StoreCheck.check(life.broker.files.disk().kill(), null)
+                                .findings())
                         .isEmpty();
             }
         }

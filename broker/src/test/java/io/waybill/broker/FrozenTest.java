@@ -24,7 +24,7 @@ class FrozenTest {
         TestBroker broker = new TestBroker();
         broker.send("t", 0, "kept");
         assertThat(broker.features.gone()).isNotDone();
-        broker.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        broker.files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         Asked refused = broker.ask(TestBroker.sending(TestBroker.sendHeader("t", 0, TestBroker.properties()), "lost"));
         assertThat(refused.result()).isEqualTo(ResponseCode.SERVICE_NOT_AVAILABLE);
         broker.settle();
@@ -43,7 +43,7 @@ class FrozenTest {
     void aSilentNameServerDoesNotKeepIt() {
         TestBroker broker = new TestBroker(BrokerSettings.defaults());
         broker.nameServerAnswer = new CompletableFuture<>();
-        broker.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        broker.files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         broker.ask(TestBroker.sending(TestBroker.sendHeader("t", 0, TestBroker.properties()), "lost"));
         assertThat(goodbyes(broker)).isEqualTo(1);
         assertThat(broker.features.gone()).isNotDone();

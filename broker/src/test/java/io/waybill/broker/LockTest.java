@@ -477,7 +477,7 @@ class LockTest {
     @Test
     void whatCannotBeRecordedIsNotGranted() {
         lock("shipping", "c1", ZERO);
-        broker.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        broker.files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         assertThat(lock("shipping", "c2", ONE)).isEmpty();
         assertThat(lock("shipping", "c1", ZERO, ONE))
                 .as("a renewal needs no record")

@@ -463,11 +463,11 @@ class PopTest {
         send(0, "a");
         Asked popped = pop();
         Asked waiting = waiting(15_000);
-        broker.files.beforeEachChange(() -> broker.clock.advance(5));
+        broker.files.faults().beforeEachChange(() -> broker.clock.advance(5));
         assertThat(change(handle(popped, TestBroker.messages(popped).get(0)), 0, false)
                         .result())
                 .isZero();
-        broker.files.beforeEachChange(() -> {});
+        broker.files.faults().beforeEachChange(() -> {});
         broker.pass(1_000);
         assertThat(waiting.isOpen()).isFalse();
         assertThat(TestBroker.bodies(waiting)).containsExactly("a");
@@ -489,9 +489,9 @@ class PopTest {
         Asked first = one.ask();
         Asked second = one.ask();
         broker.clock.advance(5_000);
-        broker.files.beforeEachChange(() -> broker.clock.advance(5));
+        broker.files.faults().beforeEachChange(() -> broker.clock.advance(5));
         broker.settle();
-        broker.files.beforeEachChange(() -> {});
+        broker.files.faults().beforeEachChange(() -> {});
         broker.pass(1_000);
         assertThat(first.isOpen()).isFalse();
         assertThat(second.isOpen()).isFalse();

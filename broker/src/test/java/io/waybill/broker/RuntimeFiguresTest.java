@@ -21,7 +21,7 @@ class RuntimeFiguresTest {
     /** Each figure as rocketmq-exporter 0.0.3 takes it apart; one that is absent or of another form ends its whole round. */
     @Test
     void theFiguresHaveTheFormThatTheExporterReads() {
-        broker.files.capacityBytes(256 << 20);
+        broker.files.disk().capacityBytes(256 << 20);
         for (int i = 0; i < 3; i++) {
             broker.send("orders", 0, "order-" + i);
         }

@@ -309,10 +309,10 @@ class SendTest {
     @Test
     void afterAFailedForceNothingIsAcknowledgedAnyMore() {
         broker.send("orders", 0, "kept");
-        broker.files.failFrom(1, Fault.EIO);
+        broker.files.faults().failFrom(1, Fault.EIO);
 
         Asked first = broker.ask(TestBroker.sending(TestBroker.sendHeader("orders", 0, new byte[0]), "lost"));
-        broker.files.heal();
+        broker.files.faults().heal();
         Asked second = broker.ask(TestBroker.sending(TestBroker.sendHeader("orders", 0, new byte[0]), "refused"));
 
         assertThat(first.result()).isEqualTo(ResponseCode.SERVICE_NOT_AVAILABLE);
@@ -324,7 +324,7 @@ class SendTest {
     @Test
     void aFullDiskIsSaidAndPasses() {
         broker.send("orders", 0, "first");
-        broker.files.capacityBytes(broker.files.usedBytes());
+        broker.files.disk().capacityBytes(broker.files.disk().usedBytes());
         String body = "x".repeat(100_000);
         Asked refused = null;
         int stored = 1;
@@ -341,7 +341,7 @@ class SendTest {
         assertThat(refused.remark()).contains("disk");
         assertThat(broker.store.queues().offsetRange("orders", 0).maxOffset()).isEqualTo(stored);
 
-        broker.files.capacityBytes(Long.MAX_VALUE);
+        broker.files.disk().capacityBytes(Long.MAX_VALUE);
         broker.pass(2_000);
         broker.send("orders", 0, body);
     }

@@ -80,7 +80,7 @@ final class TestBroker implements AutoCloseable {
 
     /** As {@link #kill}, but nothing has run since: no duty is started. Returns how often the features asked the views for a value meanwhile. */
     long killIdle() {
-        files = files.kill();
+        files = files.disk().kill();
         backend.crash();
         return openIdle();
     }
@@ -120,14 +120,14 @@ final class TestBroker implements AutoCloseable {
 
     /** Everything that was not forced is lost, as the seed decides. */
     void crash(long seed) {
-        files = files.crash(RandomSource.seeded(seed));
+        files = files.disk().crash(RandomSource.seeded(seed));
         backend.crash();
         open();
     }
 
     /** As kill -9: what was written stays, nothing else does. */
     void kill() {
-        files = files.kill();
+        files = files.disk().kill();
         backend.crash();
         open();
     }

@@ -44,7 +44,7 @@ class KvConfigTest {
             assertThat(put(kv, "T", "broker-a:8")).isTrue();
             assertThat(put(kv, "V", "gone")).isTrue();
             kv.delete("ORDER_TOPIC_CONFIG", "V", refusal -> assertThat(refusal).isNull());
-            files = files.crash(RandomSource.seeded(seed));
+            files = files.disk().crash(RandomSource.seeded(seed));
             assertThat(open().list("ORDER_TOPIC_CONFIG")).isEqualTo(Map.of("T", "broker-a:8", "U", "zwölf \"x\""));
         }
     }
@@ -66,12 +66,12 @@ class KvConfigTest {
     void aFullDiskIsToldAndHarmsNothing() throws IOException {
         KvConfig kv = open();
         assertThat(put(kv, "T", "broker-a:4")).isTrue();
-        files.capacityBytes(files.usedBytes());
+        files.disk().capacityBytes(files.disk().usedBytes());
         assertThat(put(kv, "T", "broker-a:8")).isFalse();
         assertThat(refusals.get(0)).contains("not kept");
         assertThat(kv.get("ORDER_TOPIC_CONFIG", "T")).as("in force").isEqualTo("broker-a:8");
         assertThat(open().get("ORDER_TOPIC_CONFIG", "T")).as("kept").isEqualTo("broker-a:4");
-        files.capacityBytes(Long.MAX_VALUE);
+        files.disk().capacityBytes(Long.MAX_VALUE);
         assertThat(put(kv, "U", "broker-a:1")).isTrue();
         assertThat(open().list("ORDER_TOPIC_CONFIG")).hasSize(2).containsEntry("T", "broker-a:8");
     }

@@ -61,12 +61,12 @@ class ClockTest {
         sim.clock.set(start + 11_000);
         assertDuplicate(sim, key);
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.open();
         assertDuplicate(sim, key);
         sim.backend.deleteAll();
         sim.store.close();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         sim.backend.deleteAll();
         sim.open();
         assertDuplicate(sim, key);
@@ -113,14 +113,14 @@ class ClockTest {
         fill(sim, 30);
         sim.duties.advance(30 * HOUR);
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.clock.set(sim.clock.wallMillis() + YEAR);
         sim.open();
         sim.duties.advance(HOUR);
         assertThat(sim.store.status().oldestPosition()).isZero();
         fill(sim, 30);
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.clock.set(sim.clock.wallMillis() - YEAR);
         sim.open();
         sim.duties.advance(HOUR);
@@ -143,17 +143,17 @@ class ClockTest {
         sim.clock.set(start + 1_000);
         assertThat(sim.store.clock().aheadMillis()).isEqualTo(10 * YEAR - 1_000);
         sim.store.close();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         assertThat(org.assertj.core.api.Assertions.catchThrowableOfType(
                         io.waybill.store.log.StoreException.class, sim::open))
                 .hasMessageContaining("3649 days ahead of this machine's clock")
                 .hasMessageContaining("maxClockAheadMillis=0");
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         // A small step of a time server is nobody's business.
         sim.clock.set(start + 10 * YEAR - HOUR);
         sim.open();
         sim.store.close();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         sim.clock.set(start + 1_000);
         sim.settings = sim.settings.withMaxClockAheadMillis(0);
         sim.open();
@@ -170,7 +170,7 @@ class ClockTest {
                 fill(sim, 15);
                 sim.duties.advance(24 * HOUR);
                 sim.close();
-                sim.files = sim.files.copy();
+                sim.files = sim.files.disk().copy();
                 sim.open();
             }
             sim.duties.advance(HOUR);

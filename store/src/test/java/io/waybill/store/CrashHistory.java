@@ -178,11 +178,11 @@ final class CrashHistory {
         }
         absorb();
         if (random.happens(0.15)) {
-            files.failAt(1 + random.nextInt(60), random.happens(0.7) ? Fault.EIO : Fault.ENOSPC);
+            files.faults().failAt(1 + random.nextInt(60), random.happens(0.7) ? Fault.EIO : Fault.ENOSPC);
         }
         boolean full = random.happens(0.1);
         if (full) {
-            files.capacityBytes(files.usedBytes() + random.nextInt(20_000));
+            files.disk().capacityBytes(files.disk().usedBytes() + random.nextInt(20_000));
         }
         if (random.happens(0.5)) {
             startCountdown(1 + random.nextInt(80));
@@ -194,7 +194,7 @@ final class CrashHistory {
                 change();
                 wander();
                 if (full && random.happens(0.05)) {
-                    files.capacityBytes(Long.MAX_VALUE);
+                    files.disk().capacityBytes(Long.MAX_VALUE);
                     full = false;
                 }
             }
@@ -206,7 +206,7 @@ final class CrashHistory {
                 store.close();
                 flushedAtEnd = store.status().positions().flushed();
                 boolean clean = store.status().state().kind() == StoreState.StoreMode.CLOSED;
-                files = files.kill();
+                files = files.disk().kill();
                 soundnessAfterClose(clean);
                 return;
             }
@@ -214,14 +214,14 @@ final class CrashHistory {
             powerCut = true;
         } finally {
             countdownOn = false;
-            files.capacityBytes(Long.MAX_VALUE);
-            files.heal();
+            files.disk().capacityBytes(Long.MAX_VALUE);
+            files.faults().heal();
         }
         end(powerCut || random.happens(0.6));
     }
 
     private void soundnessAfterClose(boolean clean) throws StoreException {
-        StoreCheck.Report report = StoreCheck.check(files.copy(), backend);
+        StoreCheck.Report report = StoreCheck.check(files.disk().copy(), backend);
         check(report.isSound(), "after close: " + report.findings());
         check(!clean || report.tornBytes() == 0, "a clean close left torn bytes");
         dead = false;
@@ -233,13 +233,13 @@ final class CrashHistory {
         crashes++;
         flushedAtEnd = store == null ? 0 : store.status().positions().flushed();
         if (powerCut) {
-            files = files.crash(random);
+            files = files.disk().crash(random);
             backend.crash();
         } else {
-            files = files.kill();
+            files = files.disk().kill();
         }
         lostWithPower = powerCut;
-        StoreCheck.Report report = StoreCheck.check(files.copy(), backend);
+        StoreCheck.Report report = StoreCheck.check(files.disk().copy(), backend);
         check(report.isSound(), "before recovery: " + report.findings());
     }
 
@@ -253,8 +253,7 @@ final class CrashHistory {
     private void open(boolean mayFail) throws Exception {
         while (true) {
             dead = false;
-            SimulatedFiles disk = files;
-            disk.beforeEachChange(() -> {
+            files.faults().beforeEachChange(() -> {
                 if (countdownOn && --countdown <= 0) {
                     throw new PowerCut();
                 }

@@ -34,7 +34,7 @@ class DamageTest {
             sim.put("t", "kept");
             Stored torn = sim.put("t", "torn");
             sim.kill();
-            sim.files.flipBit(FIRST, (torn.position() + 50) * 8);
+            sim.files.disk().flipBit(FIRST, (torn.position() + 50) * 8);
             assertThat(sim.check().tornBytes()).isPositive();
             sim.open();
             assertThat(sim.bodies("t")).containsExactly("kept");
@@ -57,7 +57,7 @@ class DamageTest {
             sim.duties.advance(10_000);
             assertThat(sim.store.status().oldestPosition() > 0).isEqualTo(dropped);
             sim.store.close();
-            sim.files = sim.files.kill();
+            sim.files = sim.files.disk().kill();
             assertThat(sim.check().findings()).isEmpty();
             sim.open();
             sim.kill();
@@ -81,7 +81,7 @@ class DamageTest {
             sim.put("t", "x".repeat(300));
         }
         sim.store.close();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         for (String name : sim.files.list("log")) {
             withoutFlags(sim.files, "log/" + name);
         }
@@ -143,8 +143,8 @@ class DamageTest {
         sim.put("t", "d");
         sim.kill();
         for (long bit = from * 8; bit < to * 8; bit += 7) {
-            SimulatedFiles damaged = sim.files.copy();
-            damaged.flipBit(FIRST, bit);
+            SimulatedFiles damaged = sim.files.disk().copy();
+            damaged.disk().flipBit(FIRST, bit);
             SimulatedFiles whole = sim.files;
             sim.files = damaged;
             StoreDamaged refusal = catchThrowableOfType(StoreDamaged.class, sim::open);
@@ -164,8 +164,8 @@ class DamageTest {
         Stored bad = sim.put("t", "b");
         sim.put("t", "c");
         sim.close();
-        sim.files = sim.files.copy();
-        sim.files.flipBit(FIRST, (bad.position() + 90) * 8);
+        sim.files = sim.files.disk().copy();
+        sim.files.disk().flipBit(FIRST, (bad.position() + 90) * 8);
         sim.open();
         ReadResult first = sim.store.queues().readQueue("t", 0, 0, 10, 10_000, null, null);
         assertThat(first.count()).isEqualTo(1);
@@ -195,8 +195,8 @@ class DamageTest {
         sim.put("t", "b");
         sim.put("t", "c");
         sim.close();
-        sim.files = sim.files.copy();
-        sim.files.flipBit(FIRST, (frame + 12) * 8);
+        sim.files = sim.files.disk().copy();
+        sim.files.disk().flipBit(FIRST, (frame + 12) * 8);
         sim.open();
         long before = allocated();
         for (int i = 0; i < 10; i++) {
@@ -206,7 +206,7 @@ class DamageTest {
         }
         assertThat((allocated() - before) / 10).isLessThan(1 << 20);
         sim.store.close();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         sim.backend.deleteAll();
         before = allocated();
         StoreDamaged refusal = catchThrowableOfType(StoreDamaged.class, sim::open);
@@ -229,7 +229,7 @@ class DamageTest {
         sim.close();
         List<String> names = sim.files.list("log");
         assertThat(names.size()).isGreaterThan(2);
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.files.delete("log/" + names.get(1));
         assertThat(catchThrowableOfType(StoreDamaged.class, sim::open).getMessage())
                 .contains("missing");
@@ -247,7 +247,7 @@ class DamageTest {
             Stored half = sim.stored((s, done) -> s.transactions().appendHalf(null, draft("t", "h"), "g", "", 1, done));
             sim.close();
             sim.backend.deleteAll();
-            sim.files = sim.files.copy();
+            sim.files = sim.files.disk().copy();
             sim.open();
             assertThat(sim.bodies("t")).containsExactly("a");
             assertThat(sim.store.transactions().openHalf(half.handle())).isNotNull();
@@ -258,21 +258,21 @@ class DamageTest {
     void aFailedForceFreezesTheStore() throws Exception {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
-        sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        sim.files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
         assertThat(failed.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
-        long forces = sim.files.count(FileCall.FORCE);
+        long forces = sim.files.faults().count(FileCall.FORCE);
         Failed later = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "c"), done));
         assertThat(later.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(later.maybeStored()).isFalse();
-        assertThat(sim.files.count(FileCall.FORCE))
+        assertThat(sim.files.faults().count(FileCall.FORCE))
                 .as("the same pages are not tried again")
                 .isEqualTo(forces);
         assertThat(sim.store.status().state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
         assertThat(sim.bodies("t")).containsExactly("a");
         sim.store.close();
-        sim.files = sim.files.crash(RandomSource.seeded(3));
+        sim.files = sim.files.disk().crash(RandomSource.seeded(3));
         sim.backend.crash();
         sim.open();
         assertThat(sim.bodies("t")).startsWith("a").doesNotContain("c");
@@ -283,7 +283,7 @@ class DamageTest {
     void aFailedWriteFreezesTheStore() throws Exception {
         Simulation sim = Simulation.async();
         sim.put("t", "a");
-        sim.files.failAt(FileCall.WRITE, 1, Fault.EIO);
+        sim.files.faults().failAt(FileCall.WRITE, 1, Fault.EIO);
         Failed failed = (Failed) sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
         assertThat(failed.cause()).isEqualTo(Failed.FailureCause.FROZEN);
         assertThat(failed.maybeStored()).isTrue();
@@ -294,7 +294,7 @@ class DamageTest {
     @Test
     void aFullDiskIsNotAFreeze() throws Exception {
         try (Simulation sim = Simulation.sync()) {
-            sim.files.capacityBytes(sim.files.usedBytes());
+            sim.files.disk().capacityBytes(sim.files.disk().usedBytes());
             List<Outcome> outcomes = new ArrayList<>();
             Outcome last;
             do {
@@ -307,7 +307,7 @@ class DamageTest {
             assertThat(sim.store.status().state().isOpen()).isTrue();
             assertThat(sim.bodies("t")).hasSize(outcomes.size() - 1);
             sim.stored((s, done) -> s.offsets().commitOffsets(List.of(new ConsumerOffset("g", "t", 0, 3)), done));
-            sim.files.capacityBytes(Long.MAX_VALUE);
+            sim.files.disk().capacityBytes(Long.MAX_VALUE);
             sim.duties.advance(1_001);
             sim.put("t", "again");
             assertThat(sim.bodies("t")).hasSize(outcomes.size());
@@ -320,10 +320,10 @@ class DamageTest {
         try (Simulation sim = Simulation.sync()) {
             Outcome last = null;
             for (int i = 0; i < 40 && (last == null || last instanceof Stored); i++) {
-                sim.files.failAt(FileCall.CREATE, 1, Fault.EIO);
+                sim.files.faults().failAt(FileCall.CREATE, 1, Fault.EIO);
                 last = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(900)), done));
             }
-            sim.files.heal();
+            sim.files.faults().heal();
             assertThat(((Failed) last).cause()).isEqualTo(Failed.FailureCause.NO_SEGMENT);
             assertThat(((Failed) last).text()).contains("no further segment").doesNotContain("full");
             assertThat(sim.store.status().state().isOpen()).isTrue();

@@ -32,7 +32,7 @@ class HardshipTest {
     void aFirstSegmentThatWasNeverFinishedIsMadeAgain(int bytes) throws Exception {
         Simulation sim = Simulation.sync();
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.backend.deleteAll();
         sim.files.delete(FIRST);
         sim.files.open(FIRST, OpenMode.CREATE_NEW).allocate(bytes);
@@ -164,13 +164,13 @@ class HardshipTest {
         for (int seed = 0; seed < 20; seed++) {
             Simulation sim = Simulation.sync();
             sim.put("t", "a");
-            sim.files.failAt(FileCall.FORCE, 1, Fault.EIO);
+            sim.files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
             sim.outcome((s, done) -> s.messages().append(draft("t", "b"), done));
             sim.store.close();
             sim.kill();
             sim.open();
             List<String> shown = sim.bodies("t");
-            sim.files = sim.files.crash(io.waybill.platform.RandomSource.seeded(seed));
+            sim.files = sim.files.disk().crash(io.waybill.platform.RandomSource.seeded(seed));
             sim.backend.crash();
             sim.open();
             assertThat(sim.bodies("t")).as("what was shown is kept").isEqualTo(shown);
@@ -221,12 +221,12 @@ class HardshipTest {
             sim.put("t", "message " + i);
         }
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.open();
         assertThat(sim.bodies("t")).hasSize(500);
         assertThat(sim.store.status().statistics().coldReads()).isLessThan(10);
         sim.store.close();
-        assertThat(sim.files.count(FileCall.READ)).isLessThan(100);
+        assertThat(sim.files.faults().count(FileCall.READ)).isLessThan(100);
     }
 
     @Test
@@ -237,9 +237,9 @@ class HardshipTest {
         Stored due = sim.stored((s, done) -> s.timers().appendTimer(null, draft("t", "d"), Long.MAX_VALUE, done));
         sim.put("t", "c");
         sim.close();
-        sim.files = sim.files.copy();
-        sim.files.flipBit(FIRST, (bad.position() + 95) * 8);
-        sim.files.flipBit(FIRST, (due.position() + 95) * 8);
+        sim.files = sim.files.disk().copy();
+        sim.files.disk().flipBit(FIRST, (bad.position() + 95) * 8);
+        sim.files.disk().flipBit(FIRST, (due.position() + 95) * 8);
         sim.open();
         assertThat(sim.store.messages().readAt(bad.position())).isNull();
         assertThat(sim.store.messages().findByKey("t", "b", 10, 0, Long.MAX_VALUE))
@@ -259,7 +259,7 @@ class HardshipTest {
         Simulation sim = Simulation.sync();
         Stored stored = sim.put("t", "a");
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.open();
         sim.close();
         assertThatIllegalStateException()

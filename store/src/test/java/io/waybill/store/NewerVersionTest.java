@@ -143,7 +143,7 @@ class NewerVersionTest {
                         .hasMessageContaining("this program reads")
                         .hasMessageContaining("log/0000")
                         .hasMessageContaining("nothing was changed");
-                sim.files = sim.files.kill();
+                sim.files = sim.files.disk().kill();
                 assertThat(everything(sim.files)).isEqualTo(before);
                 assertThat(catchThrowableOfType(StoreTooNew.class, sim::check)).isNotNull();
             }
@@ -168,11 +168,11 @@ class NewerVersionTest {
                 at = 0;
             }
         }
-        sim.files.flipBit(name, (at + 70) * 8L);
+        sim.files.disk().flipBit(name, (at + 70) * 8L);
         Map<String, ByteBuffer> before = everything(sim.files);
         sim.backend.deleteAll();
         assertThat(catchThrowableOfType(StoreException.class, sim::open)).isNotNull();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         assertThat(everything(sim.files)).isEqualTo(before);
     }
 
@@ -191,7 +191,7 @@ class NewerVersionTest {
         assertThat(catchThrowableOfType(StoreTooNew.class, sim::open))
                 .hasMessageContaining("newer version of Waybill")
                 .hasMessageContaining(item.equals("what is this") ? "unknown" : item);
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         assertThat(everything(sim.files)).isEqualTo(before);
         assertThat(catchThrowableOfType(StoreTooNew.class, sim::check)).hasMessageContaining("newer version");
     }
@@ -207,7 +207,7 @@ class NewerVersionTest {
                 .hasMessageContaining("older version of Waybill")
                 .hasMessageContaining("layout 1, this program reads and writes layout 2")
                 .hasMessageContaining("nothing was changed");
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         assertThat(everything(sim.files)).isEqualTo(before);
         assertThat(catchThrowableOfType(StoreException.class, sim::check)).hasMessageContaining("older version");
     }
@@ -227,12 +227,12 @@ class NewerVersionTest {
                 .as("a store of an older program: the items are added")
                 .isEqualTo(ByteBuffer.wrap(said.getBytes(StandardCharsets.UTF_8)));
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         format(sim.files, null);
         sim.open();
         assertThat(content(sim.files, "format")).isEqualTo(ByteBuffer.wrap(said.getBytes(StandardCharsets.UTF_8)));
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         format(sim.files, "");
         assertThat(catchThrowableOfType(StoreException.class, sim::open)).hasMessageContaining("format");
     }

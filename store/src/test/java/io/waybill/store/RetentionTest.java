@@ -82,7 +82,7 @@ class RetentionTest {
             // The log alone says the same.
             sim.store.close();
             sim.backend.deleteAll();
-            sim.files = sim.files.copy();
+            sim.files = sim.files.disk().copy();
             sim.open();
             checkPending(sim, half, due);
             assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(range);
@@ -115,7 +115,7 @@ class RetentionTest {
                 if (rebuilt) {
                     sim.backend.deleteAll();
                 }
-                sim.files = sim.files.copy();
+                sim.files = sim.files.disk().copy();
                 sim.open();
                 assertThat(sim.store.queues().keptOffsetRange("t", 0)).isEqualTo(kept);
                 assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(60, 60));
@@ -127,7 +127,7 @@ class RetentionTest {
             assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
             sim.store.close();
             sim.backend.deleteAll();
-            sim.files = sim.files.copy();
+            sim.files = sim.files.disk().copy();
             sim.open();
             assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(kept.minOffset(), 61));
 
@@ -171,7 +171,7 @@ class RetentionTest {
             // The log alone says the same.
             sim.store.close();
             sim.backend.deleteAll();
-            sim.files = sim.files.copy();
+            sim.files = sim.files.disk().copy();
             sim.open();
             assertThat(sim.store.pops().popState(key)).isEqualTo(state);
             assertThat(sim.store.pops().popKeys()).containsExactly(key);
@@ -222,7 +222,7 @@ class RetentionTest {
     void aDiskBelowItsFloorRefusesAndKeepsWhatItHas() throws Exception {
         Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(0, 0, 20_000, 1_000).withCheckpoint(16_384, 500));
-        sim.files.capacityBytes(100_000);
+        sim.files.disk().capacityBytes(100_000);
         Outcome outcome = null;
         for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
             outcome = sim.outcome((s, done) -> s.messages().append(draft("t", "x".repeat(400)), done));
@@ -234,7 +234,7 @@ class RetentionTest {
         sim.duties.advance(60_000);
         assertThat(sim.store.status().oldestPosition()).isZero();
         assertThat(sim.store.queues().offsetRange("t", 0)).isEqualTo(new QueueRange(0, kept));
-        sim.files.capacityBytes(1_000_000);
+        sim.files.disk().capacityBytes(1_000_000);
         sim.duties.advance(60_000);
         assertThat(sim.outcome((s, done) -> s.messages().append(draft("t", "room again"), done)))
                 .isInstanceOf(Stored.class);
@@ -251,7 +251,7 @@ class RetentionTest {
             // The disk does not keep the next drop, and later forces of the directory pass it over.
             String dropped = "log/" + sim.files.list("log").get(0);
             // The first force is for the segment that makes the log too large.
-            sim.files.failAt(FileCall.FORCE_DIRECTORY, 2, Fault.EIO);
+            sim.files.faults().failAt(FileCall.FORCE_DIRECTORY, 2, Fault.EIO);
             for (int i = 0; i < 10 && sim.files.exists(dropped); i++) {
                 fill(sim, 1);
                 sim.duties.advance(1_000);
@@ -264,7 +264,7 @@ class RetentionTest {
             sim.duties.advance(5_000);
             assertThat(sim.store.status().oldestPosition()).isGreaterThan(before + 8_192);
             QueueRange range = sim.store.queues().offsetRange("t", 0);
-            sim.files = sim.files.crash(RandomSource.seeded(seed));
+            sim.files = sim.files.disk().crash(RandomSource.seeded(seed));
             sim.backend.crash();
             cameBack += sim.files.exists(dropped) ? 1 : 0;
             assertThat(sim.check().findings()).isEmpty();
@@ -291,7 +291,7 @@ class RetentionTest {
         assertThat(sim.files.list("log").get(0)).as("the files are gone too").isEqualTo("%020d.seg".formatted(oldest));
         sim.close();
         MemoryBackend fresh = ViewsBackend.memory();
-        sim.files = sim.files.kill();
+        sim.files = sim.files.disk().kill();
         SimulatedDuties duties = new SimulatedDuties(sim.clock);
         Store again =
                 Store.open(sim.files, new Platform(sim.clock, RandomSource.seeded(1), duties), sim.settings, fresh);
@@ -337,7 +337,7 @@ class RetentionTest {
     void theFloorOfTheDiskCountsWhileADroppedSegmentWaitsForItsCheckpoint() throws Exception {
         Simulation sim = new Simulation(
                 Simulation.SMALL.withRetention(0, 40_000, 20_000, 1_000).withCheckpoint(1 << 20, 1_000_000));
-        sim.files.capacityBytes(100_000);
+        sim.files.disk().capacityBytes(100_000);
         Outcome outcome = null;
         for (int i = 0; i < 1_000 && !(outcome instanceof Failed); i++) {
             sim.backend.failNextWrite();
@@ -361,7 +361,7 @@ class RetentionTest {
                 Simulation.SMALL.withRetention(10_000, 0, 0, 1_000).withCheckpoint(4_096, 500));
         fill(sim, 20);
         sim.duties.advance(1_000);
-        sim.files.capacityBytes(sim.files.usedBytes());
+        sim.files.disk().capacityBytes(sim.files.disk().usedBytes());
         Outcome outcome;
         do {
             outcome = sim.outcome(
@@ -377,7 +377,7 @@ class RetentionTest {
         }
         assertThat(sim.duties.steps() - before).isBetween(30L, 3_000L);
         assertThat(sim.store.status().oldestPosition()).isZero();
-        sim.files.capacityBytes(Long.MAX_VALUE);
+        sim.files.disk().capacityBytes(Long.MAX_VALUE);
         sim.duties.advance(30_000);
         assertThat(sim.store.status().oldestPosition()).isPositive();
         sim.close();

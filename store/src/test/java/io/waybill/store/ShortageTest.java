@@ -208,7 +208,8 @@ class ShortageTest {
                             List.of(draft("a", "x"), draft("a", "y")), java.util.Arrays.asList(key, null), done));
             assertThat(((BatchStored) batch).stored().get(1).queueOffset()).isEqualTo(5);
             it.store.close();
-            assertThat(StoreCheck.check(it.files.copy(), it.memory).findings()).isEmpty();
+            assertThat(StoreCheck.check(it.files.disk().copy(), it.memory).findings())
+                    .isEmpty();
         }
     }
 

@@ -64,7 +64,7 @@ final class Simulation implements AutoCloseable {
 
     /** Ends the process; everything written is still there. */
     void kill() {
-        files = files.kill();
+        files = files.disk().kill();
         backend.crash();
     }
 
@@ -130,7 +130,7 @@ final class Simulation implements AutoCloseable {
     }
 
     StoreCheck.Report check() throws StoreException {
-        return StoreCheck.check(files.copy(), backend);
+        return StoreCheck.check(files.disk().copy(), backend);
     }
 
     @Override

@@ -46,7 +46,7 @@ class StateRecordsTest {
         sim.store.close();
         assertThat(sim.check().findings()).isEmpty();
         sim.backend.deleteAll();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.open();
     }
 

@@ -69,7 +69,7 @@ class ViewsDamageTest {
             assertThat(sim.put("t", "d").queueOffset()).isEqualTo(3);
             assertThat(sim.put("new", "n").queueOffset()).isZero();
             sim.close();
-            sim.files = sim.files.kill();
+            sim.files = sim.files.disk().kill();
             sim.open();
             assertThat(sim.bodies("t")).containsExactly("a", "b", "c", "d");
             sim.close();
@@ -337,7 +337,7 @@ class ViewsDamageTest {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
         sim.put("t", "b");
-        SimulatedFiles older = sim.files.copy();
+        SimulatedFiles older = sim.files.disk().copy();
         for (int i = 0; i < 5; i++) {
             sim.put("t", "lost " + i);
         }
@@ -347,7 +347,7 @@ class ViewsDamageTest {
         assertThat(sim.bodies("t")).containsExactly("a", "b");
         assertThat(sim.put("t", "c").queueOffset()).isEqualTo(2);
         sim.close();
-        sim.files = sim.files.copy();
+        sim.files = sim.files.disk().copy();
         sim.backend.deleteAll();
         sim.open();
         assertThat(sim.bodies("t")).as("nothing but the log is needed").containsExactly("a", "b", "c");
@@ -358,7 +358,7 @@ class ViewsDamageTest {
     void aLogWithFewerFilesThanTheViewsKnowIsServed() throws Exception {
         Simulation sim = Simulation.sync();
         sim.put("t", "a");
-        SimulatedFiles older = sim.files.copy();
+        SimulatedFiles older = sim.files.disk().copy();
         for (int i = 0; i < 60; i++) {
             sim.put("t", "x".repeat(400));
         }
@@ -383,7 +383,7 @@ class ViewsDamageTest {
         other.store.close();
         assertThat(other.store.status().positions().appended())
                 .isEqualTo(mine.store.status().positions().appended());
-        mine.files = other.files.copy();
+        mine.files = other.files.disk().copy();
         mine.open();
         assertThat(mine.store.messages().findByKey("t", "your3", 10, 0, Long.MAX_VALUE))
                 .hasSize(1);
@@ -410,7 +410,7 @@ class ViewsDamageTest {
         mine.store.close();
         other.store.close();
         mine.settings = Simulation.SMALL;
-        mine.files = other.files.copy();
+        mine.files = other.files.disk().copy();
         mine.open();
         assertThat(mine.store.status().oldestPosition()).isZero();
         assertThat(mine.bodies("t")).hasSize(60);
@@ -425,7 +425,7 @@ class ViewsDamageTest {
         Stored last = sim.put("t", "b");
         sim.checkpoint();
         sim.kill();
-        sim.files.flipBit(FIRST, (last.position() + 90) * 8);
+        sim.files.disk().flipBit(FIRST, (last.position() + 90) * 8);
         sim.open();
         assertThat(sim.store.queues().offsetRange("t", 0).maxOffset())
                 .as("not cut as a torn tail")

@@ -262,7 +262,7 @@ public final class SimulatedBroker implements AutoCloseable {
 
     /** The power is cut, as the seed decides what survives, and the broker starts again; clients are gone. */
     public void crash(long seed) {
-        files = files.crash(RandomSource.seeded(seed));
+        files = files.disk().crash(RandomSource.seeded(seed));
         ((MemoryBackend) views).crash();
         start();
     }

@@ -249,15 +249,15 @@ class CancelConditionTest {
     /** In the tag of the payment, which stands in the log behind the last mention of the key. */
     private void flipABit(String key) throws Exception {
         for (java.util.Map.Entry<String, byte[]> file :
-                broker.files().contents().entrySet()) {
+                broker.files().disk().contents().entrySet()) {
             int at = new String(file.getValue(), StandardCharsets.ISO_8859_1).lastIndexOf("KEYS\u0001" + key);
             if (at >= 0) {
-                broker.files().flipBit(file.getKey(), (at + 2) * 8L);
+                broker.files().disk().flipBit(file.getKey(), (at + 2) * 8L);
                 return;
             }
             int flipped = new String(file.getValue(), StandardCharsets.ISO_8859_1).lastIndexOf("S\u0001" + key);
             if (flipped >= 0) {
-                broker.files().flipBit(file.getKey(), (flipped - 1) * 8L);
+                broker.files().disk().flipBit(file.getKey(), (flipped - 1) * 8L);
                 return;
             }
         }

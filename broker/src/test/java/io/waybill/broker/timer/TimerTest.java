@@ -239,11 +239,11 @@ class TimerTest {
             broker.delayed(
                     "orders", 2, body, SimulatedBroker.properties("u" + i, "TIMER_DELIVER_MS", Long.toString(due)));
         }
-        broker.files().capacityBytes(broker.files().usedBytes());
+        broker.files().disk().capacityBytes(broker.files().disk().usedBytes());
         broker.pass(5_000);
         assertThat(broker.visible("orders", 2)).hasSizeLessThan(400);
         assertThat(broker.store.status().state().isOpen()).isTrue();
-        broker.files().capacityBytes(Long.MAX_VALUE);
+        broker.files().disk().capacityBytes(Long.MAX_VALUE);
         broker.pass(5_000);
         assertThat(broker.visibleKeys("orders", 2)).doesNotHaveDuplicates().hasSize(400);
         assertThat(broker.store.timers().pendingTimerCount()).isZero();
@@ -259,11 +259,11 @@ class TimerTest {
                     "x".repeat(8_000),
                     SimulatedBroker.properties("u" + i, "TIMER_DELIVER_MS", Long.toString(due)));
         }
-        broker.files().capacityBytes(broker.files().usedBytes());
+        broker.files().disk().capacityBytes(broker.files().disk().usedBytes());
         broker.pass(7_200_000);
         assertThat(broker.visible("orders", 2)).hasSizeLessThan(400);
         broker.clock.set(broker.clock.wallMillis() - 3_600_000);
-        broker.files().capacityBytes(Long.MAX_VALUE);
+        broker.files().disk().capacityBytes(Long.MAX_VALUE);
         broker.pass(10_000);
         assertThat(broker.visibleKeys("orders", 2)).doesNotHaveDuplicates().hasSize(400);
     }
@@ -271,10 +271,10 @@ class TimerTest {
     @Test
     void aFrozenStoreIsLeftAloneAndTheNextStartDelivers() {
         delayed("u1", "TIMER_DELAY_SEC", "5");
-        broker.files().failFrom(1, Fault.EIO);
+        broker.files().faults().failFrom(1, Fault.EIO);
         broker.pass(3_600_000);
         assertThat(broker.store.status().state().isOpen()).isFalse();
-        broker.files().heal();
+        broker.files().faults().heal();
         broker.crash(9);
         assertThat(broker.visibleKeys("orders", 2)).containsExactly("u1");
     }

@@ -84,10 +84,10 @@ class ClockSetBackTest {
         for (int i = 0; i < 400; i++) {
             broker.half("shop", "orders", 0, SimulatedBroker.properties("u" + i, "x", "x".repeat(4_000)));
         }
-        broker.files().capacityBytes(broker.files().usedBytes());
+        broker.files().disk().capacityBytes(broker.files().disk().usedBytes());
         setClock(-HOUR);
         broker.pass(10_000);
-        broker.files().capacityBytes(Long.MAX_VALUE);
+        broker.files().disk().capacityBytes(Long.MAX_VALUE);
         broker.pass(60_000);
         assertThat(checks(producer)).isGreaterThanOrEqualTo(400);
     }

@@ -22,7 +22,7 @@ public enum FileCall {
         this.mutating = mutating;
     }
 
-    /** Whether {@link SimulatedFiles#failAt} counts it. */
+    /** Whether {@link DiskFaults#failAt} counts it. */
     public boolean mutating() {
         return mutating;
     }

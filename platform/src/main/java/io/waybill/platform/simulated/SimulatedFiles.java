@@ -17,19 +17,16 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * A disk in memory that keeps exactly what it promised and, from a seed, any part of the rest.
  *
  * <p><b>While it runs</b> every read and mapping sees the latest write, forced or not, as a page cache shows it.
  *
- * <p><b>What a power cut may do</b> ({@link #crash}). Promised is: the bytes and the size a file had when a force of it
+ * <p><b>What a power cut may do</b> ({@link SimulatedDisk#crash}). Promised is: the bytes and the size a file had when a force of it
  * last returned, and the entries a directory had when a force of it last returned. Of everything newer, the random source
  * decides:
  *
@@ -48,19 +45,19 @@ import java.util.TreeMap;
  *
  * The draws are not all alike: some power cuts keep nothing un-forced, some everything, some cut the writes at one moment
  * in time, the rest roll the dice for each sector with odds of their own, so that both common and perverse outcomes turn
- * up. {@link #kill} is the other end, a killed process: the page cache survives, so everything written is there, though
+ * up. {@link SimulatedDisk#kill} is the other end, a killed process: the page cache survives, so everything written is there, though
  * no more of it is forced than before.
  *
- * <p><b>What may fail while it runs.</b> {@link #failAt} makes the n-th following change fail, {@link #failFrom} that and
+ * <p><b>What may fail while it runs.</b> {@link DiskFaults#failAt} makes the n-th following change fail, {@link DiskFaults#failFrom} that and
  * all after it. A failed write may have written any leading part. A failed force promised nothing, and worse: the sectors
  * it was to write count as clean from then on, as Linux does it, so a later force that succeeds does not cover them. Only
  * writing them again and forcing does. The same holds for the entries of a directory whose force failed. Every other
- * failed call changed nothing. {@link #capacityBytes(long)} makes the disk full: what needs more room than is left fails
- * with {@link DiskFullException} after writing what fitted; overwriting needs no room. {@link #flipBit} damages what
+ * failed call changed nothing. {@link SimulatedDisk#capacityBytes(long)} makes the disk full: what needs more room than is left fails
+ * with {@link DiskFullException} after writing what fitted; overwriting needs no room. {@link SimulatedDisk#flipBit} damages what
  * has been promised.
  *
  * <p>Deleting a file that is open leaves its handles and mappings usable. After a crash every call on the old disk and its
- * files fails; go on with the disk that {@link #crash} returned. Safe from any thread; reproducible if one thread at a
+ * files fails; go on with the disk that {@link SimulatedDisk#crash} returned. Safe from any thread; reproducible if one thread at a
  * time uses it.
  */
 public final class SimulatedFiles implements Files {
@@ -68,20 +65,10 @@ public final class SimulatedFiles implements Files {
     public static final int SECTOR_SIZE = SectorFile.SECTOR_SIZE;
 
     private final RandomSource random; // only for how failing calls fail
-    private final Namespace names = new Namespace();
+    private final SimulatedDisk disk;
+    private final Namespace names;
+    private final DiskFaults faults;
     private final Set<String> locked = new HashSet<>();
-    private final Map<FileCall, Long> counts = new EnumMap<>(FileCall.class);
-    private final TreeMap<Long, Fault> faults = new TreeMap<>(); // by ordinal of the changing call
-    private final Map<FileCall, TreeMap<Long, Fault>> faultsByCall = new EnumMap<>(FileCall.class);
-    private long failFrom = Long.MAX_VALUE;
-    private Fault failFromFault;
-    private long capacityBytes = Long.MAX_VALUE;
-    private long changes;
-    private long instants; // orders un-forced writes and entries against each other
-    private int faultsDelivered;
-    private boolean dead;
-    private Runnable beforeChange = () -> {};
-    private CrashEvidence evidence = new CrashEvidence(0, 0, 0, 0, 0, 0, 0, 0);
 
     /** An empty disk. */
     public SimulatedFiles() {
@@ -91,141 +78,19 @@ public final class SimulatedFiles implements Files {
     /** An empty disk whose failing writes are cut where the random source says. */
     public SimulatedFiles(RandomSource random) {
         this.random = random;
+        this.disk = new SimulatedDisk(this, random);
+        this.names = disk.names();
+        this.faults = new DiskFaults(this, disk);
     }
 
-    // ---- what a test does to the disk
-
-    /**
-     * Cuts the power.
-     *
-     * @return the disk as it is found afterwards; this one is unusable from now on
-     */
-    public synchronized SimulatedFiles crash(RandomSource fate) {
-        SimulatedFiles survivor = afterPowerCut(fate);
-        dead = true;
-        return survivor;
+    /** What lies under the files: for a test to look at, to cut its power and to damage it. */
+    public SimulatedDisk disk() {
+        return disk;
     }
 
-    /** What would be found if the power were cut now; this disk goes on. */
-    public synchronized SimulatedFiles afterPowerCut(RandomSource fate) {
-        return survivor(Fate.drawn(fate, instants));
-    }
-
-    /**
-     * Kills the process that uses the disk: all that was written is there, because the page cache survives. What was not
-     * forced is still not, and what a failed force left doubtful is still doubtful.
-     *
-     * @return the disk as it is found afterwards; this one is unusable from now on
-     */
-    public synchronized SimulatedFiles kill() {
-        SimulatedFiles heir = new SimulatedFiles(random);
-        heir.capacityBytes = capacityBytes;
-        heir.instants = instants;
-        heir.names.becomeHeirOf(names);
-        dead = true;
-        return heir;
-    }
-
-    /** A second disk with what is seen on this one, all of it forced; without its faults. */
-    public synchronized SimulatedFiles copy() {
-        return survivor(Fate.keepAll());
-    }
-
-    private SimulatedFiles survivor(Fate fate) {
-        SimulatedFiles survivor = new SimulatedFiles(random);
-        survivor.capacityBytes = capacityBytes;
-        survivor.evidence = survivor.names.becomeSurvivorOf(names, fate);
-        return survivor;
-    }
-
-    /**
-     * Makes the n-th following changing call fail: 1 = the next one. Several may be planned. Which calls change something
-     * says {@link FileCall#mutating}.
-     */
-    public synchronized void failAt(long n, Fault fault) {
-        faults.put(changes + atLeastOne(n), fault);
-    }
-
-    /** Makes the n-th following call of one kind fail. */
-    public synchronized void failAt(FileCall call, long n, Fault fault) {
-        faultsByCall.computeIfAbsent(call, c -> new TreeMap<>()).put(count(call) + atLeastOne(n), fault);
-    }
-
-    /** Makes the n-th following changing call and every later one fail. */
-    public synchronized void failFrom(long n, Fault fault) {
-        failFrom = changes + atLeastOne(n);
-        failFromFault = fault;
-    }
-
-    /** Forgets all planned failures. What failed already stays as doubtful as it is. */
-    public synchronized void heal() {
-        faults.clear();
-        faultsByCall.clear();
-        failFrom = Long.MAX_VALUE;
-    }
-
-    private static long atLeastOne(long n) {
-        if (n < 1) {
-            throw new IllegalArgumentException("the next call is number 1, not " + n);
-        }
-        return n;
-    }
-
-    /** Limits the sum of all file sizes; below what is used now, nothing more can grow. */
-    public synchronized void capacityBytes(long bytes) {
-        capacityBytes = bytes;
-    }
-
-    /**
-     * Damages a file for good, behind the back of every force.
-     *
-     * @param bitPosition bit in the file: byte position * 8 + bit, lowest first
-     */
-    public synchronized void flipBit(String name, long bitPosition) throws IOException {
-        SectorFile file = names.file(name);
-        if (bitPosition < 0 || bitPosition / 8 >= file.size()) {
-            throw new IllegalArgumentException(name + " has no bit " + bitPosition);
-        }
-        file.flipBit(bitPosition);
-    }
-
-    /** Runs before each changing call, on its thread; may look at the disk and copy it, not change it. */
-    public synchronized void beforeEachChange(Runnable hook) {
-        beforeChange = hook;
-    }
-
-    // ---- what a test can see
-
-    /** Calls of a kind so far, failed ones included. */
-    public synchronized long count(FileCall call) {
-        return counts.getOrDefault(call, 0L);
-    }
-
-    /** Changing calls so far: the scale of {@link #failAt}. */
-    public synchronized long changes() {
-        return changes;
-    }
-
-    /** Planned failures that happened. */
-    public synchronized int faultsDelivered() {
-        return faultsDelivered;
-    }
-
-    /** What the power cut that left this disk did. */
-    public synchronized CrashEvidence evidence() {
-        return evidence;
-    }
-
-    /** Every file and its bytes, by full name. */
-    public synchronized TreeMap<String, byte[]> contents() {
-        TreeMap<String, byte[]> contents = new TreeMap<>();
-        names.forEachFile((name, file) -> contents.put(name, file.bytes()));
-        return contents;
-    }
-
-    /** Sum of all file sizes. */
-    public synchronized long usedBytes() {
-        return names.usedBytes();
+    /** Which calls fail. */
+    public DiskFaults faults() {
+        return faults;
     }
 
     // ---- Files
@@ -233,18 +98,18 @@ public final class SimulatedFiles implements Files {
     @Override
     public synchronized StoreFile open(String name, OpenMode mode) throws IOException {
         Files.checkName(name);
-        refuseIfDead();
-        counted(FileCall.OPEN);
+        disk.refuseIfDead();
+        faults.counted(FileCall.OPEN);
         if (mode != OpenMode.CREATE_NEW) {
             return new Handle(name, names.file(name), mode);
         }
-        changing(FileCall.CREATE, name);
+        faults.changing(FileCall.CREATE, name);
         if (names.exists(name)) {
             throw new FileAlreadyExistsException(name);
         }
         names.refuseMissingParent(name);
         SectorFile file = new SectorFile();
-        names.put(++instants, name, file);
+        names.put(disk.nextInstant(), name, file);
         return new Handle(name, file, mode);
     }
 
@@ -255,25 +120,25 @@ public final class SimulatedFiles implements Files {
 
     @Override
     public synchronized long size(String name) throws IOException {
-        refuseIfDead();
+        disk.refuseIfDead();
         return names.file(Files.checkName(name)).size();
     }
 
     @Override
     public synchronized List<String> list(String directory) throws IOException {
-        refuseIfDead();
+        disk.refuseIfDead();
         return names.list(checkDirectory(directory));
     }
 
     @Override
     public synchronized void createDirectories(String name) throws IOException {
         Files.checkName(name);
-        refuseIfDead();
+        disk.refuseIfDead();
         for (int end = name.indexOf('/'); ; end = name.indexOf('/', end + 1)) {
             String part = end < 0 ? name : name.substring(0, end);
             if (!names.exists(part)) {
-                changing(FileCall.CREATE_DIRECTORY, part);
-                names.put(++instants, part, Namespace.DIRECTORY);
+                faults.changing(FileCall.CREATE_DIRECTORY, part);
+                names.put(disk.nextInstant(), part, Namespace.DIRECTORY);
             } else if (!names.isDirectory(part)) {
                 throw new FileAlreadyExistsException(part);
             }
@@ -287,41 +152,41 @@ public final class SimulatedFiles implements Files {
     public synchronized void rename(String from, String to) throws IOException {
         Files.checkName(from);
         Files.checkName(to);
-        refuseIfDead();
-        changing(FileCall.RENAME, from);
+        disk.refuseIfDead();
+        faults.changing(FileCall.RENAME, from);
         SectorFile file = names.file(from);
         names.refuseMissingParent(to);
         if (names.isDirectory(to)) {
             throw new FileAlreadyExistsException(to);
         }
         if (!from.equals(to)) {
-            names.rename(++instants, from, to, file);
+            names.rename(disk.nextInstant(), from, to, file);
         }
     }
 
     @Override
     public synchronized void delete(String name) throws IOException {
         Files.checkName(name);
-        refuseIfDead();
-        changing(FileCall.DELETE, name);
+        disk.refuseIfDead();
+        faults.changing(FileCall.DELETE, name);
         if (!names.exists(name)) {
             throw new NoSuchFileException(name);
         }
         if (names.isDirectory(name) && !names.list(name).isEmpty()) {
             throw new DirectoryNotEmptyException(name);
         }
-        names.put(++instants, name, null);
+        names.put(disk.nextInstant(), name, null);
     }
 
     @Override
     public synchronized void forceDirectory(String directory) throws IOException {
         checkDirectory(directory);
-        refuseIfDead();
+        disk.refuseIfDead();
         if (!directory.isEmpty() && !names.isDirectory(directory)) {
             throw names.exists(directory) ? new NotDirectoryException(directory) : new NoSuchFileException(directory);
         }
         try {
-            changing(FileCall.FORCE_DIRECTORY, directory);
+            faults.changing(FileCall.FORCE_DIRECTORY, directory);
         } catch (IOException e) {
             names.forceFailed(directory);
             throw e;
@@ -332,7 +197,7 @@ public final class SimulatedFiles implements Files {
     @Override
     public synchronized FileLock lock(String name) throws IOException {
         Files.checkName(name);
-        refuseIfDead();
+        disk.refuseIfDead();
         if (!names.exists(name)) {
             open(name, OpenMode.CREATE_NEW).close();
         }
@@ -356,14 +221,14 @@ public final class SimulatedFiles implements Files {
 
     @Override
     public synchronized long usableBytes() throws IOException {
-        refuseIfDead();
-        return capacityBytes == Long.MAX_VALUE ? Long.MAX_VALUE : Math.max(0, capacityBytes - names.usedBytes());
+        disk.refuseIfDead();
+        return disk.usableBytes();
     }
 
     @Override
     public synchronized long totalBytes() throws IOException {
-        refuseIfDead();
-        return capacityBytes;
+        disk.refuseIfDead();
+        return disk.capacityBytes();
     }
 
     @Override
@@ -373,43 +238,6 @@ public final class SimulatedFiles implements Files {
 
     private static String checkDirectory(String directory) {
         return directory.isEmpty() ? directory : Files.checkName(directory);
-    }
-
-    private void refuseIfDead() throws IOException {
-        if (dead) {
-            throw new IOException("this simulated disk is gone: its power was cut or its process killed");
-        }
-    }
-
-    private void counted(FileCall call) throws IOException {
-        long n = counts.merge(call, 1L, Long::sum);
-        TreeMap<Long, Fault> planned = faultsByCall.get(call);
-        Fault fault = planned == null ? null : planned.remove(n);
-        if (fault != null) {
-            throw failure(fault, call, "");
-        }
-    }
-
-    private void changing(FileCall call, String name) throws IOException {
-        beforeChange.run();
-        changes++;
-        Fault fault = faults.remove(changes);
-        if (fault == null && changes >= failFrom) {
-            fault = failFromFault;
-        }
-        if (fault != null) {
-            counts.merge(call, 1L, Long::sum);
-            throw failure(fault, call, name);
-        }
-        counted(call);
-    }
-
-    private IOException failure(Fault fault, FileCall call, String name) throws IOException {
-        faultsDelivered++;
-        return switch (fault) {
-            case EIO -> new IOException("Input/output error (simulated " + call + " " + name + ")");
-            case ENOSPC -> new DiskFullException(name, 0, usableBytes());
-        };
     }
 
     /** One opened file. */
@@ -445,7 +273,7 @@ public final class SimulatedFiles implements Files {
                 refuseNegative(position);
                 int wanted = source.remaining();
                 try {
-                    changing(FileCall.WRITE, name);
+                    faults.changing(FileCall.WRITE, name);
                 } catch (IOException e) {
                     writeSome(position, source, Math.min(random.nextInt(wanted + 1), room(position, wanted)));
                     throw e;
@@ -461,14 +289,14 @@ public final class SimulatedFiles implements Files {
         /** How many of the wanted bytes the disk has room for. */
         private int room(long position, int wanted) throws IOException {
             long growth = position + wanted - file.size();
-            return growth <= 0 ? wanted : (int) Math.max(0, wanted - Math.max(0, growth - usableBytes()));
+            return growth <= 0 ? wanted : (int) Math.max(0, wanted - Math.max(0, growth - disk.usableBytes()));
         }
 
         private void writeSome(long position, ByteBuffer source, int count) throws IOException {
             if (count > 0) {
                 byte[] bytes = new byte[count];
                 source.get(bytes);
-                file.write(++instants, position, bytes);
+                file.write(disk.nextInstant(), position, bytes);
             }
         }
 
@@ -477,7 +305,7 @@ public final class SimulatedFiles implements Files {
             synchronized (SimulatedFiles.this) {
                 usable();
                 refuseNegative(position);
-                counted(FileCall.READ);
+                faults.counted(FileCall.READ);
                 return file.read(position, target);
             }
         }
@@ -486,7 +314,7 @@ public final class SimulatedFiles implements Files {
         public ByteBuffer map(long position, long length) throws IOException {
             synchronized (SimulatedFiles.this) {
                 usable();
-                counted(FileCall.MAP);
+                faults.counted(FileCall.MAP);
                 if (position < 0 || length < 0 || position > file.size() - length) {
                     throw new IOException("cannot map " + length + " bytes at " + position + " of " + name + ": it has "
                             + file.size());
@@ -499,15 +327,15 @@ public final class SimulatedFiles implements Files {
         public void allocate(long length) throws IOException {
             synchronized (SimulatedFiles.this) {
                 writable();
-                changing(FileCall.ALLOCATE, name);
+                faults.changing(FileCall.ALLOCATE, name);
                 long growth = length - file.size();
                 if (growth <= 0) {
                     return;
                 }
-                if (growth > usableBytes()) {
-                    throw new DiskFullException(name, growth, usableBytes());
+                if (growth > disk.usableBytes()) {
+                    throw new DiskFullException(name, growth, disk.usableBytes());
                 }
-                file.resize(++instants, length);
+                file.resize(disk.nextInstant(), length);
             }
         }
 
@@ -516,7 +344,7 @@ public final class SimulatedFiles implements Files {
             synchronized (SimulatedFiles.this) {
                 usable();
                 try {
-                    changing(FileCall.FORCE, name);
+                    faults.changing(FileCall.FORCE, name);
                 } catch (IOException e) {
                     file.forceFailed();
                     throw e;
@@ -535,9 +363,9 @@ public final class SimulatedFiles implements Files {
             synchronized (SimulatedFiles.this) {
                 writable();
                 refuseNegative(size);
-                changing(FileCall.TRUNCATE, name);
+                faults.changing(FileCall.TRUNCATE, name);
                 if (size < file.size()) {
-                    file.resize(++instants, size);
+                    file.resize(disk.nextInstant(), size);
                 }
             }
         }
@@ -550,7 +378,7 @@ public final class SimulatedFiles implements Files {
         }
 
         private void usable() throws IOException {
-            refuseIfDead();
+            disk.refuseIfDead();
             if (closed) {
                 throw new ClosedChannelException();
             }

@@ -20,7 +20,7 @@ import java.util.TreeMap;
 final class RandomHistory {
     private static final int MAX_SIZE = 6 * SimulatedFiles.SECTOR_SIZE;
 
-    private final SimulatedFiles disk;
+    private final SimulatedFiles files;
     private final RandomSource random;
     private final TreeMap<String, Model> names = new TreeMap<>();
     private final TreeMap<String, Model> forcedNames = new TreeMap<>();
@@ -44,8 +44,8 @@ final class RandomHistory {
         }
     }
 
-    RandomHistory(SimulatedFiles disk, RandomSource random) {
-        this.disk = disk;
+    RandomHistory(SimulatedFiles files, RandomSource random) {
+        this.files = files;
         this.random = random;
     }
 
@@ -61,23 +61,23 @@ final class RandomHistory {
             if (draw == 1) {
                 String to = "f" + random.nextInt(4);
                 if (!to.equals(name)) {
-                    disk.rename(name, to);
+                    files.rename(name, to);
                     names.remove(name);
                     names.put(to, model);
                     changedNames.addAll(List.of(name, to));
                 }
             } else if (draw == 2) {
-                disk.delete(name);
+                files.delete(name);
                 names.remove(name);
                 changedNames.add(name);
             } else if (draw <= 4) {
-                disk.forceDirectory("");
+                files.forceDirectory("");
                 forcedNames.clear();
                 forcedNames.putAll(names);
                 changedNames.clear();
             } else if (draw <= 7) {
                 model.file.force();
-                model.forced = disk.contents().get(name);
+                model.forced = files.disk().contents().get(name);
                 model.touched = new boolean[model.forced.length];
                 model.leastSize = model.forced.length;
             } else if (draw == 8) {
@@ -96,7 +96,7 @@ final class RandomHistory {
 
     private void create(String name) throws IOException {
         if (!names.containsKey(name)) {
-            names.put(name, new Model(disk.open(name, OpenMode.CREATE_NEW)));
+            names.put(name, new Model(files.open(name, OpenMode.CREATE_NEW)));
             changedNames.add(name);
         }
     }
@@ -111,7 +111,7 @@ final class RandomHistory {
 
     /** Bytes and entries that were forced and not changed since are there. */
     void check(SimulatedFiles found, String as) {
-        TreeMap<String, byte[]> contents = found.contents();
+        TreeMap<String, byte[]> contents = found.disk().contents();
         for (Map.Entry<String, Model> entry : forcedNames.entrySet()) {
             String name = entry.getKey();
             Model model = entry.getValue();

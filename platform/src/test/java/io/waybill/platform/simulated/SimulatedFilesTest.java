@@ -24,20 +24,20 @@ import org.junit.jupiter.api.Test;
 class SimulatedFilesTest extends FilesContract {
     private static final int SEEDS = 300;
 
-    private final SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(1));
+    private final SimulatedFiles files = new SimulatedFiles(RandomSource.seeded(1));
 
     @Override
     protected Files files() {
         SimulatedFiles limited = new SimulatedFiles();
-        limited.capacityBytes(1L << 40);
+        limited.disk().capacityBytes(1L << 40);
         return limited;
     }
 
     private StoreFile durableFile(String name, int sectors, char fill) throws IOException {
-        StoreFile file = disk.open(name, OpenMode.CREATE_NEW);
+        StoreFile file = files.open(name, OpenMode.CREATE_NEW);
         file.write(0, sectors(sectors, fill));
         file.force();
-        disk.forceDirectory("");
+        files.forceDirectory("");
         return file;
     }
 
@@ -64,8 +64,11 @@ class SimulatedFilesTest extends FilesContract {
     private Set<String> outcomes(String name) {
         Set<String> outcomes = new HashSet<>();
         for (int seed = 0; seed < SEEDS; seed++) {
-            byte[] bytes =
-                    disk.afterPowerCut(RandomSource.seeded(seed)).contents().get(name);
+            byte[] bytes = files.disk()
+                    .afterPowerCut(RandomSource.seeded(seed))
+                    .disk()
+                    .contents()
+                    .get(name);
             outcomes.add(bytes == null ? "absent" : letters(bytes));
         }
         return outcomes;
@@ -106,7 +109,11 @@ class SimulatedFilesTest extends FilesContract {
         }
         file.forceAll();
         assertThat(outcomes("f")).containsExactly("bcc");
-        assertThat(disk.afterPowerCut(RandomSource.seeded(3)).evidence().nothingAtStake())
+        assertThat(files.disk()
+                        .afterPowerCut(RandomSource.seeded(3))
+                        .disk()
+                        .evidence()
+                        .nothingAtStake())
                 .isTrue();
     }
 
@@ -148,39 +155,41 @@ class SimulatedFilesTest extends FilesContract {
 
     @Test
     void aNewFileMayBeGoneUntilItsDirectoryIsForced() throws IOException {
-        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        StoreFile file = files.open("f", OpenMode.CREATE_NEW);
         file.write(0, sectors(1, 'a'));
         file.force();
         assertThat(outcomes("f")).containsExactlyInAnyOrder("absent", "a");
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("f")).containsExactly("a");
     }
 
     @Test
     void aForcedDirectoryDoesNotForceTheData() throws IOException {
-        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        StoreFile file = files.open("f", OpenMode.CREATE_NEW);
         file.write(0, sectors(1, 'a'));
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("f")).contains("", "0", "a").doesNotContain("absent");
     }
 
     @Test
     void aRenameIsOldOrNewNeverAbsentAndStaysWhenForced() throws IOException {
         durableFile("f", 1, 'a').close();
-        StoreFile next = disk.open("f.new", OpenMode.CREATE_NEW);
+        StoreFile next = files.open("f.new", OpenMode.CREATE_NEW);
         next.write(0, sectors(1, 'b'));
         next.force();
-        disk.rename("f.new", "f");
+        files.rename("f.new", "f");
         assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "b");
         Set<String> both = new HashSet<>();
         for (int seed = 0; seed < SEEDS; seed++) {
-            both.add(disk.afterPowerCut(RandomSource.seeded(seed))
+            both.add(files.disk()
+                    .afterPowerCut(RandomSource.seeded(seed))
+                    .disk()
                     .contents()
                     .keySet()
                     .toString());
         }
         assertThat(both).containsExactlyInAnyOrder("[f]", "[f, f.new]");
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("f")).containsExactly("b");
         assertThat(outcomes("f.new")).containsExactly("absent");
     }
@@ -188,43 +197,43 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void aRenameWithoutForcedDataMayLeaveAnEmptyFile() throws IOException {
         durableFile("f", 1, 'a').close();
-        disk.open("f.new", OpenMode.CREATE_NEW).write(0, sectors(1, 'b'));
-        disk.rename("f.new", "f");
-        disk.forceDirectory("");
+        files.open("f.new", OpenMode.CREATE_NEW).write(0, sectors(1, 'b'));
+        files.rename("f.new", "f");
+        files.forceDirectory("");
         assertThat(outcomes("f")).contains("", "0", "b").doesNotContain("a", "absent");
     }
 
     @Test
     void aRenameBetweenDirectoriesNeedsBothForced() throws IOException {
-        disk.createDirectories("d");
+        files.createDirectories("d");
         durableFile("f", 1, 'a').close();
-        disk.rename("f", "d/f");
-        disk.forceDirectory("d");
+        files.rename("f", "d/f");
+        files.forceDirectory("d");
         assertThat(outcomes("d/f")).containsExactly("a");
         assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("f")).containsExactly("absent");
     }
 
     @Test
     void aDeletionMayBeUndoneUntilForced() throws IOException {
         durableFile("f", 1, 'a').close();
-        disk.delete("f");
+        files.delete("f");
         assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("f")).containsExactly("absent");
     }
 
     @Test
     void whenADirectoryIsLostAllBelowItIs() throws IOException {
-        disk.createDirectories("d/e");
-        StoreFile file = disk.open("d/e/f", OpenMode.CREATE_NEW);
+        files.createDirectories("d/e");
+        StoreFile file = files.open("d/e/f", OpenMode.CREATE_NEW);
         file.write(0, sectors(1, 'a'));
         file.force();
-        disk.forceDirectory("d/e");
-        disk.forceDirectory("d");
+        files.forceDirectory("d/e");
+        files.forceDirectory("d");
         assertThat(outcomes("d/e/f")).containsExactlyInAnyOrder("a", "absent");
-        disk.forceDirectory("");
+        files.forceDirectory("");
         assertThat(outcomes("d/e/f")).containsExactly("a");
     }
 
@@ -232,7 +241,7 @@ class SimulatedFilesTest extends FilesContract {
     void whatAFailedForceWasToWriteStaysDoubtfulThoughALaterForceSucceeds() throws IOException {
         StoreFile file = durableFile("f", 2, 'a');
         file.write(0, sectors(1, 'b'));
-        disk.failAt(1, Fault.EIO);
+        files.faults().failAt(1, Fault.EIO);
         assertThatExceptionOfType(IOException.class).isThrownBy(file::force).withMessageContaining("FORCE f");
         file.write(SECTOR_SIZE, sectors(1, 'c'));
         file.force();
@@ -245,26 +254,26 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void soDoEntriesOfADirectoryWhoseForceFailed() throws IOException {
         durableFile("f", 1, 'a').close();
-        disk.delete("f");
-        disk.failAt(FileCall.FORCE_DIRECTORY, 1, Fault.EIO);
-        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.forceDirectory(""));
-        disk.forceDirectory("");
+        files.delete("f");
+        files.faults().failAt(FileCall.FORCE_DIRECTORY, 1, Fault.EIO);
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> files.forceDirectory(""));
+        files.forceDirectory("");
         assertThat(outcomes("f")).containsExactlyInAnyOrder("a", "absent");
     }
 
     @Test
     void theNthChangeFailsAndOnlyThat() throws IOException {
-        disk.failAt(3, Fault.EIO);
-        StoreFile file = disk.open("f", OpenMode.CREATE_NEW);
+        files.faults().failAt(3, Fault.EIO);
+        StoreFile file = files.open("f", OpenMode.CREATE_NEW);
         file.write(0, text("one"));
         assertThatExceptionOfType(IOException.class)
                 .isThrownBy(() -> file.write(0, text("TWO")))
                 .withMessageContaining("WRITE f");
         assertThat(read(file, 0, 3)).isIn("one", "Tne", "TWe", "TWO");
         file.write(0, text("three"));
-        assertThat(disk.faultsDelivered()).isEqualTo(1);
-        assertThat(disk.changes()).isEqualTo(4);
-        assertThat(disk.count(FileCall.WRITE)).isEqualTo(3);
+        assertThat(files.faults().delivered()).isEqualTo(1);
+        assertThat(files.faults().changes()).isEqualTo(4);
+        assertThat(files.faults().count(FileCall.WRITE)).isEqualTo(3);
     }
 
     @Test
@@ -273,9 +282,9 @@ class SimulatedFilesTest extends FilesContract {
         for (int seed = 0; seed < SEEDS; seed++) {
             SimulatedFiles own = new SimulatedFiles(RandomSource.seeded(seed));
             StoreFile file = own.open("f", OpenMode.CREATE_NEW);
-            own.failAt(1, Fault.EIO);
+            own.faults().failAt(1, Fault.EIO);
             assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("abc")));
-            left.add(new String(own.contents().get("f")));
+            left.add(new String(own.disk().contents().get("f")));
         }
         assertThat(left).containsExactlyInAnyOrder("", "a", "ab", "abc");
     }
@@ -283,27 +292,27 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void everyChangingCallCanFailAndThenChangedNothing() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
-        disk.failFrom(1, Fault.ENOSPC);
-        TreeMap<String, byte[]> before = disk.contents();
-        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.open("g", OpenMode.CREATE_NEW));
-        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.rename("f", "g"));
-        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.delete("f"));
-        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.createDirectories("d"));
-        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> disk.forceDirectory(""));
+        files.faults().failFrom(1, Fault.ENOSPC);
+        TreeMap<String, byte[]> before = files.disk().contents();
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> files.open("g", OpenMode.CREATE_NEW));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> files.rename("f", "g"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> files.delete("f"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> files.createDirectories("d"));
+        assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> files.forceDirectory(""));
         assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> file.allocate(9_999));
         assertThatExceptionOfType(DiskFullException.class).isThrownBy(() -> file.truncate(1));
         assertThatExceptionOfType(DiskFullException.class).isThrownBy(file::force);
-        assertThat(disk.contents()).containsOnlyKeys(before.keySet());
-        assertThat(disk.contents().get("f")).isEqualTo(before.get("f"));
-        disk.heal();
-        disk.rename("f", "g");
-        assertThat(disk.faultsDelivered()).isEqualTo(8);
+        assertThat(files.disk().contents()).containsOnlyKeys(before.keySet());
+        assertThat(files.disk().contents().get("f")).isEqualTo(before.get("f"));
+        files.faults().heal();
+        files.rename("f", "g");
+        assertThat(files.faults().delivered()).isEqualTo(8);
     }
 
     @Test
     void readsCanFail() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
-        disk.failAt(FileCall.READ, 2, Fault.EIO);
+        files.faults().failAt(FileCall.READ, 2, Fault.EIO);
         assertThat(read(file, 0, 1)).isEqualTo("a");
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> read(file, 0, 1));
         assertThat(read(file, 0, 1)).isEqualTo("a");
@@ -312,8 +321,8 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void aFullDiskTakesWhatFitsAndOverwritesWithoutRoom() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
-        disk.capacityBytes(SECTOR_SIZE + 10);
-        assertThat(disk.usableBytes()).isEqualTo(10);
+        files.disk().capacityBytes(SECTOR_SIZE + 10);
+        assertThat(files.usableBytes()).isEqualTo(10);
         assertThatExceptionOfType(DiskFullException.class)
                 .isThrownBy(() -> file.allocate(2 * SECTOR_SIZE))
                 .satisfies(e -> assertThat(e.wantedBytes()).isEqualTo(SECTOR_SIZE))
@@ -323,17 +332,17 @@ class SimulatedFilesTest extends FilesContract {
                 .isThrownBy(() -> file.write(SECTOR_SIZE - 2, text("abcdefghijklmnop")));
         assertThat(file.size()).isEqualTo(SECTOR_SIZE + 10);
         file.write(0, sectors(1, 'b'));
-        disk.capacityBytes(Long.MAX_VALUE);
+        files.disk().capacityBytes(Long.MAX_VALUE);
         file.allocate(2 * SECTOR_SIZE);
     }
 
     @Test
     void deletingGivesRoomBack() throws IOException {
         durableFile("f", 4, 'a').close();
-        disk.capacityBytes(4 * SECTOR_SIZE);
-        assertThat(disk.usableBytes()).isZero();
-        disk.delete("f");
-        assertThat(disk.usableBytes()).isEqualTo(4 * SECTOR_SIZE);
+        files.disk().capacityBytes(4 * SECTOR_SIZE);
+        assertThat(files.usableBytes()).isZero();
+        files.delete("f");
+        assertThat(files.usableBytes()).isEqualTo(4 * SECTOR_SIZE);
     }
 
     @Test
@@ -341,11 +350,14 @@ class SimulatedFilesTest extends FilesContract {
         StoreFile file = durableFile("f", 1, 'a');
         ByteBuffer map = file.map(0, SECTOR_SIZE);
         file.write(9, text("b"));
-        disk.flipBit("f", 3 * 8 + 1);
+        files.disk().flipBit("f", 3 * 8 + 1);
         assertThat(map.get(3)).isEqualTo((byte) ('a' ^ 2));
         for (int seed = 0; seed < 20; seed++) {
-            byte[] found =
-                    disk.afterPowerCut(RandomSource.seeded(seed)).contents().get("f");
+            byte[] found = files.disk()
+                    .afterPowerCut(RandomSource.seeded(seed))
+                    .disk()
+                    .contents()
+                    .get("f");
             assertThat(found[3]).isEqualTo((byte) ('a' ^ 2));
             assertThat(found[2]).isEqualTo((byte) 'a');
         }
@@ -353,10 +365,10 @@ class SimulatedFilesTest extends FilesContract {
 
     @Test
     void aKilledProcessLosesNothingWrittenAndItsLocks() throws IOException {
-        disk.lock("lock");
-        disk.open("f", OpenMode.CREATE_NEW).write(0, sectors(2, 'a'));
-        SimulatedFiles found = disk.kill();
-        assertThat(letters(found.contents().get("f"))).isEqualTo("aa");
+        files.lock("lock");
+        files.open("f", OpenMode.CREATE_NEW).write(0, sectors(2, 'a'));
+        SimulatedFiles found = files.disk().kill();
+        assertThat(letters(found.disk().contents().get("f"))).isEqualTo("aa");
         found.lock("lock").close();
     }
 
@@ -365,15 +377,20 @@ class SimulatedFilesTest extends FilesContract {
         StoreFile file = durableFile("f", 1, 'a');
         file.write(0, sectors(1, 'b'));
         Set<String> outcomes = new HashSet<>();
-        SimulatedFiles found = disk.kill();
+        SimulatedFiles found = files.disk().kill();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(letters(
-                    found.afterPowerCut(RandomSource.seeded(seed)).contents().get("f")));
+            outcomes.add(letters(found.disk()
+                    .afterPowerCut(RandomSource.seeded(seed))
+                    .disk()
+                    .contents()
+                    .get("f")));
         }
         assertThat(outcomes).contains("a", "b");
         found.open("f", OpenMode.READ_WRITE).force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(found.afterPowerCut(RandomSource.seeded(seed))
+            assertThat(letters(found.disk()
+                            .afterPowerCut(RandomSource.seeded(seed))
+                            .disk()
                             .contents()
                             .get("f")))
                     .isEqualTo("b");
@@ -384,21 +401,26 @@ class SimulatedFilesTest extends FilesContract {
     void theForceOfAKilledProcessThatFailedLeavesDoubtThatOnlyWritingAgainRemoves() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
         file.write(0, sectors(1, 'b'));
-        disk.failAt(FileCall.FORCE, 1, Fault.EIO);
+        files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         assertThatExceptionOfType(IOException.class).isThrownBy(file::force);
-        SimulatedFiles found = disk.kill();
+        SimulatedFiles found = files.disk().kill();
         StoreFile again = found.open("f", OpenMode.READ_WRITE);
         again.force();
         Set<String> outcomes = new HashSet<>();
         for (int seed = 0; seed < 40; seed++) {
-            outcomes.add(letters(
-                    found.afterPowerCut(RandomSource.seeded(seed)).contents().get("f")));
+            outcomes.add(letters(found.disk()
+                    .afterPowerCut(RandomSource.seeded(seed))
+                    .disk()
+                    .contents()
+                    .get("f")));
         }
         assertThat(outcomes).as("the later force passed it over").contains("a", "b");
         again.write(0, sectors(1, 'b'));
         again.force();
         for (int seed = 0; seed < 40; seed++) {
-            assertThat(letters(found.afterPowerCut(RandomSource.seeded(seed))
+            assertThat(letters(found.disk()
+                            .afterPowerCut(RandomSource.seeded(seed))
+                            .disk()
                             .contents()
                             .get("f")))
                     .isEqualTo("b");
@@ -408,20 +430,22 @@ class SimulatedFilesTest extends FilesContract {
     @Test
     void afterACrashTheOldDiskIsDeadAndTheNewOneIndependent() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
-        SimulatedFiles found = disk.crash(RandomSource.seeded(1));
+        SimulatedFiles found = files.disk().crash(RandomSource.seeded(1));
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> file.write(0, text("x")));
-        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.open("f", OpenMode.READ));
-        assertThatExceptionOfType(IOException.class).isThrownBy(() -> disk.list(""));
-        SimulatedFiles twin = found.copy();
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> files.open("f", OpenMode.READ));
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> files.list(""));
+        SimulatedFiles twin = found.disk().copy();
         found.open("f", OpenMode.READ_WRITE).write(0, text("x"));
-        assertThat(twin.contents().get("f")).startsWith('a');
+        assertThat(twin.disk().contents().get("f")).startsWith('a');
     }
 
     @Test
     void theHookSeesTheDiskBeforeEachChange() throws IOException {
         StoreFile file = durableFile("f", 1, 'a');
         Set<String> seen = new HashSet<>();
-        disk.beforeEachChange(() -> seen.add(letters(disk.copy().contents().get("f"))));
+        files.faults()
+                .beforeEachChange(() ->
+                        seen.add(letters(files.disk().copy().disk().contents().get("f"))));
         file.write(0, sectors(1, 'b'));
         file.write(0, sectors(1, 'c'));
         file.force();
@@ -430,26 +454,28 @@ class SimulatedFilesTest extends FilesContract {
 
     @Test
     void thereIsNoHostPath() {
-        assertThatIllegalStateException().isThrownBy(() -> disk.hostPath("views"));
+        assertThatIllegalStateException().isThrownBy(() -> files.hostPath("views"));
     }
 
     @Test
     void aSeedAlwaysGivesTheSameDisk() throws IOException {
         for (int seed = 0; seed < 50; seed++) {
-            SimulatedFiles one = history(seed).crash(RandomSource.seeded(seed));
-            SimulatedFiles two = history(seed).crash(RandomSource.seeded(seed));
-            assertThat(one.evidence()).isEqualTo(two.evidence());
-            assertThat(one.contents().keySet()).isEqualTo(two.contents().keySet());
-            two.contents()
+            SimulatedFiles one = history(seed).disk().crash(RandomSource.seeded(seed));
+            SimulatedFiles two = history(seed).disk().crash(RandomSource.seeded(seed));
+            assertThat(one.disk().evidence()).isEqualTo(two.disk().evidence());
+            assertThat(one.disk().contents().keySet())
+                    .isEqualTo(two.disk().contents().keySet());
+            two.disk()
+                    .contents()
                     .forEach((name, bytes) ->
-                            assertThat(one.contents().get(name)).isEqualTo(bytes));
+                            assertThat(one.disk().contents().get(name)).isEqualTo(bytes));
         }
     }
 
     private static SimulatedFiles history(long seed) throws IOException {
-        SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(seed));
-        new RandomHistory(disk, RandomSource.seeded(seed)).run(60);
-        return disk;
+        SimulatedFiles files = new SimulatedFiles(RandomSource.seeded(seed));
+        new RandomHistory(files, RandomSource.seeded(seed)).run(60);
+        return files;
     }
 
     @Test
@@ -459,9 +485,9 @@ class SimulatedFilesTest extends FilesContract {
             SimulatedFiles own = new SimulatedFiles(RandomSource.seeded(seed));
             RandomHistory history = new RandomHistory(own, RandomSource.seeded(seed));
             history.run(40);
-            SimulatedFiles found = own.crash(RandomSource.seeded(~seed));
+            SimulatedFiles found = own.disk().crash(RandomSource.seeded(~seed));
             history.check(found, "seed " + seed);
-            CrashEvidence e = found.evidence();
+            CrashEvidence e = found.disk().evidence();
             int[] parts = {
                 e.lostSectors(), e.keptSectors(), e.staleSectors(), e.tornSectors(),
                 e.lostSizes(), e.keptSizes(), e.lostEntries(), e.keptEntries()

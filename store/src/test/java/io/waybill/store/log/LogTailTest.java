@@ -119,7 +119,7 @@ class LogTailTest {
         assertThat(positions.flushed()).isEqualTo(1000);
         assertThat(byteAt(1290)).isEqualTo(4);
         // Of the cut frames nothing is left, not even after a power cut before the next force.
-        Segment after = Segment.open(files.crash(RandomSource.seeded(2)), 0, OpenMode.READ);
+        Segment after = Segment.open(files.disk().crash(RandomSource.seeded(2)), 0, OpenMode.READ);
         ByteBuffer bytes = ByteBuffer.allocate(SEGMENT);
         after.read(0, bytes);
         for (int at = 1300; at < SEGMENT; at++) {
@@ -168,7 +168,7 @@ class LogTailTest {
         append(0, 1000, 1);
         confirm(1000);
         append(1000, 1000, 2);
-        files.failAt(FileCall.FORCE, 1, Fault.EIO);
+        files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
         assertThatThrownBy(() -> tail.cut(1000)).isInstanceOf(IOException.class);
         assertThat(tail.end()).isEqualTo(2000);
         tail.cut(1000);

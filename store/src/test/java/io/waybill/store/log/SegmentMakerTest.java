@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** Making a segment takes a file and its room, or nothing. */
 class SegmentMakerTest {
-    private final SimulatedFiles disk = new SimulatedFiles(RandomSource.seeded(1));
+    private final SimulatedFiles files = new SimulatedFiles(RandomSource.seeded(1));
     private int open;
 
     private static Object call(Method method, Object on, Object[] arguments) throws Throwable {
@@ -34,7 +34,7 @@ class SegmentMakerTest {
     /** Counts the files that are open. */
     private Files counted() {
         return proxy(Files.class, (self, method, arguments) -> {
-            Object result = call(method, disk, arguments);
+            Object result = call(method, files, arguments);
             if (!(result instanceof StoreFile file)) {
                 return result;
             }
@@ -48,16 +48,16 @@ class SegmentMakerTest {
 
     @Test
     void aSegmentThatCannotBeMappedIsGivenBack() throws Exception {
-        disk.createDirectories(Segment.DIRECTORY);
+        files.createDirectories(Segment.DIRECTORY);
         SegmentMaker maker = new SegmentMaker(
                 counted(), StoreSettings.defaults().withSegmentBytes(8192).withRetention(0, 0, 0, 1_000), 0);
         for (int i = 0; i < 3; i++) {
-            disk.failAt(FileCall.MAP, 1, Fault.EIO);
+            files.faults().failAt(FileCall.MAP, 1, Fault.EIO);
             maker.run();
             assertThat(maker.failure()).isNotNull();
             assertThat(maker.next()).isNull();
             assertThat(open).isZero();
-            assertThat(disk.list(Segment.DIRECTORY)).isEmpty();
+            assertThat(files.list(Segment.DIRECTORY)).isEmpty();
         }
         maker.run();
         assertThat(maker.failure()).isNull();
