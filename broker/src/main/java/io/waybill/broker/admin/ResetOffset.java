@@ -98,8 +98,8 @@ final class ResetOffset implements RouteHandler<ResetOffsetHeader> {
         AdminLog.changed(request, before, after);
         byte[] answer = new OffsetTable(targets).toJson();
         if (isBroadcasting(header.group())) {
-            targets.forEach((queue, offset) ->
-                    offsets.resetMembers(header.group(), header.topic(), queue.queueId(), offset, readers(header)));
+            targets.forEach((queue, offset) -> offsets.broadcastResets()
+                    .reset(header.group(), header.topic(), queue.queueId(), offset, readers(header)));
             return Reply.success(answer);
         }
         AtomicInteger open = new AtomicInteger(targets.size());

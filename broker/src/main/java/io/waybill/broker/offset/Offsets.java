@@ -53,9 +53,6 @@ public final class Offsets {
     /** So long after the start a group without members may have some that have not said so yet. */
     private static final long RETURN_MILLIS = 40_000;
 
-    /** So long a member that broadcasts is told of a reset; one that comes back later goes on where it was. */
-    private static final long TELL_MILLIS = 600_000;
-
     private static final long NONE = -1;
 
     /** Held while values are read and handed to the store, so that the log has them in that order. Completions do not take it. */
@@ -81,14 +78,10 @@ public final class Offsets {
     /** Resets that are over, and the log does not know it yet. */
     private final Set<Key> over = ConcurrentHashMap.newKeySet();
 
-    /** Where members that broadcast are to go, and which of them were not told yet, by client id; each is told once. Never empty sets. */
-    private final Map<Key, MemberResets> memberResets = new ConcurrentHashMap<>();
-
-    private record MemberResets(long offset, Set<String> waiting, long untilMillis) {}
-
     private final Predicate<String> isOnline;
     private final CommitFence fence;
     private final List<OffsetListener> listeners = new CopyOnWriteArrayList<>();
+    private final BroadcastResets broadcastResets;
 
     /**
      * @param isOnline whether a group has consumers connected
@@ -120,6 +113,7 @@ public final class Offsets {
         this.offsetStore = offsetStore;
         this.storeClock = storeClock;
         this.isOnline = isOnline;
+        this.broadcastResets = new BroadcastResets(storeClock, this::notifyReset);
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().offsetFlushMillis());
         this.startMillis = storeClock.nowMillis();
         this.count.set(offsetStore.offsetCount());
@@ -129,6 +123,15 @@ public final class Offsets {
             // A commit from before may stand behind the reset in the log.
             table.put(key, reset.offset());
         }
+    }
+
+    /** The resets of groups whose members keep their offsets themselves. */
+    public BroadcastResets broadcastResets() {
+        return broadcastResets;
+    }
+
+    private void notifyReset(String group, String topic, int queueId) {
+        listeners.forEach(listener -> listener.reset(group, topic, queueId));
     }
 
     /** Notifies somebody of what changes from now on. */
@@ -339,39 +342,7 @@ public final class Offsets {
                 then.accept(outcome);
             });
         }
-        listeners.forEach(listener -> listener.reset(group, topic, queueId));
-    }
-
-    /**
-     * Tells each of these members of a group that broadcasts to go on at an offset, by the answer to its held or next pull in the next ten minutes. Nothing
-     * is recorded: they keep their offsets themselves.
-     */
-    public void resetMembers(String group, String topic, int queueId, long offset, Set<String> clientIds) {
-        Key key = new Key(group, topic, queueId);
-        if (clientIds.isEmpty()) {
-            memberResets.remove(key);
-            return;
-        }
-        memberResets.put(key, new MemberResets(offset, Set.copyOf(clientIds), storeClock.nowMillis() + TELL_MILLIS));
-        listeners.forEach(listener -> listener.reset(group, topic, queueId));
-    }
-
-    /** Where a member that broadcasts is to go on, taken: the next call says -1. */
-    public long takeMemberReset(String group, String topic, int queueId, String clientId) {
-        if (memberResets.isEmpty() || clientId == null) {
-            return -1;
-        }
-        MemberResets[] found = new MemberResets[1];
-        memberResets.computeIfPresent(new Key(group, topic, queueId), (key, resets) -> {
-            if (!resets.waiting().contains(clientId)) {
-                return resets;
-            }
-            found[0] = resets;
-            Set<String> rest = new HashSet<>(resets.waiting());
-            rest.remove(clientId);
-            return rest.isEmpty() ? null : new MemberResets(resets.offset(), rest, resets.untilMillis());
-        });
-        return found[0] == null ? -1 : found[0].offset();
+        notifyReset(group, topic, queueId);
     }
 
     /** Forgets all a group has committed. {@code then} is called exactly once. */
@@ -445,10 +416,7 @@ public final class Offsets {
     }
 
     void recordChanges() {
-        if (!memberResets.isEmpty()) {
-            long nowMillis = storeClock.nowMillis();
-            memberResets.values().removeIf(resets -> resets.untilMillis() < nowMillis);
-        }
+        broadcastResets.expire();
         flush();
     }
 

@@ -127,7 +127,7 @@ final class PullService {
             ClientChannelInfo member =
                     pull.subscribedGroup().memberOn(pull.request().connection());
             String client = member == null ? null : member.clientId();
-            reset = offsets.takeMemberReset(pull.group(), pull.topic(), pull.queueId(), client);
+            reset = offsets.broadcastResets().take(pull.group(), pull.topic(), pull.queueId(), client);
         }
         if (reset < 0) {
             return false;
