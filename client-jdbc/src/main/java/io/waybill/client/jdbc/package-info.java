@@ -9,5 +9,8 @@
  *
  * <p>Both work by message id and an open JDBC connection too, so services with stock RocketMQ clients, or with transactions of a framework, can use
  * them. The databases are those of {@link io.waybill.client.jdbc.Dialect}; the driver and the pool are the application's.
+ *
+ * <p>Start with {@link io.waybill.client.jdbc.OutcomeTable} (ADR 0018). Imports the public types of {@code client} and JDBC; nothing of the client's
+ * inside.
  */
 package io.waybill.client.jdbc;

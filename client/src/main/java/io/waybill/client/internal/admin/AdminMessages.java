@@ -43,6 +43,7 @@ final class AdminMessages implements Messages {
         ArgumentChecks.positive("max", max);
         List<InboundMessage> found = new ArrayList<>();
         cluster.mastersOf(topic).forEach((broker, address) -> {
+            // The broker keeps business keys and message ids apart, and a caller may have either.
             for (Message stored : query(address, topic, key, max, from, to, false)) {
                 add(found, InboundMessage.of(stored, broker), key);
             }
@@ -61,6 +62,7 @@ final class AdminMessages implements Messages {
                 "asking for messages of " + topic + " with key " + key);
     }
 
+    /** A broker may find by a hash of the key, as stock ones do: what has another key is left out here. */
     private static void add(List<InboundMessage> found, InboundMessage message, String key) {
         boolean known = found.stream()
                 .anyMatch(other ->

@@ -50,6 +50,8 @@ final class AdminOffsets implements GroupOffsets {
                         .forEach((queue, state) -> queues.add(
                                 new QueueProgress(WireQueues.of(queue), state.consumerOffset(), state.brokerOffset())));
             } catch (WaybillException e) {
+                // A broker that has answered does not know the group, which another may; one that is away could hide
+                // progress.
                 if (e.code() < 0) {
                     throw e;
                 }

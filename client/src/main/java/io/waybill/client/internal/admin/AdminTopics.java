@@ -31,7 +31,10 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** Topics, at all brokers together. */
+/**
+ * Topics, at all brokers together. A change goes to one broker after the other: if one fails the earlier ones have it
+ * already.
+ */
 final class AdminTopics implements Topics {
     private static final int MAX_QUEUES = 1_024;
 
@@ -56,6 +59,7 @@ final class AdminTopics implements Topics {
     @Override
     public List<String> names() {
         ClusterInfo servers = cluster.info();
+        // Each broker and each cluster has a topic of its own name, and a cluster one for replies.
         Set<String> own = new HashSet<>(servers.brokerAddrTable().keySet());
         for (String name : servers.clusterAddrTable().keySet()) {
             own.add(name);
@@ -188,6 +192,7 @@ final class AdminTopics implements Topics {
                 messages += Json.parse(answer).getLong("messages", 0);
                 restored = true;
             } catch (WaybillException e) {
+                // Not every broker needs to have kept it; only when none has is the name unknown.
                 if (e.code() != ResponseCode.TOPIC_NOT_EXIST) {
                     throw e;
                 }

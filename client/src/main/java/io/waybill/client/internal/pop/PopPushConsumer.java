@@ -146,6 +146,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
         return true; // there is nothing to wait for: start has joined
     }
 
+    /** What was taken stays held: it is renewed meanwhile, and its handlers begin at {@link #resume}. */
     @Override
     public void pause() {
         paused = true;
@@ -167,7 +168,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
         }
     }
 
-    /** Begins with brokers that are new. */
+    /** Begins with brokers that are new. The others are asked already, and their claim keeps a second request away. */
     private void findSources() {
         for (String topic : wanted.keySet()) {
             routes.find(topic).thenAccept(route -> {
@@ -181,6 +182,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
 
     /** Claims a source that may be asked now; null if it must not. */
     private PopRequest request(PopSource source) {
+        // Looked at before the claim: a source without room is asked again when a handler has ended.
         int room = settings.maxCachedMessages() - source.held.get();
         if (paused || closing.get() || room <= 0 || !source.popping.compareAndSet(false, true)) {
             return null;
@@ -197,6 +199,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
     private void deliver(PopSource source, List<PoppedMessage> messages) {
         for (PoppedMessage message : messages) {
             if (closing.get()) {
+                // Another member can have it at once; held until its time is over it would only wait.
                 release(message, 0);
                 continue;
             }
@@ -223,6 +226,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
 
     private void handle(PopSource source, PoppedMessage message) {
         ConsumeResult result = invoker.invoke(message);
+        // First of all, so that no renewal follows what is now said about the message.
         message.settle();
         held.remove(message);
         switch (result.kind()) {
@@ -317,6 +321,7 @@ public final class PopPushConsumer implements PushConsumer, GroupMember {
             LOG.warn("a handler of group {} still runs; its message will come again", settings.group());
         }
         for (PoppedMessage message : held) {
+            // Whoever settles a message says what becomes of it: this, or a handler that still runs.
             if (message.settle()) {
                 release(message, 0);
             }

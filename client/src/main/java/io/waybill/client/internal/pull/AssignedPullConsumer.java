@@ -128,6 +128,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
             consumerGroup = changed;
         }
         announce(wanted);
+        // The brokers are asked before the monitor is taken: nobody waits for an answer while it is held.
         Map<MessageQueue, Long> starts = new HashMap<>();
         for (MessageQueue queue : wanted) {
             boolean kept;
@@ -192,6 +193,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
                 finished = !taken.isEmpty() || woken || left <= 0;
                 assigned = List.copyOf(readers.values());
             }
+            // Also when something was taken: the next messages are on their way while the application works.
             assigned.forEach(fetcher::fetch);
             synchronized (this) {
                 if (finished) {

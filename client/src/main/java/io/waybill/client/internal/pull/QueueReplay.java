@@ -137,6 +137,7 @@ public final class QueueReplay implements Replay {
             throw ClientExceptions.invalid(
                     "the interval ends at " + to + ", before it begins at " + from, "exchange the two");
         }
+        // Asked for anew: a queue that is younger than the cached route would be left out without a word.
         Route route = await(routes.refresh(topic), "finding topic " + topic);
         List<Slice> slices = new ArrayList<>();
         for (MessageQueue queue : route.readable()) {
@@ -174,6 +175,7 @@ public final class QueueReplay implements Replay {
                 ConsumerGroup.pulling(group, StartFrom.FIRST, Map.of(topic, filter), clock.wallMillis()));
         try {
             Set<String> masters = new TreeSet<>();
+            // A broker keeps progress only for a group that it knows.
             slices.forEach(slice -> masters.add(masterOf(slice.queue())));
             await(membership.announce(masters), "telling the brokers of group " + group);
             refuseLivingMembers(masters);
@@ -187,6 +189,7 @@ public final class QueueReplay implements Replay {
         }
     }
 
+    /** The replay keeps its progress as that of the group; a member at work would move the same offsets. */
     private void refuseLivingMembers(Set<String> masters) {
         for (String address : masters) {
             List<String> members = await(groups.members(address, group), "asking for the members of " + group);
@@ -210,6 +213,7 @@ public final class QueueReplay implements Replay {
             OptionalLong done = await(
                     offsets.committed(masterOf(slice.queue()), group, slice.queue()),
                     "asking for the progress of " + group);
+            // Progress outside the interval is that of another replay into this group.
             if (done.isPresent() && done.getAsLong() > begin && done.getAsLong() <= slice.toOffset()) {
                 begin = done.getAsLong();
             }
