@@ -105,7 +105,7 @@ public final class Views implements AutoCloseable {
 
     /** Queues that missed a message. Any thread. */
     List<QueueKey> lostQueues() {
-        return fold.queues.lost();
+        return fold.views.queues.lost();
     }
 
     /** What a refused reader is told besides. Any thread. */
@@ -146,7 +146,7 @@ public final class Views implements AutoCloseable {
             throw new IllegalStateException("views up to " + now.applied().position() + " cannot replace views up to "
                     + old.applied().position());
         }
-        now.dueIndex.onEarlier(dueEarlier);
+        now.views.dueIndex.onEarlier(dueEarlier);
         now.onDamage(onDamage);
         fold = now;
         progress = "";
@@ -164,14 +164,14 @@ public final class Views implements AutoCloseable {
         fold.onDamage(onDamage);
     }
 
-    /** The fold that is read, unless that view of it must not be. */
-    Fold reading(Family family) {
+    /** The views that are read, unless that one of them must not be. */
+    ViewSet reading(Family family) {
         Fold seen = fold;
         String loss = seen.loss(family);
         if (loss != null) {
             throw new ViewsDamaged(loss + howFar());
         }
-        return seen;
+        return seen.views;
     }
 
     /** The fold as it is, for those who compare. */
@@ -349,18 +349,18 @@ public final class Views implements AutoCloseable {
 
     /** When the next item of either kind is due; Long.MAX_VALUE if there is none. Costs one volatile read. */
     long nextDueMillis() {
-        return fold.dueIndex.nextDueMillis();
+        return fold.views.dueIndex.nextDueMillis();
     }
 
     /** What the applier runs after {@link #nextDueMillis} moved to an earlier time; quick, and must not call back. One at most. */
     void onDueEarlier(Runnable wake) {
         dueEarlier = Objects.requireNonNull(wake);
-        fold.dueIndex.onEarlier(wake);
+        fold.views.dueIndex.onEarlier(wake);
     }
 
     /** Queues that are objects in memory now. */
     int liveQueueCount() {
-        return fold.queues.liveCount();
+        return fold.views.queues.liveCount();
     }
 
     /** Closes the backend. What no checkpoint wrote is not kept, what none flushed may be. Readers then fail. Idempotent. */

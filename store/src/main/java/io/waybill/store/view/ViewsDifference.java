@@ -26,12 +26,14 @@ public final class ViewsDifference {
         if (found == null) {
             found = keyDifference(views, other);
         }
-        for (int i = 0; found == null && i < views.fold().tables().size(); i++) {
+        for (int i = 0; found == null && i < views.fold().views.tables.size(); i++) {
             found = tableDifference(
-                    views, views.fold().tables().get(i), other.fold().tables().get(i));
+                    views,
+                    views.fold().views.tables.get(i),
+                    other.fold().views.tables.get(i));
         }
         if (found == null) {
-            found = views.fold().pops.difference(other.fold().pops);
+            found = views.fold().views.pops.difference(other.fold().views.pops);
         }
         if (found == null
                 && views.transactions().openCount() != other.transactions().openCount()) {
@@ -44,12 +46,13 @@ public final class ViewsDifference {
         }
         if (found == null
                 && !views.fold()
+                        .views
                         .dueMessages
                         .counts()
-                        .equals(other.fold().dueMessages.counts())) {
+                        .equals(other.fold().views.dueMessages.counts())) {
             found = "waiting delayed messages of topics: "
-                    + views.fold().dueMessages.counts() + " here, "
-                    + other.fold().dueMessages.counts() + " there";
+                    + views.fold().views.dueMessages.counts() + " here, "
+                    + other.fold().views.dueMessages.counts() + " there";
         }
         if (found == null && views.nextDueMillis() != other.nextDueMillis()) {
             found = "next due: " + views.nextDueMillis() + " here, " + other.nextDueMillis() + " there";
@@ -95,8 +98,8 @@ public final class ViewsDifference {
 
     private static String keyDifference(Views views, Views other) {
         long oldest = views.applied().oldestPosition();
-        List<long[]> left = views.fold().keys.all(oldest);
-        List<long[]> right = other.fold().keys.all(oldest);
+        List<long[]> left = views.fold().views.keys.all(oldest);
+        List<long[]> right = other.fold().views.keys.all(oldest);
         for (int i = 0; i < Math.max(left.size(), right.size()); i++) {
             long[] a = i < left.size() ? left.get(i) : null;
             long[] b = i < right.size() ? right.get(i) : null;
@@ -132,11 +135,11 @@ public final class ViewsDifference {
 
     private static boolean isKept(Fold fold, Family family, byte[] key, byte[] value) {
         return switch (family) {
-            case TRANSACTIONS -> fold.transactions.isKept(key, value);
-            case DUE -> fold.dueMessages.isKept(key, value);
-            case DELIVERIES -> fold.deliveries.isKept(key);
-            case STATE -> fold.states(RecordKind.ofCode(key[0])).isKept(value);
-            case UNIQUE -> fold.uniques.isKept(key, value);
+            case TRANSACTIONS -> fold.views.transactions.isKept(key, value);
+            case DUE -> fold.views.dueMessages.isKept(key, value);
+            case DELIVERIES -> fold.views.deliveries.isKept(key);
+            case STATE -> fold.views.states(RecordKind.ofCode(key[0])).isKept(value);
+            case UNIQUE -> fold.views.uniques.isKept(key, value);
             default -> true;
         };
     }
@@ -157,7 +160,7 @@ public final class ViewsDifference {
             line.accept("queue " + key.topic() + "/" + key.queueId() + " min " + queue.min() + " max " + queue.max());
         }
         views.transactions().first(Integer.MAX_VALUE).forEach(half -> line.accept("open " + half));
-        views.fold().transactions.decisions().forEach(decision -> line.accept("decided " + decision));
+        views.fold().views.transactions.decisions().forEach(decision -> line.accept("decided " + decision));
         views.transactions().visitConflicts(conflict -> {
             line.accept("late " + conflict);
             return true;

@@ -194,7 +194,7 @@ final class ViewsOfLog implements FoldedLog {
 
     @Override
     public long keyTimeMillis() {
-        return views.fold().uniques.timeMillis();
+        return views.fold().views.uniques.timeMillis();
     }
 
     @Override
