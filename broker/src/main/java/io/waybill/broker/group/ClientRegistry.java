@@ -63,7 +63,7 @@ public final class ClientRegistry {
     private final AtomicLong arrivals = new AtomicLong();
     private final SubscriptionRefresher fresh = new SubscriptionRefresher(this);
 
-    /** The members' wishes are told by peers: a crowd of them must not fill the log. */
+    /** What members subscribe to is told by peers: a crowd of them must not fill the log. */
     private final LogRateLimiter conflictLines;
 
     private final List<MembershipListener> listeners = new CopyOnWriteArrayList<>();
@@ -297,7 +297,7 @@ public final class ClientRegistry {
         boolean changed = !known.keySet().equals(own.keySet());
         for (Subscription subscription : own.values()) {
             Subscription before = known.get(subscription.data().topic());
-            if (before == null || !before.wish().equals(subscription.wish())) {
+            if (before == null || !before.expression().equals(subscription.expression())) {
                 changed = true;
             } else if (before != subscription) {
                 group.renewed(subscription);

@@ -16,14 +16,14 @@ public record Conflict(String topic, Map<String, List<String>> clients) {
     @Override
     public String toString() {
         StringBuilder text = new StringBuilder();
-        clients.forEach((wish, ids) -> {
-            text.append(text.isEmpty() ? "" : ", ").append(shown(wish)).append(" of ");
+        clients.forEach((expression, ids) -> {
+            text.append(text.isEmpty() ? "" : ", ").append(shown(expression)).append(" of ");
             text.append(ids.size() > 5 ? ids.subList(0, 5) + " and " + (ids.size() - 5) + " more" : ids.toString());
         });
         return text.toString();
     }
 
-    private static String shown(String wish) {
-        return wish.length() > 100 ? wish.substring(0, 100) + "..." : wish;
+    private static String shown(String expression) {
+        return expression.length() > 100 ? expression.substring(0, 100) + "..." : expression;
     }
 }

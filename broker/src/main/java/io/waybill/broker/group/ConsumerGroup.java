@@ -189,7 +189,7 @@ public final class ConsumerGroup {
         Map<String, List<String>> clients = new TreeMap<>();
         for (ClientChannelInfo member : members.values()) {
             Subscription own = member.subscriptions().get(topic);
-            clients.computeIfAbsent(own == null ? Conflict.NOTHING : own.wish(), wish -> new ArrayList<>())
+            clients.computeIfAbsent(own == null ? Conflict.NOTHING : own.expression(), expression -> new ArrayList<>())
                     .add(member.clientId());
         }
         clients.values().forEach(ids -> ids.sort(null));
@@ -201,7 +201,7 @@ public final class ConsumerGroup {
         for (ClientChannelInfo member : members.values()) {
             Subscription own = member.subscriptions().get(topic);
             if (own != null && takesRetries(member)) {
-                filters.put(own.wish(), own.filter());
+                filters.put(own.expression(), own.filter());
             }
         }
         return filters.isEmpty() ? null : Filter.anyOf(new LinkedHashSet<>(filters.values()));

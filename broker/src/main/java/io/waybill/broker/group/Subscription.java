@@ -29,7 +29,7 @@ public record Subscription(SubscriptionData data, Filter filter, long told, List
         if (known == null) {
             return new Subscription(data, fresh.filter(), number, List.of());
         }
-        if (known.wish().equals(fresh.wish())) {
+        if (known.expression().equals(fresh.expression())) {
             boolean isSame = known.version() == data.subVersion();
             return isSame ? known : new Subscription(data, known.filter(), number, known.outdated());
         }
@@ -48,7 +48,7 @@ public record Subscription(SubscriptionData data, Filter filter, long told, List
     }
 
     /** The expression with its type: equal for subscriptions that want the same. */
-    String wish() {
+    String expression() {
         String text = data.subString() == null || data.subString().isBlank()
                 ? "*"
                 : data.subString().trim();

@@ -339,8 +339,8 @@ final class Backlog {
                         .name("wants")
                         .beginArray();
                 conflict.clients()
-                        .forEach((wish, ids) -> json.beginObject()
-                                .field("expression", wish)
+                        .forEach((expression, ids) -> json.beginObject()
+                                .field("expression", expression)
                                 .field("clients", ids)
                                 .endObject());
                 json.endArray().endObject();

@@ -11,7 +11,7 @@ import io.waybill.protocol.frame.BadField;
  * How often a message is tried and when the next try is. Pure.
  *
  * <p>What decides about the time, in this order: a level the consumer names, the policy of the group, the level 3 + tries before. About the number: the
- * limit the client names, else the group's; a negative one is no limit of a client, and the wish of a group to try for ever.
+ * limit the client names, else the group's; a negative one is no limit of a client, and in a group it means to try for ever.
  */
 final class RetrySchedule {
     /** Level of the first retry; each further one is one level later. */

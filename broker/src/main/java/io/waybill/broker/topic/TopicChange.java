@@ -4,7 +4,7 @@ package io.waybill.broker.topic;
 import io.waybill.protocol.body.TopicConfig;
 
 /**
- * How a wish for a topic ended: the settings now in force, or a response code with the reason.
+ * How a request for a topic ended: the settings now in force, or a response code with the reason.
  *
  * @param config the topic as it is now; null when refused
  * @param code 0, or the response code of the refusal

@@ -38,13 +38,13 @@ import org.slf4j.LoggerFactory;
  * The topics of this broker: a view of the catalog in the log, plus the built-in ones, which are never stored.
  *
  * <p>What always holds: a topic in the table is confirmed in the log, or built in; a change is visible here before it
- * is published, and published before its caller is told. Several wishes at once to create the same topic lead to one
+ * is published, and published before its caller is told. Several requests at once to create the same topic lead to one
  * record, and all are answered. Reads never block; callbacks come from the thread that confirmed or published.
  */
 public final class Topics {
     private static final Logger log = LoggerFactory.getLogger(Topics.class);
 
-    /** A wish for a new topic is refused beyond this many queues; a typing error must not cost a million of them. */
+    /** A request for a new topic is refused beyond this many queues; a typing error must not cost a million of them. */
     static final int MAX_QUEUES = 4096;
 
     /** They travel with every registration. */

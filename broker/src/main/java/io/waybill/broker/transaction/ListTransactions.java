@@ -25,7 +25,7 @@ import java.util.Deque;
  * LIST_TRANSACTIONS (30561): open transactions, oldest first, or the decisions that came too late; of one producer group, topic or span of ages if
  * wanted.
  */
-final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
+final class ListTransactions implements RouteHandler<ListTransactions.Query> {
     private static final int MOST = 1_000;
     private static final int USUAL = 100;
     /** Of properties, most of which an answer may repeat. */
@@ -51,13 +51,13 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     }
 
     @Override
-    public Reply handle(Request request, Wish wish) {
-        return Reply.success(wish.conflicts() ? conflicts(wish, wish.max()) : list(wish, wish.max()));
+    public Reply handle(Request request, Query query) {
+        return Reply.success(query.conflicts() ? conflicts(query, query.max()) : list(query, query.max()));
     }
 
     /** What is listed, and how many; null = any. */
-    record Wish(String group, String topic, long minAgeMillis, long maxAgeMillis, int max, boolean conflicts) {
-        static Wish read(Command command) {
+    record Query(String group, String topic, long minAgeMillis, long maxAgeMillis, int max, boolean conflicts) {
+        static Query read(Command command) {
             ByteBuffer body = command.body();
             JsonObject wanted = body.hasRemaining() ? Json.parse(body) : Json.parse("{}");
             long least = wanted.getLong("minAgeMillis", 0);
@@ -68,7 +68,7 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
             if (most < least) {
                 throw new BadField("maxAgeMillis", "at least minAgeMillis, " + least, most + "");
             }
-            return new Wish(
+            return new Query(
                     wanted.getString("group"),
                     wanted.getString("topic"),
                     least,
@@ -90,12 +90,12 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
     }
 
     /** Those on the newest half messages, the newest last. */
-    private byte[] conflicts(Wish wish, int max) {
+    private byte[] conflicts(Query query, int max) {
         long nowMillis = clock.wallMillis();
         Deque<DecisionConflict> found = new ArrayDeque<>();
         conflictStore.visitConflicts(conflict -> {
-            if (wish.fits(conflict.producerGroup(), conflict.atMillis(), nowMillis)
-                    && (wish.topic() == null || wish.topic().equals(conflict.topic()))) {
+            if (query.fits(conflict.producerGroup(), conflict.atMillis(), nowMillis)
+                    && (query.topic() == null || query.topic().equals(conflict.topic()))) {
                 found.add(conflict);
                 if (found.size() > max) {
                     found.remove();
@@ -111,7 +111,7 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
         return json.endArray().endObject().toByteArray();
     }
 
-    private byte[] list(Wish wish, int max) {
+    private byte[] list(Query query, int max) {
         long nowMillis = clock.wallMillis();
         JsonWriter json = new JsonWriter().beginObject().field("brokerName", brokerName);
         json.field("open", transactionStore.openHalfCount())
@@ -119,15 +119,15 @@ final class ListTransactions implements RouteHandler<ListTransactions.Wish> {
                 .beginArray();
         int listed = 0;
         int bytes = 0;
-        for (PendingHalf half : transactionStore.openHalves(wish.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
+        for (PendingHalf half : transactionStore.openHalves(query.isAll() ? max : TransactionLookup.MOST_SCANNED)) {
             if (listed == max) {
                 break;
             }
-            if (!wish.fits(half.producerGroup(), half.storeTimeMillis(), nowMillis)) {
+            if (!query.fits(half.producerGroup(), half.storeTimeMillis(), nowMillis)) {
                 continue;
             }
             ByteBuffer stored = messageStore.readPending(half.handle());
-            if (stored == null || wish.topic() != null && !StoredMessage.topicEquals(stored, 0, wish.topic())) {
+            if (stored == null || query.topic() != null && !StoredMessage.topicEquals(stored, 0, query.topic())) {
                 continue; // decided in the meantime, or another topic
             }
             TransactionJson.transaction(json, half.handle(), half, Message.decode(stored, 0), nowMillis);

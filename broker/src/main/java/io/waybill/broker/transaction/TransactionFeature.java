@@ -56,7 +56,7 @@ public final class TransactionFeature implements Feature {
     @Override
     public void routes(Routes routes) {
         routes.on(RequestCode.END_TRANSACTION, Lane.INLINE, EndTransactionHeader::read, end)
-                .onCommand(RequestCode.LIST_TRANSACTIONS, Lane.OPERATOR, ListTransactions.Wish::read, list)
+                .onCommand(RequestCode.LIST_TRANSACTIONS, Lane.OPERATOR, ListTransactions.Query::read, list)
                 .onCommand(RequestCode.SHOW_TRANSACTION, Lane.OPERATOR, TransactionFeature::json, show)
                 .onCommand(RequestCode.DECIDE_TRANSACTION, Lane.OPERATOR, TransactionFeature::json, decide)
                 .on(RequestCode.RESUME_CHECK_HALF_MESSAGE, Lane.OPERATOR, ResumeCheckHeader::read, resume);

@@ -74,7 +74,7 @@ class StockDeadLetterTest {
         return reader;
     }
 
-    private static DeadLetters desk() {
+    private static DeadLetters deadLetters() {
         return operator.admin().deadLetters();
     }
 
@@ -82,7 +82,7 @@ class StockDeadLetterTest {
         Stock.await(
                 "dead letters",
                 LIMIT,
-                () -> desk().list(reader.group, 0, 100, false).open() == count);
+                () -> deadLetters().list(reader.group, 0, 100, false).open() == count);
     }
 
     private static List<Outcome.Answer> answers(List<Outcome> outcomes) {
@@ -101,7 +101,7 @@ class StockDeadLetterTest {
         }
         awaitLetters(reader, 3);
         List<DeadLetters.DeadLetter> letters =
-                desk().list(reader.group, 0, 100, false).letters();
+                deadLetters().list(reader.group, 0, 100, false).letters();
         assertThat(letters).allSatisfy(letter -> {
             assertThat(letter.originTopic()).isEqualTo(topic);
             assertThat(letter.tries()).isEqualTo(1);
@@ -116,7 +116,7 @@ class StockDeadLetterTest {
         reader.broken.clear();
         Stock.await("the bystander", LIMIT, () -> bystander.times("bad-3") == 1);
         List<Outcome> one =
-                desk().redrive(reader.group, Selection.at(null, second), Redrive.unchanged(), "kim", "fixed");
+                deadLetters().redrive(reader.group, Selection.at(null, second), Redrive.unchanged(), "kim", "fixed");
         assertThat(answers(one)).containsExactly(Outcome.Answer.REDRIVEN);
         Stock.await("the letter again", LIMIT, () -> reader.times("bad-2") == 2 && bystander.times("bad-2") == 2);
         MessageExt again = reader.last("bad-2");
@@ -128,10 +128,10 @@ class StockDeadLetterTest {
         assertThat(again.getProperty("DLQ_REASON")).isNull();
 
         List<Outcome> twice =
-                desk().redrive(reader.group, Selection.at(null, second), Redrive.unchanged(), "kim", null);
+                deadLetters().redrive(reader.group, Selection.at(null, second), Redrive.unchanged(), "kim", null);
         assertThat(answers(twice)).containsExactly(Outcome.Answer.ALREADY_SETTLED);
-        List<Outcome> rest = desk().redrive(
-                        reader.group, Selection.allOpen(), Redrive.unchanged().onlyToTheGroup(), "kim", null);
+        List<Outcome> rest = deadLetters()
+                .redrive(reader.group, Selection.allOpen(), Redrive.unchanged().onlyToTheGroup(), "kim", null);
         // The retry topic of a push consumer that never failed this way exists since its first heartbeat.
         assertThat(answers(rest)).containsOnly(Outcome.Answer.REDRIVEN).hasSize(2);
         Stock.await("both letters again", LIMIT, () -> reader.times("bad-1") == 2 && reader.times("bad-3") == 2);
@@ -139,7 +139,7 @@ class StockDeadLetterTest {
         assertThat(bystander.times("bad-1")).isEqualTo(1);
         assertThat(bystander.times("bad-3")).isEqualTo(1);
         assertThat(reader.times("bad-2")).isEqualTo(2);
-        DeadLetters.Page page = desk().list(reader.group, 0, 100, true);
+        DeadLetters.Page page = deadLetters().list(reader.group, 0, 100, true);
         assertThat(page.open()).isZero();
         assertThat(page.letters()).hasSize(3).allMatch(l -> l.state() == DeadLetters.State.REDRIVEN);
     }
@@ -154,25 +154,25 @@ class StockDeadLetterTest {
         producer.send(message(topic, "PAID", "k", "useless"));
         awaitLetters(reader, 2);
         List<DeadLetters.DeadLetter> letters =
-                desk().list(reader.group, 0, 100, false).letters();
+                deadLetters().list(reader.group, 0, 100, false).letters();
         for (DeadLetters.DeadLetter letter : letters) {
-            String body =
-                    new String(desk().read(reader.group, letter).orElseThrow().body(), StandardCharsets.UTF_8);
+            String body = new String(
+                    deadLetters().read(reader.group, letter).orElseThrow().body(), StandardCharsets.UTF_8);
             Selection it = Selection.at(null, letter.offset());
             if (body.equals("useless")) {
-                assertThat(answers(desk().discard(reader.group, it, "kim", "a test")))
+                assertThat(answers(deadLetters().discard(reader.group, it, "kim", "a test")))
                         .containsExactly(Outcome.Answer.DISCARDED);
             } else {
                 Redrive edited =
                         Redrive.unchanged().property("color", "blue").body("right".getBytes(StandardCharsets.UTF_8));
-                assertThat(answers(desk().redrive(reader.group, it, edited, "kim", null)))
+                assertThat(answers(deadLetters().redrive(reader.group, it, edited, "kim", null)))
                         .containsExactly(Outcome.Answer.REDRIVEN);
             }
         }
         Stock.await("the edited letter", LIMIT, () -> reader.times("right") == 1);
         assertThat(reader.last("right").getProperty("color")).isEqualTo("blue");
         assertThat(reader.times("useless")).isEqualTo(1);
-        assertThat(desk().list(reader.group, 0, 100, true).letters())
+        assertThat(deadLetters().list(reader.group, 0, 100, true).letters())
                 .extracting(DeadLetters.DeadLetter::state)
                 .containsExactlyInAnyOrder(DeadLetters.State.REDRIVEN, DeadLetters.State.DISCARDED);
     }
@@ -200,8 +200,8 @@ class StockDeadLetterTest {
         assertThat(retried.getTopic()).isEqualTo("%DLQ%" + reader.group);
         assertThat(retried.getReconsumeTimes()).isEqualTo(1);
         // What its reader does with it settles nothing.
-        assertThat(desk().list(reader.group, 0, 100, false).open()).isEqualTo(1);
-        assertThat(answers(desk().redrive(reader.group, Selection.allOpen(), Redrive.unchanged(), "kim", null)))
+        assertThat(deadLetters().list(reader.group, 0, 100, false).open()).isEqualTo(1);
+        assertThat(answers(deadLetters().redrive(reader.group, Selection.allOpen(), Redrive.unchanged(), "kim", null)))
                 .containsExactly(Outcome.Answer.REDRIVEN);
     }
 }

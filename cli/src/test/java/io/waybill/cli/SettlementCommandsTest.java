@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What operators put right: dead letters, quarantined keys, delayed messages and undecided transactions, against a real broker. */
 @Timeout(180)
 @Tag("end-to-end")
-class DeskCommandsTest {
+class SettlementCommandsTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 
     @TempDir

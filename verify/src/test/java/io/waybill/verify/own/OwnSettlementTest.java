@@ -34,7 +34,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What an operator decides by hand: dead letters and transactions. */
 @Tag("end-to-end")
-class OwnDeskTest {
+class OwnSettlementTest {
     @RegisterExtension
     static final TestBroker broker =
             TestBroker.with("transactionTimeoutMillis", "300").and("transactionCheckMillis", "300");
