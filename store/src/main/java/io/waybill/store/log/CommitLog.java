@@ -45,7 +45,6 @@ public final class CommitLog {
     private final Retention retention;
 
     private final Duties duties;
-    private final Wake wakeWriter = new Wake();
     private final Wake wakeFlusher = new Wake();
     private final DutyHandle makerDuty;
     private final DutyHandle checkpointDuty;
@@ -106,7 +105,7 @@ public final class CommitLog {
         viewsHealth = new ViewsHealth(views, rebuild, applier);
         SegmentMaker maker = new SegmentMaker(files, settings, segments.newest().end());
         time = new StoreTime(platform.clock(), recovered.storeTimeMillis(), views.keyTimeMillis());
-        tail = new LogTail(settings, segments, positions, maker);
+        tail = new LogTail(settings, segments, positions, maker, recovered.nextIndex());
         flusher = new Flusher(platform.clock(), settings, state, tail, applier);
         checkpointer = new Checkpointer(platform.clock(), settings, views, positions, applier, flusher, rebuild);
         retention = new Retention(platform.clock(), files, settings, views, segments, time, applier);
@@ -166,11 +165,20 @@ public final class CommitLog {
             }
             flusherDuty.close();
             flusher.finish();
-            cutUnconfirmed();
+            if (state.isOpen()) {
+                cutUnconfirmed();
+            }
+            if (!state.isOpen()) {
+                // After a failed force not a byte more is written.
+                flusherDuty = wakeFlusher.of(duties.start(flusher));
+                throw new StoreException("the log cannot be led: " + state.get());
+            }
             lastEpoch = epoch;
             Recovered from =
                     new Recovered(tail.positions().applied(), applier.appliedIndex() + 1, epoch, time.newestMillis());
             Writer leading = new Writer(settings, state, time, tail, applier, views, flusher, from);
+            // Of this tenure alone: a writer whose tenure has ended wakes nobody else's duty.
+            Wake wakeWriter = new Wake();
             leading.start(wakeWriter);
             flusher.drains(leading);
             retention.decides(new RetentionDecider(settings, views, tail, state, reader, leading, retention.ages()));
@@ -190,8 +198,6 @@ public final class CommitLog {
             tail.cut(tail.positions().applied());
         } catch (IOException e) {
             state.freeze("cutting the log at position " + tail.positions().applied() + " failed: " + e.getMessage());
-            flusherDuty = wakeFlusher.of(duties.start(flusher));
-            throw new StoreException("the log cannot be led: " + e.getMessage(), e);
         }
     }
 
@@ -214,6 +220,7 @@ public final class CommitLog {
             retention.decides(null);
             flusher.drains(null);
             writer = null;
+            writerDuty = null;
             flusherDuty = wakeFlusher.of(duties.start(flusher));
             retentionDuty = wakeRetention.of(duties.start(retention));
         } finally {

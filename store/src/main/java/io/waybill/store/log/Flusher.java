@@ -95,6 +95,22 @@ final class Flusher implements Duty, Carrier {
         boolean kept = sealed == null || append(frame, sealed);
         newest.next = frame;
         newest = frame;
+        // From here on the frame is taken: whatever fails must not be thrown, or the writer would answer its changes
+        // too.
+        try {
+            carried(frame, kept);
+        } catch (RuntimeException | Error e) {
+            state.freeze("frame " + frame.index + " could not be carried on: " + e);
+            if (sync) {
+                // The duty answers what is in the chain.
+                wake.run();
+            } else {
+                failFrozen(frame);
+            }
+        }
+    }
+
+    private void carried(WrittenFrame frame, boolean kept) {
         if (sync) {
             wake.run();
             return;

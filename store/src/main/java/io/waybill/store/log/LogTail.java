@@ -26,7 +26,16 @@ final class LogTail {
     private volatile long records;
     private volatile Segment forced;
 
-    LogTail(StoreSettings settings, Segments segments, Positions positions, SegmentMaker maker) {
+    // Of the one who appends and cuts.
+    private long nextIndex;
+    /** Where a cut began that failed, or -1, and the index of the frame that stood there: its bytes may be gone already. */
+    private long cutFrom = -1;
+
+    private long cutIndex;
+
+    /** @param nextIndex of the frame that is to be appended first */
+    LogTail(StoreSettings settings, Segments segments, Positions positions, SegmentMaker maker, long nextIndex) {
+        this.nextIndex = nextIndex;
         this.settings = settings;
         this.segments = segments;
         this.positions = positions;
@@ -91,6 +100,20 @@ final class LogTail {
                         "another frame than the confirmed one is to be written there; the log is confirmed up to position "
                                 + positions.confirmed());
             }
+        }
+        long index = Frame.index(frame, frame.position());
+        long expected = base < end() ? indexAt(base) : nextIndex;
+        if (index != expected) {
+            // Where the log rolls, only the index shows that the frames before are missing.
+            if (index > expected) {
+                throw new LogGap(end(), base);
+            }
+            throw new StoreDamaged(
+                    Segment.name(segmentStart),
+                    base - segmentStart,
+                    "frame " + index + " is to be written where frame " + expected + " belongs");
+        }
+        if (base < end()) {
             cut(base);
         }
         if (base == segmentStart && base == segment.end()) {
@@ -106,6 +129,7 @@ final class LogTail {
         segment.write(base, frame);
         records += count;
         frames++;
+        nextIndex = index + 1;
         positions.append(base + length);
     }
 
@@ -164,6 +188,8 @@ final class LogTail {
             throw new StoreDamaged(
                     segment.name(), 0, "it is not possible to cut at position " + position + ": " + positions);
         }
+        cutIndex = indexAt(position);
+        cutFrom = position;
         // From behind, so that no crash leaves a frame whose predecessors are gone.
         Segment newest = segment;
         while (newest.start() > position) {
@@ -180,6 +206,29 @@ final class LogTail {
             maker.restartAt(newest.end());
         }
         positions.cutTo(position);
+        nextIndex = cutIndex;
+        cutFrom = -1;
+    }
+
+    /** Of the frame that begins at a position below the end or, where the rest of the segment is unused, in the next one. */
+    private long indexAt(long position) throws IOException, StoreDamaged {
+        if (position == cutFrom) {
+            return cutIndex;
+        }
+        ByteBuffer header = ByteBuffer.allocate(Frame.HEADER);
+        long at = position;
+        for (Segment in = segments.of(at); in != null; in = segments.of(at)) {
+            int read = in.read(at, header.clear());
+            if (read == Frame.HEADER && Frame.checkHeader(header, 0, at, in.end() - at) == null) {
+                return Frame.index(header, 0);
+            }
+            boolean isUnused = read < Integer.BYTES || header.getInt(0) == 0;
+            if (at != position || !isUnused) {
+                break;
+            }
+            at = in.end();
+        }
+        throw new StoreDamaged(segment.name(), 0, "no frame begins at position " + position + ": " + positions);
     }
 
     private static void zero(Segment segment, long from, long to) throws IOException {

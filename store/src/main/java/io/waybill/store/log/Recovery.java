@@ -220,7 +220,8 @@ final class Recovery {
         }
         long oldest = segments[0].start();
         if (checkpoint.position() > 0 && oldest > checkpoint.oldestPosition()) {
-            // Retention deletes first and lets the next checkpoint know of it, so this alone proves nothing.
+            // A segment goes only after a flushed checkpoint knows of it, so these views are older than the log, say a
+            // restored copy. That alone proves nothing: the DROPPED record may stand in what follows (refuseMissing).
             LOG.info(
                     "the log starts with {}, the views last knew it from {} on",
                     segments[0].name(),

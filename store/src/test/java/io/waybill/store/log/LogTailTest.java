@@ -11,6 +11,7 @@ import io.waybill.platform.simulated.FileCall;
 import io.waybill.platform.simulated.SimulatedFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.TreeSet;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,7 +29,8 @@ class LogTailTest {
     private Segments segments;
     private SegmentMaker maker;
     private LogTail tail;
-    private long index;
+    /** Where frames stand; how many are before one is its index. */
+    private final TreeSet<Long> bases = new TreeSet<>();
 
     @BeforeEach
     void open() throws IOException {
@@ -38,7 +40,7 @@ class LogTailTest {
         segments = new Segments(new Segment[] {first});
         positions = new Positions(FlushMode.SYNC, 0);
         maker = new SegmentMaker(files, SETTINGS, SEGMENT);
-        tail = new LogTail(SETTINGS, segments, positions, maker);
+        tail = new LogTail(SETTINGS, segments, positions, maker, 0);
     }
 
     private static ByteBuffer frame(long base, long index, int length, int filler) {
@@ -55,7 +57,13 @@ class LogTailTest {
     }
 
     private void append(long base, int length, int filler) throws IOException, StoreException {
-        tail.append(base, start(base), start(base) + SEGMENT, frame(base, index++, length, filler));
+        append(base, bases.headSet(base).size(), length, filler);
+        bases.tailSet(base).clear();
+        bases.add(base);
+    }
+
+    private void append(long base, long index, int length, int filler) throws IOException, StoreException {
+        tail.append(base, start(base), start(base) + SEGMENT, frame(base, index, length, filler));
     }
 
     private int byteAt(long position) throws IOException {
@@ -96,6 +104,27 @@ class LogTailTest {
         assertThat(tail.end()).isEqualTo(1000);
         assertThat(tail.frames()).isEqualTo(1);
         assertThat(byteAt(1250)).isZero();
+    }
+
+    /** The position alone would do where the log rolls: the rest of a segment may be unused. */
+    @Test
+    void aFrameOfAnotherIndexIsRefusedAndNothingIsWritten() throws Exception {
+        append(0, 1000, 1);
+        maker.run();
+        assertThatThrownBy(() -> append(SEGMENT, 2, 100, 9)).isInstanceOf(LogGap.class);
+        assertThatThrownBy(() -> append(SEGMENT, 0, 100, 9)).isInstanceOf(StoreDamaged.class);
+        assertThatThrownBy(() -> append(1000, 5, 100, 9)).isInstanceOf(LogGap.class);
+        append(1000, 1000, 2);
+        append(SEGMENT, 700, 3);
+        assertThatThrownBy(() -> append(1000, 2, 100, 9)).isInstanceOf(LogGap.class);
+        assertThatThrownBy(() -> append(1000, 0, 100, 9)).isInstanceOf(StoreDamaged.class);
+        assertThatThrownBy(() -> append(2000, 1, 100, 9)).isInstanceOf(StoreDamaged.class);
+        assertThatThrownBy(() -> append(1500, 2, 100, 9)).as("within a frame").isInstanceOf(StoreDamaged.class);
+        assertThat(tail.end()).isEqualTo(SEGMENT + 700);
+        // Behind the frame before it nothing stands but the next one of the next segment.
+        append(2000, 2, 60, 4);
+        assertThat(tail.end()).isEqualTo(2060);
+        assertThat(byteAt(1500)).isEqualTo(2);
     }
 
     @Test
@@ -175,6 +204,8 @@ class LogTailTest {
         tail.cut(1000);
         assertThat(tail.end()).isEqualTo(1000);
         assertThat(byteAt(1500)).isZero();
+        assertThatThrownBy(() -> append(1000, 2, 100, 9)).isInstanceOf(LogGap.class);
+        append(1000, 1, 100, 3);
     }
 
     @Test

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.platform.Duties;
+import io.waybill.platform.Duty;
+import io.waybill.platform.DutyHandle;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
 import io.waybill.platform.simulated.SimulatedClock;
@@ -15,6 +17,7 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
 import io.waybill.store.view.ViewsDifference;
+import java.lang.ref.WeakReference;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +26,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -180,6 +184,107 @@ class TenureTest {
         log.lead(6);
         log.close();
         assertThatThrownBy(() -> log.lead(7)).isInstanceOf(IllegalStateException.class);
+        views.close();
+    }
+
+    /** Duties of which the flusher's wake fails once, when asked for; and what was started as the writer's. */
+    private static final class FailingDuties implements Duties {
+        final Duties real;
+        final List<WeakReference<Duty>> writers = new ArrayList<>();
+        boolean failNext;
+
+        FailingDuties(Duties real) {
+            this.real = real;
+        }
+
+        @Override
+        public DutyHandle start(Duty duty) {
+            DutyHandle handle = real.start(duty);
+            if (duty instanceof Writer) {
+                writers.add(new WeakReference<>(duty));
+            }
+            boolean fails = duty instanceof Flusher;
+            return new DutyHandle() {
+                @Override
+                public void wake() {
+                    if (fails && failNext) {
+                        failNext = false;
+                        throw new IllegalStateException("a test");
+                    }
+                    handle.wake();
+                }
+
+                @Override
+                public void close() {
+                    handle.close();
+                }
+            };
+        }
+
+        @Override
+        public Executor executor(String name, int maxThreads) {
+            return real.executor(name, maxThreads);
+        }
+
+        @Override
+        public Thread thread(String name, Runnable body) {
+            return real.thread(name, body);
+        }
+
+        @Override
+        public void close() {
+            real.close();
+        }
+    }
+
+    private FailingDuties openFailing(FlushMode mode) throws StoreException {
+        FailingDuties failing = new FailingDuties(duties);
+        views = Views.open(backend);
+        log = CommitLog.open(
+                files, new Platform(clock, RandomSource.seeded(1), failing), SMALL.withFlush(mode), views.forLog());
+        duties.runUntilIdle();
+        return failing;
+    }
+
+    /** Once the flusher has a frame, it alone answers its changes, whatever fails. */
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void aFrameThatWasTakenIsAnsweredOnce(FlushMode mode) throws Exception {
+        FailingDuties failing = openFailing(mode);
+        log.lead(1);
+        duties.runUntilIdle();
+        List<Outcome> outcomes = new ArrayList<>();
+        failing.failNext = true;
+        log.submit(MessageWrites.append(null, draft("one"), outcomes::add));
+        duties.runUntilIdle();
+        assertThat(failing.failNext).as("it was met").isFalse();
+        assertThat(outcomes).hasSize(1);
+        assertThat(log.state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
+        log.submit(MessageWrites.append(null, draft("two"), outcomes::add));
+        duties.runUntilIdle();
+        assertThat(outcomes).hasSize(2);
+        assertThat(((Failed) outcomes.get(1)).maybeStored()).isFalse();
+        log.close();
+        assertThat(outcomes).hasSize(2);
+        views.close();
+    }
+
+    /** A writer holds a buffer for the largest change: it goes with its tenure. */
+    @ParameterizedTest
+    @EnumSource(FlushMode.class)
+    void nothingHoldsAWriterWhoseTenureHasEnded(FlushMode mode) throws Exception {
+        FailingDuties failing = openFailing(mode);
+        log.lead(1);
+        log.submit(MessageWrites.append(null, draft("one"), Completion.NONE));
+        duties.runUntilIdle();
+        log.follow();
+        duties.runUntilIdle();
+        assertThat(failing.writers).hasSize(1);
+        for (int i = 0; i < 10 && failing.writers.get(0).get() != null; i++) {
+            System.gc();
+        }
+        assertThat(failing.writers.get(0).get()).isNull();
+        log.close();
         views.close();
     }
 
