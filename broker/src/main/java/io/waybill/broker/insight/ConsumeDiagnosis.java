@@ -3,6 +3,7 @@ package io.waybill.broker.insight;
 
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.Groups;
+import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.MessageProperties;
@@ -207,20 +208,22 @@ final class ConsumeDiagnosis {
 
     private Finding inRetry(StoredCopy waiting) {
         SubscriptionGroupConfig config = groups.find(group);
-        int most = config == null ? 16 : config.retryMaxTimes();
+        // One that was deleted meanwhile is made anew with the settings of a new group when it is used again.
+        int most = RetriesExhausted.mostRetries(config == null ? groups.defaults(group) : config);
+        boolean isLimited = most != Integer.MAX_VALUE;
         long dueMillis = waiting.due().dueMillis();
         String client = waiting.property("RETRY_CLIENT");
         return Finding.on(Cause.IN_RETRY, waiting)
                 .fact("deliverTime", dueMillis)
                 .fact("try", waiting.tries())
-                .fact("maxTries", most)
+                .fact("maxTries", isLimited ? most : null)
                 .fact("givenBackBy", client)
                 .fact("failingSince", waiting.number("RETRY_SINCE_MS", 0))
                 .says("It failed " + waiting.tries() + " times" + (client == null ? "" : ", last at " + client)
                         + ", and is delivered again at " + Times.at(dueMillis) + ", "
                         + Times.length(dueMillis - nowMillis) + " from now"
                         // The client may have named a higher limit than the group's.
-                        + (waiting.tries() <= most ? " (try " + waiting.tries() + " of " + most + ")." : "."))
+                        + (isLimited && waiting.tries() <= most ? " (try " + waiting.tries() + " of " + most + ")." : "."))
                 .advises(Advice.deliveredByItself(waiting.id()));
     }
 

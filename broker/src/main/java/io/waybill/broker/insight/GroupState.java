@@ -10,6 +10,7 @@ import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.group.Subscription;
 import io.waybill.broker.lock.QueueLocks;
+import io.waybill.broker.offset.ConsumeFrom;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
@@ -174,7 +175,7 @@ public final class GroupState {
         } else if (committed >= 0) {
             start = committed;
         } else {
-            start = held && out.toOffset() > 0 ? out.fromOffset() : firstStart(online, topic, queueId, range);
+            start = held && out.toOffset() > 0 ? out.fromOffset() : offsets.starts().of(topic, queueId, wishOf(online), range);
         }
         start = Math.max(range.minOffset(), Math.min(start, range.maxOffset()));
         long from = held ? Math.max(start, out.fromOffset()) : start;
@@ -202,13 +203,9 @@ public final class GroupState {
         return out.isConnected() && !out.isNamed();
     }
 
-    /** Where a group without an offset begins: what query offset (14) answers, and then the client's own policy. */
-    private long firstStart(ConsumerGroup online, String topic, int queueId, QueueRange range) {
-        if (offsets.isYoung(topic, queueId)) {
-            return range.minOffset();
-        }
-        boolean fromLast = online != null && online.consumeFromWhere().endsWith("LAST_OFFSET");
-        return fromLast ? range.maxOffset() : range.minOffset();
+    /** What the members of a group ask for where it has no offset; of one without members nobody knows. */
+    private static ConsumeFrom wishOf(ConsumerGroup online) {
+        return ConsumeFrom.named(online == null ? null : online.consumeFromWhere());
     }
 
     /** What became of a message that was set aside; null while nobody has settled it. */

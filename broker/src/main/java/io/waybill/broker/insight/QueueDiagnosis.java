@@ -9,6 +9,7 @@ import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.group.GroupAttributes;
 import io.waybill.broker.group.Groups;
 import io.waybill.broker.lock.QueueLocks;
+import io.waybill.broker.topic.TopicAttributes;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.body.Perm;
@@ -309,7 +310,7 @@ final class QueueDiagnosis {
     private boolean isOrdered(SubscriptionGroupConfig config, String topic) {
         TopicConfig found = topics.find(topic);
         return config != null && config.consumeMessageOrderly()
-                || found != null && "FIFO".equals(found.attributes().get("message.type"));
+                || found != null && TopicAttributes.isFifo(found);
     }
 
     private DeliveryEvent lastDelivery(GroupQueueSnapshot snapshot, long offset) {

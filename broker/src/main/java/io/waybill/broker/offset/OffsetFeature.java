@@ -29,9 +29,6 @@ import java.util.function.Predicate;
 
 /** The requests about offsets: 14, 15 of groups, 29 to 32 of queues. */
 public final class OffsetFeature implements Feature {
-    /** A queue whose first message has no more than this behind it in the log is young. */
-    static final long YOUNG_BYTES = 256L << 20;
-
     private final QueueStore store;
     private final Offsets offsets;
     private final Topics topics;
@@ -68,30 +65,25 @@ public final class OffsetFeature implements Feature {
     }
 
     /**
-     * 14. Without a committed offset: 0 while the queue's very first message was stored lately, so that a new group on a young
-     * topic misses nothing; else, or when the client wants no zero, "not found", and it starts by its own policy. "Lately" goes by
-     * the bytes of the log since then, not by what is in memory: neither a checkpoint nor a restart changes the answer.
+     * 14. Without a committed offset: 0 while the queue is young (see {@link StartOffsets}), so that a new group misses
+     * nothing; else, or when the client wants no zero, "not found", and it starts by its own policy.
      */
     private Reply query(Request request, QueryOffsetHeader header) {
         long offset = offsets.query(header.consumerGroup(), header.topic(), header.queueId());
         if (offset >= 0) {
             return reply(new OffsetReply(offset));
         }
-        if (!header.setZeroIfNotFound() || !keepsItsFirst(header.topic(), header.queueId())) {
+        QueueRange range = store.offsetRange(header.topic(), header.queueId());
+        if (!header.setZeroIfNotFound() || !StartOffsets.keepsItsFirst(range)) {
             return unknown(header);
         }
         lanes.run(
                 Lane.BLOCKING,
                 request,
-                () -> store.logBytesSince(header.topic(), header.queueId(), 0) <= YOUNG_BYTES
+                () -> offsets.starts().isYoung(header.topic(), header.queueId(), range)
                         ? reply(new OffsetReply(0))
                         : unknown(header));
         return Reply.LATER;
-    }
-
-    private boolean keepsItsFirst(String topic, int queueId) {
-        QueueRange range = store.offsetRange(topic, queueId);
-        return range.minOffset() == 0 && range.maxOffset() > 0;
     }
 
     private static Reply unknown(QueryOffsetHeader header) {

@@ -78,6 +78,7 @@ public final class Offsets {
     /** Resets that are over, and the log does not know it yet. */
     private final Set<Key> over = ConcurrentHashMap.newKeySet();
 
+    private final StartOffsets starts;
     private final Predicate<String> isOnline;
     private final CommitFence fence;
     private final List<OffsetListener> listeners = new CopyOnWriteArrayList<>();
@@ -112,6 +113,7 @@ public final class Offsets {
         this.queueStore = queueStore;
         this.offsetStore = offsetStore;
         this.storeClock = storeClock;
+        this.starts = new StartOffsets(queueStore, storeClock);
         this.isOnline = isOnline;
         this.broadcastResets = new BroadcastResets(storeClock, this::notifyReset);
         this.flushNanos = TimeUnit.MILLISECONDS.toNanos(settings.groups().offsetFlushMillis());
@@ -255,15 +257,9 @@ public final class Offsets {
         return entries(resets);
     }
 
-    /**
-     * Whether a queue still has its very first message and that was stored lately: then a new group starts there, whatever its policy, so that it
-     * misses nothing. May block on the disk.
-     */
-    public boolean isYoung(String topic, int queueId) {
-        QueueRange range = queueStore.offsetRange(topic, queueId);
-        return range.minOffset() == 0
-                && range.maxOffset() > 0
-                && queueStore.logBytesSince(topic, queueId, 0) <= OffsetFeature.YOUNG_BYTES;
+    /** Where groups begin that have none. */
+    public StartOffsets starts() {
+        return starts;
     }
 
     /** The groups that have committed something for the topic. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.pop;
 
+import io.waybill.broker.offset.ConsumeFrom;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.broker.retry.RetriesExhausted;
 import io.waybill.protocol.message.BadValue;
@@ -160,10 +161,11 @@ final class PopQueue {
         PopState current = leases.state();
         if (current == null) {
             long offset = offsets.query(key.group(), key.topic(), key.queueId());
-            if (offset < 0 && parameters.fromMax() && range.minOffset() == 0 && range.maxOffset() > 0 && !mayBlock) {
+            ConsumeFrom from = parameters.fromMax() ? ConsumeFrom.LAST : ConsumeFrom.FIRST;
+            if (offset < 0 && !mayBlock && offsets.starts().mayBlock(key.topic(), from, range)) {
                 return new Scan(Scan.Status.COLD, List.of(), generation);
             }
-            current = new PopState(firstOffset(offset, parameters.fromMax(), range));
+            current = new PopState(firstOffset(offset, from, range));
             if (parameters.isLease()) {
                 begin(current, pop);
             }
@@ -175,14 +177,10 @@ final class PopQueue {
         return new Scan(Scan.Status.READY, ranges, generation);
     }
 
-    private long firstOffset(long offset, boolean fromMax, QueueRange range) {
-        if (offset >= 0) {
-            return Math.max(range.minOffset(), Math.min(offset, range.maxOffset()));
-        }
-        if (!fromMax || range.minOffset() == 0 && offsets.isYoung(key.topic(), key.queueId())) {
-            return range.minOffset();
-        }
-        return range.maxOffset();
+    private long firstOffset(long offset, ConsumeFrom from, QueueRange range) {
+        return offset >= 0
+                ? Math.max(range.minOffset(), Math.min(offset, range.maxOffset()))
+                : offsets.starts().of(key.topic(), key.queueId(), from, range);
     }
 
     /** The answer waits for this step: the group's first offset must not be chosen twice. */

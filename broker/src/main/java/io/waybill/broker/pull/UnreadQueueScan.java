@@ -5,6 +5,7 @@ import io.waybill.broker.group.Conflict;
 import io.waybill.broker.group.ConsumerGroup;
 import io.waybill.broker.longpoll.Deliveries;
 import io.waybill.broker.longpoll.ReadRules;
+import io.waybill.broker.offset.ConsumeFrom;
 import io.waybill.broker.offset.Offsets;
 import io.waybill.protocol.body.ConsumerData;
 import io.waybill.protocol.body.Perm;
@@ -15,7 +16,6 @@ import io.waybill.store.QueueRange;
 import io.waybill.store.QueueStore;
 import io.waybill.store.StoreClock;
 import io.waybill.store.record.PopKey;
-import io.waybill.store.view.Boundary;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,8 +27,6 @@ final class UnreadQueueScan {
     private static final long UNREAD_MILLIS = 10_000;
 
     private static final int MOST_QUEUES = 256;
-    /** Where a client that starts by a time begins unless it is configured otherwise. */
-    private static final long FROM_TIME_MILLIS = 1_800_000;
 
     private final QueueStore queues;
     private final PopStore pops;
@@ -106,16 +104,8 @@ final class UnreadQueueScan {
         long committed = offsets.query(queue.group(), queue.topic(), queue.queueId());
         long start = committed;
         if (committed < 0) {
-            start = offsets.isYoung(queue.topic(), queue.queueId())
-                            || group.consumeFromWhere().endsWith("FIRST_OFFSET")
-                    ? range.minOffset()
-                    : group.consumeFromWhere().endsWith("TIMESTAMP")
-                            ? queues.offsetByTime(
-                                    queue.topic(),
-                                    queue.queueId(),
-                                    storeClock.nowMillis() - FROM_TIME_MILLIS,
-                                    Boundary.LOWER)
-                            : range.maxOffset();
+            ConsumeFrom from = ConsumeFrom.named(group.consumeFromWhere());
+            start = offsets.starts().of(queue.topic(), queue.queueId(), from, range);
             if (start == range.maxOffset()) {
                 offsets.commit(queue.group(), queue.topic(), queue.queueId(), start); // what comes from now on counts
             }

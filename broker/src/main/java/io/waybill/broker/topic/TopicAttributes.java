@@ -16,8 +16,11 @@ public final class TopicAttributes {
     /** The message.type of topics whose messages go to the queue of their priority, whatever else they ask for. */
     public static final String PRIORITY = "PRIORITY";
 
+    /** The message.type of topics whose messages are consumed in order. */
+    private static final String FIFO = "FIFO";
+
     private static final Set<String> MESSAGE_TYPES =
-            Set.of("UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION", PRIORITY, "MIXED", "LITE");
+            Set.of("UNSPECIFIED", "NORMAL", FIFO, "DELAY", "TRANSACTION", PRIORITY, "MIXED", "LITE");
 
     private static final int MAX_NAME_LENGTH = 128;
 
@@ -28,6 +31,11 @@ public final class TopicAttributes {
     public static boolean isPriority(TopicConfig topic) {
         return !topic.attributes().isEmpty()
                 && PRIORITY.equals(topic.attributes().get(MESSAGE_TYPE));
+    }
+
+    /** Whether the messages of the topic are to be consumed in order. */
+    public static boolean isFifo(TopicConfig topic) {
+        return !topic.attributes().isEmpty() && FIFO.equals(topic.attributes().get(MESSAGE_TYPE));
     }
 
     /** How long the topic remembers keys, milliseconds; 0 when it does not. */
