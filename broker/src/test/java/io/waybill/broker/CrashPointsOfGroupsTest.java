@@ -378,7 +378,7 @@ class CrashPointsOfGroupsTest {
         static String state(Life life) {
             Asked list = life.json("list", "", RequestCode.LIST_DEAD, "{'group':'shop','settled':true}");
             List<JsonObject> letters =
-                    Json.parse(list.reply().body()).getArray("letters").objects("letters");
+                    Json.parse(list.reply().body()).getArray("deadLetters").objects("deadLetters");
             assertThat(letters).hasSize(1);
             return letters.get(0).getString("state");
         }

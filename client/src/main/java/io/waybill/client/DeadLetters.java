@@ -48,9 +48,9 @@ public interface DeadLetters {
      * @param group the group
      * @param total all that are kept
      * @param open those nobody has settled
-     * @param letters those asked for
+     * @param deadLetters those asked for
      */
-    record Page(String group, long total, long open, List<DeadLetter> letters) {}
+    record Page(String group, long total, long open, List<DeadLetter> deadLetters) {}
 
     /**
      * One dead letter.

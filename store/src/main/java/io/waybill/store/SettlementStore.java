@@ -9,6 +9,7 @@ import io.waybill.store.record.Settlement;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.view.Views;
 import java.util.List;
+import java.util.function.Predicate;
 
 /** What became of messages in set-aside queues. What always holds: each is settled at most once, together with what it became. */
 public final class SettlementStore {
@@ -53,21 +54,16 @@ public final class SettlementStore {
                 List.of(new Settlement(of, topic, queueId, 0, Long.MAX_VALUE, Settlement.How.FORGOTTEN, by)), done));
     }
 
-    /** By offset; of messages that the log still holds all, of older ones some. */
-    public List<Settlement> settlementsOf(String topic, int queueId) {
-        return views.settlements().of(topic, queueId);
+    /**
+     * Shows what is settled from an offset on, by offset, until the visitor has enough; of messages that the log still
+     * holds all, of older ones some. Nothing is gathered: a queue may have millions.
+     */
+    public void visit(String topic, int queueId, long fromOffset, Predicate<Settlement> visitor) {
+        views.settlements().from(topic, queueId, fromOffset, visitor);
     }
 
     /** Null if the message at the offset is not settled. */
     public Settlement settlementOf(String topic, int queueId, long offset) {
-        return views.settlements()
-                .overlapping(new Settlement(
-                        Settlement.SetAsideKind.DEAD_LETTER,
-                        topic,
-                        queueId,
-                        offset,
-                        offset + 1,
-                        Settlement.How.DISCARDED,
-                        ""));
+        return views.settlements().at(topic, queueId, offset);
     }
 }

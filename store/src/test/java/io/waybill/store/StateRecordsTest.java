@@ -64,8 +64,14 @@ class StateRecordsTest {
         return new Settlement(SetAsideKind.DEAD_LETTER, LETTERS, 0, from, to, how, "kim");
     }
 
+    private static List<Settlement> settlements(Simulation sim) {
+        List<Settlement> found = new ArrayList<>();
+        sim.store.settlements().visit(LETTERS, 0, 0, found::add);
+        return found;
+    }
+
     private static List<String> settled(Simulation sim) {
-        return sim.store.settlements().settlementsOf(LETTERS, 0).stream()
+        return settlements(sim).stream()
                 .map(range -> range.fromOffset() + "-" + range.toOffset() + " " + range.how() + " " + range.by())
                 .toList();
     }
@@ -189,6 +195,33 @@ class StateRecordsTest {
     }
 
     @Test
+    void whatIsSettledIsVisitedFromAnOffsetOnUntilTheVisitorHasEnough() throws Exception {
+        try (Simulation sim = Simulation.sync()) {
+            for (int i = 0; i < 20; i++) {
+                sim.put(LETTERS, "l" + i);
+            }
+            List<Settlement> ranges =
+                    List.of(range(0, 4, How.DISCARDED), range(6, 7, How.DISCARDED), range(9, 12, How.DISCARDED));
+            sim.stored((s, done) -> s.settlements().settle(List.of(), ranges, done));
+            assertThat(visited(sim, 0, 9)).containsExactly(0L, 6L, 9L);
+            assertThat(visited(sim, 3, 9)).as("within a range").containsExactly(0L, 6L, 9L);
+            assertThat(visited(sim, 4, 9)).containsExactly(6L, 9L);
+            assertThat(visited(sim, 6, 1)).containsExactly(6L);
+            assertThat(visited(sim, 2, 1)).containsExactly(0L);
+            assertThat(visited(sim, 12, 9)).isEmpty();
+        }
+    }
+
+    private static List<Long> visited(Simulation sim, long from, int most) {
+        List<Long> found = new ArrayList<>();
+        sim.store.settlements().visit(LETTERS, 0, from, range -> {
+            found.add(range.fromOffset());
+            return found.size() < most;
+        });
+        return found;
+    }
+
+    @Test
     void aMessageThatBecomesAHalfIsSettledWithIt() throws Exception {
         try (Simulation sim = Simulation.sync()) {
             sim.put(LETTERS, "l0");
@@ -225,8 +258,7 @@ class StateRecordsTest {
         try (Simulation sim = withRetention()) {
             sim.put(LETTERS, "old");
             sim.stored((s, done) -> s.settlements().settle(List.of(), List.of(range(0, 1, How.DISCARDED)), done));
-            long first =
-                    sim.store.settlements().settlementsOf(LETTERS, 0).get(0).position();
+            long first = settlements(sim).get(0).position();
             fill(sim, "t");
             assertThat(sim.store.status().oldestPosition()).isGreaterThan(first);
             assertThat(settled(sim)).isEmpty();
@@ -235,7 +267,7 @@ class StateRecordsTest {
 
             // One that reaches ahead of its messages, so that they outlive its record.
             sim.stored((s, done) -> s.settlements().settle(List.of(), List.of(range(1, 100, How.DISCARDED)), done));
-            Settlement early = sim.store.settlements().settlementsOf(LETTERS, 0).get(0);
+            Settlement early = settlements(sim).get(0);
             for (int round = 0; round < 8; round++) {
                 sim.put(LETTERS, "young");
                 for (int i = 0; i < 20; i++) {
@@ -246,12 +278,7 @@ class StateRecordsTest {
             assertThat(sim.store.status().oldestPosition()).isGreaterThan(early.position());
             for (int look = 0; look < 2; look++) {
                 assertThat(settled(sim)).containsExactly("1-100 DISCARDED kim");
-                assertThat(sim.store
-                                .settlements()
-                                .settlementsOf(LETTERS, 0)
-                                .get(0)
-                                .atMillis())
-                        .isEqualTo(early.atMillis());
+                assertThat(settlements(sim).get(0).atMillis()).isEqualTo(early.atMillis());
                 rebuild(sim);
             }
         }

@@ -136,7 +136,7 @@ class ViewsDamageTest {
                 () -> store.pops().popKeys(),
                 () -> store.deliveries().deliveriesOf("t", 0, 0, 10),
                 () -> store.locks().locksOf("g"),
-                () -> store.settlements().settlementsOf("t", 0),
+                () -> store.settlements().visit("t", 0, 0, settlement -> true),
                 () -> store.offsets().pendingResets())) {
             try {
                 question.run();

@@ -223,7 +223,9 @@ final class ConsumeDiagnosis {
                         + ", and is delivered again at " + Times.at(dueMillis) + ", "
                         + Times.length(dueMillis - nowMillis) + " from now"
                         // The client may have named a higher limit than the group's.
-                        + (isLimited && waiting.tries() <= most ? " (try " + waiting.tries() + " of " + most + ")." : "."))
+                        + (isLimited && waiting.tries() <= most
+                                ? " (try " + waiting.tries() + " of " + most + ")."
+                                : "."))
                 .advises(Advice.deliveredByItself(waiting.id()));
     }
 

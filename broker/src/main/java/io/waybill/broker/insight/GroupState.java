@@ -175,7 +175,9 @@ public final class GroupState {
         } else if (committed >= 0) {
             start = committed;
         } else {
-            start = held && out.toOffset() > 0 ? out.fromOffset() : offsets.starts().of(topic, queueId, wishOf(online), range);
+            start = held && out.toOffset() > 0
+                    ? out.fromOffset()
+                    : offsets.starts().of(topic, queueId, wishOf(online), range);
         }
         start = Math.max(range.minOffset(), Math.min(start, range.maxOffset()));
         long from = held ? Math.max(start, out.fromOffset()) : start;

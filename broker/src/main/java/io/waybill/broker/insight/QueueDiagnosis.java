@@ -309,8 +309,7 @@ final class QueueDiagnosis {
 
     private boolean isOrdered(SubscriptionGroupConfig config, String topic) {
         TopicConfig found = topics.find(topic);
-        return config != null && config.consumeMessageOrderly()
-                || found != null && TopicAttributes.isFifo(found);
+        return config != null && config.consumeMessageOrderly() || found != null && TopicAttributes.isFifo(found);
     }
 
     private DeliveryEvent lastDelivery(GroupQueueSnapshot snapshot, long offset) {

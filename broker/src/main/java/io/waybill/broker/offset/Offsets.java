@@ -5,7 +5,6 @@ import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Duty;
 import io.waybill.remoting.Connection;
 import io.waybill.store.OffsetStore;
-import io.waybill.store.QueueRange;
 import io.waybill.store.QueueStore;
 import io.waybill.store.StoreClock;
 import io.waybill.store.log.Failed;

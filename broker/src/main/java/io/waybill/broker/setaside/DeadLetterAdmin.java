@@ -61,8 +61,8 @@ import org.slf4j.LoggerFactory;
 /**
  * What operators do with dead letters: LIST_DEAD (30569) and SETTLE_DEAD (30570).
  *
- * <p>What always holds: a letter is settled once. Its re-driven copy and its settlement are one frame of the log, so that neither is ever there without
- * the other. Every letter that was asked for gets an answer, and the request is answered when all have one. Work with a rate is done in pieces by a duty,
+ * <p>What always holds: a dead letter is settled once. Its re-driven copy and its settlement are one frame of the log, so that neither is ever there without
+ * the other. Each one that was asked for gets an answer, and the request is answered when all have one. Work with a rate is done in pieces by a duty,
  * so that nothing waits on a thread; it stops when the asking connection is gone.
  */
 public final class DeadLetterAdmin implements Feature {
@@ -80,7 +80,7 @@ public final class DeadLetterAdmin implements Feature {
     private static final int MOST_WAITING = 64;
     private static final int MOST_TEXT = 256;
     private static final int MOST_EDITS = 64;
-    /** Letters of a rate above this in one second go out several at a time. */
+    /** Dead letters of a rate above this in one second go out several at a time. */
     private static final long SHORTEST_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
     private static final long BUSY_SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
@@ -162,34 +162,37 @@ public final class DeadLetterAdmin implements Feature {
         SetAsideQueue queue = SetAsideQueue.ofDeadLetters(queueStore, settlementStore, group);
         JsonWriter json = new JsonWriter().beginObject().field("group", group);
         json.field("total", queue.total()).field("open", queue.open());
-        json.name("letters").beginArray();
+        json.name("deadLetters").beginArray();
         AtomicInteger bytes = new AtomicInteger();
-        queue.read(queue.offsets(from, most, withSettled), letter -> {
-            long offset = StoredMessage.queueOffset(letter, 0);
-            letter(json, letter, offset, stateOf(queue.settlementAt(offset)));
-            return bytes.addAndGet(StoredMessage.propertiesLength(letter, 0)) < MOST_LISTED_BYTES;
+        queue.read(queue.offsets(from, most, withSettled), deadLetter -> {
+            long offset = StoredMessage.queueOffset(deadLetter, 0);
+            write(json, deadLetter, offset, stateOf(queue.settlementAt(offset)));
+            return bytes.addAndGet(StoredMessage.propertiesLength(deadLetter, 0)) < MOST_LISTED_BYTES;
         });
         return Reply.success(json.endArray().endObject().toByteArray());
     }
 
     /** Members without a value are left out. */
-    private static void letter(JsonWriter json, ByteBuffer letter, long offset, String state) {
-        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(letter, 0));
-        json.beginObject().field("offset", offset).field("offsetMsgId", Redrive.offsetId(letter));
+    private static void write(JsonWriter json, ByteBuffer deadLetter, long offset, String state) {
+        Map<String, String> properties = MessageProperties.decode(StoredMessage.properties(deadLetter, 0));
+        json.beginObject().field("offset", offset).field("offsetMsgId", Redrive.offsetId(deadLetter));
         json.field("uniqueKey", properties.get(MessageProperties.UNIQ_KEY));
-        json.field("originTopic", Redrive.originTopic(letter));
+        json.field("originTopic", Redrive.originTopic(deadLetter));
         json.field("originMessageId", properties.get(MessageProperties.DLQ_ORIGIN_MESSAGE_ID));
-        json.field("tries", number(properties, FailureProperties.DLQ_TRIES, StoredMessage.reconsumeTimes(letter, 0)));
+        json.field(
+                "tries", number(properties, FailureProperties.DLQ_TRIES, StoredMessage.reconsumeTimes(deadLetter, 0)));
         long sinceMillis = number(properties, FailureProperties.RETRY_SINCE_MS, 0);
         if (sinceMillis > 0) {
             json.field("firstMillis", sinceMillis);
         }
-        json.field("deadMillis", number(properties, FailureProperties.DLQ_MS, StoredMessage.storeTimestamp(letter, 0)));
+        json.field(
+                "deadMillis",
+                number(properties, FailureProperties.DLQ_MS, StoredMessage.storeTimestamp(deadLetter, 0)));
         json.field("reason", properties.get(FailureProperties.DLQ_REASON));
         json.field("client", properties.get(FailureProperties.DLQ_CLIENT));
         json.field("keys", properties.get(MessageProperties.KEYS));
         json.field("tags", properties.get(MessageProperties.TAGS));
-        json.field("bodySize", StoredMessage.bodyLength(letter, 0));
+        json.field("bodySize", StoredMessage.bodyLength(deadLetter, 0));
         json.field("state", state).endObject();
     }
 
@@ -208,7 +211,7 @@ public final class DeadLetterAdmin implements Feature {
 
     // ---- settle
 
-    /** One request: which letters, what with them, and what became of each so far. */
+    /** One request: which dead letters, what to do with them, and what became of each so far. */
     private static final class Job {
         final Request request;
         final String group;
@@ -219,7 +222,7 @@ public final class DeadLetterAdmin implements Feature {
         final long startNanos;
         final LetterResult[] results;
         final AtomicInteger open;
-        int begun; // of the thread that begins the letters
+        int begun; // of the thread that begins them
 
         Job(Request request, String group, List<Long> offsets, Redrive redrive, String by, double perSecond, long now) {
             this.request = request;
@@ -233,7 +236,7 @@ public final class DeadLetterAdmin implements Feature {
             this.open = new AtomicInteger(offsets.size());
         }
 
-        /** When a letter may go out. */
+        /** When one may go out. */
         long atNanos(int index) {
             return startNanos + (long) (index / perSecond * 1e9);
         }
@@ -269,7 +272,7 @@ public final class DeadLetterAdmin implements Feature {
                 ? MOST_SETTLED
                 : (int) Math.max(1, Math.min(MOST_SETTLED, Math.floor(perSecond * LONGEST_SECONDS)));
         if (asked.size() > most) {
-            String limit = "at most " + most + " letters in one request"
+            String limit = "at most " + most + " dead letters in one request"
                     + (perSecond == 0 ? "" : " of " + perSecond + " a second, " + LONGEST_SECONDS + " s of work");
             throw new BadField("offsets", limit, asked.size() + "");
         }
@@ -313,7 +316,7 @@ public final class DeadLetterAdmin implements Feature {
             return new Redrive(toGroupOnly, properties, null, by);
         }
         if (!one) {
-            throw new BadField("edit.body", "an edit of one letter, named by its offset", "several letters");
+            throw new BadField("edit.body", "an edit of one dead letter, named by its offset", "several dead letters");
         }
         byte[] body;
         try {
@@ -407,7 +410,7 @@ public final class DeadLetterAdmin implements Feature {
         }
     }
 
-    /** Settles some letters of the job; each is answered on its own, whatever happens to the others. May block on the disk. */
+    /** Settles some of the job; each is answered on its own, whatever happens to the others. May block on the disk. */
     private void work(Job job, int from, int upTo) {
         SetAsideQueue queue = null;
         for (int i = from; i < upTo; i++) {
@@ -429,7 +432,7 @@ public final class DeadLetterAdmin implements Feature {
             finish(job, index, "NOT_FOUND", null, null);
             return;
         }
-        if (queue.settlementAt(offset) != null) {
+        if (queue.isSettled(offset)) {
             finish(job, index, "ALREADY_SETTLED", null, null);
             return;
         }
@@ -442,11 +445,11 @@ public final class DeadLetterAdmin implements Feature {
                     outcome -> settled(job, index, outcome, How.DISCARDED, null));
             return;
         }
-        ByteBuffer letter = queue.read(offset);
-        if (letter == null) {
-            throw new BadValue("letter", "readable", "one that is gone or damaged");
+        ByteBuffer deadLetter = queue.read(offset);
+        if (deadLetter == null) {
+            throw new BadValue("dead letter", "readable", "one that is gone or damaged");
         }
-        MessageDraft copy = copyOf(job, letter);
+        MessageDraft copy = copyOf(job, deadLetter);
         InetSocketAddress host = StoredMessage.storeHost(ByteBuffer.wrap(copy.bytes()), 0);
         queue.settle(
                 offset,
@@ -456,10 +459,11 @@ public final class DeadLetterAdmin implements Feature {
                 outcome -> settled(job, index, outcome, How.REDRIVEN, host));
     }
 
-    private MessageDraft copyOf(Job job, ByteBuffer letter) {
-        String origin = Redrive.originTopic(letter);
+    private MessageDraft copyOf(Job job, ByteBuffer deadLetter) {
+        String origin = Redrive.originTopic(deadLetter);
         if (origin == null) {
-            throw new BadValue("letter", "one that names the topic it was sent to", "one that was sent here by hand");
+            throw new BadValue(
+                    "dead letter", "one that names the topic it was sent to", "one that was sent here by hand");
         }
         String target = job.redrive.toGroupOnly() ? Names.retryTopic(job.group) : origin;
         TopicConfig topic = topics.find(target);
@@ -470,14 +474,14 @@ public final class DeadLetterAdmin implements Feature {
             throw new BadValue("topic " + target, "open for sending", "perm " + topic.perm());
         }
         int queues = Math.max(1, Math.min(topic.writeQueueNums(), topic.readQueueNums()));
-        int queueId = job.redrive.toGroupOnly() ? random.nextInt(queues) : queueOf(letter, origin, queues);
-        return job.redrive.of(letter, origin, target, queueId, clock.wallMillis());
+        int queueId = job.redrive.toGroupOnly() ? random.nextInt(queues) : queueOf(deadLetter, origin, queues);
+        return job.redrive.of(deadLetter, origin, target, queueId, clock.wallMillis());
     }
 
     /** The queue the message was first in if that can still be found, so that what is ordered stays together; else one by its sharding key, else any. */
-    private int queueOf(ByteBuffer letter, String topic, int queues) {
-        String uniqueKey = StoredMessage.property(letter, 0, MessageProperties.UNIQ_KEY);
-        String firstId = StoredMessage.property(letter, 0, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
+    private int queueOf(ByteBuffer deadLetter, String topic, int queues) {
+        String uniqueKey = StoredMessage.property(deadLetter, 0, MessageProperties.UNIQ_KEY);
+        String firstId = StoredMessage.property(deadLetter, 0, MessageProperties.DLQ_ORIGIN_MESSAGE_ID);
         ByteBuffer first = MessageIds.isOffsetId(firstId)
                 ? messageStore.readAt(MessageIds.decode(firstId).position())
                 : null;
@@ -489,7 +493,7 @@ public final class DeadLetterAdmin implements Feature {
         if (first != null && StoredMessage.queueId(first, 0) < queues) {
             return StoredMessage.queueId(first, 0);
         }
-        String shardingKey = StoredMessage.property(letter, 0, MessageProperties.SHARDING_KEY);
+        String shardingKey = StoredMessage.property(deadLetter, 0, MessageProperties.SHARDING_KEY);
         return shardingKey == null ? random.nextInt(queues) : Math.floorMod(shardingKey.hashCode(), queues);
     }
 

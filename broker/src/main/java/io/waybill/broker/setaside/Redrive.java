@@ -17,15 +17,15 @@ import java.util.Set;
 
 /**
  * Makes the message that a dead letter becomes when it is sent again: with no tries counted and none of the marks of its failures, which live on in
- * the properties below. Keys, tags, sharding key, body and born time are those of the letter unless they are edited. Pure.
+ * the properties below. Keys, tags, sharding key, body and born time are those of the dead letter unless they are edited. Pure.
  *
  * @param toGroupOnly true: to the retry topic of the group, so that nobody else gets it again
  * @param properties set on the message; an empty value removes one
- * @param body null for the letter's own
+ * @param body null for its own
  * @param by who wants it, and why
  */
 record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body, String by) {
-    /** The offset message id of the letter. */
+    /** The offset message id of the dead letter. */
     static final String REDRIVEN_FROM = "REDRIVEN_FROM";
     /** Who did it, and why. */
     static final String REDRIVEN_BY = "REDRIVEN_BY";
@@ -81,19 +81,19 @@ record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body,
         }
     }
 
-    /** Where the letter was sent first; null when it does not tell. */
-    static String originTopic(ByteBuffer letter) {
-        String topic = StoredMessage.property(letter, 0, MessageProperties.DLQ_ORIGIN_TOPIC);
-        return topic != null ? topic : StoredMessage.property(letter, 0, MessageProperties.RETRY_TOPIC);
+    /** Where the dead letter was sent first; null when it does not tell. */
+    static String originTopic(ByteBuffer deadLetter) {
+        String topic = StoredMessage.property(deadLetter, 0, MessageProperties.DLQ_ORIGIN_TOPIC);
+        return topic != null ? topic : StoredMessage.property(deadLetter, 0, MessageProperties.RETRY_TOPIC);
     }
 
     /**
-     * @param originTopic where the letter was sent first
+     * @param originTopic where it was sent first
      * @param topic where it goes now
      * @throws io.waybill.protocol.message.BadValue when the properties become too long
      */
-    MessageDraft of(ByteBuffer letter, String originTopic, String topic, int queueId, long nowMillis) {
-        Map<String, String> copied = MessageProperties.decode(StoredMessage.properties(letter, 0));
+    MessageDraft of(ByteBuffer deadLetter, String originTopic, String topic, int queueId, long nowMillis) {
+        Map<String, String> copied = MessageProperties.decode(StoredMessage.properties(deadLetter, 0));
         KEPT_AS.forEach((name, keptAs) -> {
             String value = copied.remove(name);
             if (value != null) {
@@ -105,25 +105,25 @@ record Redrive(boolean toGroupOnly, Map<String, String> properties, byte[] body,
         properties.forEach(copied::put); // of an empty value nothing is encoded
         int times = 1 + numberOf(copied.get(REDRIVEN_TIMES));
         copied.put(REDRIVEN_TIMES, Integer.toString(times));
-        copied.put(REDRIVEN_FROM, offsetId(letter));
+        copied.put(REDRIVEN_FROM, offsetId(deadLetter));
         copied.put(REDRIVEN_MS, Long.toString(nowMillis));
         copied.put(REDRIVEN_BY, by);
         if (Names.isRetry(topic)) { // what consumers show as the topic
             copied.put(MessageProperties.RETRY_TOPIC, originTopic);
-            copied.put(MessageProperties.ORIGIN_MESSAGE_ID, firstId == null ? offsetId(letter) : firstId);
+            copied.put(MessageProperties.ORIGIN_MESSAGE_ID, firstId == null ? offsetId(deadLetter) : firstId);
         }
-        MessageDraft.Builder copy = RedeliveryCopy.of(letter, 0, topic, 0)
+        MessageDraft.Builder copy = RedeliveryCopy.of(deadLetter, 0, topic, 0)
                 .queueId(queueId)
                 .properties(properties.isEmpty() ? CopyRoom.encode(copied) : CopyRoom.encodeOfClient(copied));
         if (body != null) {
-            int flag = StoredMessage.sysFlag(letter, 0);
+            int flag = StoredMessage.sysFlag(deadLetter, 0);
             copy.body(body).sysFlag(flag & ~(SysFlag.COMPRESSED | SysFlag.COMPRESSION_MASK));
         }
         return copy.build();
     }
 
-    static String offsetId(ByteBuffer letter) {
-        return MessageIds.offsetId(StoredMessage.storeHost(letter, 0), StoredMessage.position(letter, 0));
+    static String offsetId(ByteBuffer deadLetter) {
+        return MessageIds.offsetId(StoredMessage.storeHost(deadLetter, 0), StoredMessage.position(deadLetter, 0));
     }
 
     private static int numberOf(String text) {

@@ -21,15 +21,20 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 
 /**
- * Messages that were set aside, as they are now, and which of them are settled: the dead letters of a group, the messages of its quarantined keys, or the
- * transactions whose checks ran out.
+ * Messages that were set aside, as they are now, and which of them are settled: the dead letters of a group, the
+ * messages of its quarantined keys, or the transactions whose checks ran out.
  *
- * <p>What always holds: a message stays where it is when it is settled. What became of it is a SETTLED record, written in one frame with the copy that is
- * delivered instead, and the store refuses to settle a message twice. So a crash loses no copy and makes none twice, and two operators need no lock.
+ * <p>What always holds: a message stays where it is when it is settled. What became of it is a SETTLED record, written
+ * in one frame with the copy that is delivered instead, and the store refuses to settle a message twice. So a crash
+ * loses no copy and makes none twice, and two operators need no lock.
  *
- * <p>The range and the settlements are a snapshot; may read the disk.
+ * <p>The range of messages is a snapshot. What is settled is read as it is asked for, {@value #MOST_KEPT} settlements at
+ * a time, since a queue may have millions: ask at ascending offsets. One thread; may read the disk.
  */
 public final class SetAsideQueue {
+    /** Settlements that are in memory at a time. */
+    static final int MOST_KEPT = 1_024;
+
     private static final int READ_COUNT = 32;
     private static final int READ_BYTES = 1 << 20;
 
@@ -41,8 +46,11 @@ public final class SetAsideQueue {
     private final long min;
     private final long max;
 
-    /** By first offset; the ranges do not overlap. */
-    private final TreeMap<Long, Settlement> settled = new TreeMap<>();
+    /** By first offset, those that end behind {@link #keptFrom} and begin before {@link #keptTo}. */
+    private final TreeMap<Long, Settlement> kept = new TreeMap<>();
+
+    private long keptFrom;
+    private long keptTo;
 
     private SetAsideQueue(
             QueueStore queues, SettlementStore settlements, Settlement.SetAsideKind kind, String topic, int queueId) {
@@ -51,9 +59,6 @@ public final class SetAsideQueue {
         this.kind = kind;
         this.topic = topic;
         this.queueId = queueId;
-        // Read before the range: what is settled afterwards is then within it or counts as open, and the store refuses
-        // the second settlement.
-        settlements.settlementsOf(topic, queueId).forEach(one -> settled.put(one.fromOffset(), one));
         QueueRange range = queues.offsetRange(topic, queueId);
         this.min = range.minOffset();
         this.max = range.maxOffset();
@@ -91,13 +96,14 @@ public final class SetAsideQueue {
         return max - min;
     }
 
-    /** Messages nobody has settled. */
+    /** Messages nobody has settled. Looks at all settlements. */
     long open() {
-        long finished = 0;
-        for (Settlement one : settled.values()) {
-            finished += Math.max(0, Math.min(one.toOffset(), max) - Math.max(one.fromOffset(), min));
-        }
-        return total() - finished;
+        long[] finished = new long[1];
+        settlements.visit(topic, queueId, min, one -> {
+            finished[0] += Math.max(0, Math.min(one.toOffset(), max) - Math.max(one.fromOffset(), min));
+            return one.toOffset() < max;
+        });
+        return total() - finished[0];
     }
 
     boolean holds(long offset) {
@@ -106,8 +112,33 @@ public final class SetAsideQueue {
 
     /** What became of the message at an offset; null while it is not settled. */
     public Settlement settlementAt(long offset) {
-        Map.Entry<Long, Settlement> at = settled.floorEntry(offset);
+        if (offset < keptFrom || offset >= keptTo) {
+            keep(offset);
+        }
+        Map.Entry<Long, Settlement> at = kept.floorEntry(offset);
         return at != null && offset < at.getValue().toOffset() ? at.getValue() : null;
+    }
+
+    private void keep(long from) {
+        kept.clear();
+        keptFrom = from;
+        keptTo = Long.MAX_VALUE;
+        settlements.visit(topic, queueId, from, one -> {
+            kept.put(one.fromOffset(), one);
+            boolean isFull = kept.size() == MOST_KEPT;
+            keptTo = isFull ? one.toOffset() : keptTo;
+            return !isFull;
+        });
+    }
+
+    /** How many settlements are in memory. */
+    int kept() {
+        return kept.size();
+    }
+
+    /** Whether a message is settled by now, at any offset: one question to the store. */
+    boolean isSettled(long offset) {
+        return settlements.settlementOf(topic, queueId, offset) != null;
     }
 
     /** The first message that is not settled; {@link #max} when all are. */

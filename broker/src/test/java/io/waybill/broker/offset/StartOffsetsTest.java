@@ -99,9 +99,10 @@ class StartOffsetsTest {
                 new Row(ConsumeFrom.LAST, OLD, "%RETRY%g", TRIMMED, 3),
                 new Row(ConsumeFrom.TIMESTAMP, OLD, "%RETRY%g", WHOLE, 0));
         for (Row row : table) {
-            StartOffsets starts =
-                    new StartOffsets(store.queues(), store.clock(), row.isYoung ? Long.MAX_VALUE : 0);
-            assertThat(starts.of(row.topic, 0, row.from, row.range)).as(row.toString()).isEqualTo(row.begins);
+            StartOffsets starts = new StartOffsets(store.queues(), store.clock(), row.isYoung ? Long.MAX_VALUE : 0);
+            assertThat(starts.of(row.topic, 0, row.from, row.range))
+                    .as(row.toString())
+                    .isEqualTo(row.begins);
         }
     }
 
@@ -109,7 +110,9 @@ class StartOffsetsTest {
     void onlyWhatMayNeedTheDiskIsLeftToAThreadThatMayBlock() {
         StartOffsets starts = new StartOffsets(store.queues(), store.clock());
         assertThat(starts.mayBlock("t", ConsumeFrom.FIRST, WHOLE)).isFalse();
-        assertThat(starts.mayBlock("t", ConsumeFrom.LAST, WHOLE)).as("is it young?").isTrue();
+        assertThat(starts.mayBlock("t", ConsumeFrom.LAST, WHOLE))
+                .as("is it young?")
+                .isTrue();
         assertThat(starts.mayBlock("t", ConsumeFrom.LAST, TRIMMED)).isFalse();
         assertThat(starts.mayBlock("t", ConsumeFrom.LAST, EMPTY)).isFalse();
         assertThat(starts.mayBlock("t", ConsumeFrom.TIMESTAMP, TRIMMED)).isTrue();

@@ -69,7 +69,7 @@ class DeadLetterAdminTest {
     }
 
     private List<String> states() {
-        return list(",'settled':true").getArray("letters").objects("letters").stream()
+        return list(",'settled':true").getArray("deadLetters").objects("deadLetters").stream()
                 .map(letter -> letter.getString("state"))
                 .toList();
     }
@@ -101,7 +101,7 @@ class DeadLetterAdminTest {
         JsonObject page = list("");
         assertThat(page.getLong("total", -1)).isEqualTo(2);
         assertThat(page.getLong("open", -1)).isEqualTo(2);
-        JsonObject letter = page.getArray("letters").objects("letters").get(0);
+        JsonObject letter = page.getArray("deadLetters").objects("deadLetters").get(0);
         Message stored = broker.visible(DEAD, 0).get(0);
         assertThat(letter.getLong("offset", -1)).isZero();
         assertThat(letter.getString("offsetMsgId")).isEqualTo(stored.offsetId());
@@ -118,8 +118,8 @@ class DeadLetterAdminTest {
         assertThat(letter.getString("tags")).isEqualTo("PAID");
         assertThat(letter.getInt("bodySize", -1)).isEqualTo("order u1".length());
         assertThat(letter.getString("state")).isEqualTo("OPEN");
-        assertThat(list(",'from':1").getArray("letters").size()).isEqualTo(1);
-        assertThat(list(",'max':1").getArray("letters").size()).isEqualTo(1);
+        assertThat(list(",'from':1").getArray("deadLetters").size()).isEqualTo(1);
+        assertThat(list(",'max':1").getArray("deadLetters").size()).isEqualTo(1);
     }
 
     @Test
@@ -150,7 +150,7 @@ class DeadLetterAdminTest {
                 .endsWith(": fixed");
 
         assertThat(states()).containsExactly("REDRIVEN");
-        assertThat(list("").getArray("letters").size()).isZero();
+        assertThat(list("").getArray("deadLetters").size()).isZero();
         assertThat(list("").getLong("open", -1)).isZero();
         assertThat(settle("'offsets':[0],'action':'DISCARD'")).containsEntry(0L, "ALREADY_SETTLED");
         broker.restart();

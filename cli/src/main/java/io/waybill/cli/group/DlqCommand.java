@@ -88,7 +88,7 @@ public final class DlqCommand implements Callable<Integer> {
     }
 
     private static DeadLetter find(DeadLetters letters, String group, String broker, long offset) {
-        return letters.list(group, offset, 1, true).letters().stream()
+        return letters.list(group, offset, 1, true).deadLetters().stream()
                 .filter(letter -> letter.offset() == offset && (broker == null || broker.equals(letter.broker())))
                 .findFirst()
                 .orElseThrow(() -> new Failure(
@@ -133,7 +133,7 @@ public final class DlqCommand implements Callable<Integer> {
         protected int run(WaybillClient client) {
             DeadLetters.Page page = client.admin().deadLetters().list(group, from, max, all);
             List<Map<String, Object>> rows = new ArrayList<>();
-            page.letters().forEach(letter -> rows.add(row(letter)));
+            page.deadLetters().forEach(letter -> rows.add(row(letter)));
             output().list(rows);
             output().note(page.open() + " open of " + page.total() + " dead letters");
             return ExitCode.DONE;
@@ -220,7 +220,7 @@ public final class DlqCommand implements Callable<Integer> {
             if (confirmation.dryRun()) {
                 List<Map<String, Object>> rows = new ArrayList<>();
                 if (all) {
-                    letters.list(group, 0, PAGE, false).letters().forEach(letter -> rows.add(row(letter)));
+                    letters.list(group, 0, PAGE, false).deadLetters().forEach(letter -> rows.add(row(letter)));
                 } else {
                     offsets.forEach(offset -> rows.add(row(find(letters, group, broker, offset))));
                 }

@@ -105,17 +105,19 @@ class AdminSettlementTest {
     void deadLettersAreListedAndSettledInSteps() {
         nextJson(
                 RequestCode.LIST_DEAD,
-                "{\"group\":\"g\",\"total\":3,\"open\":2,\"letters\":[" + letter(4, "OPEN") + ","
+                "{\"group\":\"g\",\"total\":3,\"open\":2,\"deadLetters\":[" + letter(4, "OPEN") + ","
                         + letter(2, "REDRIVEN") + "]}");
         DeadLetters.Page page = admin.deadLetters().list("g", 0, 10, true);
         assertThat(page.total()).isEqualTo(3);
-        assertThat(page.letters()).extracting(DeadLetters.DeadLetter::offset).containsExactly(2L, 4L);
-        assertThat(page.letters().get(1).keys()).containsExactly("a", "b");
-        assertThat(page.letters().get(0).state()).isEqualTo(DeadLetters.State.REDRIVEN);
+        assertThat(page.deadLetters())
+                .extracting(DeadLetters.DeadLetter::offset)
+                .containsExactly(2L, 4L);
+        assertThat(page.deadLetters().get(1).keys()).containsExactly("a", "b");
+        assertThat(page.deadLetters().get(0).state()).isEqualTo(DeadLetters.State.REDRIVEN);
 
         // All that are open: the list is read to its end first.
-        nextJson(RequestCode.LIST_DEAD, "{\"letters\":[" + letter(4, "OPEN") + "," + letter(5, "OPEN") + "]}");
-        nextJson(RequestCode.LIST_DEAD, "{\"letters\":[]}");
+        nextJson(RequestCode.LIST_DEAD, "{\"deadLetters\":[" + letter(4, "OPEN") + "," + letter(5, "OPEN") + "]}");
+        nextJson(RequestCode.LIST_DEAD, "{\"deadLetters\":[]}");
         nextJson(
                 RequestCode.SETTLE_DEAD,
                 "{\"results\":[{\"offset\":4,\"answer\":\"REDRIVEN\",\"offsetMsgId\":\"0B\"}]}");

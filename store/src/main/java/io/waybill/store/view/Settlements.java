@@ -7,6 +7,7 @@ import io.waybill.store.record.StateRecord;
 import io.waybill.store.record.Unpacker;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Which messages of set-aside queues are settled, and how; ranges of a queue do not overlap. What is said of messages that the log no longer holds is not
@@ -81,16 +82,28 @@ public final class Settlements extends StateRecords<Settlement> {
 
     // ---- readers
 
-    /** By offset. */
-    public List<Settlement> of(String topic, int queueId) {
-        List<Settlement> found = new ArrayList<>();
-        visit(Settlement.keysOf(topic, queueId), settlement -> {
-            if (settlement.position() >= oldestPosition) {
-                found.add(settlement);
-            }
-            return true;
-        });
-        return found;
+    /** Visits those of a queue that end behind an offset, by offset, until the visitor has enough. */
+    public void from(String topic, int queueId, long offset, Predicate<Settlement> visitor) {
+        Settlement first = at(topic, queueId, offset);
+        if (first != null && !visitor.test(first)) {
+            return;
+        }
+        Settlement point = point(topic, queueId, first == null ? offset : first.toOffset());
+        visit(
+                point.key(),
+                point.keyAt(Long.MAX_VALUE),
+                settlement -> settlement.position() < oldestPosition || visitor.test(settlement));
+    }
+
+    /** The one that covers an offset, or null. */
+    public Settlement at(String topic, int queueId, long offset) {
+        return overlapping(point(topic, queueId, offset));
+    }
+
+    /** A range of one message, to ask by; no matter of which kind. */
+    private static Settlement point(String topic, int queueId, long offset) {
+        return new Settlement(
+                Settlement.SetAsideKind.DEAD_LETTER, topic, queueId, offset, offset + 1, Settlement.How.DISCARDED, "");
     }
 
     /**

@@ -260,9 +260,9 @@ class KillNineFlowsTest {
     private Step redrives() {
         return n -> {
             DeadLetters.Page open = admin.deadLetters().list("kill-dead", 0, 1, false);
-            allRedriven = open.letters().isEmpty();
+            allRedriven = open.deadLetters().isEmpty();
             if (!allRedriven) {
-                redrive(open.letters().get(0).offset());
+                redrive(open.deadLetters().get(0).offset());
             }
         };
     }

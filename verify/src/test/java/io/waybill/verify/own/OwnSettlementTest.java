@@ -70,18 +70,18 @@ class OwnSettlementTest {
         others.awaitCount(6);
         DeadLetters.Page page = letters.list(group, 0, 10, false);
         assertThat(page.total()).isEqualTo(6);
-        assertThat(page.letters()).hasSize(6).allSatisfy(letter -> {
+        assertThat(page.deadLetters()).hasSize(6).allSatisfy(letter -> {
             assertThat(letter.originTopic()).isEqualTo(topic);
             assertThat(letter.state()).isEqualTo(DeadLetters.State.OPEN);
             assertThat(letter.deadSince()).isNotNull();
             assertThat(letter.reason()).isNotBlank();
             assertThat(letter.keys()).hasSize(1);
         });
-        assertThat(letters.read(group, page.letters().get(0)).orElseThrow().text())
+        assertThat(letters.read(group, page.deadLetters().get(0)).orElseThrow().text())
                 .startsWith("bill ");
 
         healthy.set(true);
-        DeadLetter first = page.letters().get(0);
+        DeadLetter first = page.deadLetters().get(0);
         List<Outcome> one = letters.redrive(
                 group,
                 Selection.at(first.broker(), first.offset()),
@@ -105,7 +105,7 @@ class OwnSettlementTest {
                         .answer())
                 .isEqualTo(Outcome.Answer.ALREADY_SETTLED);
 
-        DeadLetter second = page.letters().get(1);
+        DeadLetter second = page.deadLetters().get(1);
         assertThat(letters.discard(group, Selection.at(second.broker(), second.offset()), "ann", "paid by cheque")
                         .get(0)
                         .answer())
@@ -119,7 +119,7 @@ class OwnSettlementTest {
         others.awaitCount(10); // to the topic: everybody gets those again
         assertThat(billed.texts()).doesNotContain("bill x").hasSize(5);
         assertThat(letters.list(group, 0, 10, false).open()).isZero();
-        assertThat(letters.list(group, 0, 10, true).letters())
+        assertThat(letters.list(group, 0, 10, true).deadLetters())
                 .extracting(DeadLetter::state)
                 .containsOnly(DeadLetters.State.REDRIVEN, DeadLetters.State.DISCARDED);
     }

@@ -101,7 +101,7 @@ class StockDeadLetterTest {
         }
         awaitLetters(reader, 3);
         List<DeadLetters.DeadLetter> letters =
-                deadLetters().list(reader.group, 0, 100, false).letters();
+                deadLetters().list(reader.group, 0, 100, false).deadLetters();
         assertThat(letters).allSatisfy(letter -> {
             assertThat(letter.originTopic()).isEqualTo(topic);
             assertThat(letter.tries()).isEqualTo(1);
@@ -141,7 +141,7 @@ class StockDeadLetterTest {
         assertThat(reader.times("bad-2")).isEqualTo(2);
         DeadLetters.Page page = deadLetters().list(reader.group, 0, 100, true);
         assertThat(page.open()).isZero();
-        assertThat(page.letters()).hasSize(3).allMatch(l -> l.state() == DeadLetters.State.REDRIVEN);
+        assertThat(page.deadLetters()).hasSize(3).allMatch(l -> l.state() == DeadLetters.State.REDRIVEN);
     }
 
     @Test
@@ -154,7 +154,7 @@ class StockDeadLetterTest {
         producer.send(message(topic, "PAID", "k", "useless"));
         awaitLetters(reader, 2);
         List<DeadLetters.DeadLetter> letters =
-                deadLetters().list(reader.group, 0, 100, false).letters();
+                deadLetters().list(reader.group, 0, 100, false).deadLetters();
         for (DeadLetters.DeadLetter letter : letters) {
             String body = new String(
                     deadLetters().read(reader.group, letter).orElseThrow().body(), StandardCharsets.UTF_8);
@@ -172,7 +172,7 @@ class StockDeadLetterTest {
         Stock.await("the edited letter", LIMIT, () -> reader.times("right") == 1);
         assertThat(reader.last("right").getProperty("color")).isEqualTo("blue");
         assertThat(reader.times("useless")).isEqualTo(1);
-        assertThat(deadLetters().list(reader.group, 0, 100, true).letters())
+        assertThat(deadLetters().list(reader.group, 0, 100, true).deadLetters())
                 .extracting(DeadLetters.DeadLetter::state)
                 .containsExactlyInAnyOrder(DeadLetters.State.REDRIVEN, DeadLetters.State.DISCARDED);
     }

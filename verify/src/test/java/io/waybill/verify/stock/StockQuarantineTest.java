@@ -62,7 +62,7 @@ class StockQuarantineTest {
         assertThat(admin.groups().backlog(group).total().quarantined().messages())
                 .isEqualTo(3);
         assertThat(admin.groups().backlog(group).total().dead().messages()).isZero();
-        assertThat(admin.deadLetters().list(group, 0, 10, true).letters()).isEmpty();
+        assertThat(admin.deadLetters().list(group, 0, 10, true).deadLetters()).isEmpty();
 
         broken = false;
         admin.quarantine().release(group, topic, "p", "test");

@@ -76,7 +76,7 @@ final class AdminDeadLetters implements DeadLetters {
 
     private static List<DeadLetter> letters(String broker, JsonObject answer) {
         List<DeadLetter> letters = new ArrayList<>();
-        for (JsonObject one : answer.getArray("letters").objects("letters")) {
+        for (JsonObject one : answer.getArray("deadLetters").objects("deadLetters")) {
             letters.add(new DeadLetter(
                     broker,
                     one.requireLong("offset"),
@@ -149,7 +149,7 @@ final class AdminDeadLetters implements DeadLetters {
         return List.copyOf(outcomes);
     }
 
-    /** All open letters there are now, so that letters that die meanwhile are left alone. */
+    /** All open dead letters there are now, so that those that come meanwhile are left alone. */
     private List<Long> open(String broker, String address, String group) {
         List<Long> offsets = new ArrayList<>();
         long from = 0;
@@ -248,7 +248,7 @@ final class AdminDeadLetters implements DeadLetters {
                     WaybillException.Kind.INTERRUPTED,
                     -1,
                     false,
-                    "re-driving dead letters was interrupted between two letters",
+                    "re-driving dead letters was interrupted between two of them",
                     "do it again: what is settled stays settled",
                     e);
         } catch (ExecutionException e) {
