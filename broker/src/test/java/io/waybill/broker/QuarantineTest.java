@@ -18,7 +18,9 @@ import io.waybill.protocol.json.Json;
 import io.waybill.protocol.json.JsonObject;
 import io.waybill.protocol.json.JsonWriter;
 import io.waybill.protocol.message.MessageDraft;
+import io.waybill.store.record.CatalogKind;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -206,6 +208,92 @@ class QuarantineTest {
         assertThat(bodies("orders", 2)).containsExactly("a2");
         assertThat(broker.store.queues().offsetRange(RETRY, 0).maxOffset()).isZero();
         assertThat(ordered("RELEASE", "a").result()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+    }
+
+    private long settledCount() {
+        long[] count = new long[1];
+        broker.store.settlements().visit(QUARANTINED, 0, 0, range -> {
+            count[0] += range.toOffset() - range.fromOffset();
+            return true;
+        });
+        return count[0];
+    }
+
+    private Command request(String action, String key) {
+        return Command.request(RequestCode.QUARANTINE)
+                .body(("{\"group\":\"g\",\"action\":\"" + action + "\",\"topic\":\"orders\",\"key\":\"" + key
+                                + "\",\"by\":\"me\"}")
+                        .getBytes(StandardCharsets.UTF_8))
+                .build();
+    }
+
+    /** More messages than are settled in one frame: after the first frame the broker is killed. */
+    @Test
+    void aDiscardOfManyMessagesIsDoneWholeAlthoughTheBrokerIsKilledInBetween() {
+        int many = 2_100;
+        for (int i = 0; i < many; i++) {
+            send("a", "a" + i);
+        }
+        order("QUARANTINE", "a");
+        while (quarantinedCount() < many) {
+            bodies("orders", quarantinedCount());
+        }
+        broker.begin(broker.connect(), request("DISCARD", "a"));
+        while (settledCount() == 0) {
+            assertThat(broker.duties.step()).isTrue();
+        }
+        assertThat(settledCount()).as("the first piece").isLessThan(many);
+        broker.kill();
+        heartbeat();
+        broker.pass(2_000);
+        assertThat(settledCount()).isEqualTo(many);
+        assertThat(keys()).isEmpty();
+        assertThat(broker.store.queues().offsetRange(RETRY, 0).maxOffset()).isZero();
+    }
+
+    private Command deletion() {
+        return Command.request(RequestCode.DELETE_TOPIC_IN_BROKER)
+                .field("topic", "orders")
+                .field("force", true)
+                .build();
+    }
+
+    @Test
+    void aTopicThatComesAgainDoesNotMeetTheKeysOfTheOneBefore() {
+        send("a", "a0");
+        send("b", "b0");
+        order("QUARANTINE", "a");
+        assertThat(bodies("orders", 0)).containsExactly("b0");
+        broker.gone(member);
+        assertThat(broker.ask(deletion()).result()).isZero();
+        broker.pass(2_000);
+        assertThat(keys()).isEmpty();
+        assertThat(settledCount()).as("its message is discarded").isEqualTo(1);
+        send("a", "a1");
+        for (int look = 0; look < 2; look++) {
+            heartbeat();
+            assertThat(bodies("orders", 2)).containsExactly("a1");
+            assertThat(keys()).isEmpty();
+            broker.restart();
+        }
+    }
+
+    @Test
+    void aDeletedTopicsKeysAreForgottenAlthoughACrashComesBehindTheDeletion() {
+        send("a", "a0");
+        order("QUARANTINE", "a");
+        assertThat(bodies("orders", 0)).isEmpty();
+        broker.gone(member);
+        broker.begin(broker.connect(), deletion());
+        while (broker.features.topics.find("orders") != null) {
+            assertThat(broker.duties.step()).isTrue();
+        }
+        broker.kill();
+        broker.pass(2_000);
+        assertThat(keys()).isEmpty();
+        assertThat(settledCount()).isEqualTo(1);
+        assertThat(broker.store.catalog().catalogValues(CatalogKind.SETTING).keySet())
+                .noneMatch(name -> name.startsWith("quarantine/"));
     }
 
     @Test

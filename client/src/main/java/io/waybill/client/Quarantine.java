@@ -45,7 +45,16 @@ public interface Quarantine {
      * @param since when it was quarantined
      * @param reason why
      * @param by who quarantined it: a member of the group or an operator; or null
+     * @param state QUARANTINED; RELEASING until the group has consumed what was given back; DISCARDING until all that
+     *     was quarantined when an operator discarded it is settled, also over a failure or a restart of the broker
      */
     record QuarantinedKey(
-            String broker, String topic, String key, long messages, Instant since, String reason, String by) {}
+            String broker,
+            String topic,
+            String key,
+            long messages,
+            Instant since,
+            String reason,
+            String by,
+            String state) {}
 }

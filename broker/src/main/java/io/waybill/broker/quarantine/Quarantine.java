@@ -6,6 +6,7 @@ import io.waybill.broker.request.Outcomes;
 import io.waybill.broker.request.Rules;
 import io.waybill.broker.setaside.SetAsideQueue;
 import io.waybill.broker.topic.Topics;
+import io.waybill.platform.Duty;
 import io.waybill.protocol.Names;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.CatalogStore;
@@ -23,9 +24,14 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,6 +51,11 @@ public final class Quarantine {
     /** Messages of a group that wait in quarantine, each remembered here: about 13 MiB. Then the queues that bring more stand still. */
     static final int MOST_WAITING = 100_000;
 
+    /** Messages settled in one frame. */
+    static final int SETTLED_COUNT = 1_000;
+
+    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private static final String CATALOG_PREFIX = "quarantine/";
 
     private final QueueStore queueStore;
@@ -54,13 +65,37 @@ public final class Quarantine {
     private final Topics topics;
     private final Rules rules;
     private final Executor blocking;
+    private final Runnable leftToDo;
     private final Map<String, QuarantinedGroup> groups = new ConcurrentHashMap<>();
+
+    /** Held while what is so of a key is read and handed to the log, so that the log has it in that order. */
+    private final Object recording = new Object();
+
+    /** Keys of which the log does not have yet what is so here. */
+    private final Set<KeyName> unrecorded = ConcurrentHashMap.newKeySet();
+
+    /** Records of those that are on their way once more. */
+    private final AtomicInteger repeating = new AtomicInteger();
+
+    /** Quarantined messages of topics that are deleted, not settled yet. */
+    private final Queue<Orphans> orphans = new ConcurrentLinkedQueue<>();
+
+    private record KeyName(String group, String topic, String key) {
+        /** Of its entry in the catalog. */
+        String entry() {
+            return CATALOG_PREFIX + group + "/" + topic + "/" + key;
+        }
+    }
+
+    /** Offsets in the group's quarantine topic. */
+    private record Orphans(String group, String topic, List<Long> offsets) {}
 
     /**
      * Reads the catalog and the quarantined messages.
      *
      * @param rules told when what a group may get has changed
      * @param blocking for what may wait for the disk
+     * @param leftToDo called when {@link #doWhatIsLeft} has something to do
      */
     public Quarantine(
             QueueStore queueStore,
@@ -69,7 +104,8 @@ public final class Quarantine {
             StoreClock storeClock,
             Topics topics,
             Rules rules,
-            Executor blocking) {
+            Executor blocking,
+            Runnable leftToDo) {
         this.queueStore = queueStore;
         this.catalogStore = catalogStore;
         this.settlementStore = settlementStore;
@@ -77,10 +113,13 @@ public final class Quarantine {
         this.topics = topics;
         this.rules = rules;
         this.blocking = blocking;
+        this.leftToDo = leftToDo;
         catalogStore.catalogValues(CatalogKind.SETTING).forEach((name, value) -> {
             String[] parts = name.startsWith(CATALOG_PREFIX) ? name.split("/", 4) : new String[0];
-            if (parts.length == 4) {
+            if (parts.length == 4 && topics.find(parts[2]) != null) {
                 group(parts[1]).add(QuarantinedKey.parse(parts[2], parts[3], value));
+            } else if (parts.length == 4) {
+                unrecorded.add(new KeyName(parts[1], parts[2], parts[3])); // its end was lost with the run before
             }
         });
         Set<String> named = new HashSet<>(groups.keySet());
@@ -90,6 +129,7 @@ public final class Quarantine {
             }
         });
         named.forEach(this::findQuarantined);
+        topics.addListener(this::topicChanged);
     }
 
     private QuarantinedGroup group(String name) {
@@ -108,18 +148,25 @@ public final class Quarantine {
     private void findQuarantined(String name) {
         QuarantinedGroup group = group(name);
         List<Long> twice = new ArrayList<>();
+        List<Long> ofDeleted = new ArrayList<>();
         SetAsideQueue.ofQuarantine(queueStore, settlementStore, name).readOpen(message -> {
             long quarantinedAt = StoredMessage.queueOffset(message, 0);
             String key = QuarantinedMessage.keyOf(message, 0);
             String topic = QuarantinedMessage.topicOf(message, 0, Names.quarantineTopic(name));
             Origin origin = QuarantinedMessage.originOf(message, 0);
             boolean isComplete = key != null && topic != null && origin != null;
-            if (isComplete && !group.setAside(topic, key, origin, quarantinedAt, false, storeClock.nowMillis())) {
+            if (isComplete && topics.find(topic) == null) {
+                ofDeleted.add(quarantinedAt);
+            } else if (isComplete
+                    && !group.setAside(topic, key, origin, quarantinedAt, false, storeClock.nowMillis())) {
                 twice.add(quarantinedAt);
             }
             return true;
         });
         settleDuplicates(name, twice);
+        if (!ofDeleted.isEmpty()) {
+            orphans.add(new Orphans(name, "its topic", ofDeleted));
+        }
     }
 
     /** Copies that are one too many are never given back. */
@@ -153,7 +200,7 @@ public final class Quarantine {
     }
 
     /** A key as it is told. */
-    record Row(String topic, String key, int messages, long sinceMillis, String reason, String by, boolean releasing) {}
+    record Row(String topic, String key, int messages, long sinceMillis, String reason, String by, String state) {}
 
     /** The keys of a group, the longest quarantined first. */
     List<Row> list(String name) {
@@ -163,13 +210,7 @@ public final class Quarantine {
             synchronized (group) {
                 for (QuarantinedKey key : group.keys()) {
                     rows.add(new Row(
-                            key.topic,
-                            key.key,
-                            key.waiting.size(),
-                            key.sinceMillis,
-                            key.reason,
-                            key.by,
-                            key.releasing));
+                            key.topic, key.key, key.waiting.size(), key.sinceMillis, key.reason, key.by, key.state()));
                 }
             }
         }
@@ -216,7 +257,7 @@ public final class Quarantine {
         rules.changed();
         log.info("Key {} of topic {} is in quarantine for group {}: {}, by {}", key, topic, name, reason, by);
         QuarantinedKey added = quarantined;
-        keep(group, quarantined, outcome -> {
+        record(name, topic, key, outcome -> {
             if (!(outcome instanceof Stored) && isNew) {
                 synchronized (group) {
                     group.remove(added);
@@ -226,27 +267,111 @@ public final class Quarantine {
         });
     }
 
-    /** Writes a key as it is now into the catalog. */
-    void keep(QuarantinedGroup group, QuarantinedKey key, Consumer<Outcome> then) {
-        byte[] json;
-        synchronized (group) {
-            json = key.toJson();
-        }
-        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(group.name, key), json, then::accept);
-    }
-
-    /** Takes a key out of the catalog, which has left the quarantine. */
-    void drop(QuarantinedGroup group, QuarantinedKey key) {
-        log.info("Key {} of topic {} is out of quarantine for group {}", key.key, key.topic, group.name);
-        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(group.name, key), null, outcome -> {
+    /**
+     * Writes into the catalog what is so of a key now: that it is in quarantine, and how, or that it is not. Whoever
+     * changes a key calls this after the change; so the last record is of the last change, whichever thread comes
+     * first. What the log does not take is repeated.
+     */
+    void record(String group, String topic, String key, Consumer<Outcome> then) {
+        record(new KeyName(group, topic, key), outcome -> {
             if (!(outcome instanceof Stored)) {
-                log.warn("That key {} left its quarantine is only in memory: {}", key.key, Outcomes.text(outcome));
+                leftToDo.run();
             }
+            then.accept(outcome);
         });
     }
 
-    private static String catalogName(String group, QuarantinedKey key) {
-        return CATALOG_PREFIX + group + "/" + key.topic + "/" + key.key;
+    private void record(KeyName name, Consumer<Outcome> then) {
+        synchronized (recording) {
+            unrecorded.remove(name);
+            catalogStore.putCatalog(CatalogKind.SETTING, name.entry(), json(name), outcome -> {
+                if (!(outcome instanceof Stored)) {
+                    unrecorded.add(name);
+                }
+                then.accept(outcome);
+            });
+        }
+    }
+
+    private byte[] json(KeyName name) {
+        QuarantinedGroup group = groups.get(name.group());
+        if (group == null) {
+            return null;
+        }
+        synchronized (group) {
+            QuarantinedKey key = group.find(name.topic(), name.key());
+            return key == null ? null : key.toJson();
+        }
+    }
+
+    // ---- the end of a topic
+
+    /**
+     * A topic that is gone takes the quarantine of its keys along, before one of its name can come: that one must not
+     * meet them. Called by the thread that confirms, so the records are left to the duty.
+     */
+    private void topicChanged(String topic) {
+        if (topics.find(topic) != null) {
+            return;
+        }
+        for (QuarantinedGroup group : groups.values()) {
+            List<Long> offsets = new ArrayList<>();
+            synchronized (group) {
+                for (QuarantinedKey key : List.copyOf(group.keys())) {
+                    if (key.topic.equals(topic)) {
+                        group.remove(key);
+                        unrecorded.add(new KeyName(group.name, topic, key.key));
+                        offsets.addAll(key.waiting.values());
+                        log.info(
+                                "Key {} left the quarantine of group {}: topic {} is deleted",
+                                key.key,
+                                group.name,
+                                topic);
+                    }
+                }
+            }
+            if (!offsets.isEmpty()) {
+                orphans.add(new Orphans(group.name, topic, offsets));
+            }
+        }
+        leftToDo.run();
+    }
+
+    /** Repeats what the log did not take, and discards the messages of deleted topics. Nanoseconds until it wants to go on. */
+    long doWhatIsLeft() {
+        if (unrecorded.isEmpty() && orphans.isEmpty() && repeating.get() == 0) {
+            return Duty.WHEN_WOKEN;
+        }
+        for (KeyName name : List.copyOf(unrecorded)) {
+            repeating.incrementAndGet();
+            record(name, outcome -> repeating.decrementAndGet());
+        }
+        for (Orphans some : orphans) {
+            try {
+                blocking.execute(() -> discard(some));
+            } catch (RejectedExecutionException e) {
+                break; // too much waits for the disk
+            }
+        }
+        return AGAIN_NANOS;
+    }
+
+    private void discard(Orphans from) {
+        String topic = Names.quarantineTopic(from.group());
+        List<Long> open = from.offsets().stream()
+                .filter(offset -> settlementStore.settlementOf(topic, 0, offset) == null)
+                .limit(SETTLED_COUNT)
+                .toList();
+        if (open.isEmpty()) {
+            orphans.remove(from);
+            return;
+        }
+        String by = "broker: the deletion of " + from.topic();
+        settlementStore.settle(List.of(), settlements(from.group(), open, How.DISCARDED, by), outcome -> {
+            if (outcome instanceof Stored) {
+                leftToDo.run(); // the rest follows; after a refusal all is tried again later
+            }
+        });
     }
 
     // ---- the end of a group
@@ -272,7 +397,7 @@ public final class Quarantine {
             forgetMessages(name, then);
             return;
         }
-        catalogStore.putCatalog(CatalogKind.SETTING, catalogName(name, gone.get(done)), null, outcome -> {
+        record(name, gone.get(done).topic, gone.get(done).key, outcome -> {
             if (!(outcome instanceof Stored)) {
                 synchronized (group(name)) { // they are quarantined still
                     gone.subList(done, gone.size()).forEach(group(name)::add);
@@ -286,22 +411,36 @@ public final class Quarantine {
 
     private void forgetMessages(String name, Consumer<String> then) {
         String topic = Names.quarantineTopic(name);
+        String why = "the deletion of its group";
         if (topics.find(topic) == null) {
-            then.accept(null);
+            // A crash may have come behind the deletion of the topic, and before what follows it.
+            boolean[] isKnown = new boolean[1];
+            settlementStore.visit(topic, 0, 0, settlement -> {
+                isKnown[0] = true;
+                return false;
+            });
+            if (isKnown[0]) {
+                forgetSettlements(topic, why, then);
+            } else {
+                then.accept(null);
+            }
             return;
         }
-        String why = "the deletion of its group";
         topics.delete(topic, why, change -> {
             if (change.isRefused() && topics.find(topic) != null) {
                 then.accept(change.text());
                 return;
             }
-            settlementStore.forget(
-                    Settlement.SetAsideKind.QUARANTINE,
-                    topic,
-                    0,
-                    why,
-                    outcome -> then.accept(outcome instanceof Stored ? null : Outcomes.text(outcome)));
+            forgetSettlements(topic, why, then);
         });
+    }
+
+    private void forgetSettlements(String topic, String why, Consumer<String> then) {
+        settlementStore.forget(
+                Settlement.SetAsideKind.QUARANTINE,
+                topic,
+                0,
+                why,
+                outcome -> then.accept(outcome instanceof Stored ? null : Outcomes.text(outcome)));
     }
 }

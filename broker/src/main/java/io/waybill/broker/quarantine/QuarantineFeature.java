@@ -38,7 +38,14 @@ public final class QuarantineFeature implements Feature {
             Lanes lanes) {
         Executor blocking = lanes.executor(Lane.BLOCKING);
         quarantine = new Quarantine(
-                store.queues(), store.catalog(), store.settlements(), store.clock(), topics, rules, blocking);
+                store.queues(),
+                store.catalog(),
+                store.settlements(),
+                store.clock(),
+                topics,
+                rules,
+                blocking,
+                wakeup::wake);
         router = new QuarantineRouter(quarantine, store.pops(), store.clock(), topics, clock, wakeup::wake);
         failures = new OrderedFailures(quarantine, store.messages(), offsets, clock, blocking, wakeup::wake);
         release = new QuarantineRelease(
@@ -85,7 +92,7 @@ public final class QuarantineFeature implements Feature {
         @Override
         public long run() {
             long untilAnswer = failures.answerDue();
-            return Math.min(untilAnswer, release.endConsumed());
+            return Math.min(Math.min(untilAnswer, release.endConsumed()), quarantine.doWhatIsLeft());
         }
     }
 }

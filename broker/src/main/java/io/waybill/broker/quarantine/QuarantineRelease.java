@@ -16,6 +16,7 @@ import io.waybill.store.log.Stored;
 import io.waybill.store.record.Settlement.How;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -41,9 +42,6 @@ final class QuarantineRelease {
 
     private static final int RELEASED_COUNT = 256;
     private static final long RELEASED_BYTES = 1 << 20;
-    /** Messages dropped in one frame; the rest of a key follows in the next one. */
-    private static final int DISCARDED_COUNT = 1_000;
-
     private final Quarantine quarantine;
     private final QueueStore queueStore;
     private final SettlementStore settlementStore;
@@ -86,7 +84,7 @@ final class QuarantineRelease {
         if (group != null) {
             synchronized (group) {
                 quarantined = group.find(topic, key);
-                isBusy = quarantined != null && quarantined.busy;
+                isBusy = quarantined != null && (quarantined.busy || quarantined.discardBelow > 0);
                 if (quarantined != null && !isBusy) {
                     quarantined.busy = true;
                 }
@@ -115,8 +113,7 @@ final class QuarantineRelease {
         QuarantinedGroup group = quarantine.groupOrNull(name);
         QuarantinedKey quarantined = claim(group, topic, key, then);
         if (quarantined != null) {
-            Work work = new Work(group, quarantined, by, then);
-            work.discardNext(work.offered(), 0);
+            new Work(group, quarantined, by, then).discard();
         }
     }
 
@@ -229,7 +226,7 @@ final class QuarantineRelease {
                 then.done(messages, refusal);
                 return;
             }
-            quarantine.keep(group, quarantined, outcome -> {
+            quarantine.record(group.name, quarantined.topic, quarantined.key, outcome -> {
                 then.done(messages, outcome instanceof Stored ? null : Outcomes.text(outcome));
                 released.run();
             });
@@ -237,16 +234,51 @@ final class QuarantineRelease {
 
         // ---- dropping
 
-        /** Drops the next piece, then the rest. What is not dropped after a failure or a crash stays quarantined. */
+        /**
+         * Few messages are discarded in one frame, all or none. More are discarded in pieces, and what is wanted stands
+         * in the catalog first: so neither a failure nor a crash leaves a part of them in quarantine for good.
+         */
+        void discard() {
+            List<Long> offered = offered();
+            if (offered.size() <= Quarantine.SETTLED_COUNT) {
+                discardNext(offered, 0);
+                return;
+            }
+            synchronized (group) {
+                quarantined.discardBelow = Collections.max(offered) + 1;
+                quarantined.discardBy = by;
+            }
+            quarantine.record(group.name, quarantined.topic, quarantined.key, outcome -> {
+                if (outcome instanceof Stored) {
+                    released.run(); // from now on the duty looks whether it has to go on
+                    discardNext(offered, 0);
+                    return;
+                }
+                synchronized (group) {
+                    quarantined.discardBelow = 0;
+                    quarantined.discardBy = null;
+                    quarantined.busy = false;
+                }
+                then.done(0, Outcomes.text(outcome));
+            });
+        }
+
+        /** Goes on with a discard that a failure or a crash stopped. */
+        void discardRest() {
+            List<Long> left = offered();
+            left.removeIf(offset -> offset >= quarantined.discardBelow);
+            discardNext(left, 0);
+        }
+
         private void discardNext(List<Long> offered, int done) {
-            List<Long> piece = offered.subList(done, Math.min(offered.size(), done + DISCARDED_COUNT));
+            List<Long> piece = offered.subList(done, Math.min(offered.size(), done + Quarantine.SETTLED_COUNT));
             if (piece.isEmpty()) {
-                discarded(done, null);
+                discarded(done);
                 return;
             }
             settlementStore.settle(List.of(), Quarantine.settlements(group.name, piece, How.DISCARDED, by), outcome -> {
                 if (!(outcome instanceof Stored)) {
-                    discarded(done, Outcomes.text(outcome));
+                    discardStopped(offered.size(), done, Outcomes.text(outcome));
                     return;
                 }
                 synchronized (group) {
@@ -256,18 +288,32 @@ final class QuarantineRelease {
             });
         }
 
-        private void discarded(int messages, String refusal) {
+        private void discardStopped(int offered, int done, String why) {
+            boolean goesOn;
             synchronized (group) {
                 quarantined.busy = false;
-                if (refusal == null) {
-                    quarantined.releasing = true; // a read may have met one more
-                    quarantined.consumedAt = 0;
-                }
+                goesOn = quarantined.discardBelow > 0;
             }
-            then.done(messages, refusal);
-            if (refusal == null) {
+            then.done(
+                    done,
+                    goesOn
+                            ? done + " of " + offered + " messages are discarded, the broker goes on with the rest: "
+                                    + why
+                            : why);
+        }
+
+        private void discarded(int messages) {
+            synchronized (group) {
+                quarantined.busy = false;
+                quarantined.discardBelow = 0;
+                quarantined.discardBy = null;
+                quarantined.releasing = true; // a read may have met one more
+                quarantined.consumedAt = 0;
+            }
+            quarantine.record(group.name, quarantined.topic, quarantined.key, outcome -> {
+                then.done(messages, outcome instanceof Stored ? null : Outcomes.text(outcome));
                 released.run();
-            }
+            });
         }
     }
 
@@ -280,9 +326,10 @@ final class QuarantineRelease {
             List<QuarantinedKey> consumed = new ArrayList<>();
             synchronized (group) {
                 for (QuarantinedKey key : group.keys()) {
-                    if (key.releasing && !key.busy) {
+                    more |= key.discardBelow > 0;
+                    if ((key.releasing || key.discardBelow > 0) && !key.busy) {
                         more = true;
-                        if (isConsumed(group, key)) {
+                        if (key.discardBelow > 0 || isConsumed(group, key)) {
                             consumed.add(key);
                         }
                     }
@@ -301,13 +348,17 @@ final class QuarantineRelease {
 
     private void goOn(QuarantinedGroup group, QuarantinedKey key) {
         boolean isOver;
+        String discardBy;
         synchronized (group) {
             if (key.busy || group.find(key.topic, key.key) != key) {
                 return;
             }
+            discardBy = key.discardBelow > 0 ? key.discardBy : null;
             boolean isMet = key.rerouting > 0 && clock.nanoTime() - key.reroutedNanos < FORGOTTEN_NANOS;
-            isOver = key.waiting.isEmpty() && !isMet;
-            if (isOver) {
+            isOver = discardBy == null && key.waiting.isEmpty() && !isMet;
+            if (discardBy != null) {
+                key.busy = true;
+            } else if (isOver) {
                 group.remove(key);
             } else if (key.waiting.isEmpty()) {
                 return;
@@ -316,14 +367,22 @@ final class QuarantineRelease {
             }
         }
         if (isOver) {
-            quarantine.drop(group, key);
+            log.info("Key {} of topic {} is out of quarantine for group {}", key.key, key.topic, group.name);
+            quarantine.record(group.name, key.topic, key.key, outcome -> {});
             return;
         }
-        Work work = new Work(group, key, "broker", (messages, refusal) -> {
+        String how = discardBy == null ? "given back" : "discarded";
+        Work work = new Work(group, key, discardBy == null ? "broker" : discardBy, (messages, refusal) -> {
             if (refusal != null) {
-                log.warn("Key {} of group {} is not given back yet: {}", key.key, group.name, refusal);
+                log.warn("Key {} of group {} is not {} yet: {}", key.key, group.name, how, refusal);
+            } else if (discardBy != null) {
+                log.info("The last {} messages of key {} of group {} are discarded", messages, key.key, group.name);
             }
         });
-        work.release();
+        if (discardBy == null) {
+            work.release();
+        } else {
+            work.discardRest();
+        }
     }
 }

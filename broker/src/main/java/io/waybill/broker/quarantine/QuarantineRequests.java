@@ -124,7 +124,7 @@ final class QuarantineRequests {
             json.beginObject().field("topic", row.topic()).field("key", row.key());
             json.field("messages", row.messages()).field("sinceMillis", row.sinceMillis());
             json.field("reason", row.reason()).field("by", row.by());
-            json.field("state", row.releasing() ? "RELEASING" : "QUARANTINED").endObject();
+            json.field("state", row.state()).endObject();
         }
         return answer(json.endArray());
     }

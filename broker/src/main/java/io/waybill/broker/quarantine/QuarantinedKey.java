@@ -12,7 +12,8 @@ import java.util.TreeMap;
  * A key in quarantine, and which of its messages are quarantined. Guarded by its group.
  *
  * <p>QUARANTINED: its messages are quarantined as the group meets them. RELEASING: what was quarantined is in a queue of the retry topic, and later messages are still
- * quarantined until the group has consumed that; so nothing overtakes.
+ * quarantined until the group has consumed that; so nothing overtakes. DISCARDING: as QUARANTINED, and what was quarantined when an operator asked for
+ * it is being discarded.
  */
 final class QuarantinedKey {
     /** Where a message was in its topic; the order of a key. */
@@ -37,6 +38,14 @@ final class QuarantinedKey {
     final TreeMap<Integer, Long> givenBack = new TreeMap<>();
 
     boolean releasing;
+    /**
+     * A discard was accepted and is not through: its messages below this offset of the quarantine topic are discarded,
+     * whatever comes in between; 0 for none.
+     */
+    long discardBelow;
+    /** Who wants that, for people. */
+    String discardBy;
+
     /** The queue of the retry topic they are given back in; -1 before the first release. */
     int retryQueue = -1;
     /** When the group's progress there has come so far, it has consumed them. */
@@ -60,6 +69,11 @@ final class QuarantinedKey {
         return givenBack.getOrDefault(origin.queueId(), -1L) >= origin.offset();
     }
 
+    /** As lists show it. */
+    String state() {
+        return discardBelow > 0 ? "DISCARDING" : releasing ? "RELEASING" : "QUARANTINED";
+    }
+
     /** What the catalog keeps of it. */
     byte[] toJson() {
         Map<String, String> texts = new TreeMap<>();
@@ -73,6 +87,8 @@ final class QuarantinedKey {
                 .field("releasing", releasing)
                 .field("retryQueue", retryQueue)
                 .field("consumedAt", consumedAt)
+                .field("discardBelow", discardBelow)
+                .field("discardBy", discardBy)
                 .endObject()
                 .toByteArray();
     }
@@ -84,6 +100,8 @@ final class QuarantinedKey {
         quarantined.releasing = kept.getBoolean("releasing", false);
         quarantined.retryQueue = kept.getInt("retryQueue", -1);
         quarantined.consumedAt = kept.getLong("consumedAt", 0);
+        quarantined.discardBelow = kept.getLong("discardBelow", 0);
+        quarantined.discardBy = kept.getString("discardBy");
         kept.getStringMap("givenBack")
                 .forEach(
                         (queueId, offset) -> quarantined.givenBack.put(Integer.valueOf(queueId), Long.valueOf(offset)));

@@ -48,6 +48,7 @@ public final class QuarantineCommand implements Callable<Integer> {
             row.put("topic", key.topic());
             row.put("key", key.key());
             row.put("messages", key.messages());
+            row.put("state", key.state());
             row.put("since", key.since());
             row.put("by", key.by());
             row.put("reason", key.reason());

@@ -182,10 +182,10 @@ class AdminSettlementTest {
         nextJson(
                 RequestCode.QUARANTINE,
                 "{\"keys\":[{\"topic\":\"orders\",\"key\":\"k\",\"messages\":4,\"sinceMillis\":9,\"reason\":\"failed\","
-                        + "\"by\":\"c\"}]}");
+                        + "\"by\":\"c\",\"state\":\"DISCARDING\"}]}");
         assertThat(admin.quarantine().list("g"))
                 .containsExactly(new Quarantine.QuarantinedKey(
-                        FakeBroker.NAME, "orders", "k", 4, Instant.ofEpochMilli(9), "failed", "c"));
+                        FakeBroker.NAME, "orders", "k", 4, Instant.ofEpochMilli(9), "failed", "c", "DISCARDING"));
         nextJson(RequestCode.QUARANTINE, "{\"answer\":\"QUARANTINED\"}");
         assertThat(admin.quarantine().add("g", "orders", "k", "odd", "ann")).isEqualTo(1);
         nextJson(RequestCode.QUARANTINE, "{\"answer\":\"RELEASED\",\"messages\":4}");

@@ -42,7 +42,8 @@ final class AdminQuarantine implements Quarantine {
                                         one.getLong("messages", 0),
                                         JsonValues.instant(one, "sinceMillis"),
                                         one.getString("reason"),
-                                        one.getString("by")));
+                                        one.getString("by"),
+                                        one.getString("state")));
                             }
                         }));
         if (all.isEmpty()) {
