@@ -9,8 +9,8 @@ import java.util.function.BiConsumer;
 
 /**
  * Reads one document. Its depth and the number of its values are bounded, each checked before anything is kept, because a value of two bytes may
- * take 200 of heap; whatever the text, it ends in a value or a {@link BadField} that says what is wrong. Besides standard JSON it takes what fastjson writes: a key may be a bare number ({@code {0:"a"}}) or an object
- * ({@code {{"topic":"T"}:5}}).
+ * take 200 of heap; whatever the text, it ends in a value or a {@link BadField} that says what is wrong. Besides standard JSON it takes what fastjson
+ * writes: a key may be a bare number ({@code {0:"a"}}) or an object ({@code {{"topic":"T"}:5}}).
  */
 final class JsonParser {
     private static final int MAX_NUMBER_LENGTH = 64;
