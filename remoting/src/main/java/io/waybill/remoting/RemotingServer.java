@@ -40,7 +40,7 @@ public final class RemotingServer implements AutoCloseable {
     private final ConnectionLimits limits;
     private final MemoryBudgets memory;
     private final ChannelGroup connections;
-    /** Half of all, so that whoever comes from elsewhere, or through another proxy, always finds room. */
+    /** Three quarters of all, so that whoever comes from elsewhere, or through another proxy, always finds room. */
     private final int mostFromOneAddress;
 
     private Channel listening;

@@ -577,7 +577,7 @@ class HostilePeerTest {
     }
 
     @Test
-    void everyServerOfAProcessGivesAnAddressHalfOfItsOwnConnections() throws Exception {
+    void everyServerOfAProcessGivesAnAddressThreeQuartersOfItsOwnConnections() throws Exception {
         ServerSettings settings = Bench.settings().withMaxConnections(4);
         RemotingServer first = bench.server(settings, HostilePeerTest::ok, ConnectionListener.NONE);
         RemotingServer second = bench.server(settings, HostilePeerTest::ok, ConnectionListener.NONE);
