@@ -77,9 +77,13 @@ final class ConnectionInput {
 
     /** The socket has nothing more for now. */
     void readEnded() {
-        peer.readEnded(decoder.insideFrame() || lacksRoom);
+        peer.readEnded(isUnfinished());
         inBurst = false;
         connection.burstEnded();
+    }
+
+    private boolean isUnfinished() {
+        return decoder.insideFrame() || lacksRoom;
     }
 
     /** Cuts and handles until the bytes are used up or reading is paused. Owns the buffer. */
@@ -156,6 +160,9 @@ final class ConnectionInput {
             charges.arriving.add(-in.capacity());
             consume(in);
         }
+        // No read may follow: the date of a frame that is whole by now must not stay, and one that has begun needs its
+        // own.
+        peer.workedOff(isUnfinished(), arrivedNanos);
         inBurst = false;
         connection.burstEnded();
         if (!paused && connection.isOpen()) {

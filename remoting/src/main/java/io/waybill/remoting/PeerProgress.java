@@ -6,7 +6,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * When a peer last did something, and what it leaves undone: a frame that has begun and not ended, replies that it does not read. A frame counts from
- * the read that brought its first bytes, however many bring a few more, so that a peer that dribbles is found as well.
+ * when its first bytes were worked off, however many reads bring a few more, so that a peer that dribbles is found as well; while bytes wait because
+ * reading is paused, nobody knows yet whether they are whole frames.
  *
  * <p>Written by the connection's event loop. The two weights are read by other threads without a barrier and are then a little old: they only
  * choose whom scarce memory is taken from (docs/adr/0023).
@@ -54,11 +55,16 @@ final class PeerProgress {
     void readEnded(boolean unfinished) {
         lastReadNanos = clock.nanoTime();
         lastActivityNanos = lastReadNanos;
+        workedOff(unfinished, lastReadNanos);
+    }
+
+    /** Like {@link #readEnded} for bytes that waited here: what they leave undone is dated, but the peer did nothing. */
+    void workedOff(boolean unfinished, long nowNanos) {
         if (!unfinished) {
             partialFrame = -1;
         } else if (partialFrame != framesRead) {
             partialFrame = framesRead;
-            partialSinceNanos = lastReadNanos;
+            partialSinceNanos = nowNanos;
         }
     }
 
