@@ -19,6 +19,7 @@ final class Asked implements Request {
     private final Command command;
     private final FakeConnection connection;
     private Command reply;
+    private Runnable onHold = () -> {};
 
     Asked(Command command, FakeConnection connection) {
         this.frame = FrameEncoder.encode(command);
@@ -29,6 +30,18 @@ final class Asked implements Request {
         } catch (MalformedFrame e) {
             throw new AssertionError(e);
         }
+    }
+
+    /** What happens in the moment in which it is about to be held. */
+    Asked onHold(Runnable what) {
+        onHold = what;
+        return this;
+    }
+
+    @Override
+    public boolean hold(long bytes) {
+        onHold.run();
+        return true;
     }
 
     void handlerReturned() {

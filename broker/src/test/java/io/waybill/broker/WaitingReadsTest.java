@@ -296,6 +296,20 @@ class WaitingReadsTest {
         assertThat(TestBroker.bodies(pull())).contains("of-A");
     }
 
+    /** The change is in force, and the duty has looked through all that waits, before this one does. */
+    @Test
+    void aChangeBetweenTheDecisionAndTheWaitIsNotMissed() {
+        Asked pull = new Asked(TestBroker.pulling(GROUP, TOPIC, 0, 1, TestBroker.SUSPEND, null), client)
+                .onHold(() -> consumeEnable(false));
+        broker.features.handler().handle(pull);
+        pull.handlerReturned();
+        broker.settle();
+        assertThat(pull.isOpen())
+                .as("it waits though its group may not consume")
+                .isFalse();
+        assertThat(pull.result()).isEqualTo(ResponseCode.NO_PERMISSION);
+    }
+
     @Test
     void whoLeftGetsNothing() {
         Asked held = pull();

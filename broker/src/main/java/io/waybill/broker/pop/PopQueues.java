@@ -212,13 +212,17 @@ final class PopQueues implements OffsetListener {
         }
     }
 
-    /** Ends the states of what no longer exists, and evicts what is not used. */
+    /**
+     * Ends the states of what no longer exists, and evicts what is not used. Only what is not used leaves the table: a
+     * topic may come again while this ends what was left of the one before, and two for one queue could lease a message
+     * to two clients.
+     */
     void sweep(Predicate<PopKey> exists) {
         for (PopKey key : known.keySet()) {
             if (!exists.test(key)) {
-                of(key.group(), key.topic(), key.queueId()).drop();
-                known.remove(key);
-                table.remove(key);
+                PopQueue gone = of(key.group(), key.topic(), key.queueId());
+                known.remove(key); // before its end: who begins anew behind it notes the key again
+                gone.drop();
             }
         }
         table.values().removeIf(PopQueue::tryEvict);

@@ -291,8 +291,9 @@ final class PullService {
             held.refuse(pull, ResponseCode.SYSTEM_BUSY, TOO_MANY);
             return;
         }
-        // Held first and looked at again after that, so no message slips in between.
-        if ((!wasHeld || moved) && hasMore(pull)) {
+        // Held first and looked at again after that, so no message slips in between, and no change of the rules: who
+        // notified what waits of that may not have found it yet.
+        if ((!wasHeld || moved) && hasMore(pull) || !wasHeld && pull.decidedAt() != checks.number()) {
             pull.note(Pull.LOOK);
         }
     }

@@ -144,6 +144,35 @@ class PopQueueTest {
         assertThat(queues.of("g5", "t", 0).enter(pop(1, 1_000))).isTrue();
     }
 
+    /** The topic came again while the sweep ended what was left of the one before, and a pop is there already. */
+    @Test
+    void whoUsesAQueueWhoseStateTheSweepEndsDoesNotGetASecondOne() {
+        PopQueues queues = new PopQueues(
+                store.offsets(),
+                store.pops(),
+                store.clock(),
+                new Offsets(
+                        store.queues(),
+                        store.offsets(),
+                        store.clock(),
+                        BrokerSettings.defaults(),
+                        group -> false,
+                        CommitFence.NONE),
+                popClock);
+        PopQueue used = queues.of("g", "t", 0);
+        assertThat(used.enter(pop(1, 1_000))).isTrue();
+        queues.sweep(key -> false);
+        assertThat(queues.of("g", "t", 0)).as("it is in use").isSameAs(used);
+        used.exit();
+        duties.runUntilIdle();
+        for (int i = 0; i < 3; i++) {
+            queues.sweep(key -> false);
+            duties.runUntilIdle();
+        }
+        assertThat(queues.size()).isZero();
+        assertThat(queues.find("g", "t", 0)).isNull();
+    }
+
     @Test
     void manyThreadsAndTheSweepNeverHaveTwoOfOneQueue() throws Exception {
         PopQueues queues = new PopQueues(
