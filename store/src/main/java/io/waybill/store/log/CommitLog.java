@@ -193,10 +193,10 @@ public final class CommitLog {
         }
     }
 
-    private void cutUnconfirmed() throws StoreException {
+    private void cutUnconfirmed() {
         try {
             tail.cut(tail.positions().applied());
-        } catch (IOException e) {
+        } catch (IOException | StoreDamaged e) {
             state.freeze("cutting the log at position " + tail.positions().applied() + " failed: " + e.getMessage());
         }
     }

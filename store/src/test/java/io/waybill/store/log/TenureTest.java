@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.waybill.platform.Duties;
-import io.waybill.platform.Duty;
-import io.waybill.platform.DutyHandle;
+import io.waybill.platform.OpenMode;
 import io.waybill.platform.Platform;
 import io.waybill.platform.RandomSource;
+import io.waybill.platform.simulated.Fault;
+import io.waybill.platform.simulated.FileCall;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.platform.simulated.SimulatedDuties;
 import io.waybill.platform.simulated.SimulatedFiles;
@@ -17,17 +18,19 @@ import io.waybill.store.record.Decision;
 import io.waybill.store.view.Views;
 import io.waybill.store.view.ViewsBackend;
 import io.waybill.store.view.ViewsDifference;
-import java.lang.ref.WeakReference;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -187,77 +190,27 @@ class TenureTest {
         views.close();
     }
 
-    /** Duties of which the flusher's wake fails once, when asked for; and what was started as the writer's. */
-    private static final class FailingDuties implements Duties {
-        final Duties real;
-        final List<WeakReference<Duty>> writers = new ArrayList<>();
-        boolean failNext;
-
-        FailingDuties(Duties real) {
-            this.real = real;
-        }
-
-        @Override
-        public DutyHandle start(Duty duty) {
-            DutyHandle handle = real.start(duty);
-            if (duty instanceof Writer) {
-                writers.add(new WeakReference<>(duty));
-            }
-            boolean fails = duty instanceof Flusher;
-            return new DutyHandle() {
-                @Override
-                public void wake() {
-                    if (fails && failNext) {
-                        failNext = false;
-                        throw new IllegalStateException("a test");
-                    }
-                    handle.wake();
-                }
-
-                @Override
-                public void close() {
-                    handle.close();
-                }
-            };
-        }
-
-        @Override
-        public Executor executor(String name, int maxThreads) {
-            return real.executor(name, maxThreads);
-        }
-
-        @Override
-        public Thread thread(String name, Runnable body) {
-            return real.thread(name, body);
-        }
-
-        @Override
-        public void close() {
-            real.close();
-        }
-    }
-
-    private FailingDuties openFailing(FlushMode mode) throws StoreException {
-        FailingDuties failing = new FailingDuties(duties);
+    private WatchedDuties openWatched(FlushMode mode) throws StoreException {
+        WatchedDuties watched = new WatchedDuties(duties);
         views = Views.open(backend);
         log = CommitLog.open(
-                files, new Platform(clock, RandomSource.seeded(1), failing), SMALL.withFlush(mode), views.forLog());
+                files, new Platform(clock, RandomSource.seeded(1), watched), SMALL.withFlush(mode), views.forLog());
         duties.runUntilIdle();
-        return failing;
+        return watched;
     }
 
     /** Once the flusher has a frame, it alone answers its changes, whatever fails. */
     @ParameterizedTest
     @EnumSource(FlushMode.class)
     void aFrameThatWasTakenIsAnsweredOnce(FlushMode mode) throws Exception {
-        FailingDuties failing = openFailing(mode);
+        WatchedDuties watched = openWatched(mode);
         log.lead(1);
         duties.runUntilIdle();
         List<Outcome> outcomes = new ArrayList<>();
-        failing.failNext = true;
+        watched.failNext = true;
         log.submit(MessageWrites.append(null, draft("one"), outcomes::add));
         duties.runUntilIdle();
-        assertThat(failing.failNext).as("it was met").isFalse();
+        assertThat(watched.failNext).as("it was met").isFalse();
         assertThat(outcomes).hasSize(1);
         assertThat(log.state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
         log.submit(MessageWrites.append(null, draft("two"), outcomes::add));
@@ -273,18 +226,101 @@ class TenureTest {
     @ParameterizedTest
     @EnumSource(FlushMode.class)
     void nothingHoldsAWriterWhoseTenureHasEnded(FlushMode mode) throws Exception {
-        FailingDuties failing = openFailing(mode);
+        WatchedDuties watched = openWatched(mode);
         log.lead(1);
         log.submit(MessageWrites.append(null, draft("one"), Completion.NONE));
         duties.runUntilIdle();
         log.follow();
         duties.runUntilIdle();
-        assertThat(failing.writers).hasSize(1);
-        for (int i = 0; i < 10 && failing.writers.get(0).get() != null; i++) {
+        assertThat(watched.writers).hasSize(1);
+        for (int i = 0; i < 10 && watched.writers.get(0).get() != null; i++) {
             System.gc();
         }
-        assertThat(failing.writers.get(0).get()).isNull();
+        assertThat(watched.writers.get(0).get()).isNull();
         log.close();
+        views.close();
+    }
+
+    /** Frame 1, without a record, as if another node had sent it; one change waits for it. */
+    private void carry(WatchedDuties watched, long end, long statedBase, List<Outcome> outcomes) {
+        ByteBuffer bytes = ByteBuffer.allocate(100);
+        Frame.seal(bytes, 100, 1, 1, statedBase, 1, 0, 0, new CRC32C());
+        WrittenFrame frame = new WrittenFrame();
+        frame.hasBytes = true;
+        frame.segmentEnd = SMALL.segmentBytes();
+        frame.base = log.positions().appended();
+        frame.end = end;
+        frame.index = 1;
+        frame.changes.add(new LogWrite(outcomes::add) {
+            @Override
+            int size() {
+                return 0;
+            }
+
+            @Override
+            Outcome encode(FrameBuilder builder, Pending pending) {
+                throw new IllegalStateException("it is in its frame already");
+            }
+        });
+        watched.flusher.carry(frame, bytes);
+    }
+
+    private int wordAt(long position) throws IOException {
+        Segment first = Segment.open(files.disk().copy(), 0, OpenMode.READ);
+        ByteBuffer word = ByteBuffer.allocate(Integer.BYTES);
+        first.read(position, word);
+        first.close();
+        return word.getInt(0);
+    }
+
+    /** What was carried while it followed is forced before it leads; if that fails, nothing may be written any more, nor cut. */
+    @Test
+    void aLogThatFreezesOnTheWayToLeadIsNotCut() throws Exception {
+        WatchedDuties watched = openWatched(FlushMode.SYNC);
+        long base = oneFrame();
+        List<Outcome> outcomes = new ArrayList<>();
+        carry(watched, base + 100, base, outcomes);
+        files.faults().failAt(FileCall.FORCE, 1, Fault.EIO);
+        long writes = files.faults().count(FileCall.WRITE);
+        assertThatThrownBy(() -> log.lead(2)).isInstanceOf(StoreException.class).hasMessageContaining("forcing");
+        duties.runUntilIdle();
+        assertThat(files.faults().count(FileCall.WRITE)).isEqualTo(writes);
+        assertThat(wordAt(base)).isEqualTo(Frame.MAGIC);
+        isFrozen(outcomes);
+    }
+
+    /** The same if what stands there cannot be cut; who waits is told by the flusher, which goes on. */
+    @Test
+    void aLogThatCannotBeCutIsFrozen() throws Exception {
+        WatchedDuties watched = openWatched(FlushMode.SYNC);
+        long base = oneFrame();
+        List<Outcome> outcomes = new ArrayList<>();
+        // Its end is never reached, so nobody confirms it; it says that it belongs elsewhere.
+        carry(watched, Long.MAX_VALUE, base + 1, outcomes);
+        assertThatThrownBy(() -> log.lead(2))
+                .isInstanceOf(StoreException.class)
+                .hasMessageContaining("no frame begins");
+        duties.runUntilIdle();
+        assertThat(wordAt(base)).isEqualTo(Frame.MAGIC);
+        isFrozen(outcomes);
+    }
+
+    private long oneFrame() throws StoreException {
+        log.lead(1);
+        log.submit(MessageWrites.append(null, draft("one"), Completion.NONE));
+        duties.runUntilIdle();
+        log.follow();
+        duties.runUntilIdle();
+        return log.positions().applied();
+    }
+
+    private void isFrozen(List<Outcome> outcomes) throws StoreException {
+        assertThat(log.state().kind()).isEqualTo(StoreState.StoreMode.FROZEN);
+        assertThat(outcomes).hasSize(1);
+        assertThat(((Failed) outcomes.get(0)).cause()).isEqualTo(Failed.FailureCause.FROZEN);
+        assertThat(((Failed) outcomes.get(0)).maybeStored()).isTrue();
+        log.close();
+        assertThat(outcomes).hasSize(1);
         views.close();
     }
 
