@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.client.jdbc;
 
+import io.waybill.client.Delivery;
 import io.waybill.client.ReceivedMessage;
 import java.lang.reflect.Proxy;
+import java.time.Instant;
 import java.util.Map;
 
 /** Messages as a consumer gets them. */
@@ -20,7 +22,7 @@ final class Delivered {
                 new Class<?>[] {ReceivedMessage.class},
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "messageId" -> id;
-                    case "storedId" -> storedId;
+                    case "delivery" -> new Delivery(null, 0, storedId, Instant.EPOCH, 1);
                     case "property" -> properties.get((String) arguments[0]);
                     case "toString" -> "message " + id;
                     default -> throw new UnsupportedOperationException(method.getName());
