@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Whose store this is. Queues are named by their broker, so consumers' progress, recall handles and the routes of clients belong to the name a store was
- * first served under; served under another one its queues would be new ones with old messages in them.
+ * first served under; served under another one its queues would be new ones with old messages in them (ADR 0024).
  */
 final class StoreOwner {
     private static final Logger LOG = LoggerFactory.getLogger(StoreOwner.class);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The broker: {@link io.waybill.broker.Broker} puts the features together and gives them a socket; nothing else lives here.
+ * The broker: composition of the features, and the socket in front of them. Start reading at {@link io.waybill.broker.Broker};
+ * {@code Features} puts one tenure together. The only package that may import every package of the broker.
  */
 package io.waybill.broker;

@@ -29,7 +29,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How far each group has consumed each queue.
+ * How far each group has consumed each queue (ADR 0004).
  *
  * <p>A commit is in memory at once and in the log within {@code offsetFlushMillis}: a crash takes a group back by that
  * much at most and never forward. A reset is recorded at once and wins: until a pull of the group has been told

@@ -26,7 +26,7 @@ import java.util.function.Predicate;
  *
  * <p>What always holds: a message stays where it is when it is settled. What became of it is a SETTLED record, written
  * in one frame with the copy that is delivered instead, and the store refuses to settle a message twice. So a crash
- * loses no copy and makes none twice, and two operators need no lock.
+ * loses no copy and makes none twice, and two operators need no lock (ADR 0033).
  *
  * <p>The range of messages is a snapshot. What is settled is read as it is asked for, {@value #MOST_KEPT} settlements at
  * a time, since a queue may have millions: ask at ascending offsets. One thread; may read the disk.

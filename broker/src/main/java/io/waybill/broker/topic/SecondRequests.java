@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * Lets what would lose something happen at the second request only: the first one is refused with what would be lost, and the same request from the
  * same host within {@value #SECONDS} s, or one with {@code force=true}, is meant. So a slip is stopped, and a tool that knows nothing of this gets its
- * way by asking again. Holds at most {@value #MOST} first requests; thread-safe.
+ * way by asking again. Holds at most {@value #MOST} first requests; thread-safe (ADR 0025).
  */
 final class SecondRequests {
     static final int SECONDS = 60;

@@ -38,7 +38,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks producers about half messages they left undecided.
+ * Asks producers about half messages they left undecided (ADR 0005, 0019).
  *
  * <p>What always holds: every open half has one entry in the store's due index. A check goes to the client that sent the half message, on whatever
  * connection it has now; to another member of the group only when that client has been away for {@code checkMillis}, or said that it leaves, or is

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The outcomes of local transactions, one row for each message, in the service's own database. For a message id at most one of COMMITTED and
  * ROLLED_BACK ever stands, because the id is the primary key: COMMITTED is inserted by the local transaction itself, ROLLED_BACK by a check that finds
- * nothing. Whoever comes second loses in the database, so database and queue agree whatever the timing.
+ * nothing. Whoever comes second loses in the database, so database and queue agree whatever the timing (ADR 0018).
  *
  * <ul>
  *   <li>COMMIT is answered only when a row COMMITTED is committed, ROLLBACK only when none ever can be. All else is UNKNOWN, and the next check reads

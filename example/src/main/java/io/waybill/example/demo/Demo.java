@@ -57,7 +57,8 @@ import java.util.stream.Stream;
 /**
  * The main job on real input: orders in transactions, decided by check where the service crashed, consumed in order, timed out by delayed messages,
  * replayed from an instant, and all of it still there after kill -9. Every figure it prints is counted, and every claim is checked against the order
- * service's database or against what consumers got; what does not hold is printed with the orders that differ.
+ * service's database or against what consumers got; what does not hold is printed with the orders that differ
+ * (ADR 0006).
  *
  * <p>No claim is about speed, and no wait ends while something moves. On a machine where nothing moves because it is busy the demo says so and claims
  * nothing.

@@ -10,7 +10,7 @@ import java.util.Map;
  *
  * <p>What always holds: a message is stored first with at most {@link #MAX_FIRST_LENGTH} bytes of properties, and all that copies cannot do without fits
  * into {@link #RESERVED_LENGTH}, with the longest names there are and after any way through the broker. What is only told to people goes on a copy if
- * there is room for it too. So no copy of an accepted message fails for want of room.
+ * there is room for it too. So no copy of an accepted message fails for want of room (ADR 0026).
  */
 public final class CopyRoom {
     /** What copies cannot do without takes about 1,500 bytes when topic, group and client id are as long as they may be. */

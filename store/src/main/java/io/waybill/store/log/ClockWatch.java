@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Compares the wall clock with the monotonic one and says when it was set. Store times follow the wall clock and never go
  * back, so a clock that was ahead for a moment stamps everything that comes after it until the right time has caught up. One
- * thread.
+ * thread (ADR 0021).
  */
 final class ClockWatch {
     private static final Logger LOG = LoggerFactory.getLogger(ClockWatch.class);

@@ -13,7 +13,7 @@ import java.util.zip.CRC32C;
 /**
  * Reads the log. What this process wrote lately is served from mappings as it is; everything else is read in whole frames
  * whose checksum is verified first, 64 KiB at a time. What is kept here is bounded by KEPT stretches of at most 1 MiB. Any
- * thread.
+ * thread (ADR 0012).
  */
 public final class LogReader {
     /** Verified stretches kept for the next reader of the same frames, which is often the next read or another queue's. */

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 /**
  * The end of the log, and the only place where frames get into its files, whoever decided on them. What always holds: frames
  * stand back to back or at the start of the next segment; what is confirmed is never cut or overwritten; a frame that belongs
- * before what nobody confirmed replaces it, durably.
+ * before what nobody confirmed replaces it, durably (ADR 0029).
  *
  * <p>One appends and cuts at a time: the holder of the writer's role, or who receives frames from another node. Another one
  * may force, but not during a cut. Read by anyone.

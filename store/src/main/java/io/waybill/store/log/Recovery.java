@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Brings log and views to one state after any end of the process. What holds afterwards: every frame from the views'
  * checkpoint to the end was verified, forced and applied; behind the end there are only zeros; no segment stands behind the
- * last one with a frame. Doing it twice is doing it once.
+ * last one with a frame. Doing it twice is doing it once (ADR 0007).
  *
  * <p>Views are believed only if the last frame they hold stands in the log as they know it; else, and if they cannot take what
  * follows, they are made again from the log's oldest frame. They are never a reason not to start.

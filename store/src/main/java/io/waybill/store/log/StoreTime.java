@@ -5,7 +5,7 @@ import io.waybill.platform.Clock;
 
 /**
  * The store time: the wall clock, but never earlier than what is in the log. It outlives tenures, so that none stamps a frame
- * earlier than the one before it. Read by any thread, moved by the one that writes or applies frames.
+ * earlier than the one before it. Read by any thread, moved by the one that writes or applies frames (ADR 0010).
  */
 public final class StoreTime {
     private final Clock clock;

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes damaged views anew while the log serves. What always holds: nobody waits for it and nothing freezes for it; until it is
  * done the views in use answer what they can; their place is taken only by a fold of the same log up to the same frame; what
- * fails is tried again.
+ * fails is tried again (ADR 0022).
  *
  * <p>Run by the checkpoint duty, a slice of the log at a time. If the backend is sound and only memory missed something, the fold
  * starts from the last checkpoint; else in a backend beside the old one, from the log's oldest frame. The last frames are

@@ -7,7 +7,7 @@ import io.waybill.store.record.DelayedMessage;
 import io.waybill.store.record.UniqueKey;
 import io.waybill.store.record.UniqueKeyClaim;
 
-/** A record that ends something pending, and the visible (or delayed) copy behind it in the same frame, so that neither is ever there alone. */
+/** A record that ends something pending, and the visible (or delayed) copy behind it in the same frame, so that neither is ever there alone (ADR 0003). */
 final class WriteWithCopy extends LogWrite {
     private final WriteRecords.Precondition precondition;
     private final ControlRecord record;

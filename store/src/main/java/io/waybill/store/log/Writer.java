@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The single writer of the log during one tenure, by flat combining. Changes wait in a queue; the thread that finds the
  * writer's role free takes it, drains the queue into frames, hands each to the {@link Carrier} and lets the role go. Nobody
- * ever waits for the role: who finds it taken leaves the change to its holder.
+ * ever waits for the role: who finds it taken leaves the change to its holder (ADR 0001, 0020).
  *
  * <p>What always holds: one holder at a time; frames are planned in the order of their indexes, without a gap; queue offsets
  * are dense; store times never fall; after a failed write nothing is written any more; after the end of the tenure no change

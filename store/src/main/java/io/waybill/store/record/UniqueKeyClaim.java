@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.Objects;
 
 /**
- * A message holds a unique key; also restated, with what was first said of the message.
+ * A message holds a unique key; also restated, with what was first said of the message (ADR 0014).
  *
  * <pre>
  *   15 UNIQUE   topic text, key text, untilMillis 8, position 8, queueOffset 8, queueId 4, storeTimeMillis 8, atMillis 8

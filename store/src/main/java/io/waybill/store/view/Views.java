@@ -15,7 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * All views of one store. At any moment they are the fold of the log from its oldest position to {@link #applied}; the
- * backend holds them exactly as of one earlier position, {@link #checkpoint}. In between only memory changes.
+ * backend holds them exactly as of one earlier position, {@link #checkpoint}. In between only memory changes
+ * (ADR 0002, 0011).
  *
  * <p>Three roles, each one thread at a time: the <em>applier</em> applies entries and swaps generations; the
  * <em>duty thread</em> writes a swapped generation; readers are any threads and see what was applied before they
