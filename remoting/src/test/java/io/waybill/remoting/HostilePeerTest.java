@@ -175,6 +175,29 @@ class HostilePeerTest {
     }
 
     @Test
+    void aServerThatClosesAnswersWhatItHasReadAndThenEndsTheStream() throws Exception {
+        RemotingServer server =
+                bench.server(Bench.settings().withDrainMillis(60_000), held::add, ConnectionListener.NONE);
+        Thread closing = new Thread(server::close);
+        try (Socket socket = connect(server)) {
+            for (int i = 0; i < 2; i++) {
+                socket.getOutputStream()
+                        .write(FrameEncoder.encode(Command.request(10).build()));
+            }
+            Request first = held.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS);
+            Request second = held.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS);
+            closing.start();
+            ok(first);
+            assertThat(response(socket).code()).isZero();
+            ok(second);
+            assertThat(response(socket).code()).isZero();
+            assertThat(isClosed(socket)).isTrue();
+        }
+        closing.join();
+        assertThat(server.connectionCount()).isZero();
+    }
+
+    @Test
     void silentConnectionsAreClosed() throws Exception {
         RemotingServer server =
                 bench.server(Bench.settings().withIdleMillis(40), HostilePeerTest::ok, ConnectionListener.NONE);
@@ -357,6 +380,24 @@ class HostilePeerTest {
         }
         Awaitility.await()
                 .untilAsserted(() -> assertThat(server.inFlightBytes()).isZero());
+    }
+
+    @Test
+    void aRequestThatAnotherThreadLetsWaitIsCountedSoAtOnce() throws Exception {
+        RemotingServer server = bench.server(
+                Bench.settings().withMaxInFlightBytes(1 << 20, 1 << 20), held::add, ConnectionListener.NONE);
+        try (Socket socket = connect(server)) {
+            socket.getOutputStream()
+                    .write(FrameEncoder.encode(
+                            Command.request(11).body(new byte[60_000]).build()));
+            Request request = held.poll(Bench.PATIENCE_SECONDS, TimeUnit.SECONDS);
+            assertThat(request.hold(100)).isTrue();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(server.inFlightBytes()).isEqualTo(100 + 512));
+            ok(request);
+            assertThat(response(socket).code()).isZero();
+            assertThat(server.inFlightBytes()).isZero();
+        }
     }
 
     @Test

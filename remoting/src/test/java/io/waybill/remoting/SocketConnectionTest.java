@@ -3,11 +3,14 @@ package io.waybill.remoting;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.waybill.platform.simulated.SimulatedClock;
 import io.waybill.protocol.frame.Command;
 import io.waybill.protocol.frame.FrameEncoder;
+import io.waybill.protocol.frame.MalformedFrame;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.ByteBuffer;
@@ -22,7 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Connections of one server step by step: the test decides what each read brings, when time passes and who answers. */
-class ConnectionInputTest {
+class SocketConnectionTest {
     private static final int BUDGET_BYTES = 30_000;
     private static final int MOST_IN_HAND_BYTES = 1_000;
 
@@ -31,7 +34,24 @@ class ConnectionInputTest {
     private final Deque<Request> held = new ArrayDeque<>();
     private final List<Peer> peers = new ArrayList<>();
 
-    private final class Peer extends EmbeddedChannel {
+    private static final class Peer extends EmbeddedChannel {
+        private boolean takes = true;
+
+        /** The socket takes everything, or nothing. */
+        @Override
+        protected void doWrite(ChannelOutboundBuffer buffer) throws Exception {
+            if (takes) {
+                super.doWrite(buffer);
+            }
+        }
+
+        void takes(boolean does) {
+            takes = does;
+            if (does) {
+                unsafe().flush();
+            }
+        }
+
         @Override
         protected SocketAddress localAddress0() {
             return new InetSocketAddress("127.0.0.1", 10911);
@@ -116,6 +136,10 @@ class ConnectionInputTest {
         assertThat(memory.inHand.usedBytes()).isZero();
         assertThat(memory.waiting.usedBytes()).isZero();
         assertThat(memory.unsent.usedBytes()).isZero();
+        clock.advance(1_000);
+        assertThat(memory.heaviest(clock.nanoTime(), each -> 1))
+                .as("one that holds memory")
+                .isNull();
     }
 
     @Test
@@ -124,6 +148,9 @@ class ConnectionInputTest {
         assertThat(held).hasSize(1);
         assertThat(peer.isRead()).isFalse();
         peer.sends(request(4, 10));
+        peer.reads(false);
+        peer.reads(true);
+        assertThat(held).as("too much is in hand").hasSize(1);
         peer.reads(false);
         answerFirst();
         assertThat(held).as("its replies are not read").isEmpty();
@@ -167,6 +194,9 @@ class ConnectionInputTest {
         byte[] late = request(2, 10_000);
         Peer busy = connect().sends(late, 0, 6_000);
         assertThat(busy.isRead()).as("no room").isFalse();
+        busy.reads(false);
+        busy.reads(true);
+        assertThat(busy.isRead()).as("still no room").isFalse();
         busy.sends(Arrays.copyOfRange(late, 6_000, late.length), request(3, 6_000));
         pass(900);
         hog.close();
@@ -182,6 +212,77 @@ class ConnectionInputTest {
         assertThat(busy.isOpen()).isTrue();
         answerFirst();
         assertThat(held).extracting(Request::code).containsExactly(3);
+    }
+
+    @Test
+    void theRightToFinishBeyondAllSharesPassesOnWhenTheFrameIsWhole() {
+        byte[] large = request(1, 60_000);
+        Peer first = connect().sends(large, 0, 20_000);
+        Peer second = connect().sends(large, 0, 20_000);
+        assertThat(first.isRead()).isTrue();
+        assertThat(second.isRead()).isFalse();
+        first.sends(large, 20_000, large.length);
+        pass(20);
+        assertThat(second.isRead()).isTrue();
+        assertThat(first.isOpen()).isTrue();
+        second.sends(large, 20_000, large.length);
+        assertThat(memory.arriving.usedBytes()).isZero();
+    }
+
+    @Test
+    void aReplyFromInsideAReadFollowsThoseThatWerePushedBefore() {
+        Peer peer = connect(request -> {
+            if (request.code() == 1) {
+                held.add(request);
+            } else {
+                request.reply(Command.response(request.code(), null).build());
+            }
+        });
+        peer.sends(request(1, 10));
+        peer.releaseOutbound();
+        held.remove().reply(Command.response(1, null).build()); // waits for its turn on the loop
+        peer.sends(request(2, 10));
+        List<Integer> codes = new ArrayList<>();
+        for (ByteBuf out; (out = peer.readOutbound()) != null; out.release()) {
+            while (out.isReadable()) {
+                codes.add(codeOf(out.readSlice(4 + out.getInt(out.readerIndex()))));
+            }
+        }
+        assertThat(codes).containsExactly(1, 2);
+    }
+
+    private static int codeOf(ByteBuf frame) {
+        try {
+            return Command.decode(frame.nioBuffer(4, frame.readableBytes() - 4)).code();
+        } catch (MalformedFrame e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void repliesAreChargedUntilTheSocketTakesThemAndMappedOnesNever() {
+        ByteBuffer mapped = ByteBuffer.allocateDirect(200_000);
+        ByteBuffer made = ByteBuffer.allocate(10_000);
+        Peer peer = connect(request -> request.reply(
+                Command.response(0, null).build(),
+                List.of(request.code() == 1 ? mapped.duplicate() : made.duplicate()),
+                () -> {}));
+        peer.takes(false);
+        peer.sends(request(1, 10));
+        assertThat(memory.unsent.usedBytes()).as("its head").isLessThan(1_000);
+        peer.takes(true);
+        pass(100);
+        assertThat(memory.unsent.usedBytes()).isZero();
+        peer.takes(false);
+        peer.sends(request(2, 10));
+        assertThat(memory.unsent.usedBytes()).isBetween(10_000L, 11_000L);
+        pass(100);
+        assertThat(memory.unsent.usedBytes()).isBetween(10_000L, 11_000L);
+        peer.takes(true);
+        pass(100);
+        assertThat(memory.unsent.usedBytes())
+                .as("no event told that it was taken")
+                .isZero();
     }
 
     @Test
