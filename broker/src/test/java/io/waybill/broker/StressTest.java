@@ -4,6 +4,7 @@ package io.waybill.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.waybill.broker.group.ClientRegistry;
+import io.waybill.broker.group.MembershipEnds;
 import io.waybill.broker.request.Lanes;
 import io.waybill.broker.settings.BrokerSettings;
 import io.waybill.platform.Platform;
@@ -49,6 +50,7 @@ class StressTest {
     private final AtomicLong ids = new AtomicLong();
     private Store store;
     private Features features;
+    private MembershipEnds memberships;
 
     @BeforeEach
     void start() throws Exception {
@@ -58,12 +60,14 @@ class StressTest {
                 .with("offsetFlushMillis", 10);
         store = Store.open(
                 new SimulatedFiles(), platform, settings.store().withSegmentBytes(8 << 20), ViewsBackend.memory());
+        ClientRegistry members = new ClientRegistry(settings, platform.clock());
+        memberships = new MembershipEnds(members);
         features = new Features(
                 store,
                 settings,
                 platform,
                 Lanes.of(platform.duties(), 1, platform.clock()),
-                new ClientRegistry(settings, platform.clock()),
+                members,
                 TestBroker.ADDRESS,
                 (address, request, millis) -> {
                     throw new IllegalStateException("there is no name server");
@@ -115,6 +119,7 @@ class StressTest {
         public void close() {
             open = false;
             features.connectionClosed(this);
+            memberships.closed(this);
         }
 
         @Override
