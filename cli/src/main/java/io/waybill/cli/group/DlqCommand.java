@@ -29,7 +29,13 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Dead letters. */
+/**
+ * Dead letters.
+ *
+ * <p>An offset names a dead letter only together with its broker, since each broker has its own dead-letter queue of
+ * the group. The broker settles each letter once (ADR 0033), so a command that was interrupted can be repeated: it
+ * answers for what is settled already, and settles the rest.
+ */
 @Command(
         name = "dlq",
         description = "Shows the messages a group has given up, sends them again or puts them aside.",
@@ -41,6 +47,7 @@ import picocli.CommandLine.Parameters;
             DlqCommand.Discard.class
         })
 public final class DlqCommand implements Callable<Integer> {
+    /** Letters; also bounds the preview of {@code --all}, which the command itself does not limit. */
     private static final int PAGE = 1000;
 
     @Override
@@ -81,6 +88,8 @@ public final class DlqCommand implements Callable<Integer> {
                 .filter(o -> o.answer() == Outcome.Answer.REDRIVEN || o.answer() == Outcome.Answer.DISCARDED)
                 .count();
         output.note(done + " of " + outcomes.size() + " settled now");
+        // The worst answer decides, since one code must stand for many letters. That some were settled before is no
+        // error as long as one was settled now: a repeated command ends with done.
         boolean failed = outcomes.stream().anyMatch(o -> o.answer() == Outcome.Answer.FAILED);
         boolean missing = outcomes.stream().anyMatch(o -> o.answer() == Outcome.Answer.NOT_FOUND);
         boolean nothing = done == 0 && !outcomes.isEmpty();
@@ -162,6 +171,7 @@ public final class DlqCommand implements Callable<Integer> {
             ReceivedMessage message = letters.read(group, letter).orElse(null);
             if (message != null) {
                 byte[] body = message.body();
+                // Text only if it yields the same bytes again: what is copied from here into --body-file must be exact.
                 String text = new String(body, StandardCharsets.UTF_8);
                 boolean isText = java.util.Arrays.equals(text.getBytes(StandardCharsets.UTF_8), body);
                 if (output().isJson()) {
@@ -285,6 +295,7 @@ public final class DlqCommand implements Callable<Integer> {
         List<Outcome> settle(DeadLetters letters, Selection which) {
             byte[] body = null;
             if (bodyFile != null) {
+                // One body for many letters would replace different messages by copies of one.
                 if (which.offsets().size() != 1) {
                     throw new Failure(ExitCode.USAGE, "--body-file needs exactly one offset");
                 }

@@ -243,6 +243,8 @@ public final class GroupCommand implements Callable<Integer> {
             if (rows.isEmpty()) {
                 output().note("no member of " + group + " is connected");
             }
+            // Clients share out queues by client id: two processes with one id take the same
+            // queues. One client that has reconnected looks the same until its old connection is closed.
             connections.forEach((id, count) -> {
                 if (count > 1) {
                     output().note(count + " connections use the client id " + id
@@ -394,6 +396,7 @@ public final class GroupCommand implements Callable<Integer> {
                 return ExitCode.DONE;
             }
             confirmation.confirm("Replacing the progress of group " + to + " by that of " + from);
+            // First, because brokers refuse to give progress to a group that does not exist.
             if (!known.contains(to)) {
                 GroupSettings settings = groups.settings(from);
                 groups.put(new GroupSettings(
@@ -416,6 +419,7 @@ public final class GroupCommand implements Callable<Integer> {
             for (GroupOffsets.QueueProgress queue :
                     client.admin().offsets().progress(group).queues()) {
                 String name = queue.queue().topic();
+                // The retry topic carries the name of its group, so its offsets mean nothing to the other group.
                 if (topic == null ? !name.startsWith("%RETRY%") : name.equals(topic)) {
                     offsets.put(queue.queue(), queue.committed());
                 }
@@ -464,6 +468,7 @@ public final class GroupCommand implements Callable<Integer> {
             row.put("remark", handled.remark());
             row.put("millis", handled.took().toMillis());
             output().one(row);
+            // A script must see that the handler failed, although the command itself did what it was asked to.
             return handled.success() ? ExitCode.DONE : ExitCode.FAILED;
         }
     }

@@ -26,7 +26,12 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Transactions. */
+/**
+ * Transactions.
+ *
+ * <p>A transaction lives at the one broker that stored its half message, and its handle is a position in that broker's
+ * log (ADR 0005). Users know only the message id, so every command that names one asks the brokers in turn.
+ */
 @Command(
         name = "tx",
         description = "Shows transactions that wait for a decision, and decides them by hand.",
@@ -107,6 +112,7 @@ public final class TxCommand implements Callable<Integer> {
         return admin.transactions().find(id).map(Details::state).orElseThrow(() -> unknown(id));
     }
 
+    /** A rolled back transaction is known only as long as the log reaches back to its handle (ADR 0005). */
     private static Failure unknown(String id) {
         return new Failure(
                 ExitCode.NOT_FOUND,
@@ -226,7 +232,10 @@ public final class TxCommand implements Callable<Integer> {
         }
     }
 
-    /** Deciding one way or the other. */
+    /**
+     * Deciding one way or the other. The first final decision wins (ADR 0005), so the user is warned that it cannot be
+     * undone. The state that was shown before may be out of date when the decision arrives: the broker judges again.
+     */
     private abstract static class Decide implements Callable<Integer> {
         @Parameters(paramLabel = "ID", description = "Its message id.")
         private String id;
@@ -259,6 +268,7 @@ public final class TxCommand implements Callable<Integer> {
                 }
                 confirmation.ask(decision() + " of the transaction " + id + " of " + state.producerGroup() + " in "
                         + state.topic());
+                // The client refuses a decision without a reason, which is optional here.
                 String operator = System.getProperty("user.name", "?");
                 output.one(all(client.admin()
                         .transactions()
@@ -341,6 +351,7 @@ public final class TxCommand implements Callable<Integer> {
             confirmation.confirm("Delivering the message " + id + " of "
                     + details.state().producerGroup() + " although it was rolled back");
             client.admin().transactions().publish(id, reason, operator());
+            // Asked again, since the answer to publish has the state but not when it was published and by whom.
             output().one(all(client.admin().transactions().find(id).orElseThrow(() -> unknown(id))));
             return ExitCode.DONE;
         }

@@ -23,7 +23,12 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** Progress of groups, at all brokers together. */
+/**
+ * Progress of groups, at all brokers together.
+ *
+ * <p>A change is made at one broker after the other and not undone when a later one fails. Each broker sets offsets and
+ * adds nothing to them, so the caller repeats the call.
+ */
 final class AdminOffsets implements GroupOffsets {
     private final AdminConnections cluster;
 

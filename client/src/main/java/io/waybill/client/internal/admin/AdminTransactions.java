@@ -20,7 +20,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Transactions, of all brokers together. */
+/**
+ * Transactions, of all brokers together.
+ *
+ * <p>Each transaction is known to one broker (ADR 0005). Lists ask every broker and fail if one cannot be asked: a list
+ * without its transactions would look complete. Calls of one transaction stop at the first broker that knows it.
+ */
 final class AdminTransactions implements TransactionInspector {
     private final AdminConnections cluster;
 
@@ -189,6 +194,7 @@ final class AdminTransactions implements TransactionInspector {
         return change(messageId, "PUBLISH", reason, operator);
     }
 
+    /** Finds the broker by a question that changes nothing, so that the decision is sent to one broker only. */
     private TransactionState change(String messageId, String decision, String reason, String operator) {
         ArgumentChecks.given("message id", messageId);
         ArgumentChecks.given("reason", reason);
