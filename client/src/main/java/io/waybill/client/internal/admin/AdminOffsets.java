@@ -141,7 +141,12 @@ final class AdminOffsets implements GroupOffsets {
         return offsets;
     }
 
-    /** @param timeMillis -1 for the end */
+    /**
+     * Asks for all queues at once (queueId -1), by time (offset -1). Without isForce a stock broker moves a group only
+     * back, never forward (Broker2Client.resetOffset of RocketMQ).
+     *
+     * @param timeMillis -1 for the end, as in skipAccumulatedMessage of the stock mqadmin
+     */
     private Map<MessageQueue, Long> reset(String broker, String address, String group, String topic, long timeMillis) {
         Map<MessageQueue, Long> offsets = new TreeMap<>();
         OffsetTable.parse(cluster.broker(
