@@ -43,10 +43,15 @@ class DoctorTest {
         return broker.send("orders", queueId, "body of " + id, properties).number("queueOffset");
     }
 
-    private void expect(JsonObject finding, String cause, String... inSentence) {
+    /** @param facts names and values of evidence; a value of null must not be there */
+    private static void expect(JsonObject finding, String cause, String subCause, Object... facts) {
         assertThat(finding.getString("cause")).as(finding.toString()).isEqualTo(cause);
-        for (String words : inSentence) {
-            assertThat(finding.getString("sentence")).contains(words);
+        assertThat(finding.getString("subCause")).as(finding.toString()).isEqualTo(subCause);
+        for (int i = 0; i < facts.length; i += 2) {
+            String expected = facts[i + 1] == null ? null : facts[i + 1].toString();
+            assertThat(fact(finding, facts[i].toString()))
+                    .as(finding.toString())
+                    .isEqualTo(expected);
         }
     }
 
@@ -57,31 +62,33 @@ class DoctorTest {
 
     @Test
     void nobodyIsConnected() {
-        expect(dialogue.cause(G, "m0"), "NOBODY_CONNECTED", "no group " + G);
+        expect(dialogue.cause(G, "m0"), "NOBODY_CONNECTED", "NO_GROUP", "groupExists", false);
         FakeConnection gone = dialogue.join(G, "c1", "orders", "*");
+        long pulled = broker.store.clock().nowMillis();
         dialogue.pull(gone, G, "orders", 0, 0, 1);
         broker.gone(gone);
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "NOBODY_CONNECTED", "Nobody is connected");
+        expect(finding, "NOBODY_CONNECTED", "NO_MEMBER", "lastClient", "c1", "lastPull", pulled);
         assertThat(fact(finding, "groupExists")).isEqualTo("true");
-        expect(dialogue.doctor(G, "").get(0), "NOBODY_CONNECTED");
+        expect(dialogue.doctor(G, "").get(0), "NOBODY_CONNECTED", "NO_MEMBER");
     }
 
     @Test
     void nobodySubscribes() {
         dialogue.join(G, "c1", "bills", "*");
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "NOT_SUBSCRIBED", "orders", "bills");
-        expect(dialogue.doctor(G, ",\"topic\":\"orders\"").get(0), "NOT_SUBSCRIBED");
+        expect(finding, "NOT_SUBSCRIBED", null, "subscribedTo", "[\"bills\"]", "members", 1);
+        assertThat(finding.getString("topic")).isEqualTo("orders");
+        expect(dialogue.doctor(G, ",\"topic\":\"orders\"").get(0), "NOT_SUBSCRIBED", null);
     }
 
     @Test
     void theFilterExcludesIt() {
         FakeConnection client = dialogue.join(G, "c1", "orders", "SENT || LATE");
         JsonObject ahead = dialogue.cause(G, "m0");
-        expect(ahead, "FILTERED_OUT", "SENT || LATE", "PAID");
+        expect(ahead, "FILTERED_OUT", "AHEAD", "subscription", "SENT || LATE", "tags", "PAID");
         dialogue.commit(client, G, "orders", 1, 1);
-        expect(dialogue.cause(G, "m0"), "FILTERED_OUT", "passed over");
+        expect(dialogue.cause(G, "m0"), "FILTERED_OUT", "PASSED_OVER");
         assertThat(fact(ahead, "tags")).isEqualTo("PAID");
     }
 
@@ -93,20 +100,28 @@ class DoctorTest {
         broker.pass(120_000);
         send(1, "late");
         JsonObject finding = dialogue.cause(G, "late");
-        expect(finding, "QUEUE_OWNED", "c1 owns queue 1 of orders", "1 messages in hand", "has not asked for more");
+        expect(finding, "QUEUE_OWNED", "ONE_READER", "inFlight", 1, "asksForMore", false, "lastPull", owned);
+        expect(finding, "QUEUE_OWNED", "ONE_READER", "messagesBefore", 0, "committedOffset", -1);
+        assertThat(finding.getString("topic")).isEqualTo("orders");
         assertThat(fact(finding, "owner")).isEqualTo("c1");
         assertThat(fact(finding, "ownerSince")).isEqualTo(Long.toString(owned));
         assertThat(fact(finding, "inFlightSince")).isEqualTo(Long.toString(owned));
         assertThat(finding.getInt("queueId", -1)).isEqualTo(1);
         JsonObject held = dialogue.cause(G, "m0");
-        expect(held, "IN_FLIGHT", "c1 has it since", "2 min 0 s ago");
+        expect(held, "IN_FLIGHT", "PULLED", "client", "c1", "since", owned);
+        assertThat(broker.store.clock().nowMillis()).isEqualTo(owned + 120_000);
+        assertThat(dialogue.answer(RequestCode.DOCTOR, "{\"group\":\"" + G + "\"}")
+                        .getLong("nowMillis", 0))
+                .as("what times are compared with")
+                .isEqualTo(owned + 120_000);
         assertThat(dialogue.doctor(G, "")).extracting(f -> f.getString("cause")).containsExactly("IN_FLIGHT");
     }
 
     @Test
     void noMemberReadsTheQueue() {
         dialogue.join(G, "c1", "orders", "*");
-        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "No member reads queue 1", "1 are connected");
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "NO_READER", "members", 1, "lastOwner", null);
+        assertThat(dialogue.cause(G, "m0").getInt("queueId", -1)).isEqualTo(1);
     }
 
     @Test
@@ -115,15 +130,20 @@ class DoctorTest {
         dialogue.lock(client, G, "c1", "orders", 1);
         dialogue.pull(client, G, "orders", 1, 0, 1);
         send(1, "behind");
-        expect(dialogue.cause(G, "behind"), "QUEUE_OWNED"); // a moment ago: it may still be at work
+        expect(dialogue.cause(G, "behind"), "QUEUE_OWNED", "ONE_READER"); // a moment ago: it may still be at work
         broker.pass(30_000);
         dialogue.lock(client, G, "c1", "orders", 1);
         JsonObject finding = dialogue.cause(G, "behind");
-        expect(finding, "LOCKED_BY_FAILING", "stands still at offset 0", "c1 holds the queue", "m0", "order-0");
+        expect(finding, "LOCKED_BY_FAILING", null, "failingOffset", 0, "client", "c1", "failingKey", "order-0");
+        expect(finding, "LOCKED_BY_FAILING", null, "lockHeldMillis", 30_000, "deliveries", 1);
         assertThat(fact(finding, "failingMessage")).isEqualTo("m0");
         assertThat(fact(finding, "behindIt")).isEqualTo("1");
-        expect(dialogue.cause(G, "m0"), "LOCKED_BY_FAILING", "which is this message");
-        assertThat(finding.getString("advice")).contains("waybill message trace m0");
+        JsonObject itself = dialogue.cause(G, "m0");
+        expect(itself, "LOCKED_BY_FAILING", null, "failingOffset", 0);
+        assertThat(itself.getLong("offset", -1))
+                .as("it is the failing one itself")
+                .isZero();
+        assertThat(finding.getLong("offset", -1)).isEqualTo(1);
     }
 
     @Test
@@ -135,10 +155,12 @@ class DoctorTest {
         dialogue.commit(client, G, "orders", 1, 1);
         long due = broker.clock.wallMillis() + 10_000;
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "IN_RETRY", "failed 1 times", "try 1 of 16", "10 s from now");
+        expect(finding, "IN_RETRY", "MESSAGE", "try", 1, "maxTries", 16);
+        assertThat(finding.getString("uniqueKey")).isEqualTo("m0");
         assertThat(fact(finding, "deliverTime")).isEqualTo(Long.toString(due));
         assertThat(fact(finding, "givenBackBy")).contains("c1");
-        expect(dialogue.doctor(G, "").get(0), "IN_RETRY", "1 messages of orders");
+        expect(dialogue.doctor(G, "").get(0), "IN_RETRY", "TOPIC_TOTAL", "messages", 1);
+        assertThat(dialogue.doctor(G, "").get(0).getString("topic")).isEqualTo("orders");
         broker.gone(client);
         assertThat(dialogue.doctor(G, ",\"messageId\":\"m0\""))
                 .extracting(f -> f.getString("cause"))
@@ -151,12 +173,13 @@ class DoctorTest {
         long due = broker.clock.wallMillis() + 3_600_000;
         send(0, "d1", "TIMER_DELIVER_MS", Long.toString(due), "WAYBILL_UNLESS", "orders|k|PAID", "KEYS", "k7");
         JsonObject finding = dialogue.cause(G, "d1");
-        expect(finding, "DELAYED", "1 h 0 min from now", "unless", "orders|k|PAID");
+        expect(finding, "DELAYED", "MESSAGE", "unless", "orders|k|PAID");
+        assertThat(due - broker.store.clock().nowMillis()).isEqualTo(3_600_000);
         assertThat(fact(finding, "deliverTime")).isEqualTo(Long.toString(due));
-        expect(dialogue.doctor(G, ",\"key\":\"k7\"").get(0), "DELAYED");
+        expect(dialogue.doctor(G, ",\"key\":\"k7\"").get(0), "DELAYED", "MESSAGE");
         broker.pass(3_600_000);
         dialogue.join(G, "c2", "orders", "*");
-        expect(dialogue.cause(G, "d1"), "QUEUE_OWNED");
+        expect(dialogue.cause(G, "d1"), "QUEUE_OWNED", "NO_READER");
     }
 
     @Test
@@ -164,10 +187,10 @@ class DoctorTest {
         dialogue.join(G, "c1", "orders", "*");
         send(0, "h1", "TRAN_MSG", "true", "PGROUP", "tellers");
         JsonObject finding = dialogue.cause(G, "h1");
-        expect(finding, "HALF", "tellers", "nobody of that group is connected");
+        expect(finding, "HALF", "OPEN", "producerGroup", "tellers", "producersConnected", 0);
         assertThat(fact(finding, "checks")).isEqualTo("0");
         assertThat(Long.parseLong(fact(finding, "nextCheck"))).isGreaterThan(broker.clock.wallMillis());
-        assertThat(finding.getString("advice")).contains("waybill tx commit h1");
+        assertThat(finding.getString("uniqueKey")).isEqualTo("h1");
     }
 
     @Test
@@ -184,14 +207,14 @@ class DoctorTest {
                             .build());
         }
         JsonObject finding = dialogue.cause(G, "h3");
-        expect(finding, "NOT_FOUND", "rolled back");
-        assertThat(finding.getString("advice")).contains("waybill tx publish h3");
+        expect(finding, "NOT_FOUND", "ROLLED_BACK", "lateCommitMessage", "h3");
+        assertThat(fact(finding, "lateCommitBy")).isNotBlank();
         JsonObject topic = dialogue.doctor(G, "").stream()
                 .filter(f -> f.getString("cause").equals("TRANSACTION_CONFLICT"))
                 .findFirst()
                 .orElseThrow();
-        expect(topic, "TRANSACTION_CONFLICT", "Of 1 transactions of orders service and queue disagree");
-        assertThat(topic.getString("advice")).contains("waybill tx list --conflicts --topic orders");
+        expect(topic, "TRANSACTION_CONFLICT", null, "lateCommits", 1, "lateRollbacks", 0, "producerGroup", "tellers");
+        assertThat(topic.getString("topic")).isEqualTo("orders");
         assertThat(dialogue.ask(
                                 RequestCode.DECIDE_TRANSACTION,
                                 "{\"id\":\"h3\",\"decision\":\"PUBLISH\",\"reason\":\"paid\"}")
@@ -209,7 +232,9 @@ class DoctorTest {
                                 "{\"id\":\"h2\",\"decision\":\"ROLLBACK\",\"reason\":\"no\"}")
                         .result())
                 .isZero();
-        expect(dialogue.cause(G, "h2"), "NOT_FOUND", "rolled back");
+        expect(dialogue.cause(G, "h2"), "NOT_FOUND", "ROLLED_BACK", "lateCommitBy", null);
+        assertThat(fact(dialogue.cause(G, "h2"), "by")).isNotBlank();
+        assertThat(dialogue.cause(G, "h2").getString("uniqueKey")).isEqualTo("h2");
     }
 
     @Test
@@ -219,15 +244,16 @@ class DoctorTest {
         dialogue.sendBack(client, G, first.position(), -1, 16);
         dialogue.commit(client, G, "orders", 1, 1);
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "DEAD_LETTER", "asked for by the consumer");
+        expect(finding, "DEAD_LETTER", "OPEN");
+        assertThat(fact(finding, "reason")).contains("asked for by the consumer");
         assertThat(fact(finding, "state")).isEqualTo("OPEN");
-        assertThat(finding.getString("advice")).contains("waybill dlq redrive " + G + " 0");
+        assertThat(finding.getLong("offset", -1)).as("of the dead letter").isZero();
         assertThat(dialogue.ask(
                                 RequestCode.SETTLE_DEAD,
                                 "{\"group\":\"" + G + "\",\"offsets\":[0],\"action\":\"REDRIVE\",\"by\":\"ops\"}")
                         .result())
                 .isZero();
-        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED");
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "ONE_READER", "owner", "c1");
     }
 
     @Test
@@ -237,12 +263,12 @@ class DoctorTest {
         broker.pass(5_000);
         dialogue.commit(client, G, "orders", 1, 1);
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "CONSUMED", "c1 acknowledged it");
+        expect(finding, "CONSUMED", "MESSAGE");
         assertThat(fact(finding, "acknowledgedBy")).isEqualTo("c1");
         assertThat(fact(finding, "deliveredTo")).isEqualTo("c1");
         broker.restart();
-        expect(dialogue.cause(G, "m0"), "CONSUMED", "c1 acknowledged it");
-        expect(dialogue.doctor(G, ",\"key\":\"order-0\"").get(0), "CONSUMED");
+        expect(dialogue.cause(G, "m0"), "CONSUMED", "MESSAGE", "acknowledgedBy", "c1");
+        expect(dialogue.doctor(G, ",\"key\":\"order-0\"").get(0), "CONSUMED", "MESSAGE");
     }
 
     @Test
@@ -255,7 +281,7 @@ class DoctorTest {
                 .build());
         assertThat(reset.result()).as(reset.remark()).isZero();
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "BEYOND_OFFSET", "goes on at offset 1", "reset");
+        expect(finding, "BEYOND_OFFSET", "PASSED", "goesOnAt", 1, "deliveredTo", null);
         assertThat(fact(finding, "committedOffset")).isEqualTo("1");
     }
 
@@ -268,7 +294,7 @@ class DoctorTest {
             send(1, "r" + i);
         }
         JsonObject finding = dialogue.cause(G, "r11");
-        expect(finding, "RATE_LIMITED", "at most 2 messages per second", "5 s");
+        expect(finding, "RATE_LIMITED", null, "rate", 2, "secondsAtLeast", 5);
         assertThat(fact(finding, "messagesBefore")).isEqualTo("10");
     }
 
@@ -281,8 +307,8 @@ class DoctorTest {
     void consumingIsForbidden() {
         dialogue.join(G, "c1", "orders", "*");
         settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":false}");
-        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "consumeEnable");
-        expect(dialogue.doctor(G, "").get(0), "CONSUME_DISABLED");
+        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "GROUP", "consumeEnable", false);
+        expect(dialogue.doctor(G, "").get(0), "CONSUME_DISABLED", "GROUP");
         settings("{\"groupName\":\"" + G + "\",\"consumeEnable\":true}");
         Asked put = broker.ask(Command.request(RequestCode.UPDATE_AND_CREATE_TOPIC)
                 .field("topic", "orders")
@@ -295,16 +321,16 @@ class DoctorTest {
                 .field("order", false)
                 .build());
         assertThat(put.result()).as(put.remark()).isZero();
-        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "does not allow reading");
+        expect(dialogue.cause(G, "m0"), "CONSUME_DISABLED", "TOPIC", "perm", 2);
     }
 
     @Test
     void itIsNotKnown() {
         dialogue.join(G, "c1", "orders", "*");
-        expect(dialogue.cause(G, "nothing-of-this-name"), "NOT_FOUND", "nothing-of-this-name");
-        expect(dialogue.cause(G, "7F00000100002A9F0000000000FFFFFF"), "NOT_FOUND");
-        expect(dialogue.doctor(G, ",\"key\":\"no-key\"").get(0), "NOT_FOUND");
-        expect(dialogue.doctor(G, ",\"topic\":\"no-topic\"").get(0), "NOT_FOUND");
+        expect(dialogue.cause(G, "nothing-of-this-name"), "NOT_FOUND", "UNKNOWN", "asked", "nothing-of-this-name");
+        expect(dialogue.cause(G, "7F00000100002A9F0000000000FFFFFF"), "NOT_FOUND", "UNKNOWN");
+        expect(dialogue.doctor(G, ",\"key\":\"no-key\"").get(0), "NOT_FOUND", "UNKNOWN", "asked", "no-key");
+        expect(dialogue.doctor(G, ",\"topic\":\"no-topic\"").get(0), "NOT_FOUND", "NO_TOPIC");
     }
 
     @Test
@@ -314,16 +340,16 @@ class DoctorTest {
         Asked popped = dialogue.pop(client, G, "orders", 1, 1, 30_000, false);
         send(1, "next");
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "IN_FLIGHT", "c1 popped it", "delivery 1");
+        expect(finding, "IN_FLIGHT", "POPPED", "client", "c1", "deliveries", 1, "since", now);
         assertThat(fact(finding, "invisibleUntil")).isEqualTo(Long.toString(now + 30_000));
-        expect(dialogue.cause(G, "next"), "QUEUE_OWNED", "The group pops");
+        expect(dialogue.cause(G, "next"), "QUEUE_OWNED", "POPS");
         broker.pass(30_001);
-        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "The group pops");
+        expect(dialogue.cause(G, "m0"), "QUEUE_OWNED", "POPS");
         Asked again = dialogue.pop(client, G, "orders", 1, 1, 30_000, false);
-        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "delivery 2");
+        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "POPPED", "deliveries", 2);
         assertThat(popped.result()).isZero();
         dialogue.ack(client, G, again, TestBroker.messages(again).get(0));
-        expect(dialogue.cause(G, "m0"), "CONSUMED", "c1 acknowledged it");
+        expect(dialogue.cause(G, "m0"), "CONSUMED", "MESSAGE", "acknowledgedBy", "c1");
         JsonObject row = dialogue.backlog(G, "orders");
         assertThat(row.getLong("ready", -1)).isEqualTo(1);
         assertThat(row.getLong("inFlight", -1)).isZero();
@@ -337,7 +363,7 @@ class DoctorTest {
         dialogue.pop(client, G, "orders", 1, 1, 10_000, true);
         broker.pass(10_001);
         dialogue.pop(client, G, "orders", 1, 1, 10_000, true);
-        expect(dialogue.cause(G, "behind"), "LOCKED_BY_FAILING", "stands still at offset 0", "handed out 2 times");
+        expect(dialogue.cause(G, "behind"), "LOCKED_BY_FAILING", null, "failingOffset", 0, "deliveries", 2);
     }
 
     @Test
@@ -347,7 +373,7 @@ class DoctorTest {
         dialogue.commit(client, G, "orders", 1, 1);
         List<JsonObject> findings = dialogue.doctor(G, "");
         assertThat(findings).hasSize(1);
-        expect(findings.get(0), "CONSUMED", "everything");
+        expect(findings.get(0), "CONSUMED", "EVERYTHING");
     }
 
     @Test
@@ -384,21 +410,17 @@ class DoctorTest {
         FakeConnection client = dialogue.join(G, "c1", "orders", "*");
         quarantine("QUARANTINE", "reason\":\"address unknown\",\"by\":\"kim");
         JsonObject ahead = dialogue.cause(G, "m0");
-        expect(ahead, "QUARANTINED", "order-0", "address unknown");
-        assertThat(ahead.getString("advice"))
-                .contains("release")
-                .contains("order-0")
-                .contains("--topic orders");
+        expect(ahead, "QUARANTINED", "KEY", "key", "order-0", "reason", "address unknown", "originTopic", "orders");
 
         send(1, "other", "KEYS", "order-1");
         assertThat(dialogue.pull(client, G, "orders", 1, 0, 32)).hasSize(1);
         dialogue.commit(client, G, "orders", 1, 2);
         broker.pass(60_000);
         JsonObject quarantined = dialogue.cause(G, "m0");
-        expect(quarantined, "QUARANTINED", "order-0", "address unknown", "put aside");
-        assertThat(quarantined.getString("advice")).contains("order-0").contains("--topic orders");
+        expect(quarantined, "QUARANTINED", "SET_ASIDE", "key", "order-0", "originTopic", "orders");
+        assertThat(fact(quarantined, "setAsideAt")).isNotNull();
         assertThat(fact(quarantined, "reason")).isEqualTo("address unknown");
-        expect(dialogue.cause(G, "other"), "CONSUMED");
+        expect(dialogue.cause(G, "other"), "CONSUMED", "MESSAGE");
         JsonObject row = dialogue.backlog(G, "orders");
         assertThat(row.getLong("quarantined", -1)).isEqualTo(1);
         assertThat(row.getLong("ready", -1)).isZero();
@@ -406,16 +428,16 @@ class DoctorTest {
 
         broker.restart();
         client = dialogue.join(G, "c1", "orders", "*");
-        expect(dialogue.cause(G, "m0"), "QUARANTINED", "address unknown");
+        expect(dialogue.cause(G, "m0"), "QUARANTINED", "SET_ASIDE", "reason", "address unknown");
         quarantine("RELEASE", "by\":\"kim");
         row = dialogue.backlog(G, "orders");
         assertThat(row.getLong("quarantined", 0)).isZero();
         assertThat(row.getLong("retrying", -1)).isEqualTo(1);
         assertThat(dialogue.pull(client, G, "%RETRY%" + G, 0, 0, 32)).hasSize(1);
-        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "c1");
+        expect(dialogue.cause(G, "m0"), "IN_FLIGHT", "PULLED", "client", "c1");
         dialogue.commit(client, G, "%RETRY%" + G, 0, 1);
         broker.pass(1_000);
-        expect(dialogue.cause(G, "m0"), "CONSUMED");
+        expect(dialogue.cause(G, "m0"), "CONSUMED", "MESSAGE");
     }
 
     @Test
@@ -427,7 +449,8 @@ class DoctorTest {
         quarantine("DISCARD", "by\":\"kim");
         broker.pass(1_000);
         JsonObject finding = dialogue.cause(G, "m0");
-        expect(finding, "QUARANTINED", "discarded by hand");
+        expect(finding, "QUARANTINED", "DISCARDED", "key", "order-0");
+        assertThat(fact(finding, "setAsideAt")).isNotNull();
         assertThat(dialogue.backlog(G).getObject("total").getLong("quarantined", 0))
                 .isZero();
     }

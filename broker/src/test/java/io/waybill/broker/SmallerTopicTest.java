@@ -88,8 +88,9 @@ class SmallerTopicTest {
         FakeConnection client = dialogue.join("shop", "c1", "orders", "*");
         assertThat(client.isOpen()).isTrue();
         assertThat(dialogue.cause("shop", "left").getString("cause")).isEqualTo("QUEUE_REMOVED");
-        assertThat(dialogue.cause("shop", "left").getString("sentence")).contains("queue 5", "only 4 to read");
-        assertThat(dialogue.cause("shop", "left").getString("advice")).contains("topic create orders --queues 6");
+        assertThat(dialogue.cause("shop", "left").getInt("queueId", -1)).isEqualTo(5);
+        assertThat(dialogue.cause("shop", "left").getObject("evidence").getInt("readQueueNums", -1))
+                .isEqualTo(4);
         assertThat(dialogue.doctor("shop", ""))
                 .extracting(f -> f.getString("cause"))
                 .contains("QUEUE_REMOVED");

@@ -130,8 +130,8 @@ class UnreadQueuesTest {
                 .body("{\"group\":\"shipping\",\"topic\":\"orders\"}".getBytes(StandardCharsets.UTF_8))
                 .build());
         assertThat(new String(doctor.reply().bodyBytes(), StandardCharsets.UTF_8))
-                .contains("[b] do not subscribe to orders")
-                .contains(RETRY);
+                .contains("\"subCause\":\"NO_READER\",\"topic\":\"orders\"")
+                .contains("\"withoutTopicCount\":1,\"withoutTopic\":[\"b\"]");
     }
 
     private void untouched(FakeConnection a, Runnable eachSecond) {

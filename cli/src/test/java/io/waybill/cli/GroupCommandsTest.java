@@ -149,11 +149,15 @@ class GroupCommandsTest {
         Ran all = run("doctor", "group", "nurses");
         assertThat(all.exitCode()).isZero();
         assertThat(all.lines()).first().isEqualTo("NOBODY_CONNECTED");
-        assertThat(all.out()).contains("evidence:", "what to do:");
+        assertThat(all.out()).contains("Nobody is connected for group nurses", "evidence:", "what to do:");
         assertThat(run("doctor", "group", "nurses", "--topic", "visits", "-o", "json")
                         .out())
-                .startsWith("[{\"cause\":\"NOBODY_CONNECTED\"")
-                .contains("\"evidence\":{", "\"advice\":");
+                .startsWith("[{\"cause\":\"NOBODY_CONNECTED\",\"subCause\":\"NO_MEMBER\"")
+                .contains("\"sentence\":\"Nobody is", "\"evidence\":{\"groupExists\":true", "\"advice\":\"start a");
+        assertThat(run("doctor", "group", "nurses", "--topic", "visits", "--key", "v1", "-o", "json")
+                        .out())
+                .containsPattern("\"acknowledgedAt\":[0-9]{13},")
+                .contains("\"committedOffset\":1,");
         assertThat(run("doctor", "group", "nurses", "--topic", "visits", "--key", "v1")
                         .out())
                 .contains("CONSUMED");

@@ -172,35 +172,102 @@ public interface Groups {
         CLIENT_ID_SHARED,
         /** The broker's store is ahead of its clock. */
         CLOCK_AHEAD,
-        /** Nothing waits. */
-        NO_BACKLOG,
-        /** No such message is known. */
+        /** No such message is known, or it is gone: its sub-cause says how. */
         NOT_FOUND,
-        /** One this client does not know; the sentence says it. */
+        /** One this client does not know; {@link Finding#causeName()} names it. */
         OTHER
     }
 
     /**
-     * One cause with its evidence.
+     * Which of several things a cause stands for. Decide by it, not by the facts that are there. NOT_SUBSCRIBED, QUEUE_REMOVED, LOCKED_BY_FAILING,
+     * RATE_LIMITED, TRANSACTION_CONFLICT, CLIENT_ID_SHARED and CLOCK_AHEAD stand for one thing and have none.
+     */
+    enum SubCause {
+        /** IN_RETRY, DELAYED, HALF, DEAD_LETTER, QUARANTINED: the messages of a topic that wait so, by their number. */
+        TOPIC_TOTAL,
+        /** IN_RETRY, DELAYED, CONSUMED: one message. */
+        MESSAGE,
+        /** CONSUMED: everything there is for the group. */
+        EVERYTHING,
+        /** NOBODY_CONNECTED: the broker does not know the group. */
+        NO_GROUP,
+        /** NOBODY_CONNECTED: the broker knows the group. */
+        NO_MEMBER,
+        /** FILTERED_OUT: the group has not come to it yet. */
+        AHEAD,
+        /** FILTERED_OUT: the group went past it. */
+        PASSED_OVER,
+        /** QUEUE_OWNED: the group pops, so that no member holds the queue. */
+        POPS,
+        /** QUEUE_OWNED: no member reads the queue. */
+        NO_READER,
+        /** QUEUE_OWNED: one member reads the queue. */
+        ONE_READER,
+        /** IN_FLIGHT: a client popped it. */
+        POPPED,
+        /** IN_FLIGHT: a client pulled it. */
+        PULLED,
+        /** HALF: its transaction is open. DEAD_LETTER: nobody settled it. */
+        OPEN,
+        /** HALF: nobody decided its transaction, and nobody is asked any more. */
+        GIVEN_UP,
+        /** DEAD_LETTER: an operator sent it again. */
+        REDRIVEN,
+        /** DEAD_LETTER, QUARANTINED: an operator gave it up. */
+        DISCARDED,
+        /** QUARANTINED: its key is; it still stands in its queue. */
+        KEY,
+        /** QUARANTINED: it is set aside with its key. */
+        SET_ASIDE,
+        /** BEYOND_OFFSET: somebody moved the offset over it. */
+        MOVED,
+        /** BEYOND_OFFSET: nobody is known to have moved it. */
+        PASSED,
+        /** CONSUME_DISABLED: the group may not consume. */
+        GROUP,
+        /** CONSUME_DISABLED: the topic may not be read. */
+        TOPIC,
+        /** CONSUME_DISABLED: the members may not broadcast. */
+        BROADCAST,
+        /** NOT_FOUND: there is no such topic. */
+        NO_TOPIC,
+        /** NOT_FOUND: no such message is known. */
+        UNKNOWN,
+        /** NOT_FOUND: its transaction was rolled back. */
+        ROLLED_BACK,
+        /** NOT_FOUND: its delay was cancelled. */
+        CANCELLED,
+        /** NOT_FOUND: retention has removed it. */
+        REMOVED,
+        /** One this client does not know; {@link Finding#causeName()} names it. */
+        OTHER
+    }
+
+    /**
+     * One cause with its evidence. What it says in words is up to whoever shows it; {@code waybill doctor group} has sentences for each.
      *
      * @param broker the broker that found it
+     * @param at when, by the clock of the broker: what its times are compared with
      * @param cause the cause
+     * @param subCause which of several things the cause stands for, or null if it stands for one
+     * @param causeName both as the broker names them: {@code CAUSE} or {@code CAUSE/SUB_CAUSE}; tells more than OTHER
      * @param topic the topic, or null
      * @param queueId the queue, or -1
      * @param offset the offset, or -1
-     * @param sentence what was found
-     * @param evidence the facts behind it, by name
-     * @param advice what to do, or null
+     * @param messageId what to call the message by: its message id, else its stored id; or null
+     * @param evidence the facts behind it
      */
     record Finding(
             String broker,
+            Instant at,
             Cause cause,
+            SubCause subCause,
+            String causeName,
             String topic,
             int queueId,
             long offset,
-            String sentence,
-            Map<String, String> evidence,
-            String advice) {}
+            String messageId,
+            Evidence evidence) {}
 
     /**
      * A living member.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.waybill.broker.insight;
 
-/** Why something is not consumed, as the wire names it. */
+/** Why something is not consumed, as the wire names it. What more there is to tell of one is its {@link SubCause} and its facts. */
 enum Cause {
     NOBODY_CONNECTED,
     NOT_SUBSCRIBED,

@@ -32,7 +32,6 @@ final class ConsumeDiagnosis {
     private final GroupState state;
     private final QuarantinedKeys quarantinedKeys;
     private final String group;
-    private final long nowMillis;
     private final QueueDiagnosis queues;
 
     ConsumeDiagnosis(InsightStoreAccess store, GroupState state, String group, long nowMillis) {
@@ -42,7 +41,6 @@ final class ConsumeDiagnosis {
         this.state = state;
         this.quarantinedKeys = state.quarantinedKeys();
         this.group = group;
-        this.nowMillis = nowMillis;
         this.queues = new QueueDiagnosis(store.queues(), state, group, nowMillis);
     }
 
@@ -62,12 +60,9 @@ final class ConsumeDiagnosis {
             }
         }
         if (findings.isEmpty()) {
-            findings.add(new Finding(Cause.NOT_FOUND, null)
-                    .fact("asked", asked)
-                    .fact("logBeginsAtPosition", store.status().oldestPosition())
-                    .says("No message '" + asked + "' is known to this broker: it was never stored here, or retention"
-                            + " has removed it.")
-                    .advises(Advice.find(asked)));
+            findings.add(new Finding(Cause.NOT_FOUND, SubCause.UNKNOWN, null)
+                    .fact(Fact.ASKED, asked)
+                    .fact(Fact.LOG_BEGINS_AT_POSITION, store.status().oldestPosition()));
         }
         return findings;
     }
@@ -125,108 +120,71 @@ final class ConsumeDiagnosis {
     private Finding half(StoredCopy half) {
         List<CheckEvent> checks = store.transactions().checksOf(half.handle());
         CheckEvent check = checks.isEmpty() ? null : checks.get(checks.size() - 1);
-        String lately = half.half().checks() == 0
-                ? "was not asked yet"
-                : "was asked " + half.half().checks() + " times without a decision";
-        boolean isProducerThere =
-                !members.producers().membersOf(half.half().producerGroup()).isEmpty();
-        return Finding.on(Cause.HALF, half)
-                .fact("transactionOpenSince", half.storeMillis())
-                .fact("producerGroup", half.half().producerGroup())
-                .fact("checks", half.half().checks())
-                .fact("nextCheck", half.half().nextCheckMillis())
-                .fact("lastCheckClient", check == null ? null : check.client())
-                .fact("lastCheckAnswer", check == null ? null : check.answerOrNull())
+        String producerGroup = half.half().producerGroup();
+        return Finding.on(Cause.HALF, SubCause.OPEN, half)
+                .fact(Fact.TRANSACTION_OPEN_SINCE, half.storeMillis())
+                .fact(Fact.PRODUCER_GROUP, producerGroup)
+                .fact(Fact.CHECKS, half.half().checks())
+                .fact(Fact.NEXT_CHECK, half.half().nextCheckMillis())
+                .fact(Fact.LAST_CHECK_CLIENT, check == null ? null : check.client())
+                .fact(Fact.LAST_CHECK_ANSWER, check == null ? null : check.answerOrNull())
                 .fact(
-                        "producersConnected",
-                        members.producers()
-                                .membersOf(half.half().producerGroup())
-                                .size())
-                .says("Its transaction is open since " + Times.ago(half.storeMillis(), nowMillis) + ": producer group "
-                        + half.half().producerGroup() + " " + lately + ", next check at "
-                        + Times.at(half.half().nextCheckMillis())
-                        + (isProducerThere ? "." : "; nobody of that group is connected."))
-                .advises(Advice.half(half.id()));
+                        Fact.PRODUCERS_CONNECTED,
+                        members.producers().membersOf(producerGroup).size());
     }
 
-    private Finding exhausted(MessageHistory history, StoredCopy aside) {
+    private static Finding exhausted(MessageHistory history, StoredCopy aside) {
         DecisionRecord decision =
                 history.decided().isEmpty() ? null : history.decided().get(0);
-        return Finding.on(Cause.HALF, aside)
-                .fact("givenUpAt", decision == null ? aside.storeMillis() : decision.atMillis())
-                .fact("by", decision == null ? null : decision.by())
-                .says("Its transaction was never decided and was given up on "
-                        + Times.ago(aside.storeMillis(), nowMillis)
-                        + (decision == null ? "." : " (" + decision.by() + ")."))
-                .advises(Advice.half(aside.id()));
+        return Finding.on(Cause.HALF, SubCause.GIVEN_UP, aside)
+                .fact(Fact.GIVEN_UP_AT, decision == null ? aside.storeMillis() : decision.atMillis())
+                .fact(Fact.BY, decision == null ? null : decision.by());
     }
 
     /** It is nowhere any more: rolled back or called back. */
     private Finding ended(MessageHistory history, DecisionRecord decision, StoredCopy copy) {
-        Finding finding =
-                copy == null ? new Finding(Cause.NOT_FOUND, history.topic()) : Finding.on(Cause.NOT_FOUND, copy);
         if (decision != null && decision.outcome() == Decision.ROLLBACK) {
             DecisionConflict lateCommit = store.conflicts().conflictsOf(decision.handle()).stream()
                     .filter(conflict -> conflict.late() == Decision.COMMIT)
                     .findFirst()
                     .orElse(null);
-            return finding.fact("rolledBackAt", decision.atMillis())
-                    .fact("by", decision.by())
-                    .says("Its transaction was rolled back on " + Times.ago(decision.atMillis(), nowMillis) + " by "
-                            + decision.by() + ": nobody ever gets it.")
-                    .fact("lateCommitBy", lateCommit == null ? null : lateCommit.by())
-                    .advises(
-                            lateCommit != null
-                                    ? "its service committed, too late: waybill tx publish " + lateCommit.messageId()
-                                            + " --reason TEXT delivers it after all"
-                                    : Advice.trace(copy == null ? history.uniqueKey() : copy.id()));
+            return notFound(SubCause.ROLLED_BACK, history, copy)
+                    .fact(Fact.ROLLED_BACK_AT, decision.atMillis())
+                    .fact(Fact.BY, decision.by())
+                    .fact(Fact.LATE_COMMIT_BY, lateCommit == null ? null : lateCommit.by())
+                    .fact(Fact.LATE_COMMIT_MESSAGE, lateCommit == null ? null : lateCommit.messageId());
         }
         for (CancelledTimer ended : history.cancelled()) {
-            return finding.fact("cancelledAt", ended.atMillis())
-                    .fact("by", ended.by())
-                    .says("It was delayed and called back on " + Times.ago(ended.atMillis(), nowMillis) + " ("
-                            + ended.by() + "): nobody ever gets it.")
-                    .advises("send it again if that was wrong");
+            return notFound(SubCause.CANCELLED, history, copy)
+                    .fact(Fact.CANCELLED_AT, ended.atMillis())
+                    .fact(Fact.BY, ended.by());
         }
-        return history.isEmpty()
-                ? null
-                : finding.says("It was stored here once and is gone: retention has removed it.")
-                        .advises(Advice.find(copy == null ? history.uniqueKey() : copy.id()));
+        return history.isEmpty() ? null : notFound(SubCause.REMOVED, history, copy);
     }
 
-    private Finding delayed(StoredCopy waiting) {
-        String unless = waiting.property(UNLESS);
-        long dueMillis = waiting.due().dueMillis();
-        return Finding.on(Cause.DELAYED, waiting)
-                .fact("deliverTime", dueMillis)
-                .fact("storedAt", waiting.storeMillis())
-                .fact("unless", unless)
-                .says("It is delayed until " + Times.at(dueMillis) + ", " + Times.length(dueMillis - nowMillis)
-                        + " from now" + (unless == null ? "." : ", unless a message comes that fits '" + unless + "'."))
-                .advises(Advice.delayed(waiting.topic(), waiting.id()));
+    private static Finding notFound(SubCause subCause, MessageHistory history, StoredCopy copy) {
+        return copy == null
+                ? new Finding(Cause.NOT_FOUND, subCause, history.topic()).about(history.uniqueKey())
+                : Finding.on(Cause.NOT_FOUND, subCause, copy);
+    }
+
+    private static Finding delayed(StoredCopy waiting) {
+        return Finding.on(Cause.DELAYED, SubCause.MESSAGE, waiting)
+                .fact(Fact.DELIVER_TIME, waiting.due().dueMillis())
+                .fact(Fact.STORED_AT, waiting.storeMillis())
+                .fact(Fact.UNLESS, waiting.property(UNLESS));
     }
 
     private Finding inRetry(StoredCopy waiting) {
         SubscriptionGroupConfig config = groups.find(group);
         // One that was deleted meanwhile is made anew with the settings of a new group when it is used again.
         int most = RetriesExhausted.mostRetries(config == null ? groups.defaults(group) : config);
-        boolean isLimited = most != Integer.MAX_VALUE;
-        long dueMillis = waiting.due().dueMillis();
-        String client = waiting.property("RETRY_CLIENT");
-        return Finding.on(Cause.IN_RETRY, waiting)
-                .fact("deliverTime", dueMillis)
-                .fact("try", waiting.tries())
-                .fact("maxTries", isLimited ? most : null)
-                .fact("givenBackBy", client)
-                .fact("failingSince", waiting.number("RETRY_SINCE_MS", 0))
-                .says("It failed " + waiting.tries() + " times" + (client == null ? "" : ", last at " + client)
-                        + ", and is delivered again at " + Times.at(dueMillis) + ", "
-                        + Times.length(dueMillis - nowMillis) + " from now"
-                        // The client may have named a higher limit than the group's.
-                        + (isLimited && waiting.tries() <= most
-                                ? " (try " + waiting.tries() + " of " + most + ")."
-                                : "."))
-                .advises(Advice.deliveredByItself(waiting.id()));
+        return Finding.on(Cause.IN_RETRY, SubCause.MESSAGE, waiting)
+                .fact(Fact.DELIVER_TIME, waiting.due().dueMillis())
+                .fact(Fact.TRY, waiting.tries())
+                .fact(Fact.MAX_TRIES, most == Integer.MAX_VALUE ? null : (Integer) most)
+                .fact(Fact.GIVEN_BACK_BY, waiting.property("RETRY_CLIENT"))
+                .time(Fact.FAILING_SINCE, waiting.number("RETRY_SINCE_MS", 0));
     }
 
     private boolean isSettled(StoredCopy copy) {
@@ -239,23 +197,14 @@ final class ConsumeDiagnosis {
     }
 
     private Finding deadLetter(StoredCopy dead) {
-        boolean settled = isSettled(dead);
-        boolean discarded = isDiscarded(dead);
-        long atMillis = dead.number("DLQ_MS", dead.storeMillis());
-        String reason = dead.property("DLQ_REASON");
-        Finding finding = Finding.on(Cause.DEAD_LETTER, dead)
-                .fact("deadSince", atMillis)
-                .fact("reason", reason)
-                .fact("tries", dead.number("DLQ_TRIES", dead.tries()))
-                .fact("client", dead.property("DLQ_CLIENT"))
-                .fact("state", !settled ? "OPEN" : discarded ? "DISCARDED" : "REDRIVEN")
-                .says("It is a dead letter of the group since " + Times.ago(atMillis, nowMillis) + " after "
-                        + dead.number("DLQ_TRIES", dead.tries()) + " tries"
-                        + (reason == null ? "" : ": " + reason)
-                        + (!settled
-                                ? "."
-                                : discarded ? "; it was discarded by hand." : "; it was sent again by hand."));
-        return settled ? finding : finding.advises(Advice.deadLetter(group, dead.offset()));
+        SubCause settled =
+                !isSettled(dead) ? SubCause.OPEN : isDiscarded(dead) ? SubCause.DISCARDED : SubCause.REDRIVEN;
+        return Finding.on(Cause.DEAD_LETTER, settled, dead)
+                .fact(Fact.DEAD_SINCE, dead.number("DLQ_MS", dead.storeMillis()))
+                .fact(Fact.REASON, dead.property("DLQ_REASON"))
+                .fact(Fact.TRIES, dead.number("DLQ_TRIES", dead.tries()))
+                .fact(Fact.CLIENT, dead.property("DLQ_CLIENT"))
+                .fact(Fact.STATE, settled.name());
     }
 
     private Finding quarantined(StoredCopy quarantined) {
@@ -263,22 +212,18 @@ final class ConsumeDiagnosis {
         String first = quarantined.property(MessageProperties.RETRY_TOPIC);
         String topic = first == null ? quarantined.topic() : first;
         if (isDiscarded(quarantined)) {
-            return Finding.on(Cause.QUARANTINED, quarantined)
-                    .fact("key", key)
-                    .fact("state", "DISCARDED")
-                    .says("It was put aside on " + Times.ago(quarantined.storeMillis(), nowMillis) + " with its key "
-                            + key + " and discarded by hand.")
-                    .advises(Advice.trace(quarantined.id()));
+            return Finding.on(Cause.QUARANTINED, SubCause.DISCARDED, quarantined)
+                    .fact(Fact.KEY, key)
+                    .fact(Fact.STATE, SubCause.DISCARDED.name())
+                    .fact(Fact.SET_ASIDE_AT, quarantined.storeMillis());
         }
         QuarantinedKeys.Since since = key == null ? null : quarantinedKeys.find(group, topic, key);
-        return Finding.on(Cause.QUARANTINED, quarantined)
-                .fact("key", key)
-                .fact("quarantinedSince", since == null ? quarantined.storeMillis() : since.sinceMillis())
-                .fact("reason", since == null ? null : since.reason())
-                .says("Its key " + key + " is in quarantine; it was put aside on "
-                        + Times.ago(quarantined.storeMillis(), nowMillis)
-                        + (since == null ? "." : ": " + since.reason()))
-                .advises(Advice.release(group, topic, key));
+        return Finding.on(Cause.QUARANTINED, SubCause.SET_ASIDE, quarantined)
+                .fact(Fact.KEY, key)
+                .fact(Fact.QUARANTINED_SINCE, since == null ? quarantined.storeMillis() : since.sinceMillis())
+                .fact(Fact.REASON, since == null ? null : since.reason())
+                .fact(Fact.SET_ASIDE_AT, quarantined.storeMillis())
+                .fact(Fact.ORIGIN_TOPIC, topic);
     }
 
     /** What will stop the message when what it waits for now is over; null when nothing is in sight. */
@@ -296,7 +241,7 @@ final class ConsumeDiagnosis {
 
     /** The group's worst queues, worst first; what waits elsewhere after that. */
     List<Finding> ofGroup(String onlyTopic, Map<String, Backlog.Row> rows) {
-        return new GroupDiagnosis(store.queues(), store.conflicts(), store.clock(), state, group, nowMillis, queues)
+        return new GroupDiagnosis(store.queues(), store.conflicts(), store.clock(), state, group, queues)
                 .findings(onlyTopic, rows);
     }
 }

@@ -3,10 +3,8 @@ package io.waybill.broker.insight;
 
 import io.waybill.broker.group.ClientRegistry;
 import io.waybill.broker.group.ConsumerGroup;
-import io.waybill.broker.group.Groups;
 import io.waybill.broker.topic.Topics;
 import io.waybill.protocol.Names;
-import io.waybill.protocol.body.SubscriptionGroupConfig;
 import io.waybill.protocol.message.StoredMessage;
 import io.waybill.store.ConflictStore;
 import io.waybill.store.QueueStore;
@@ -32,11 +30,9 @@ final class GroupDiagnosis {
     private final ConflictStore conflictStore;
     private final StoreClock storeClock;
     private final Topics topics;
-    private final Groups groups;
     private final ClientRegistry members;
     private final GroupState state;
     private final String group;
-    private final long nowMillis;
     private final QueueDiagnosis queues;
 
     GroupDiagnosis(
@@ -45,17 +41,14 @@ final class GroupDiagnosis {
             StoreClock storeClock,
             GroupState state,
             String group,
-            long nowMillis,
             QueueDiagnosis queues) {
         this.queueStore = queueStore;
         this.conflictStore = conflictStore;
         this.storeClock = storeClock;
         this.topics = state.topics();
-        this.groups = state.groups();
         this.members = state.members();
         this.state = state;
         this.group = group;
-        this.nowMillis = nowMillis;
         this.queues = queues;
     }
 
@@ -65,9 +58,7 @@ final class GroupDiagnosis {
     List<Finding> findings(String onlyTopic, Map<String, Backlog.Row> rows) {
         List<Finding> findings = new ArrayList<>();
         if (onlyTopic != null && topics.find(onlyTopic) == null) {
-            return List.of(new Finding(Cause.NOT_FOUND, onlyTopic)
-                    .says("There is no topic " + onlyTopic + " on this broker.")
-                    .advises("check the name: waybill topic list"));
+            return List.of(new Finding(Cause.NOT_FOUND, SubCause.NO_TOPIC, onlyTopic));
         }
         Finding stop = stop(onlyTopic);
         if (stop != null) {
@@ -83,9 +74,7 @@ final class GroupDiagnosis {
             }
         });
         if (findings.isEmpty()) {
-            findings.add(new Finding(Cause.CONSUMED, onlyTopic)
-                    .says("The group has consumed everything that is there for it.")
-                    .advises("if one message is missed, ask for it: waybill doctor group " + group + " --message ID"));
+            findings.add(new Finding(Cause.CONSUMED, SubCause.EVERYTHING, onlyTopic));
         }
         return findings;
     }
@@ -94,12 +83,7 @@ final class GroupDiagnosis {
     private void clock(List<Finding> findings) {
         long ahead = storeClock.aheadMillis();
         if (ahead > MUCH_AHEAD_MILLIS) {
-            findings.add(new Finding(Cause.CLOCK_AHEAD, null)
-                    .fact("aheadMillis", ahead)
-                    .says("The broker's newest message is stamped " + Times.at(nowMillis)
-                            + ", " + ahead / 60_000 + " minutes ahead of its clock: the clock was ahead once, and store"
-                            + " times never go back. Replay, reset and search by time are wrong for what came since.")
-                    .advises(Advice.clockAhead()));
+            findings.add(new Finding(Cause.CLOCK_AHEAD, null, null).fact(Fact.AHEAD_MILLIS, ahead));
         }
     }
 
@@ -111,14 +95,9 @@ final class GroupDiagnosis {
         for (String clientId : online.clientIds()) {
             List<String> addresses = members.shared().addresses(clientId);
             if (!addresses.isEmpty()) {
-                findings.add(new Finding(Cause.CLIENT_ID_SHARED, null)
-                        .fact("client", clientId)
-                        .fact("addresses", String.join(", ", addresses))
-                        .says(addresses.size() + " processes use the client id " + clientId + " ("
-                                + String.join(", ", addresses)
-                                + "): they count as one member, and each reads the queues"
-                                + " of that one; in order, one of them works and the others wait.")
-                        .advises(Advice.ownClientIds()));
+                findings.add(new Finding(Cause.CLIENT_ID_SHARED, null, null)
+                        .fact(Fact.CLIENT, clientId)
+                        .fact(Fact.ADDRESSES, addresses));
             }
         }
     }
@@ -132,9 +111,9 @@ final class GroupDiagnosis {
     }
 
     private Finding groupStop() {
-        SubscriptionGroupConfig config = groups.find(group);
-        if (config != null && !config.consumeEnable()) {
-            return queues.disabled("");
+        Finding disabled = queues.groupDisabled(null);
+        if (disabled != null) {
+            return disabled;
         }
         boolean anyReader = state.topicsOf(group).stream()
                 .map(queues::lastReader)
@@ -202,50 +181,30 @@ final class GroupDiagnosis {
         if (last[0] == null) {
             return;
         }
-        findings.add(new Finding(Cause.TRANSACTION_CONFLICT, topic)
-                .fact("lateCommits", count[0])
-                .fact("lateRollbacks", count[1])
-                .fact("lastAt", last[0].atMillis())
-                .fact("lastMessageId", last[0].messageId())
-                .fact("producerGroup", last[0].producerGroup())
-                .says("Of " + (count[0] + count[1]) + " transactions of " + topic + " service and queue disagree: "
-                        + count[0] + " were committed by their service after the queue had dropped the message, "
-                        + count[1] + " rolled back after it was delivered.")
-                .advises("list them: waybill tx list --conflicts --topic " + topic));
+        findings.add(new Finding(Cause.TRANSACTION_CONFLICT, null, topic)
+                .fact(Fact.LATE_COMMITS, count[0])
+                .fact(Fact.LATE_ROLLBACKS, count[1])
+                .fact(Fact.LAST_AT, last[0].atMillis())
+                .fact(Fact.LAST_MESSAGE_ID, last[0].messageId())
+                .fact(Fact.PRODUCER_GROUP, last[0].producerGroup()));
     }
 
     private void waiting(String topic, Backlog.Row row, List<Finding> findings) {
-        if (row.retrying.count() > 0) {
-            findings.add(amount(Cause.IN_RETRY, topic, row.retrying)
-                    .says(row.retrying.count() + " messages of " + topic + " failed and wait to be delivered again.")
-                    .advises("their number over time: waybill group backlog " + group));
-        }
-        if (row.delayed.count() > 0) {
-            findings.add(amount(Cause.DELAYED, topic, row.delayed)
-                    .says(row.delayed.count() + " messages for " + topic + " are delayed.")
-                    .advises("list them: waybill timer list --topic " + topic));
-        }
-        if (row.half.count() > 0) {
-            findings.add(amount(Cause.HALF, topic, row.half)
-                    .says(row.half.count() + " messages for " + topic + " wait for the decision of their transaction.")
-                    .advises("list them: waybill tx list --topic " + topic));
-        }
+        total(Cause.IN_RETRY, topic, row.retrying, findings);
+        total(Cause.DELAYED, topic, row.delayed, findings);
+        total(Cause.HALF, topic, row.half, findings);
         lateDecisions(topic, findings);
-        if (row.dead.count() > 0) {
-            findings.add(amount(Cause.DEAD_LETTER, topic, row.dead)
-                    .says(row.dead.count() + " messages of " + topic + " are dead letters that nobody settled.")
-                    .advises("list them: waybill dlq list " + group));
-        }
-        if (row.quarantined.count() > 0) {
-            findings.add(amount(Cause.QUARANTINED, topic, row.quarantined)
-                    .says(row.quarantined.count() + " messages of " + topic + " lie in quarantine.")
-                    .advises("list them: waybill quarantine list " + group));
-        }
+        total(Cause.DEAD_LETTER, topic, row.dead, findings);
+        total(Cause.QUARANTINED, topic, row.quarantined, findings);
     }
 
-    private static Finding amount(Cause cause, String topic, Amount amount) {
-        return new Finding(cause, topic)
-                .fact("messages", amount.count())
-                .fact("oldestSince", amount.oldestMillis() == Long.MAX_VALUE ? null : amount.oldestMillis());
+    private static void total(Cause cause, String topic, Amount amount, List<Finding> findings) {
+        if (amount.count() > 0) {
+            findings.add(new Finding(cause, SubCause.TOPIC_TOTAL, topic)
+                    .fact(Fact.MESSAGES, amount.count())
+                    .fact(
+                            Fact.OLDEST_SINCE,
+                            amount.oldestMillis() == Long.MAX_VALUE ? null : (Long) amount.oldestMillis()));
+        }
     }
 }

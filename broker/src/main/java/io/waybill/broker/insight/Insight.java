@@ -70,8 +70,8 @@ public final class Insight implements Feature {
         if (id != null && key != null) {
             throw new BadField("key", "absent when messageId is given", key);
         }
-        ConsumeDiagnosis diagnosis =
-                new ConsumeDiagnosis(store, state, group, store.clock().nowMillis());
+        long nowMillis = store.clock().nowMillis();
+        ConsumeDiagnosis diagnosis = new ConsumeDiagnosis(store, state, group, nowMillis);
         List<Finding> findings;
         if (id != null) {
             findings = diagnosis.ofMessages(histories.byId(id, topic, group), id);
@@ -84,6 +84,7 @@ public final class Insight implements Feature {
                 .beginObject()
                 .field("group", group)
                 .field("brokerName", brokerName)
+                .field("nowMillis", nowMillis)
                 .name("findings")
                 .beginArray();
         findings.forEach(finding -> finding.write(json));

@@ -33,6 +33,8 @@ final class QueueDiagnosis {
     static final long STALLED_MILLIS = 15_000;
 
     private static final int MOST_ENTRIES = 4_096;
+    /** Of members that lack a topic; their number is told too. */
+    private static final int MOST_NAMES = 5;
 
     private final QueueStore store;
     private final Topics topics;
@@ -66,12 +68,7 @@ final class QueueDiagnosis {
         if (config == null || copy.queueId() < config.readQueueNums()) {
             return null;
         }
-        return new Finding(Cause.QUEUE_REMOVED, copy.topic())
-                .fact("readQueueNums", config.readQueueNums())
-                .says("It stands in queue " + copy.queueId() + ", and topic " + copy.topic() + " has only "
-                        + config.readQueueNums()
-                        + " to read since it was made smaller: no consumer asks for that queue.")
-                .advises(Advice.moreQueues(copy.topic(), copy.queueId() + 1));
+        return new Finding(Cause.QUEUE_REMOVED, null, copy.topic()).fact(Fact.READ_QUEUE_NUMS, config.readQueueNums());
     }
 
     Finding visible(StoredCopy copy) {
@@ -113,77 +110,57 @@ final class QueueDiagnosis {
         }
         boolean popped = snapshot.pop() != null && copy.offset() >= snapshot.start();
         if (acknowledged != null && (delivered != null || snapshot.pop() != null)) {
-            return Finding.on(Cause.CONSUMED, copy)
-                    .fact("committedOffset", snapshot.committed())
-                    .fact("acknowledgedBy", acknowledged.client())
-                    .fact("acknowledgedAt", acknowledged.lastMillis())
-                    .fact("deliveredTo", delivered == null ? null : delivered.client())
-                    .fact("deliveredAt", delivered == null ? null : delivered.firstMillis())
-                    .says("The group has consumed it: "
-                            + (delivered == null
-                                    ? ""
-                                    : delivered.client() + " got it on " + Times.at(delivered.firstMillis()) + ", ")
-                            + acknowledged.client() + " acknowledged it on "
-                            + Times.ago(acknowledged.lastMillis(), nowMillis) + ".")
-                    .advises(Advice.consumed(copy.id()));
+            return Finding.on(Cause.CONSUMED, SubCause.MESSAGE, copy)
+                    .fact(Fact.COMMITTED_OFFSET, snapshot.committed())
+                    .fact(Fact.ACKNOWLEDGED_BY, acknowledged.client())
+                    .fact(Fact.ACKNOWLEDGED_AT, acknowledged.lastMillis())
+                    .fact(Fact.DELIVERED_TO, delivered == null ? null : delivered.client())
+                    .fact(Fact.DELIVERED_AT, delivered == null ? null : delivered.firstMillis());
         }
         if (popped) {
-            return Finding.on(Cause.CONSUMED, copy)
-                    .says("The group has acknowledged it; by whom is no longer known.")
-                    .advises(Advice.consumed(copy.id()));
+            return Finding.on(Cause.CONSUMED, SubCause.MESSAGE, copy); // by whom is no longer known
         }
-        Finding finding = Finding.on(Cause.BEYOND_OFFSET, copy)
-                .fact("committedOffset", snapshot.committed())
-                .fact("goesOnAt", snapshot.start())
-                .advises(Advice.reset(group, copy.topic(), copy.storeMillis()));
+        Finding finding = Finding.on(Cause.BEYOND_OFFSET, acknowledged != null ? SubCause.MOVED : SubCause.PASSED, copy)
+                .fact(Fact.COMMITTED_OFFSET, snapshot.committed())
+                .fact(Fact.GOES_ON_AT, snapshot.start())
+                .fact(Fact.STORED_AT, copy.storeMillis());
         if (acknowledged != null) {
-            return finding.fact("movedBy", acknowledged.client())
-                    .fact("movedAt", acknowledged.lastMillis())
-                    .says("The group is past it and never got it: " + acknowledged.client()
-                            + " moved the offset over it on " + Times.ago(acknowledged.lastMillis(), nowMillis) + ".");
+            return finding.fact(Fact.MOVED_BY, acknowledged.client()).fact(Fact.MOVED_AT, acknowledged.lastMillis());
         }
-        String handed = delivered == null
-                ? "nothing says that it was ever handed out or acknowledged"
-                : "it was handed to " + delivered.client() + " on " + Times.at(delivered.firstMillis())
-                        + " and nothing says that it was acknowledged";
-        return finding.fact("deliveredTo", delivered == null ? null : delivered.client())
-                .says("The group is past it: it goes on at offset " + snapshot.start() + " of queue " + copy.queueId()
-                        + ", and " + handed + ". The offset was reset, or the group started behind it.");
+        return finding.fact(Fact.DELIVERED_TO, delivered == null ? null : delivered.client())
+                .fact(Fact.DELIVERED_AT, delivered == null ? null : delivered.firstMillis());
     }
 
     private Finding filteredOut(StoredCopy copy, SubscriptionFilter wants, boolean isPast) {
-        String tags = copy.property(MessageProperties.TAGS);
-        return Finding.on(Cause.FILTERED_OUT, copy)
-                .fact("subscription", wants.text())
-                .fact("tags", tags)
-                .says("The group does not want it: it subscribes to '" + wants.text() + "', the message has "
-                        + (tags == null ? "no tag" : "tag '" + tags + "'")
-                        + (isPast ? " and was passed over." : "."))
-                .advises(Advice.filter(group, copy.topic(), copy.storeMillis()));
+        return Finding.on(Cause.FILTERED_OUT, isPast ? SubCause.PASSED_OVER : SubCause.AHEAD, copy)
+                .fact(Fact.SUBSCRIPTION, wants.text())
+                .fact(Fact.TAGS, copy.property(MessageProperties.TAGS))
+                .fact(Fact.STORED_AT, copy.storeMillis());
     }
 
     // ---- what stops everything
 
-    Finding disabled(String topic) {
+    /** @param topic null when all topics are asked for */
+    Finding groupDisabled(String topic) {
         SubscriptionGroupConfig config = groups.find(group);
-        if (config != null && !config.consumeEnable()) {
-            return new Finding(Cause.CONSUME_DISABLED, topic)
-                    .fact("consumeEnable", "false")
-                    .says("Consuming is switched off for the group (consumeEnable is false).")
-                    .advises(Advice.enableGroup(group));
+        return config == null || config.consumeEnable()
+                ? null
+                : new Finding(Cause.CONSUME_DISABLED, SubCause.GROUP, topic).fact(Fact.CONSUME_ENABLE, false);
+    }
+
+    Finding disabled(String topic) {
+        Finding finding = groupDisabled(topic);
+        if (finding != null) {
+            return finding;
         }
         TopicConfig found = topics.find(topic);
         if (found != null && !Perm.isReadable(found.perm())) {
-            return new Finding(Cause.CONSUME_DISABLED, topic)
-                    .fact("perm", found.perm())
-                    .says("Topic " + topic + " does not allow reading (perm is " + found.perm() + ").")
-                    .advises(Advice.enableTopic(topic));
+            return new Finding(Cause.CONSUME_DISABLED, SubCause.TOPIC, topic).fact(Fact.PERM, found.perm());
         }
+        SubscriptionGroupConfig config = groups.find(group);
         if (config != null && state.isBroadcasting(group) && !config.consumeBroadcastEnable()) {
-            return new Finding(Cause.CONSUME_DISABLED, topic)
-                    .fact("consumeBroadcastEnable", "false")
-                    .says("The members of the group want to broadcast and may not (consumeBroadcastEnable is false).")
-                    .advises(Advice.enableGroup(group));
+            return new Finding(Cause.CONSUME_DISABLED, SubCause.BROADCAST, topic)
+                    .fact(Fact.CONSUME_BROADCAST_ENABLE, false);
         }
         return null;
     }
@@ -193,30 +170,19 @@ final class QueueDiagnosis {
         QueueOwner reader = online != null || topic == null ? null : lastReader(topic);
         if (online == null && (reader == null || !reader.isConnected())) {
             boolean exists = groups.find(group) != null;
-            return new Finding(Cause.NOBODY_CONNECTED, topic)
-                    .fact("groupExists", Boolean.toString(exists))
-                    .fact("lastClient", reader == null ? null : reader.client())
-                    .fact("lastPull", reader == null || reader.lastPullMillis() == 0 ? null : reader.lastPullMillis())
-                    .says(
-                            exists
-                                    ? "Nobody is connected for group " + group
-                                            + (reader == null || reader.lastPullMillis() == 0
-                                                    ? "."
-                                                    : "; the last was " + reader.client() + " on "
-                                                            + Times.ago(reader.lastPullMillis(), nowMillis) + ".")
-                                    : "There is no group " + group + " here, and nobody is connected for it.")
-                    .advises(Advice.startConsumers(group));
+            Finding finding = new Finding(
+                            Cause.NOBODY_CONNECTED, exists ? SubCause.NO_MEMBER : SubCause.NO_GROUP, topic)
+                    .fact(Fact.GROUP_EXISTS, exists);
+            return reader == null
+                    ? finding
+                    : finding.fact(Fact.LAST_CLIENT, reader.client()).time(Fact.LAST_PULL, reader.lastPullMillis());
         }
         if (online != null && topic != null && !state.isSubscribed(group, topic)) {
             Set<String> others = new TreeSet<>(online.subscriptions().keySet());
             others.removeIf(Names::isRetry);
-            String names = others.isEmpty() ? "nothing" : String.join(", ", others);
-            return new Finding(Cause.NOT_SUBSCRIBED, topic)
-                    .fact("members", online.clientIds().size())
-                    .fact("subscribedTo", names)
-                    .says(online.clientIds().size() + " members are connected, and none subscribes to " + topic
-                            + "; they subscribe to " + names + ".")
-                    .advises(Advice.subscribe(group, topic));
+            return new Finding(Cause.NOT_SUBSCRIBED, null, topic)
+                    .fact(Fact.MEMBERS, online.clientIds().size())
+                    .fact(Fact.SUBSCRIBED_TO, others);
         }
         return null;
     }
@@ -242,26 +208,16 @@ final class QueueDiagnosis {
         PopState.InFlight taken = snapshot.pop() == null ? null : snapshot.pop().inFlight(copy.offset());
         if (taken != null) {
             DeliveryEvent last = lastDelivery(snapshot, copy.offset());
-            return new Finding(Cause.IN_FLIGHT, copy.topic())
-                    .fact("client", last == null ? null : last.client())
-                    .fact("since", taken.popTimeMillis())
-                    .fact("invisibleUntil", taken.deadlineMillis())
-                    .fact("deliveries", taken.deliveries())
-                    .says((last == null ? "A client" : last.client()) + " popped it on "
-                            + Times.ago(taken.popTimeMillis(), nowMillis) + " (delivery " + taken.deliveries()
-                            + ") and has not acknowledged it; it can be popped again at "
-                            + Times.at(taken.deadlineMillis()) + ".")
-                    .advises(last == null ? Advice.startConsumers(group) : Advice.lookAtClient(group, last.client()));
+            return new Finding(Cause.IN_FLIGHT, SubCause.POPPED, copy.topic())
+                    .fact(Fact.CLIENT, last == null ? null : last.client())
+                    .fact(Fact.SINCE, taken.popTimeMillis())
+                    .fact(Fact.INVISIBLE_UNTIL, taken.deadlineMillis())
+                    .fact(Fact.DELIVERIES, taken.deliveries());
         }
-        long since = deliveredMillis(snapshot, copy.offset());
-        String client = snapshot.out().client();
-        return new Finding(Cause.IN_FLIGHT, copy.topic())
-                .fact("client", client)
-                .fact("since", since > 0 ? since : null)
-                .fact("committedOffset", snapshot.committed())
-                .says(client + " has it" + (since > 0 ? " since " + Times.ago(since, nowMillis) : "")
-                        + " and has not acknowledged it.")
-                .advises(Advice.lookAtClient(group, client));
+        return new Finding(Cause.IN_FLIGHT, SubCause.PULLED, copy.topic())
+                .fact(Fact.CLIENT, snapshot.out().client())
+                .time(Fact.SINCE, deliveredMillis(snapshot, copy.offset()))
+                .fact(Fact.COMMITTED_OFFSET, snapshot.committed());
     }
 
     /** The failing message that holds up an ordered queue, if it is one. */
@@ -283,28 +239,18 @@ final class QueueDiagnosis {
         if (!stalled) {
             return null;
         }
-        String client = lock != null
-                ? lock.clientId()
-                : snapshot.out() == null ? "a client" : snapshot.out().client();
+        QueueOwner out = snapshot.out();
+        String reader = out == null ? null : out.client();
         StoredCopy failing = copyAt(snapshot, head);
-        String name = failing == null ? "the message at offset " + head : "message " + failing.id();
-        String key = failing == null ? null : failing.orderingKey();
-        return new Finding(Cause.LOCKED_BY_FAILING, snapshot.topic())
-                .fact("client", client)
-                .fact("lockHeldMillis", lock == null ? null : lock.heldMillis())
-                .fact("failingOffset", head)
-                .fact("failingMessage", failing == null ? null : failing.id())
-                .fact("failingKey", key)
-                .fact("inFlightSince", since > 0 ? since : null)
-                .fact("deliveries", deliveries > 0 ? deliveries : null)
-                .fact("behindIt", Math.max(0, snapshot.max() - head - 1))
-                .says("Queue " + snapshot.queueId() + " is consumed in order and stands still at offset " + head
-                        + (offset == head ? ", which is this message" : "") + ": " + client + " holds the queue"
-                        + (lock == null ? "" : " since " + Times.at(nowMillis - lock.heldMillis())) + " and has " + name
-                        + (key == null ? "" : " (key " + key + ")")
-                        + (since > 0 ? " in hand since " + Times.ago(since, nowMillis) : "")
-                        + (deliveries > 1 ? ", handed out " + deliveries + " times" : "") + " without progress.")
-                .advises(Advice.orderedQueue(group, failing == null ? "..." : failing.id()));
+        return new Finding(Cause.LOCKED_BY_FAILING, null, snapshot.topic())
+                .fact(Fact.CLIENT, lock != null ? lock.clientId() : reader)
+                .fact(Fact.LOCK_HELD_MILLIS, lock == null ? null : lock.heldMillis())
+                .fact(Fact.FAILING_OFFSET, head)
+                .fact(Fact.FAILING_MESSAGE, failing == null ? null : failing.id())
+                .fact(Fact.FAILING_KEY, failing == null ? null : failing.orderingKey())
+                .time(Fact.IN_FLIGHT_SINCE, since)
+                .fact(Fact.DELIVERIES, deliveries > 0 ? deliveries : null)
+                .fact(Fact.BEHIND_IT, Math.max(0, snapshot.max() - head - 1));
     }
 
     private boolean isOrdered(SubscriptionGroupConfig config, String topic) {
@@ -346,26 +292,20 @@ final class QueueDiagnosis {
         String key = copy.orderingKey();
         QuarantinedKeys.Since quarantined = key == null ? null : quarantinedKeys.find(group, copy.topic(), key);
         if (quarantined != null) {
-            return new Finding(Cause.QUARANTINED, copy.topic())
-                    .fact("key", key)
-                    .fact("quarantinedSince", quarantined.sinceMillis())
-                    .fact("reason", quarantined.reason())
-                    .says("Its key " + key + " is in quarantine since "
-                            + Times.ago(quarantined.sinceMillis(), nowMillis) + ": " + quarantined.reason())
-                    .advises(Advice.release(group, copy.topic(), key));
+            return new Finding(Cause.QUARANTINED, SubCause.KEY, copy.topic())
+                    .fact(Fact.KEY, key)
+                    .fact(Fact.QUARANTINED_SINCE, quarantined.sinceMillis())
+                    .fact(Fact.REASON, quarantined.reason())
+                    .fact(Fact.ORIGIN_TOPIC, copy.topic());
         }
         long before = Math.max(0, copy.offset() - Math.max(snapshot.start(), snapshot.inFlightTo()));
         SubscriptionGroupConfig config = groups.find(group);
         int perSecond = config == null ? 0 : GroupAttributes.rate(config);
         if (perSecond > 0 && (snapshot.pop() != null || snapshot.isHeld() && asks(snapshot.out()))) {
-            return new Finding(Cause.RATE_LIMITED, copy.topic())
-                    .fact("rate", perSecond)
-                    .fact("messagesBefore", before)
-                    .fact("secondsAtLeast", before / perSecond)
-                    .says("The group gets at most " + perSecond + " messages per second from this broker ("
-                            + GroupAttributes.RATE + "), and " + before + " are before it in its queue alone: at least "
-                            + Times.length(before / perSecond * 1_000) + " to go.")
-                    .advises(Advice.rate(group));
+            return new Finding(Cause.RATE_LIMITED, null, copy.topic())
+                    .fact(Fact.RATE, perSecond)
+                    .fact(Fact.MESSAGES_BEFORE, before)
+                    .fact(Fact.SECONDS_AT_LEAST, before / perSecond);
         }
         return owned(copy.topic(), snapshot, before);
     }
@@ -377,70 +317,46 @@ final class QueueDiagnosis {
 
     private Finding owned(String topic, GroupQueueSnapshot snapshot, long before) {
         QueueOwner out = snapshot.out();
-        int there = members.consumerGroup(group) == null
-                ? 0
-                : members.consumerGroup(group).clientIds().size();
+        ConsumerGroup online = members.consumerGroup(group);
+        int there = online == null ? 0 : online.clientIds().size();
         if (snapshot.pop() != null && !snapshot.isHeld()) {
-            return new Finding(Cause.QUEUE_OWNED, topic)
-                    .fact("members", there)
-                    .fact("inFlight", snapshot.inFlight())
-                    .fact("messagesBefore", before)
-                    .says("The group pops: whoever of its " + there + " members asks next for queue "
-                            + snapshot.queueId() + " of "
-                            + topic + " goes on there; " + snapshot.inFlight() + " messages of it are in hand, "
-                            + before
-                            + " are before this one.")
-                    .advises(Advice.startConsumers(group));
+            return new Finding(Cause.QUEUE_OWNED, SubCause.POPS, topic)
+                    .fact(Fact.MEMBERS, there)
+                    .fact(Fact.IN_FLIGHT, snapshot.inFlight())
+                    .fact(Fact.MESSAGES_BEFORE, before);
         }
         if (out == null || !snapshot.isHeld()) {
-            return new Finding(Cause.QUEUE_OWNED, topic)
-                    .fact("members", there)
-                    .fact("lastOwner", out == null ? null : out.client())
-                    .fact("messagesBefore", before)
-                    .says("No member reads queue " + snapshot.queueId() + " of " + topic + ": " + there
-                            + " are connected"
-                            + (out == null
-                                    ? ", and none has asked for this queue since the broker started."
-                                    : ", and " + out.client() + ", which read it last, is gone.")
-                            + lacking(topic))
-                    .advises(Advice.startConsumers(group));
+            List<String> without = withoutTopic(online, topic);
+            return new Finding(Cause.QUEUE_OWNED, SubCause.NO_READER, topic)
+                    .fact(Fact.MEMBERS, there)
+                    .fact(Fact.LAST_OWNER, out == null ? null : out.client())
+                    .fact(Fact.MESSAGES_BEFORE, before)
+                    .fact(Fact.WITHOUT_TOPIC_COUNT, without.isEmpty() ? null : without.size())
+                    .fact(
+                            Fact.WITHOUT_TOPIC,
+                            without.isEmpty() ? null : without.subList(0, Math.min(MOST_NAMES, without.size())));
         }
         long head = snapshot.first(GroupQueueSnapshot.Place.IN_FLIGHT);
-        long since = head < 0 ? 0 : deliveredMillis(snapshot, head);
-        return new Finding(Cause.QUEUE_OWNED, topic)
-                .fact("owner", out.client())
-                .fact("ownerSince", out.sinceMillis() > 0 ? out.sinceMillis() : null)
-                .fact("lastPull", out.lastPullMillis() > 0 ? out.lastPullMillis() : null)
-                .fact("inFlight", snapshot.inFlightTo() - snapshot.inFlightFrom())
-                .fact("inFlightSince", since > 0 ? since : null)
-                .fact("committedOffset", snapshot.committed())
-                .fact("messagesBefore", before)
-                .says(out.client() + " owns queue " + snapshot.queueId() + " of " + topic
-                        + (out.sinceMillis() > 0 ? " since " + Times.at(out.sinceMillis()) : "")
-                        + (head < 0
-                                ? " and has nothing in hand"
-                                : ", has " + (snapshot.inFlightTo() - snapshot.inFlightFrom()) + " messages in hand"
-                                        + (since > 0 ? ", the oldest since " + Times.ago(since, nowMillis) : ""))
-                        + (asks(out) || out.lastPullMillis() == 0
-                                ? asks(out) ? "; it still asks for more" : ""
-                                : "; it has not asked for more since " + Times.ago(out.lastPullMillis(), nowMillis))
-                        + ". " + before + " messages are before this one.")
-                .advises(Advice.lookAtClient(group, out.client()));
+        return new Finding(Cause.QUEUE_OWNED, SubCause.ONE_READER, topic)
+                .fact(Fact.OWNER, out.client())
+                .time(Fact.OWNER_SINCE, out.sinceMillis())
+                .time(Fact.LAST_PULL, out.lastPullMillis())
+                .fact(Fact.ASKS_FOR_MORE, asks(out))
+                .fact(Fact.IN_FLIGHT, head < 0 ? 0 : snapshot.inFlightTo() - snapshot.inFlightFrom())
+                .time(Fact.IN_FLIGHT_SINCE, head < 0 ? 0 : deliveredMillis(snapshot, head))
+                .fact(Fact.COMMITTED_OFFSET, snapshot.committed())
+                .fact(Fact.MESSAGES_BEFORE, before);
     }
 
     /** Who of the group does not subscribe to a topic that others want: a queue may fall to one of these. Empty when all do. */
-    private String lacking(String topic) {
-        ConsumerGroup online = members.consumerGroup(group);
+    private static List<String> withoutTopic(ConsumerGroup online, String topic) {
         for (Conflict conflict : online == null ? List.<Conflict>of() : online.conflicts()) {
             List<String> without = conflict.clients().get(Conflict.NOTHING);
             if (conflict.topic().equals(topic) && without != null) {
-                return " Of these, " + without.subList(0, Math.min(5, without.size()))
-                        + (without.size() > 5 ? " and " + (without.size() - 5) + " more" : "")
-                        + " do not subscribe to " + topic + ", and clients share out its queues among all members: what"
-                        + " falls to them the broker brings to the others through " + Names.retryTopic(group) + ".";
+                return without;
             }
         }
-        return "";
+        return List.of();
     }
 
     private StoredCopy copyAt(GroupQueueSnapshot snapshot, long offset) {

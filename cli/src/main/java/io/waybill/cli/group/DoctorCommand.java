@@ -71,7 +71,7 @@ public final class DoctorCommand implements Callable<Integer> {
             List<Finding> findings = client.admin().groups().diagnose(group, new Subject(topic, message, key));
             if (output().isJson()) {
                 List<Map<String, Object>> rows = new ArrayList<>();
-                findings.forEach(finding -> rows.add(row(finding)));
+                findings.forEach(finding -> rows.add(row(finding, group)));
                 output().list(rows);
             } else {
                 findings.forEach(this::print);
@@ -84,22 +84,43 @@ public final class DoctorCommand implements Callable<Integer> {
             return missing ? ExitCode.NOT_FOUND : ExitCode.DONE;
         }
 
-        private static Map<String, Object> row(Finding finding) {
+        private static Map<String, Object> row(Finding finding, String group) {
+            DoctorTexts.Words words = DoctorTexts.of(finding, group);
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("cause", finding.cause().toString());
+            row.put(
+                    "subCause",
+                    finding.subCause() == null ? null : finding.subCause().toString());
+            row.put("causeName", finding.causeName());
             row.put("broker", finding.broker());
+            row.put("at", finding.at());
             row.put("topic", finding.topic());
             row.put("queue", finding.queueId() < 0 ? null : finding.queueId());
             row.put("offset", finding.offset() < 0 ? null : finding.offset());
-            row.put("sentence", finding.sentence());
-            row.put("evidence", finding.evidence());
-            row.put("advice", finding.advice());
+            row.put("messageId", finding.messageId());
+            row.put("sentence", words.sentence());
+            row.put("evidence", evidence(finding));
+            row.put("advice", words.advice());
             return row;
         }
 
-        /** Thirteen digits are milliseconds since 1970: the brokers tell times so. */
-        private static String shown(String value) {
-            return value.matches("1[0-9]{12}") ? Times.text(Instant.ofEpochMilli(Long.parseLong(value))) : value;
+        /** Times stay milliseconds under the name of their fact. */
+        private static Map<String, Object> evidence(Finding finding) {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            finding.evidence()
+                    .facts()
+                    .forEach((name, value) ->
+                            facts.put(name, value instanceof Instant time ? (Object) time.toEpochMilli() : value));
+            return facts;
+        }
+
+        private static String shown(Object value) {
+            if (value instanceof List<?> names) {
+                return names.isEmpty()
+                        ? "nothing"
+                        : names.stream().map(String::valueOf).collect(Collectors.joining(", "));
+            }
+            return value instanceof Instant time ? Times.text(time) : value.toString();
         }
 
         private void print(Finding finding) {
@@ -110,16 +131,17 @@ public final class DoctorCommand implements Callable<Integer> {
             if (finding.offset() >= 0) {
                 place.append(", offset ").append(finding.offset());
             }
+            DoctorTexts.Words words = DoctorTexts.of(finding, group);
             output().line(Output.printable(finding.cause() + place.toString()));
-            output().line("  " + Output.printable(finding.sentence()));
-            if (!finding.evidence().isEmpty()) {
+            output().line("  " + Output.printable(words.sentence()));
+            if (!finding.evidence().facts().isEmpty()) {
                 output().line("  evidence: "
-                        + Output.printable(finding.evidence().entrySet().stream()
+                        + Output.printable(finding.evidence().facts().entrySet().stream()
                                 .map(e -> e.getKey() + "=" + shown(e.getValue()))
                                 .collect(Collectors.joining(", "))));
             }
-            if (finding.advice() != null) {
-                output().line("  what to do: " + Output.printable(finding.advice()));
+            if (words.advice() != null) {
+                output().line("  what to do: " + Output.printable(words.advice()));
             }
         }
     }

@@ -13,8 +13,11 @@ import io.waybill.client.Decision;
 import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.DelayedMessages.Selector;
+import io.waybill.client.Evidence;
+import io.waybill.client.Evidence.Fact;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Cause;
+import io.waybill.client.Groups.SubCause;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.MessageHistory;
 import io.waybill.client.Quarantine;
@@ -214,13 +217,35 @@ class AdminSettlementTest {
 
         nextJson(
                 RequestCode.DOCTOR,
-                "{\"findings\":[{\"cause\":\"DELAYED\",\"topic\":\"orders\",\"queueId\":1,\"sentence\":\"it waits\","
-                        + "\"evidence\":{\"until\":5,\"by\":\"x\",\"deep\":{\"a\":1}},\"advice\":\"wait\"},"
-                        + "{\"cause\":\"NEWER\",\"sentence\":\"?\"}]}");
+                "{\"nowMillis\":9,\"findings\":[{\"cause\":\"DELAYED\",\"subCause\":\"MESSAGE\",\"topic\":\"orders\",\"queueId\":1,"
+                        + "\"offsetMsgId\":\"0A\",\"evidence\":{\"deliverTime\":5,\"by\":\"x\",\"checks\":3,\"groupExists\":true,"
+                        + "\"addresses\":[\"a\",\"b\"],\"until\":7,\"deep\":{\"a\":1}}},"
+                        + "{\"cause\":\"NEWER\",\"uniqueKey\":\"U\",\"offsetMsgId\":\"0A\"},"
+                        + "{\"cause\":\"HALF\",\"subCause\":\"TORN\",\"evidence\":{\"checks\":\"many\",\"nextCheck\":\"soon\",\"addresses\":1}}]}");
         List<Groups.Finding> findings = admin.groups().diagnose("g", Subject.message("orders", "U"));
-        assertThat(findings).extracting(Groups.Finding::cause).containsExactly(Cause.DELAYED, Cause.OTHER);
-        assertThat(findings.get(0).evidence()).isEqualTo(Map.of("until", "5", "by", "x", "deep", "{\"a\":1}"));
+        assertThat(findings).extracting(Groups.Finding::cause).containsExactly(Cause.DELAYED, Cause.OTHER, Cause.HALF);
+        assertThat(findings)
+                .extracting(Groups.Finding::subCause)
+                .containsExactly(SubCause.MESSAGE, null, SubCause.OTHER);
+        assertThat(findings)
+                .extracting(Groups.Finding::causeName)
+                .containsExactly("DELAYED/MESSAGE", "NEWER", "HALF/TORN");
+        assertThat(findings).extracting(Groups.Finding::messageId).containsExactly("0A", "U", null);
+        assertThat(findings).extracting(Groups.Finding::at).containsOnly(Instant.ofEpochMilli(9));
+        Evidence evidence = findings.get(0).evidence();
+        assertThat(evidence.time(Fact.DELIVER_TIME)).isEqualTo(Instant.ofEpochMilli(5));
+        assertThat(evidence.text(Fact.BY)).isEqualTo("x");
+        assertThat(evidence.number(Fact.CHECKS)).isEqualTo(3);
+        assertThat(evidence.isSet(Fact.GROUP_EXISTS)).isTrue();
+        assertThat(evidence.names(Fact.ADDRESSES)).containsExactly("a", "b");
+        assertThat(evidence.facts()).containsEntry("until", 7L).containsEntry("deep", "{\"a\":1}");
         assertThat(findings.get(1).queueId()).isEqualTo(-1);
+        assertThat(findings.get(1).evidence().facts()).isEmpty();
+        Evidence wrong = findings.get(2).evidence();
+        assertThat(wrong.number(Fact.CHECKS)).isNull();
+        assertThat(wrong.time(Fact.NEXT_CHECK)).isNull();
+        assertThat(wrong.names(Fact.ADDRESSES)).isEmpty();
+        assertThat(wrong.facts()).containsEntry("checks", "many").containsEntry("nextCheck", "soon");
 
         nextJson(
                 RequestCode.TRACE_MESSAGE,

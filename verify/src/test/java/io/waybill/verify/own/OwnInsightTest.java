@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.waybill.client.Admin;
 import io.waybill.client.ConsumeResult;
 import io.waybill.client.Decision;
+import io.waybill.client.Evidence.Fact;
 import io.waybill.client.Groups;
 import io.waybill.client.Groups.Cause;
 import io.waybill.client.Groups.Finding;
+import io.waybill.client.Groups.SubCause;
 import io.waybill.client.Groups.Subject;
 import io.waybill.client.Message;
 import io.waybill.client.MessageHistory;
@@ -139,8 +141,11 @@ class OwnInsightTest {
         Own.await("nobody to be connected", () -> cause(nobody) == Cause.NOBODY_CONNECTED);
         List<Finding> byKey = admin.groups().diagnose(group, Subject.key(topic, "k2"));
         assertThat(byKey.get(0).cause()).isEqualTo(Cause.DEAD_LETTER);
-        assertThat(byKey.get(0).sentence()).isNotBlank();
-        assertThat(byKey.get(0).evidence()).isNotEmpty();
+        assertThat(byKey.get(0).subCause()).isEqualTo(SubCause.OPEN);
+        assertThat(byKey.get(0).messageId()).isEqualTo(dead.messageId());
+        assertThat(byKey.get(0).evidence().text(Fact.REASON)).isNotBlank();
+        assertThat(byKey.get(0).evidence().time(Fact.DEAD_SINCE))
+                .isBeforeOrEqualTo(byKey.get(0).at());
         assertThat(admin.groups().diagnose(group, Subject.message(topic, "NOSUCHMESSAGE")))
                 .extracting(Finding::cause)
                 .contains(Cause.NOT_FOUND);

@@ -3,7 +3,6 @@ package io.waybill.client.internal.admin;
 
 import io.waybill.client.Groups;
 import io.waybill.client.WaybillException;
-import io.waybill.client.internal.connection.JsonValues;
 import io.waybill.client.internal.message.WireQueues;
 import io.waybill.client.internal.runtime.ArgumentChecks;
 import io.waybill.client.internal.runtime.ClientExceptions;
@@ -165,17 +164,7 @@ final class AdminGroups implements Groups {
         cluster.living().forEach((broker, address) -> {
             JsonObject answer =
                     cluster.json(address, RequestCode.DOCTOR, question, "asking " + broker + " about group " + group);
-            for (JsonObject one : answer.getArray("findings").objects("findings")) {
-                findings.add(new Finding(
-                        broker,
-                        JsonValues.constant(Cause.class, one.getString("cause"), Cause.OTHER),
-                        one.getString("topic"),
-                        one.getInt("queueId", -1),
-                        one.getLong("offset", -1),
-                        one.getString("sentence", ""),
-                        JsonValues.texts(one.getObject("evidence")),
-                        one.getString("advice")));
-            }
+            findings.addAll(DoctorAnswer.findings(broker, answer));
         });
         // A broker that does not have the message says nothing about it when another one has.
         if (findings.stream().anyMatch(finding -> finding.cause() != Cause.NOT_FOUND)) {
