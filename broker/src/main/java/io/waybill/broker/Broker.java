@@ -173,6 +173,7 @@ public final class Broker implements AutoCloseable {
         duties.add(gate.memberships);
         RemotingServer server = null;
         RemotingClient nameServers = null;
+        Features features = null;
         try {
             server = RemotingServer.start(
                     serverSettings(settings),
@@ -184,7 +185,7 @@ public final class Broker implements AutoCloseable {
             InetSocketAddress address =
                     new InetSocketAddress(advertised, server.address().getPort());
             Lanes lanes = Lanes.of(platform.duties(), settings.reads().coldReadThreads(), platform.clock());
-            Features features = new Features(
+            features = new Features(
                     store, settings, platform, lanes, members, address, nameServers::call, gate::nameConflict);
             gate.open(features);
             features.start();
@@ -192,8 +193,6 @@ public final class Broker implements AutoCloseable {
             serveVipChannel(settings, server);
             await(features.registered(), settings.registration().timeoutMillis());
             if (features.nameConflict() != null) {
-                await(features.leave(), settings.registration().timeoutMillis());
-                features.stop();
                 throw new NameTaken(
                         features.nameConflict(),
                         "give this broker a name of its own (--set brokerName=...), or stop the other one first;"
@@ -201,10 +200,18 @@ public final class Broker implements AutoCloseable {
             }
             log.info("Broker {} serves at {}", settings.brokerName(), address);
             return new Broker(settings, store, server, nameServers, features, address, gate, duties);
-        } catch (IOException | RuntimeException e) {
-            closeQuietly(nameServers);
+        } catch (IOException | RuntimeException | Error e) { // an Error when there is no thread for a duty
+            gate.end();
+            Features begun = features;
+            if (begun != null) {
+                closeQuietly(() -> await(begun.leave(), settings.registration().timeoutMillis()));
+            }
             closeQuietly(server);
             closeQuietly(duties);
+            if (begun != null) {
+                closeQuietly(begun::stop); // before the store, which its duties use
+            }
+            closeQuietly(nameServers);
             closeQuietly(store);
             throw e;
         }
