@@ -72,8 +72,18 @@ public final class RequestFailures {
         }
     }
 
-    private static String text(Object about) {
-        String text = about.toString();
-        return text.length() <= MOST_SHOWN ? text : text.substring(0, MOST_SHOWN) + "...";
+    /** One short line, whatever a peer wrote. Never throws: the answer comes after it, and an object may not be able to show itself without memory. */
+    static String text(Object about) {
+        try {
+            String text = about.toString();
+            StringBuilder shown = new StringBuilder(Math.min(text.length(), MOST_SHOWN) + 3);
+            for (int i = 0; i < text.length() && i < MOST_SHOWN; i++) {
+                char c = text.charAt(i);
+                shown.append(Character.isISOControl(c) ? '?' : c);
+            }
+            return text.length() > MOST_SHOWN ? shown.append("...").toString() : shown.toString();
+        } catch (RuntimeException | Error e) {
+            return "what it is about cannot be shown";
+        }
     }
 }

@@ -137,6 +137,30 @@ class RoutesTest {
         }
     }
 
+    @Test
+    void aHeaderThatCannotBeShownDoesNotTakeTheAnswerAway() {
+        int code = 10;
+        for (Lane lane : Lane.values()) {
+            Object header = new Object() {
+                @Override
+                public String toString() {
+                    throw new IllegalStateException("nothing to show");
+                }
+            };
+            routes.on(code, lane, fields -> header, (r, read) -> {
+                throw new IllegalStateException("of the test");
+            });
+            assertThat(ask(code++).code()).as(lane.name()).isEqualTo(ResponseCode.SYSTEM_ERROR);
+        }
+    }
+
+    @Test
+    void whatAPeerWroteDoesNotBeginALineOfTheLog() {
+        assertThat(RequestFailures.text("topic orders\n2026-12-01 ERROR forged\u001b[2J"))
+                .isEqualTo("topic orders?2026-12-01 ERROR forged?[2J");
+        assertThat(RequestFailures.text("x".repeat(500))).isEqualTo("x".repeat(400) + "...");
+    }
+
     private Command thrown(int code, Lane lane, RuntimeException failure) {
         routes.on(code, lane, r -> {
             throw failure;
