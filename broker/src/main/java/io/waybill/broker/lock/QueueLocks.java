@@ -236,7 +236,7 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
                 held.addAll(more);
             }
             if (open.decrementAndGet() == 0) {
-                answer.accept(held);
+                answer.accept(stillHeld(group, clientId, connection, held));
             }
         };
         List<MessageQueue> all = List.copyOf(queues);
@@ -359,6 +359,18 @@ public final class QueueLocks implements Feature, CommitFence, Duty {
                 lock.isRecordedShared = !change.isShared();
             }
         }
+    }
+
+    /** A queue that was granted at once, or with an earlier change, may have been given back while the log was waited for: others may have it. */
+    private Set<MessageQueue> stillHeld(String group, String client, Connection on, Set<MessageQueue> granted) {
+        synchronized (groups) {
+            Map<MessageQueue, LockHold> locks = groups.getOrDefault(group, Map.of());
+            granted.removeIf(queue -> {
+                LockHold lock = locks.get(queue);
+                return lock == null || !lock.isHeldBy(client, on);
+            });
+        }
+        return granted;
     }
 
     private boolean isOurs(MessageQueue queue) {

@@ -113,6 +113,19 @@ class LockGrantsTest {
     }
 
     @Test
+    void aQueueThatIsGivenBackWhileOthersOfTheRequestAreRecordedIsNotGranted() {
+        lock(one, "c1");
+        duties.runUntilIdle();
+        // It renews the first, and the second waits for the log.
+        FakeRequest both = begin(RequestCode.LOCK_BATCH_MQ, one, "c1", Set.of(ZERO, queue(1)));
+        begin(RequestCode.UNLOCK_BATCH_MQ, one, "c1", Set.of(ZERO));
+        FakeRequest other = lock(two, "c2");
+        duties.runUntilIdle();
+        assertThat(granted(other)).containsExactly(ZERO);
+        assertThat(granted(both)).containsExactly(queue(1));
+    }
+
+    @Test
     void ofTwoTriesThatAreRecordedBothAreGranted() {
         FakeRequest first = lock(one, "c1");
         FakeRequest second = lock(one, "c1");
