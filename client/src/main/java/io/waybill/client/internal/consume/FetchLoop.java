@@ -9,9 +9,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How every consumer of this library fetches. Always: each claim that {@link #begin} gives ends in exactly one call of {@link #fetched} or
- * {@link #failed}, unless {@code fetched} throws, then in both. That holds whatever a step throws, an {@link Error} too: a claim that is never let
- * go would silence its source until the consumer is closed. The steps run on the thread that fetches or on an I/O thread, and must not block.
+ * How every consumer of this library fetches. Always: each claim that {@link #begin} gives is let go exactly once, by {@link #fetched} or by
+ * {@link #failed}, whatever a step throws, an {@link Error} too. A claim that is never let go would silence its source until the consumer is closed;
+ * one that is let go twice could be a newer one, and two requests would be under way at once. What a step throws is logged. The steps run on the
+ * thread that fetches or on an I/O thread, and must not block.
  *
  * @param <S> a source of messages that is asked again and again, such as a queue
  * @param <R> one request to it
@@ -44,20 +45,44 @@ public abstract class FetchLoop<S, R, A> {
                             new IllegalStateException("the address of the broker of " + source + " is gone"))
                     : ask(address, request);
         } catch (Throwable e) {
+            LOG.error("asking for {} failed", source, e);
             asked = CompletableFuture.failedFuture(e);
         }
         asked.whenComplete((answer, failure) -> {
-            try {
-                if (failure != null) {
-                    failed(source, request, ClientExceptions.unwrap(failure));
-                } else {
-                    fetched(source, request, answer, clock.nanoTime() - begin);
-                }
-            } catch (Throwable e) {
-                LOG.error("taking what came from {} failed", source, e);
-                failed(source, request, e);
+            if (failure != null) {
+                fail(source, request, ClientExceptions.unwrap(failure));
+            } else {
+                take(source, request, answer, clock.nanoTime() - begin);
             }
         });
+    }
+
+    private void take(S source, R request, A answer, long tookNanos) {
+        Runnable following;
+        try {
+            following = fetched(source, request, answer, tookNanos);
+        } catch (Throwable e) {
+            LOG.error("taking what came from {} failed", source, e);
+            fail(source, request, e);
+            return;
+        }
+        try {
+            if (following != null) {
+                following.run();
+            }
+        } catch (Throwable e) {
+            // Not failed(): the source may be claimed anew by now, and that claim is not this one's to let go.
+            LOG.error("going on with what came from {} failed", source, e);
+            fetchAfter(source, EMPTY_ANSWER_PAUSE_MILLIS);
+        }
+    }
+
+    private void fail(S source, R request, Throwable failure) {
+        try {
+            failed(source, request, failure);
+        } catch (Throwable e) {
+            LOG.error("giving up a request to {} failed", source, e);
+        }
     }
 
     /** Claims the source and says what to ask; null if it must not be asked now, as when a request is under way. */
@@ -68,10 +93,14 @@ public abstract class FetchLoop<S, R, A> {
 
     protected abstract CompletableFuture<A> ask(String address, R request);
 
-    /** Lets go of the claim and takes what has come. */
-    protected abstract void fetched(S source, R request, A answer, long tookNanos);
+    /**
+     * Takes what has come. It lets go of the claim last, when nothing can fail any more; if it throws, it has not let go.
+     *
+     * @return what to do then, with the claim let go, such as delivering and fetching on; or null
+     */
+    protected abstract Runnable fetched(S source, R request, A answer, long tookNanos);
 
-    /** Lets go of the claim. */
+    /** Lets go of the claim, first of all. */
     protected abstract void failed(S source, R request, Throwable failure);
 
     protected final void fetchAfter(S source, long millis) {

@@ -89,10 +89,10 @@ final class QueueFetcher extends FetchLoop<ProcessQueue, PullRequest, PullResult
     }
 
     @Override
-    protected void fetched(ProcessQueue queue, PullRequest request, PullResult result, long tookNanos) {
+    protected Runnable fetched(ProcessQueue queue, PullRequest request, PullResult result, long tookNanos) {
         if (result.isMoved()) {
-            moveTo(queue, result.nextOffset());
-            return;
+            queue.pullFailed();
+            return () -> moveTo(queue, result.nextOffset());
         }
         metrics.pulled(queue.queue.topic(), result.messages().size(), tookNanos);
         SubscriptionFilter filter = filter(queue.queue);
@@ -103,10 +103,12 @@ final class QueueFetcher extends FetchLoop<ProcessQueue, PullRequest, PullResult
             }
         }
         if (!queue.pulled(matching, result.nextOffset(), result.suggestedBroker())) {
-            return;
+            return null;
         }
-        delivery.accept(queue, matching);
-        fetchNext(queue, result.nextOffset() <= request.offset(), tookNanos);
+        return () -> {
+            delivery.accept(queue, matching);
+            fetchNext(queue, result.nextOffset() <= request.offset(), tookNanos);
+        };
     }
 
     @Override

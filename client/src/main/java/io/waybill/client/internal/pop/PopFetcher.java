@@ -71,11 +71,13 @@ final class PopFetcher extends FetchLoop<PopSource, PopRequest, List<PoppedMessa
     }
 
     @Override
-    protected void fetched(PopSource source, PopRequest request, List<PoppedMessage> messages, long tookNanos) {
-        source.popping.set(false);
+    protected Runnable fetched(PopSource source, PopRequest request, List<PoppedMessage> messages, long tookNanos) {
         metrics.pulled(source.topic, messages.size(), tookNanos);
-        delivery.accept(source, messages);
-        fetchNext(source, messages.isEmpty(), tookNanos);
+        source.popping.set(false);
+        return () -> {
+            delivery.accept(source, messages);
+            fetchNext(source, messages.isEmpty(), tookNanos);
+        };
     }
 
     @Override

@@ -294,8 +294,9 @@ public final class QueueReplay implements Replay {
         }
 
         @Override
-        protected void fetched(Cursor cursor, CursorPull pull, PullResult result, long tookNanos) {
+        protected Runnable fetched(Cursor cursor, CursorPull pull, PullResult result, long tookNanos) {
             pull.answer().complete(result);
+            return null; // the running thread fetches on
         }
 
         @Override

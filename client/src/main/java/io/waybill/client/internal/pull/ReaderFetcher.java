@@ -95,15 +95,16 @@ final class ReaderFetcher extends FetchLoop<QueueReader, ReaderFetcher.Pull, Pul
     }
 
     @Override
-    protected void fetched(QueueReader reader, Pull pull, PullResult result, long tookNanos) {
+    protected Runnable fetched(QueueReader reader, Pull pull, PullResult result, long tookNanos) {
         synchronized (monitor) {
             if (reader.round != pull.round()) {
-                return;
+                return null; // whoever moved the reader has let go of the claim
             }
-            reader.pulling = false;
             take(reader, pull.request().offset(), result, tookNanos);
+            reader.pulling = false;
             monitor.notifyAll();
         }
+        return null; // a poll decides what to fetch next
     }
 
     private void take(QueueReader reader, long asked, PullResult result, long tookNanos) {

@@ -27,7 +27,8 @@ public final class Timers implements Duty {
         this.clock = clock;
     }
 
-    static Timers start(Duties duties, Clock clock) {
+    /** Its tasks run as a duty of these. */
+    public static Timers start(Duties duties, Clock clock) {
         Timers timers = new Timers(clock);
         timers.handle = duties.start(timers);
         return timers;

@@ -3,7 +3,9 @@ package io.waybill.client.internal.consume;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.waybill.platform.Clock;
+import io.waybill.client.internal.runtime.Timers;
+import io.waybill.platform.simulated.SimulatedClock;
+import io.waybill.platform.simulated.SimulatedDuties;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -12,15 +14,18 @@ import org.junit.jupiter.api.Test;
 
 class FetchLoopTest {
     private final List<String> events = new ArrayList<>();
+    private final SimulatedClock clock = new SimulatedClock();
+    private final SimulatedDuties duties = new SimulatedDuties(clock);
+    private final Timers timers = Timers.start(duties, clock);
 
     /** One source, claimed at each begin. */
     private final class Loop extends FetchLoop<String, String, String> {
         private final Supplier<String> address;
         private final Supplier<CompletableFuture<String>> answer;
-        private final Runnable taking;
+        private final Supplier<Runnable> taking;
 
-        Loop(Supplier<String> address, Supplier<CompletableFuture<String>> answer, Runnable taking) {
-            super(Clock.system(), null);
+        Loop(Supplier<String> address, Supplier<CompletableFuture<String>> answer, Supplier<Runnable> taking) {
+            super(clock, timers);
             this.address = address;
             this.answer = answer;
             this.taking = taking;
@@ -43,9 +48,9 @@ class FetchLoopTest {
         }
 
         @Override
-        protected void fetched(String source, String request, String answer, long tookNanos) {
+        protected Runnable fetched(String source, String request, String answer, long tookNanos) {
             events.add("fetched " + answer);
-            taking.run();
+            return taking.get();
         }
 
         @Override
@@ -60,7 +65,7 @@ class FetchLoopTest {
 
     @Test
     void anAnswerEndsTheClaim() {
-        new Loop(() -> "address", FetchLoopTest::answer, () -> {}).fetch("source");
+        new Loop(() -> "address", FetchLoopTest::answer, () -> null).fetch("source");
         assertThat(events).containsExactly("begin", "fetched answer");
     }
 
@@ -71,7 +76,7 @@ class FetchLoopTest {
                         () -> {
                             throw new IllegalStateException("no frame");
                         },
-                        () -> {})
+                        () -> null)
                 .fetch("source");
         assertThat(events).containsExactly("begin", "failed no frame");
     }
@@ -83,7 +88,7 @@ class FetchLoopTest {
                             throw new AssertionError("no route");
                         },
                         FetchLoopTest::answer,
-                        () -> {})
+                        () -> null)
                 .fetch("source");
         assertThat(events).containsExactly("begin", "failed no route");
     }
@@ -95,5 +100,22 @@ class FetchLoopTest {
                 })
                 .fetch("source");
         assertThat(events).containsExactly("begin", "fetched answer", "failed deep");
+    }
+
+    @Test
+    void anErrorBehindTheClaimDoesNotEndANewerOne() {
+        List<Runnable> following = new ArrayList<>(List.of(
+                () -> {
+                    events.add("claimed anew by another thread");
+                    throw new StackOverflowError("deep");
+                },
+                () -> events.add("delivered")));
+        new Loop(() -> "address", FetchLoopTest::answer, () -> following.remove(0)).fetch("source");
+        assertThat(events).containsExactly("begin", "fetched answer", "claimed anew by another thread");
+
+        duties.advance(1_000);
+        assertThat(events.subList(3, events.size()))
+                .as("asked again after a pause")
+                .containsExactly("begin", "fetched answer", "delivered");
     }
 }
