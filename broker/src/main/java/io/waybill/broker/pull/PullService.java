@@ -293,7 +293,8 @@ final class PullService {
         }
         // Held first and looked at again after that, so no message slips in between, and no change of the rules: who
         // notified what waits of that may not have found it yet.
-        if ((!wasHeld || moved) && hasMore(pull) || !wasHeld && pull.decidedAt() != checks.number()) {
+        boolean rulesChanged = !wasHeld && pull.decidedAt() != checks.number();
+        if (rulesChanged || (!wasHeld || moved) && hasMore(pull)) {
             pull.note(Pull.LOOK);
         }
     }

@@ -399,14 +399,25 @@ public final class Quarantine {
         }
         record(name, gone.get(done).topic, gone.get(done).key, outcome -> {
             if (!(outcome instanceof Stored)) {
-                synchronized (group(name)) { // they are quarantined still
-                    gone.subList(done, gone.size()).forEach(group(name)::add);
-                }
+                restore(name, gone.subList(done, gone.size()));
                 then.accept(Outcomes.text(outcome));
             } else {
-                blocking.execute(() -> forgetNext(name, gone, done + 1, then));
+                try {
+                    blocking.execute(() -> forgetNext(name, gone, done + 1, then));
+                } catch (RejectedExecutionException e) {
+                    restore(name, gone.subList(done + 1, gone.size()));
+                    then.accept("[OVERLOAD] too many reads of old messages are waiting, try again");
+                }
             }
         });
+    }
+
+    /** They are quarantined still. */
+    private void restore(String name, List<QuarantinedKey> keys) {
+        QuarantinedGroup group = group(name);
+        synchronized (group) {
+            keys.forEach(group::add);
+        }
     }
 
     private void forgetMessages(String name, Consumer<String> then) {

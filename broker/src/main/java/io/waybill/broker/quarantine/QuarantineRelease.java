@@ -220,6 +220,11 @@ final class QuarantineRelease {
             synchronized (group) {
                 quarantined.busy = false;
                 quarantined.releasing |= refusal == null;
+                if (refusal == null) {
+                    quarantined.wentOn();
+                } else {
+                    quarantined.stopped(clock.nanoTime());
+                }
                 isForgotten = group.find(quarantined.topic, quarantined.key) != quarantined;
             }
             if (refusal != null || isForgotten) {
@@ -265,8 +270,11 @@ final class QuarantineRelease {
 
         /** Goes on with a discard that a failure or a crash stopped. */
         void discardRest() {
-            List<Long> left = offered();
-            left.removeIf(offset -> offset >= quarantined.discardBelow);
+            List<Long> left;
+            synchronized (group) {
+                left = new ArrayList<>(quarantined.waiting.values());
+                left.removeIf(offset -> offset >= quarantined.discardBelow);
+            }
             discardNext(left, 0);
         }
 
@@ -283,6 +291,7 @@ final class QuarantineRelease {
                 }
                 synchronized (group) {
                     quarantined.waiting.values().removeAll(new HashSet<>(piece));
+                    quarantined.wentOn();
                 }
                 discardNext(offered, done + piece.size());
             });
@@ -292,6 +301,7 @@ final class QuarantineRelease {
             boolean goesOn;
             synchronized (group) {
                 quarantined.busy = false;
+                quarantined.stopped(clock.nanoTime());
                 goesOn = quarantined.discardBelow > 0;
             }
             then.done(
@@ -322,6 +332,7 @@ final class QuarantineRelease {
     /** Ends the quarantine of keys whose messages the group has consumed; gives back what came meanwhile. Nanoseconds until it wants to look again. */
     long endConsumed() {
         boolean more = false;
+        long now = clock.nanoTime();
         for (QuarantinedGroup group : quarantine.groups()) {
             List<QuarantinedKey> consumed = new ArrayList<>();
             synchronized (group) {
@@ -329,7 +340,7 @@ final class QuarantineRelease {
                     more |= key.discardBelow > 0;
                     if ((key.releasing || key.discardBelow > 0) && !key.busy) {
                         more = true;
-                        if (key.discardBelow > 0 || isConsumed(group, key)) {
+                        if (key.mayGoOn(now) && (key.discardBelow > 0 || isConsumed(group, key))) {
                             consumed.add(key);
                         }
                     }

@@ -7,6 +7,7 @@ import io.waybill.protocol.json.JsonWriter;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A key in quarantine, and which of its messages are quarantined. Guarded by its group.
@@ -16,6 +17,8 @@ import java.util.TreeMap;
  * it is being discarded.
  */
 final class QuarantinedKey {
+    static final long STOPPED_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     /** Where a message was in its topic; the order of a key. */
     record Origin(int queueId, long offset) implements Comparable<Origin> {
         @Override
@@ -45,6 +48,8 @@ final class QuarantinedKey {
     long discardBelow;
     /** Who wants that, for people. */
     String discardBy;
+    /** Monotonic: when the broker tries again what it could not do with the key; null when nothing has failed. */
+    private Long againNanos;
 
     /** The queue of the retry topic they are given back in; -1 before the first release. */
     int retryQueue = -1;
@@ -67,6 +72,21 @@ final class QuarantinedKey {
 
     boolean isGivenBack(Origin origin) {
         return givenBack.getOrDefault(origin.queueId(), -1L) >= origin.offset();
+    }
+
+    /** A release or a discard stopped. As long as the disk is full or the log is frozen it will do so again, so the broker waits before it goes on. */
+    void stopped(long nowNanos) {
+        againNanos = nowNanos + STOPPED_PAUSE_NANOS;
+    }
+
+    /** The store took what was asked of it. */
+    void wentOn() {
+        againNanos = null;
+    }
+
+    /** Whether the broker may go on by itself with a release or a discard. An operator need not wait. */
+    boolean mayGoOn(long nowNanos) {
+        return againNanos == null || nowNanos - againNanos >= 0;
     }
 
     /** As lists show it. */
