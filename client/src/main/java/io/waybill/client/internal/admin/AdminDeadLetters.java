@@ -243,12 +243,9 @@ final class AdminDeadLetters implements DeadLetters {
         try {
             cluster.runtime.timers().delay(wait).get();
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new WaybillException(
-                    WaybillException.Kind.INTERRUPTED,
-                    -1,
-                    false,
+            throw ClientExceptions.interrupted(
                     "re-driving dead letters was interrupted between two of them",
+                    false,
                     "do it again: what is settled stays settled",
                     e);
         } catch (ExecutionException e) {

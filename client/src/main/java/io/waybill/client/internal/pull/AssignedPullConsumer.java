@@ -218,14 +218,7 @@ public final class AssignedPullConsumer implements PullConsumer, GroupMember {
         try {
             wait(millis);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new WaybillException(
-                    WaybillException.Kind.INTERRUPTED,
-                    -1,
-                    false,
-                    "polling was interrupted",
-                    "use wakeup() to end a poll early",
-                    e);
+            throw ClientExceptions.interrupted("polling was interrupted", false, "use wakeup() to end a poll early", e);
         }
     }
 

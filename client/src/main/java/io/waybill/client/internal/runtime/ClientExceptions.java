@@ -33,6 +33,13 @@ public final class ClientExceptions {
                 Kind.CLOSED, -1, false, what + " is closed", "use it only between building and closing", null);
     }
 
+    /** Also marks the calling thread as interrupted again. */
+    public static WaybillException interrupted(
+            String what, boolean mayHaveBeenStored, String advice, InterruptedException cause) {
+        Thread.currentThread().interrupt();
+        return new WaybillException(Kind.INTERRUPTED, -1, mayHaveBeenStored, what, advice, cause);
+    }
+
     public static WaybillException noBroker() {
         return new WaybillException(
                 Kind.UNREACHABLE,
@@ -180,9 +187,7 @@ public final class ClientExceptions {
         try {
             return future.get();
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new WaybillException(
-                    Kind.INTERRUPTED, -1, storing, doing + " was interrupted", "see who interrupted this thread", e);
+            throw interrupted(doing + " was interrupted", storing, "see who interrupted this thread", e);
         } catch (ExecutionException e) {
             WaybillException failure = of(e, doing, storing);
             // The trace of the event loop says nothing to the caller; this one does.

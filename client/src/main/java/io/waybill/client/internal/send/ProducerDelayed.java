@@ -5,7 +5,6 @@ import io.waybill.client.DelayedChange;
 import io.waybill.client.DelayedDeliveries;
 import io.waybill.client.DelayedMessages;
 import io.waybill.client.SendReceipt;
-import io.waybill.client.WaybillException;
 import io.waybill.client.internal.route.Route;
 import io.waybill.client.internal.runtime.ArgumentChecks;
 import io.waybill.client.internal.runtime.BrokerRefusal;
@@ -68,14 +67,8 @@ final class ProducerDelayed implements DelayedDeliveries {
                         .get();
                 return true;
             } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new WaybillException(
-                        WaybillException.Kind.INTERRUPTED,
-                        -1,
-                        false,
-                        doing + " was interrupted; it may have been recalled",
-                        "recall it again",
-                        e);
+                throw ClientExceptions.interrupted(
+                        doing + " was interrupted; it may have been recalled", false, "recall it again", e);
             } catch (java.util.concurrent.ExecutionException e) {
                 if (ClientExceptions.unwrap(e) instanceof BrokerRefusal refusal
                         && (refusal.code() == ILLEGAL_OPERATION || refusal.code() == 22)) {
