@@ -5,6 +5,7 @@ import io.waybill.verify.embedded.TestBroker;
 import io.waybill.verify.embedded.TestClients;
 import io.waybill.verify.embedded.TestInbox;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,17 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  * 3 s in its own shutdown. {@link #closeAndWait} is for tests in which clients must be gone.
  */
 final class Stock extends TestClients {
+    static {
+        // Where broadcast members keep their offsets. The client reads the property once for a process, and a member
+        // that is being shut down may still
+        // write there: so it is no directory of a test, and a new one for each process, because names repeat.
+        System.setProperty(
+                "rocketmq.client.localOffsetStoreDir",
+                Path.of("target", "stock-offsets-" + ProcessHandle.current().pid() + "-" + System.currentTimeMillis())
+                        .toAbsolutePath()
+                        .toString());
+    }
+
     private final List<Runnable> closers = new ArrayList<>();
 
     Stock(String namesrv) {

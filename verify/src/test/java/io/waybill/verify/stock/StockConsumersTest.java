@@ -29,7 +29,6 @@ import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Members that come, go and die; broadcast; where reading begins. */
 @Tag("end-to-end")
@@ -37,9 +36,6 @@ class StockConsumersTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     /** A member that died without a word keeps its ordered queues for so long. */
     private static final long LOCK_MILLIS = 3_000;
-
-    @TempDir
-    static java.nio.file.Path offsets;
 
     @RegisterExtension
     static final TestBroker broker = TestBroker.with("lockExpiryMillis", "" + LOCK_MILLIS);
@@ -271,7 +267,6 @@ class StockConsumersTest {
 
     @Test
     void aBroadcastMemberGoesOnWhereItWasAndEachFiltersForItself() throws Exception {
-        System.setProperty("rocketmq.client.localOffsetStoreDir", offsets.toString());
         String topic = Stock.unique("broadcast");
         String group = Stock.unique("readers");
         DefaultMQProducer producer = stock.producer();
@@ -301,7 +296,6 @@ class StockConsumersTest {
 
     @Test
     void aResetOfABroadcastGroupReachesEveryMember() throws Exception {
-        System.setProperty("rocketmq.client.localOffsetStoreDir", offsets.toString());
         String topic = Stock.unique("broadcast");
         String group = Stock.unique("readers");
         DefaultMQProducer producer = stock.producer();
@@ -328,7 +322,6 @@ class StockConsumersTest {
     /** With RocketMQ it has no queue before somebody has sent, and then for up to 37 s more. */
     @Test
     void aConsumerThatStartsBeforeTheFirstSendHasItsQueuesBeforeIt() throws Exception {
-        System.setProperty("rocketmq.client.localOffsetStoreDir", offsets.toString());
         String topic = Stock.unique("not-yet");
         Stock.Inbox shared = new Stock.Inbox();
         DefaultMQPushConsumer one = fromLast(Stock.unique("early"), topic, shared);

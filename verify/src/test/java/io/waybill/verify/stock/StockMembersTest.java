@@ -87,7 +87,6 @@ class StockMembersTest {
 
     @Test
     void broadcastGivesEveryMessageToEveryMember() throws Exception {
-        System.setProperty("rocketmq.client.localOffsetStoreDir", directory.toString());
         String topic = Stock.unique("broadcast");
         String group = Stock.unique("readers");
         DefaultMQProducer producer = stock.producer();
